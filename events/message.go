@@ -1,0 +1,102 @@
+package events
+
+import (
+	"encoding/json"
+	"fmt"
+	"time"
+)
+
+// Source is the source of every published event.
+const Source = "apitoken"
+
+// Message is what leaves the store: a record without its private part, or a
+// notice, which belongs to no stream and has no Seq.
+type Message struct {
+	ID            string // the record's or the notice's, the same on each delivery
+	Type          string
+	V             int
+	Time          time.Time
+	Subject       string // token id, may be empty
+	Stream        Stream
+	Seq           uint64
+	Command       string
+	Actor         string
+	TokenID       string // the token that acted
+	Data          []byte // the public bytes, exactly as they were hashed
+	PrivateDigest Hash
+	Prev          Hash
+	Hash          Hash
+}
+
+// detail is a CloudEvents 1.0 object in JSON format. Extension names have
+// lower-case letters and digits only, as CloudEvents section 3.1 demands.
+type detail struct {
+	SpecVersion     string          `json:"specversion"`
+	ID              string          `json:"id"`
+	Source          string          `json:"source"`
+	Type            string          `json:"type"`
+	Time            string          `json:"time"`
+	Subject         string          `json:"subject,omitempty"`
+	DataSchema      string          `json:"dataschema"`
+	DataContentType string          `json:"datacontenttype"`
+	Data            json.RawMessage `json:"data"`
+
+	Stream        string `json:"stream,omitempty"`
+	Sequence      uint64 `json:"sequence,omitempty"`
+	Command       string `json:"commandid,omitempty"`
+	Actor         string `json:"actor,omitempty"`
+	TokenID       string `json:"actortokenid,omitempty"`
+	DataRaw       string `json:"dataraw"`
+	PrivateDigest string `json:"privatedigest,omitempty"`
+	Prev          string `json:"prevhash,omitempty"`
+	Hash          string `json:"hash,omitempty"`
+}
+
+// Detail is the message as a CloudEvents 1.0 object: what EventBridge carries,
+// what the history call answers and what events.jsonl holds. "dataraw" is the
+// hashed text of "data", since JSON may be reordered on its way.
+func (m Message) Detail() ([]byte, error) {
+	d := detail{
+		SpecVersion: "1.0", ID: m.ID, Source: Source, Type: m.Type, Time: stamp(m.Time), Subject: m.Subject,
+		DataSchema: SchemaID(m.Type, m.V), DataContentType: "application/json", Data: m.Data,
+		Stream: string(m.Stream), Sequence: m.Seq, Command: m.Command, Actor: m.Actor, TokenID: m.TokenID,
+		DataRaw: string(m.Data),
+	}
+	if m.Seq > 0 {
+		d.PrivateDigest, d.Prev, d.Hash = m.PrivateDigest.String(), m.Prev.String(), m.Hash.String()
+	}
+	b, err := json.Marshal(d)
+	if err != nil {
+		return nil, fmt.Errorf("encoding event %s: %w", m.ID, err)
+	}
+	return b, nil
+}
+
+// ParseDetail reads what Detail wrote, so that whoever received an event can
+// verify it. The time keeps its nanoseconds.
+func ParseDetail(b []byte) (Message, error) {
+	var d detail
+	if err := json.Unmarshal(b, &d); err != nil {
+		return Message{}, fmt.Errorf("decoding an event: %w", err)
+	}
+	m := Message{
+		ID: d.ID, Type: d.Type, V: versionOf(d.DataSchema), Subject: d.Subject, Stream: Stream(d.Stream), Seq: d.Sequence,
+		Command: d.Command, Actor: d.Actor, TokenID: d.TokenID, Data: []byte(d.DataRaw),
+	}
+	var err error
+	if m.Time, err = time.Parse(time.RFC3339Nano, d.Time); err != nil {
+		return Message{}, fmt.Errorf("event %s: %w", d.ID, err)
+	}
+	if m.Seq == 0 {
+		return m, nil
+	}
+	for _, h := range []struct {
+		text string
+		into *Hash
+	}{{d.PrivateDigest, &m.PrivateDigest}, {d.Prev, &m.Prev}, {d.Hash, &m.Hash}} {
+		if *h.into, err = ParseHash(h.text); err != nil {
+			return Message{}, fmt.Errorf("event %s: %w", d.ID, err)
+		}
+	}
+	return m, nil
+}
