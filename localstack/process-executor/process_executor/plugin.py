@@ -1,0 +1,25 @@
+"""The entry points by which LocalStack finds the executor and the server.
+
+Both are imported late, since LocalStack lists its plugins before the modules they build on can be imported.
+"""
+
+from localstack.runtime.server.core import RuntimeServerPlugin
+from localstack.services.lambda_.invocation.plugins import RuntimeExecutorPlugin
+
+
+class ProcessExecutorPlugin(RuntimeExecutorPlugin):
+    name = "process"
+
+    def load(self, *args, **kwargs):
+        from process_executor.executor import ProcessExecutor
+
+        return ProcessExecutor
+
+
+class LoopbackServerPlugin(RuntimeServerPlugin):
+    name = "loopback"
+
+    def load(self, *args, **kwargs):
+        from process_executor.loopback import LoopbackServer
+
+        return LoopbackServer()
