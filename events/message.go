@@ -3,6 +3,7 @@ package events
 import (
 	"encoding/json"
 	"fmt"
+	"reflect"
 	"time"
 )
 
@@ -56,6 +57,14 @@ type detail struct {
 // what the history call answers and what events.jsonl holds. "dataraw" is the
 // hashed text of "data", since JSON may be reordered on its way.
 func (m Message) Detail() ([]byte, error) {
+	b, err := json.Marshal(m.detail())
+	if err != nil {
+		return nil, fmt.Errorf("encoding event %s: %w", m.ID, err)
+	}
+	return b, nil
+}
+
+func (m Message) detail() detail {
 	d := detail{
 		SpecVersion: "1.0", ID: m.ID, Source: Source, Type: m.Type, Time: stamp(m.Time), Subject: m.Subject,
 		DataSchema: SchemaID(m.Type, m.V), DataContentType: "application/json", Data: m.Data,
@@ -65,15 +74,12 @@ func (m Message) Detail() ([]byte, error) {
 	if m.Seq > 0 {
 		d.PrivateDigest, d.Prev, d.Hash = m.PrivateDigest.String(), m.Prev.String(), m.Hash.String()
 	}
-	b, err := json.Marshal(d)
-	if err != nil {
-		return nil, fmt.Errorf("encoding event %s: %w", m.ID, err)
-	}
-	return b, nil
+	return d
 }
 
 // ParseDetail reads what Detail wrote, so that whoever received an event can
-// verify it. The time keeps its nanoseconds.
+// verify it. The time keeps its nanoseconds. Members that only repeat what the
+// hash covers, "data" among them, have to agree with it: consumers read those.
 func ParseDetail(b []byte) (Message, error) {
 	var d detail
 	if err := json.Unmarshal(b, &d); err != nil {
@@ -87,16 +93,41 @@ func ParseDetail(b []byte) (Message, error) {
 	if m.Time, err = time.Parse(time.RFC3339Nano, d.Time); err != nil {
 		return Message{}, fmt.Errorf("event %s: %w", d.ID, err)
 	}
-	if m.Seq == 0 {
-		return m, nil
+	if m.Seq > 0 {
+		m.ID, m.Subject = recordID(m.Stream, m.Seq), subject(m.Data)
+		if err := m.parseHashes(d); err != nil {
+			return Message{}, err
+		}
 	}
+	if err := m.repeats(d); err != nil {
+		return Message{}, err
+	}
+	return m, nil
+}
+
+func (m *Message) parseHashes(d detail) (err error) {
 	for _, h := range []struct {
 		text string
 		into *Hash
 	}{{d.PrivateDigest, &m.PrivateDigest}, {d.Prev, &m.Prev}, {d.Hash, &m.Hash}} {
 		if *h.into, err = ParseHash(h.text); err != nil {
-			return Message{}, fmt.Errorf("event %s: %w", d.ID, err)
+			return fmt.Errorf("event %s: %w", d.ID, err)
 		}
 	}
-	return m, nil
+	return nil
+}
+
+// repeats checks that an event says what its message says, in every member.
+// The order of the members of "data" is free.
+func (m Message) repeats(d detail) error {
+	want := m.detail()
+	var got, hashed any
+	if json.Unmarshal(d.Data, &got) != nil || json.Unmarshal(want.Data, &hashed) != nil || !reflect.DeepEqual(got, hashed) {
+		return fmt.Errorf("event %s: its data is not what its dataraw says", d.ID)
+	}
+	d.Data, want.Data = nil, nil
+	if !reflect.DeepEqual(d, want) {
+		return fmt.Errorf("event %s: its members disagree with what its hash covers", d.ID)
+	}
+	return nil
 }

@@ -70,11 +70,13 @@ func (r Record) Gone(now time.Time) bool { return past(r.KeepUntil, now) }
 
 // Subject is the id of the token that the fact is about, empty if it is about
 // no token.
-func (r Record) Subject() string {
+func (r Record) Subject() string { return subject(r.Public) }
+
+func subject(public []byte) string {
 	var about struct {
 		TokenID string `json:"token_id"`
 	}
-	if json.Unmarshal(r.Public, &about) != nil {
+	if json.Unmarshal(public, &about) != nil {
 		return ""
 	}
 	return about.TokenID

@@ -1,0 +1,217 @@
+package events_test
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/events"
+)
+
+// changes gives a copy of v for each way to change one byte of it: of each
+// string, byte slice, number, hash and time that it has. The names say where.
+func changes[T any](v T, except ...string) map[string]T {
+	out := map[string]T{}
+	add := func(name string, change func(*T)) {
+		c := v
+		change(&c)
+		out[name] = c
+	}
+	typ := reflect.TypeFor[T]()
+	for i := range typ.NumField() {
+		name := typ.Field(i).Name
+		if slices.Contains(except, name) {
+			continue
+		}
+		field := func(c *T) reflect.Value { return reflect.ValueOf(c).Elem().Field(i) }
+		switch got := reflect.ValueOf(v).Field(i).Interface().(type) {
+		case string, events.Stream:
+			text := []byte(fmt.Sprint(got))
+			for at := range text {
+				add(fmt.Sprint(name, at), func(c *T) { field(c).SetString(string(flip(text, at))) })
+			}
+		case []byte:
+			for at := range got {
+				add(fmt.Sprint(name, at), func(c *T) { field(c).SetBytes(flip(got, at)) })
+			}
+			add(name+" longer", func(c *T) { field(c).SetBytes(append(slices.Clone(got), 0)) })
+		case events.Hash:
+			for at := range got {
+				add(fmt.Sprint(name, at), func(c *T) { field(c).Set(reflect.ValueOf(events.Hash(flip(got[:], at)))) })
+			}
+		case int:
+			add(name, func(c *T) { field(c).SetInt(int64(got) + 1) })
+		case uint64:
+			add(name, func(c *T) { field(c).SetUint(got + 1) })
+		case time.Time:
+			add(name, func(c *T) { field(c).Set(reflect.ValueOf(got.Add(1))) })
+		case events.Verifier:
+			for n, changed := range changes(got) {
+				add(name+n, func(c *T) { field(c).Set(reflect.ValueOf(changed)) })
+			}
+		default:
+			panic(fmt.Sprintf("changing a field of type %T: say how", got))
+		}
+	}
+	return out
+}
+
+func flip(b []byte, at int) []byte {
+	b = slices.Clone(b)
+	b[at] ^= 1
+	return b
+}
+
+func TestChangingAnyStoredByteOfARecordIsFound(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	if err := events.Verify(events.Hash{}, rs); err != nil {
+		t.Fatal(err)
+	}
+	tried := 0
+	for i := range rs {
+		// When a record may be collected is no part of what happened; see
+		// TestHidingARecordLeavesAGap.
+		for where, changed := range changes(rs[i], "KeepUntil") {
+			tried++
+			spoiled := slices.Clone(rs)
+			spoiled[i] = changed
+			if events.Verify(events.Hash{}, spoiled) == nil {
+				t.Errorf("record %d: a change at %s goes unnoticed", i+1, where)
+			}
+		}
+	}
+	if tried < 1000 {
+		t.Errorf("only %d changes were tried", tried)
+	}
+}
+
+func TestHidingARecordLeavesAGap(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	for i := range rs {
+		visible := slices.Delete(slices.Clone(rs), i, i+1)
+		err := events.Verify(rs[0].Prev, visible)
+		if last := i == len(rs)-1; (err == nil) != last {
+			t.Errorf("without record %d: got %v", i+1, err)
+		}
+	}
+}
+
+func TestRecordsCannotBeSwappedRepeatedOrMoved(t *testing.T) {
+	k := keys(t, pepperA)
+	rs, _ := history(t, k)
+	others := commit(t, k, "user/bob", events.Head{}, meta, anns...).Records()
+	for name, spoiled := range map[string][]events.Record{
+		"swapped":              {rs[1], rs[0], rs[2]},
+		"repeated":             {rs[0], rs[0], rs[1]},
+		"of another stream":    {rs[0], others[1], rs[2]},
+		"another stream whole": append(slices.Clone(rs), others...),
+	} {
+		if events.Verify(events.Hash{}, spoiled) == nil {
+			t.Errorf("%s: goes unnoticed", name)
+		}
+	}
+}
+
+// TestALinkedRecordMustBeTheNextOfItsStream: these chains link by their hashes.
+func TestALinkedRecordMustBeTheNextOfItsStream(t *testing.T) {
+	k := keys(t, pepperA)
+	first := commit(t, k, "user/ann", events.Head{}, meta, anns[1])
+	skipping := first.Head()
+	skipping.Version = 5
+	for name, second := range map[string]events.Commit{
+		"a number is skipped": commit(t, k, "user/ann", skipping, meta, anns[1]),
+		"another's record":    commit(t, k, "user/bob", first.Head(), meta, anns[1]),
+	} {
+		if events.Verify(events.Hash{}, append(first.Records(), second.Records()...)) == nil {
+			t.Errorf("%s: goes unnoticed", name)
+		}
+	}
+}
+
+func TestALogWithoutItsBeginningVerifiesFromItsOldestRecord(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	for i := range rs {
+		if err := events.Verify(rs[i].Prev, rs[i:]); err != nil {
+			t.Errorf("from record %d: %v", i+1, err)
+		}
+	}
+	if events.Verify(events.Hash{}, rs[1:]) == nil {
+		t.Error("a log whose beginning is gone passes for a whole one")
+	}
+	if err := events.Verify(events.Hash{1}, nil); err != nil {
+		t.Errorf("nothing: %v", err)
+	}
+}
+
+// standsAt says whether head and records are of one piece: what an auditor
+// checks, given the peppers.
+func standsAt(k events.Keys, s events.Stream, head events.Head, rs []events.Record) error {
+	if err := head.Check(k, s); err != nil {
+		return err
+	}
+	if err := events.Verify(events.Hash{}, rs); err != nil {
+		return err
+	}
+	if last := rs[len(rs)-1]; last.Hash != head.Hash || last.Seq != head.Version {
+		return fmt.Errorf("the head stands at %d, the records end at %d", head.Version, last.Seq)
+	}
+	return nil
+}
+
+func TestRewritingAWholeChainTakesThePepper(t *testing.T) {
+	k := keys(t, pepperA)
+	rs, head := history(t, k)
+	if err := standsAt(k, "user/ann", head, rs); err != nil {
+		t.Fatal(err)
+	}
+	forger := keys(t, "a:"+strings.TrimPrefix(pepperB, "b:")) // knows the kid and guesses the pepper
+	forged, forgedHead := history(t, forger)
+	if err := events.Verify(events.Hash{}, forged); err != nil {
+		t.Fatalf("the forged chain is no chain: %v", err)
+	}
+	for name, h := range map[string]events.Head{"his own seal": forgedHead, "the old seal": resealed(forgedHead, head.Seal), "the old head": head} {
+		if standsAt(k, "user/ann", h, forged) == nil {
+			t.Errorf("a rewritten chain passes with %s", name)
+		}
+	}
+}
+
+func resealed(h events.Head, seal events.Verifier) events.Head {
+	h.Seal = seal
+	return h
+}
+
+// TestHashCoversWhatTheDesignSays computes a hash by hand, so that no change of
+// the encoding goes unnoticed: it would make every log ever written unreadable.
+func TestHashCoversWhatTheDesignSays(t *testing.T) {
+	r := commit(t, keys(t, pepperA), "user/ann", events.Head{}, meta, anns[1]).Records()[0]
+	digest := sha256.Sum256(r.Private)
+	var covered []byte
+	for _, part := range []string{
+		string(make([]byte, 32)), "1/TokenRevoked/1", "user/ann", "cmd1", "ann", "JhxND7ci", "2026-11-21T12:00:00.123456789Z",
+		`{"v":1,"token_id":"L7k8ljIC","owner":"ann"}`, string(digest[:]),
+	} {
+		covered = append(binary.BigEndian.AppendUint64(covered, uint64(len(part))), part...)
+	}
+	if want := events.Hash(sha256.Sum256(covered)); r.Hash != want {
+		t.Errorf("got hash %s, want %s", r.Hash, want)
+	}
+}
+
+func TestHashRoundTripsAsText(t *testing.T) {
+	h := events.Hash(sha256.Sum256([]byte("x")))
+	got, err := events.ParseHash(h.String())
+	if err != nil || got != h {
+		t.Errorf("got %v, %v, want %v", got, err, h)
+	}
+	for _, bad := range []string{"", h.String()[1:], h.String() + "0", "g" + h.String()[1:]} {
+		if _, err := events.ParseHash(bad); err == nil {
+			t.Errorf("%q passes for a hash", bad)
+		}
+	}
+}

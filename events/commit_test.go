@@ -1,0 +1,173 @@
+package events_test
+
+import (
+	"bytes"
+	"errors"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/events"
+)
+
+func TestCommitContinuesTheStream(t *testing.T) {
+	k := keys(t, pepperA)
+	first := commit(t, k, "user/ann", events.Head{}, meta, anns[0])
+	second := commit(t, k, "user/ann", first.Head(), meta, anns[1:]...)
+	if second.Base() != 1 || second.Stream() != "user/ann" || second.Command() != meta.Command {
+		t.Errorf("got base %d of %s by %s, want 1 of user/ann by %s", second.Base(), second.Stream(), second.Command(), meta.Command)
+	}
+	rs := append(first.Records(), second.Records()...)
+	for i, r := range rs {
+		if want := uint64(i + 1); r.Seq != want {
+			t.Errorf("record %d has sequence %d", i, r.Seq)
+		}
+	}
+	if err := events.Verify(events.Hash{}, rs); err != nil {
+		t.Error(err)
+	}
+	head := second.Head()
+	if head.Version != 3 || head.Hash != rs[2].Hash || !head.At.Equal(noon) || !head.KeepUntil.Equal(rs[2].KeepUntil) {
+		t.Errorf("the head %+v does not stand at the last record %+v", head, rs[2])
+	}
+	if err := head.Check(k, "user/ann"); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestRecordsDecodeToTheFactsThatWereCommitted(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	for i, r := range rs {
+		got, err := events.Decode(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if want := stamped(anns[i%len(anns)]); !reflect.DeepEqual(got, want) {
+			t.Errorf("record %s:\ngot  %+v\nwant %+v", r.ID(), got, want)
+		}
+		if r.Subject() == "" {
+			t.Errorf("record %s is about no token", r.ID())
+		}
+	}
+}
+
+// stamped is the fact with the version that a commit gives it.
+func stamped(f events.Fact) events.Fact {
+	v := reflect.New(reflect.TypeOf(f)).Elem()
+	v.Set(reflect.ValueOf(f))
+	v.FieldByName("V").SetInt(1)
+	return v.Interface().(events.Fact)
+}
+
+func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
+	good := commit(t, keys(t, pepperA), "user/ann", events.Head{}, meta, anns[0]).Records()[0]
+	for name, spoil := range map[string]func(*events.Record){
+		"a later version":       func(r *events.Record) { r.V = 2 },
+		"an unknown type":       func(r *events.Record) { r.Type = "TokenEaten" },
+		"public bytes, no JSON": func(r *events.Record) { r.Public = []byte("{") },
+		"private, no JSON":      func(r *events.Record) { r.Private = []byte("{") },
+	} {
+		r := good
+		spoil(&r)
+		if f, err := events.Decode(r); err == nil || !strings.Contains(err.Error(), r.ID()) {
+			t.Errorf("%s: got %v, %v, want an error that names the record", name, f, err)
+		}
+	}
+}
+
+func TestCommitRefusesWhatNoStoreCouldWrite(t *testing.T) {
+	k := keys(t, pepperA)
+	many := slices.Repeat(anns[1:2], 99) // with the head: 100 items
+	for name, c := range map[string]struct {
+		facts  []events.Fact
+		state  int
+		effect events.Effect
+		fails  bool
+	}{
+		"no facts":                 {fails: true},
+		"as many items as fit":     {facts: many},
+		"one fact too many":        {facts: append(many, anns[1]), fails: true},
+		"one view too many":        {facts: many, effect: events.Effect{Changed: make([]events.View, 1)}, fails: true},
+		"one minted view too many": {facts: many, effect: events.Effect{Minted: make([]events.View, 1)}, fails: true},
+		"the reply too many":       {facts: many, effect: events.Effect{Reply: &events.Reply{}}, fails: true},
+		"the largest state":        {facts: many, state: events.MaxState},
+		"a state too large":        {facts: many, state: events.MaxState + 1, fails: true},
+	} {
+		_, err := events.NewCommit(k, "user/ann", events.Head{}, meta, c.facts, 1, make([]byte, c.state), c.effect)
+		if (err != nil) != c.fails {
+			t.Errorf("%s: got error %v, want one: %v", name, err, c.fails)
+		}
+	}
+	_, err := events.NewCommit(events.Keys{}, "user/ann", events.Head{}, meta, anns, 1, nil, events.Effect{})
+	if !errors.Is(err, events.ErrUnknownKid) {
+		t.Errorf("without peppers: got %v, want ErrUnknownKid", err)
+	}
+}
+
+func TestTimeNeverRunsBackwardsWithinAStream(t *testing.T) {
+	k := keys(t, pepperA)
+	base := commit(t, k, "user/ann", events.Head{}, meta, anns[0]).Head()
+	slow := meta
+	slow.At = noon.Add(-time.Hour).In(time.FixedZone("", 3600))
+	c := commit(t, k, "user/ann", base, slow, anns[1])
+	if got := c.Records()[0].At; !got.Equal(noon) || got.Location() != time.UTC {
+		t.Errorf("a clock that is an hour behind gives %v, want the last record's %v", got, noon)
+	}
+}
+
+func TestALogOnlyEverLosesItsBeginning(t *testing.T) {
+	const day = 24 * time.Hour
+	k := keys(t, pepperA)
+	for name, c := range map[string]struct {
+		retentions []time.Duration
+		want       []time.Duration // after noon; zero: for ever
+	}{
+		"the same for all":          {[]time.Duration{day, day}, []time.Duration{day, day}},
+		"a longer one":              {[]time.Duration{day, 2 * day}, []time.Duration{day, 2 * day}},
+		"a shorter one waits":       {[]time.Duration{2 * day, day}, []time.Duration{2 * day, 2 * day}},
+		"for ever stays for ever":   {[]time.Duration{0, day}, []time.Duration{0, 0}},
+		"from now on for ever":      {[]time.Duration{day, 0}, []time.Duration{day, 0}},
+		"for ever, twice, and then": {[]time.Duration{0, 0, day}, []time.Duration{0, 0, 0}},
+	} {
+		var head events.Head
+		for i, retention := range c.retentions {
+			m := meta
+			m.Retention = retention
+			made := commit(t, k, "user/ann", head, m, anns[1])
+			head = made.Head()
+			want := time.Time{}
+			if c.want[i] > 0 {
+				want = noon.Add(c.want[i])
+			}
+			if got := made.Records()[0].KeepUntil; !got.Equal(want) || !head.KeepUntil.Equal(want) {
+				t.Errorf("%s: record %d is kept until %v, its head says %v, want %v", name, i+1, got, head.KeepUntil, want)
+			}
+		}
+	}
+}
+
+func TestRecordIsGoneFromTheInstantItsRetentionEnds(t *testing.T) {
+	r := events.Record{KeepUntil: noon}
+	for now, want := range map[time.Time]bool{noon.Add(-1): false, noon: true, noon.Add(1): true} {
+		if got := r.Gone(now); got != want {
+			t.Errorf("at %v: gone %v, want %v", now, got, want)
+		}
+	}
+	if (events.Record{}).Gone(noon) {
+		t.Error("a record that is kept for ever is gone")
+	}
+}
+
+func TestTheSameFactHasADifferentDigestEachTime(t *testing.T) {
+	k := keys(t, pepperA)
+	one := commit(t, k, "user/ann", events.Head{}, meta, anns[1]).Records()[0]
+	two := commit(t, k, "user/ann", events.Head{}, meta, anns[1]).Records()[0]
+	if one.Message().PrivateDigest == two.Message().PrivateDigest || one.Hash == two.Hash {
+		t.Error("the address behind a digest can be found by guessing")
+	}
+	if !bytes.Equal(one.Public, two.Public) || !bytes.Contains(one.Private, []byte(meta.Address)) {
+		t.Errorf("got %s and %s, want the address in the private part alone", one.Public, one.Private)
+	}
+}

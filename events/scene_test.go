@@ -1,0 +1,56 @@
+package events_test
+
+import (
+	"net/netip"
+	"testing"
+	"time"
+
+	"apitoken/events"
+)
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
+
+const (
+	pepperA = "a:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
+	pepperB = "b:QkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkJCQkI="
+)
+
+func keys(t testing.TB, text string) events.Keys {
+	t.Helper()
+	k, err := events.ParseKeys(text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+var meta = events.Meta{Command: "cmd1", Actor: "ann", TokenID: "JhxND7ci", Address: "192.0.2.7", At: noon, Retention: 400 * 24 * time.Hour}
+
+// anns is a history with each kind of fact that an owner's stream can have.
+var anns = []events.Fact{
+	events.TokenCreated{
+		TokenID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "nightly <build>", ExpiresAt: noon.Add(time.Hour),
+		Scopes: []string{"GET /v1/things/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+		Verifier: events.Verifier{Kid: "a", MAC: []byte("thirty-two bytes of a verifier..")},
+	},
+	events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann"},
+	events.TokenExpired{TokenID: "zzzzzzzz", Owner: "ann", ExpiresAt: noon.Add(-time.Nanosecond)},
+}
+
+// commit makes the step from base, as an issuer would.
+func commit(t testing.TB, k events.Keys, s events.Stream, base events.Head, m events.Meta, facts ...events.Fact) events.Commit {
+	t.Helper()
+	c, err := events.NewCommit(k, s, base, m, facts, 1, []byte(`{"state":"opaque"}`), events.Effect{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// history is ann's stream in two commits, and where it then stands.
+func history(t testing.TB, k events.Keys) ([]events.Record, events.Head) {
+	t.Helper()
+	first := commit(t, k, events.UserStream("ann"), events.Head{}, meta, anns...)
+	second := commit(t, k, events.UserStream("ann"), first.Head(), meta, anns...)
+	return append(first.Records(), second.Records()...), second.Head()
+}

@@ -1,0 +1,134 @@
+package settings
+
+import (
+	"fmt"
+	"slices"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/token"
+)
+
+const (
+	// MaxTokenLimit is the most live tokens that an owner can be allowed.
+	MaxTokenLimit = 50
+	// MaxHolders is how many users may hold permissions.
+	MaxHolders = 500
+)
+
+// The codes of the refusals that only this package gives.
+const (
+	CodeLastEditHolder = "last_edit_holder"
+	CodeTooManyHolders = "too_many_holders"
+)
+
+// Command is what somebody wants of the settings. The interface is sealed.
+type Command interface{ command() }
+
+// Grant gives a user exactly these actions; none takes all away.
+type Grant struct {
+	At      time.Time
+	User    string // owner key
+	Actions []string
+}
+
+// Change sets what is not nil.
+type Change struct {
+	At         time.Time
+	TokenLimit *int           // 0 to MaxTokenLimit
+	Expiration *time.Duration // whole seconds; 0: tokens need not expire
+	Retention  *time.Duration // whole seconds; 0: for ever
+}
+
+func (Grant) command()  {}
+func (Change) command() {}
+
+// Decide gives the facts that a command brings about; none if everything
+// stands so already. The error is an *events.Refusal. What is wrong with the
+// fields is refused before what the limits forbid.
+func Decide(s State, c Command) ([]events.Fact, error) {
+	switch c := c.(type) {
+	case Grant:
+		return grant(s, c)
+	case Change:
+		return change(s, c)
+	}
+	panic(fmt.Sprintf("settings: command of unknown type %T", c))
+}
+
+func grant(s State, c Grant) ([]events.Fact, error) {
+	if err := token.ValidOwner(c.User); err != nil {
+		return nil, err
+	}
+	actions, err := ordered(c.Actions)
+	if err != nil {
+		return nil, err
+	}
+	switch {
+	case slices.Equal(actions, s.Holders[c.User]):
+		return nil, nil
+	case onlyEditor(s, c.User) && !slices.Contains(actions, ActionEdit):
+		return nil, refuse(CodeLastEditHolder, "actions", "nobody else holds edit; give it to another user first")
+	case len(s.Holders[c.User]) == 0 && len(s.Holders) >= MaxHolders:
+		return nil, refuse(CodeTooManyHolders, "user", "%d users hold permissions, and no more may", MaxHolders)
+	}
+	return []events.Fact{events.PermissionsChanged{V: 1, User: c.User, Actions: actions}}, nil
+}
+
+// ordered is the actions in their order, each once.
+func ordered(actions []string) ([]string, error) {
+	for _, a := range actions {
+		if !slices.Contains(Actions(), a) {
+			return nil, refuse(token.CodeInvalidField, "actions", "an action is unknown; there are %v", Actions())
+		}
+	}
+	return slices.DeleteFunc(Actions(), func(a string) bool { return !slices.Contains(actions, a) }), nil
+}
+
+func onlyEditor(s State, user string) bool {
+	for holder := range s.Holders {
+		if holder != user && s.Holds(holder, ActionEdit) {
+			return false
+		}
+	}
+	return s.Holds(user, ActionEdit)
+}
+
+func change(s State, c Change) ([]events.Fact, error) {
+	if c.TokenLimit != nil && (*c.TokenLimit < 0 || *c.TokenLimit > MaxTokenLimit) {
+		return nil, refuse(token.CodeInvalidField, "token_limit", "the token limit is %d; 0 to %d are allowed", *c.TokenLimit, MaxTokenLimit)
+	}
+	if err := wholeSeconds("expiration_timeout", c.Expiration); err != nil {
+		return nil, err
+	}
+	if err := wholeSeconds("retention", c.Retention); err != nil {
+		return nil, err
+	}
+	f := events.SettingsChanged{V: 1, Expiration: news(c.Expiration, s.Expiration), Retention: news(c.Retention, s.Retention)}
+	if c.TokenLimit != nil && *c.TokenLimit != s.TokenLimit {
+		f.TokenLimit = new(*c.TokenLimit)
+	}
+	if f == (events.SettingsChanged{V: 1}) {
+		return nil, nil
+	}
+	return []events.Fact{f}, nil
+}
+
+func wholeSeconds(field string, d *time.Duration) error {
+	if d != nil && (*d < 0 || *d%time.Second != 0) {
+		return refuse(token.CodeInvalidField, field, "the %s is %v; a whole number of seconds, 0 or more, is allowed", field, *d)
+	}
+	return nil
+}
+
+// news is the wanted duration in seconds, nil if it stands already.
+func news(wanted *time.Duration, stands time.Duration) *int64 {
+	if wanted == nil || *wanted == stands {
+		return nil
+	}
+	return new(int64(*wanted / time.Second))
+}
+
+func refuse(code, field, format string, args ...any) *events.Refusal {
+	return &events.Refusal{Code: code, Field: field, Detail: fmt.Sprintf(format, args...)}
+}

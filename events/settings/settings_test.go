@@ -1,0 +1,271 @@
+package settings_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"apitoken/events"
+	"apitoken/events/settings"
+)
+
+const day = 24 * time.Hour
+
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
+// given folds a history.
+func given(facts ...events.Fact) settings.State {
+	s := settings.Initial()
+	for _, f := range facts {
+		s = settings.Fold(s, f, noon)
+	}
+	return s
+}
+
+func holds(user string, actions ...string) events.Fact {
+	return events.PermissionsChanged{V: 1, User: user, Actions: actions}
+}
+
+func TestBeforeTheFirstFact(t *testing.T) {
+	want := settings.State{TokenLimit: 5, Retention: 400 * day}
+	if got := settings.Initial(); !reflect.DeepEqual(got, want) {
+		t.Errorf("got %+v, want %+v", got, want)
+	}
+	if got, err := settings.DecodeState(0, nil); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("from nothing: got %+v, %v, want %+v", got, err, want)
+	}
+}
+
+func TestDecide(t *testing.T) {
+	all := settings.Actions()
+	full := settings.Initial()
+	full.Holders = map[string][]string{}
+	for i := range settings.MaxHolders {
+		full.Holders[fmt.Sprintf("holder%03d", i)] = all
+	}
+	for name, c := range map[string]struct {
+		given   settings.State
+		command settings.Command
+		want    []events.Fact
+		code    string
+		field   string
+	}{
+		"the first grant":             {given(), settings.Grant{User: "ann", Actions: all}, []events.Fact{holds("ann", all...)}, "", ""},
+		"in any order, twice":         {given(), settings.Grant{User: "ann", Actions: []string{"delete", "view", "delete"}}, []events.Fact{holds("ann", "view", "delete")}, "", ""},
+		"as it stands":                {given(holds("ann", "view", "edit")), settings.Grant{User: "ann", Actions: []string{"edit", "view"}}, nil, "", ""},
+		"nothing to who has nothing":  {given(), settings.Grant{User: "ann"}, nil, "", ""},
+		"an unknown action":           {given(), settings.Grant{User: "ann", Actions: []string{"view", "VIEW"}}, nil, "invalid_field", "actions"},
+		"nobody":                      {given(), settings.Grant{Actions: all}, nil, "invalid_field", "user"},
+		"a group":                     {given(), settings.Grant{User: "gid:5", Actions: all}, nil, "invalid_field", "user"},
+		"taking all away":             {given(holds("ann", all...), holds("bob", "view")), settings.Grant{User: "bob"}, []events.Fact{holds("bob", []string{}...)}, "", ""},
+		"the last edit":               {given(holds("ann", all...), holds("bob", "view")), settings.Grant{User: "ann", Actions: []string{"view", "create", "delete"}}, nil, "last_edit_holder", "actions"},
+		"the last edit, with all":     {given(holds("ann", all...)), settings.Grant{User: "ann"}, nil, "last_edit_holder", "actions"},
+		"the last edit stays":         {given(holds("ann", all...)), settings.Grant{User: "ann", Actions: []string{"edit"}}, []events.Fact{holds("ann", "edit")}, "", ""},
+		"one edit of two":             {given(holds("ann", all...), holds("bob", "edit")), settings.Grant{User: "ann"}, []events.Fact{holds("ann", []string{}...)}, "", ""},
+		"who never held edit":         {given(holds("bob", "view")), settings.Grant{User: "bob"}, []events.Fact{holds("bob", []string{}...)}, "", ""},
+		"one holder too many":         {full, settings.Grant{User: "ann", Actions: []string{"view"}}, nil, "too_many_holders", "user"},
+		"one of the many":             {full, settings.Grant{User: "holder000", Actions: []string{"view"}}, []events.Fact{holds("holder000", "view")}, "", ""},
+		"one less of the many":        {full, settings.Grant{User: "holder000"}, []events.Fact{holds("holder000", []string{}...)}, "", ""},
+		"bad fields before the limit": {full, settings.Grant{User: "ann", Actions: []string{"fly"}}, nil, "invalid_field", "actions"},
+
+		"all settings": {given(), settings.Change{TokenLimit: new(7), Expiration: new(180 * day), Retention: new(time.Duration(0))},
+			[]events.Fact{events.SettingsChanged{V: 1, TokenLimit: new(7), Expiration: new(int64(15552000)), Retention: new(int64(0))}}, "", ""},
+		"what is new alone": {given(), settings.Change{TokenLimit: new(5), Expiration: new(time.Second), Retention: new(400 * day)},
+			[]events.Fact{events.SettingsChanged{V: 1, Expiration: new(int64(1))}}, "", ""},
+		"nothing new":          {given(), settings.Change{TokenLimit: new(5)}, nil, "", ""},
+		"nothing":              {given(), settings.Change{}, nil, "", ""},
+		"the least limit":      {given(), settings.Change{TokenLimit: new(0)}, []events.Fact{events.SettingsChanged{V: 1, TokenLimit: new(0)}}, "", ""},
+		"a lesser limit":       {given(), settings.Change{TokenLimit: new(-1)}, nil, "invalid_field", "token_limit"},
+		"the greatest limit":   {given(), settings.Change{TokenLimit: new(50)}, []events.Fact{events.SettingsChanged{V: 1, TokenLimit: new(50)}}, "", ""},
+		"a greater limit":      {given(), settings.Change{TokenLimit: new(51)}, nil, "invalid_field", "token_limit"},
+		"part of a second":     {given(), settings.Change{Expiration: new(1500 * time.Millisecond)}, nil, "invalid_field", "expiration_timeout"},
+		"a negative lifetime":  {given(), settings.Change{Expiration: new(-time.Second)}, nil, "invalid_field", "expiration_timeout"},
+		"a negative retention": {given(), settings.Change{Retention: new(-time.Second)}, nil, "invalid_field", "retention"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := settings.Decide(c.given, c.command)
+			if c.code == "" {
+				if err != nil || !reflect.DeepEqual(got, c.want) {
+					t.Errorf("got %+v, %v, want %+v", got, err, c.want)
+				}
+				return
+			}
+			if r, ok := errors.AsType[*events.Refusal](err); !ok || r.Code != c.code || r.Field != c.field || r.Detail == "" {
+				t.Errorf("got %v, %+v, want the refusal %s of %s", got, err, c.code, c.field)
+			}
+		})
+	}
+}
+
+func TestTakingEverythingAwayIsPublishedAsAnEmptyList(t *testing.T) {
+	facts, err := settings.Decide(given(holds("bob", "view")), settings.Grant{User: "bob"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if f := facts[0].(events.PermissionsChanged); f.Actions == nil {
+		t.Error("the actions would be null, which the schema forbids")
+	}
+}
+
+func TestFoldLeavesItsInputAlone(t *testing.T) {
+	before := given(holds("ann", "view", "edit"))
+	after := settings.Fold(before, holds("bob", "view"), noon)
+	gone := settings.Fold(after, holds("ann"), noon)
+	if before.Holds("bob", "view") || !after.Holds("bob", "view") || !after.Holds("ann", "edit") || gone.Holds("ann", "edit") {
+		t.Errorf("got %v, %v and %v", before.Holders, after.Holders, gone.Holders)
+	}
+	if _, there := gone.Holders["ann"]; there {
+		t.Error("who holds nothing is among the holders")
+	}
+	actions := before.Actions("ann")
+	actions[0] = "changed"
+	if got := before.Actions("ann"); !slices.Equal(got, []string{"view", "edit"}) {
+		t.Errorf("the state was changed through what it gave out: %v", got)
+	}
+	if got := before.Actions("eve"); len(got) != 0 || before.Holds("eve", "view") {
+		t.Errorf("a stranger holds %v", got)
+	}
+}
+
+func TestFactsOfOtherStreamsAreALoudMistake(t *testing.T) {
+	for name, call := range map[string]func(){
+		"created": func() { settings.Fold(settings.State{}, events.TokenCreated{}, noon) },
+		"revoked": func() { settings.Fold(settings.State{}, events.TokenRevoked{}, noon) },
+		"expired": func() { settings.Fold(settings.State{}, events.TokenExpired{}, noon) },
+		"nothing": func() { settings.Fold(settings.State{}, nil, noon) },
+		"command": func() { _, _ = settings.Decide(settings.State{}, nil) },
+	} {
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Errorf("%s does not panic", name)
+				}
+			}()
+			call()
+		}()
+	}
+}
+
+func TestTheLargestSettingsAreStored(t *testing.T) {
+	s := settings.Initial()
+	s.Holders = map[string][]string{}
+	for i := range settings.MaxHolders {
+		s.Holders[fmt.Sprintf("%0256d", i)] = settings.Actions()
+	}
+	b, err := settings.EncodeState(s)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got, err := settings.DecodeState(settings.StateV, b); err != nil || !reflect.DeepEqual(got, s) {
+		t.Errorf("they come back as something else, %v", err)
+	}
+	s.Holders[strings.Repeat("n", events.MaxState)] = settings.Actions()
+	_, err = settings.EncodeState(s)
+	if r, ok := errors.AsType[*events.Refusal](err); !ok || r.Code != "state_too_large" {
+		t.Errorf("got %v, want the refusal state_too_large", err)
+	}
+}
+
+// TestStatesOfEveryEncodingDecode has a state as each encoding once wrote it.
+func TestStatesOfEveryEncodingDecode(t *testing.T) {
+	samples := map[int]string{1: `{"n":9,"l":0,"e":3600,"r":86400,"h":{"ann":["view","edit"]}}`}
+	want := settings.State{Version: 9, Expiration: time.Hour, Retention: day, Holders: map[string][]string{"ann": {"view", "edit"}}}
+	for v := 1; v <= settings.StateV; v++ {
+		if got, err := settings.DecodeState(v, []byte(samples[v])); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("encoding %d: got %+v, %v\nwant %+v", v, got, err, want)
+		}
+	}
+	for _, bad := range []struct {
+		v    int
+		text string
+	}{{settings.StateV + 1, samples[1]}, {0, samples[1]}, {1, "{"}} {
+		if _, err := settings.DecodeState(bad.v, []byte(bad.text)); err == nil {
+			t.Errorf("encoding %d: %s passes", bad.v, bad.text)
+		}
+	}
+}
+
+// TestRulesHoldInEveryHistory keeps a stream as an issuer would and checks after
+// every step that somebody holds edit once anybody did, that limits are
+// lawful, and that the log says what the head says.
+func TestRulesHoldInEveryHistory(t *testing.T) {
+	k, err := events.ParseKeys("a:" + base64.StdEncoding.EncodeToString(make([]byte, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rapid.Check(t, func(t *rapid.T) {
+		var head events.Head
+		var records []events.Record
+		state := settings.Initial()
+		do := func(c settings.Command) {
+			facts, err := settings.Decide(state, c)
+			if err != nil || len(facts) == 0 {
+				return
+			}
+			for _, f := range facts {
+				state = settings.Fold(state, f, noon)
+			}
+			b, err := settings.EncodeState(state)
+			if err != nil {
+				t.Fatal(err)
+			}
+			made, err := events.NewCommit(k, events.SettingsStream, head, events.Meta{Command: "c", Actor: "ann", At: noon}, facts, settings.StateV, b, events.Effect{})
+			if err != nil {
+				t.Fatal(err)
+			}
+			records, head = append(records, made.Records()...), made.Head()
+		}
+		edited := false
+		t.Repeat(map[string]func(*rapid.T){
+			"grant": func(t *rapid.T) {
+				do(settings.Grant{User: rapid.SampledFrom([]string{"ann", "bob", "eve"}).Draw(t, "user"), Actions: rapid.SliceOfN(rapid.SampledFrom(settings.Actions()), 0, 4).Draw(t, "actions")})
+			},
+			"change": func(t *rapid.T) {
+				do(settings.Change{TokenLimit: new(rapid.IntRange(-1, 51).Draw(t, "limit")), Expiration: new(time.Duration(rapid.IntRange(-1, 5).Draw(t, "half seconds")) * time.Second / 2)})
+			},
+			"": func(t *rapid.T) {
+				somebody := slices.ContainsFunc([]string{"ann", "bob", "eve"}, func(u string) bool { return state.Holds(u, settings.ActionEdit) })
+				if edited = edited || somebody; edited && !somebody {
+					t.Fatal("nobody holds edit any more")
+				}
+				if state.TokenLimit < 0 || state.TokenLimit > settings.MaxTokenLimit || state.Expiration < 0 || state.Expiration%time.Second != 0 {
+					t.Fatalf("the settings are %+v", state)
+				}
+				agree(t, k, head, records, state)
+			},
+		})
+	})
+}
+
+func agree(t *rapid.T, k events.Keys, head events.Head, records []events.Record, state settings.State) {
+	folded := settings.Initial()
+	for _, r := range records {
+		f, err := events.Decode(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		folded = settings.Fold(folded, f, r.At)
+	}
+	stored, err := settings.DecodeState(head.StateV, head.State)
+	if err != nil || !equal(folded, state) || !equal(stored, state) {
+		t.Fatalf("the log folds to\n%+v, the head has\n%+v, %v, and the state is\n%+v", folded, stored, err, state)
+	}
+	if err := errors.Join(events.Verify(events.Hash{}, records), head.Check(k, events.SettingsStream)); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// equal takes no holders for the same whether or not there is a map.
+func equal(a, b settings.State) bool {
+	if len(a.Holders) == 0 && len(b.Holders) == 0 {
+		a.Holders, b.Holders = nil, nil
+	}
+	return reflect.DeepEqual(a, b)
+}

@@ -1,0 +1,241 @@
+package token
+
+import (
+	"encoding/json"
+	"strconv"
+	"strings"
+)
+
+// The domains that Qumulo documents for an identity.
+const (
+	domainLocal      = "LOCAL"
+	domainNull       = "API_NULL_DOMAIN"
+	domainWorld      = "WORLD"
+	domainPosixUser  = "POSIX_USER"
+	domainPosixGroup = "POSIX_GROUP"
+	domainAD         = "ACTIVE_DIRECTORY"
+	domainInvalid    = "API_INVALID_DOMAIN"
+	domainReserved   = "API_RESERVED_DOMAIN"
+	domainInternal   = "API_INTERNAL_DOMAIN"
+	domainOperator   = "API_OPERATOR_DOMAIN"
+	domainCreator    = "API_CREATOR_DOMAIN"
+)
+
+// maxUID is the last POSIX user id; the one above means "no user".
+const maxUID = 1<<32 - 2
+
+// Identity is a user as Qumulo's API writes it. In JSON all six members stand,
+// the unused ones null; null and "" are read as unused.
+type Identity struct {
+	Domain string  `json:"domain"`
+	AuthID string  `json:"auth_id"`
+	UID    *uint64 `json:"uid"`
+	GID    *uint64 `json:"gid"`
+	SID    string  `json:"sid"`
+	Name   string  `json:"name"`
+}
+
+// MarshalJSON writes all six members, the unused ones null.
+func (i Identity) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Domain *string `json:"domain"`
+		AuthID *string `json:"auth_id"`
+		UID    *uint64 `json:"uid"`
+		GID    *uint64 `json:"gid"`
+		SID    *string `json:"sid"`
+		Name   *string `json:"name"`
+	}{orNull(i.Domain), orNull(i.AuthID), i.UID, i.GID, orNull(i.SID), orNull(i.Name)})
+}
+
+func orNull(text string) *string {
+	if text == "" {
+		return nil
+	}
+	return &text
+}
+
+// ParseIdentity reads a user as queries and the command line write it: NAME,
+// local:NAME, ad:NAME, ldap_user:NAME, DOMAIN:NAME, auth_id:N, uid:N, sid:SID
+// or the SID alone. Groups are read too; Key refuses them. The refusal is
+// invalid_field on user.
+func ParseIdentity(text string) (Identity, error) {
+	form, rest, ok := cutForm(text)
+	switch {
+	case text == "":
+		return Identity{}, invalid(fieldUser, "the user is empty")
+	case !ok && sidLike(text):
+		return Identity{SID: text}, nil
+	case !ok:
+		return Identity{Name: text}, nil
+	case rest == "":
+		return Identity{}, invalid(fieldUser, "the user %s names nobody after its colon", shown(text))
+	}
+	return parseForm(form, rest)
+}
+
+func parseForm(form, rest string) (Identity, error) {
+	switch form {
+	case "auth_id":
+		return Identity{AuthID: rest}, nil
+	case "uid":
+		n, err := parseID(form, rest)
+		return Identity{UID: n}, err
+	case "gid":
+		n, err := parseID(form, rest)
+		return Identity{GID: n}, err
+	case "sid":
+		return Identity{SID: rest}, nil
+	}
+	domain, err := domainOf(form)
+	return Identity{Domain: domain, Name: rest}, err
+}
+
+// domainOf is the domain that a prefix stands for; the short ones are those of
+// Qumulo's command line.
+func domainOf(form string) (string, error) {
+	switch form {
+	case "local":
+		return domainLocal, nil
+	case "ad":
+		return domainAD, nil
+	case "ldap_user":
+		return domainPosixUser, nil
+	case "ldap_group":
+		return domainPosixGroup, nil
+	case "world":
+		return domainWorld, nil
+	case domainLocal, domainNull, domainWorld, domainPosixUser, domainPosixGroup, domainAD,
+		domainInvalid, domainReserved, domainInternal, domainOperator, domainCreator:
+		return form, nil
+	}
+	return "", invalid(fieldUser, "%s is no form of user; allowed are NAME, local:NAME, ad:NAME, DOMAIN:NAME, auth_id:N, uid:N and a SID", shown(form+":"))
+}
+
+func parseID(form, text string) (*uint64, error) {
+	n, err := strconv.ParseUint(text, 10, 64)
+	if err != nil || !canonical(text, maxUID) {
+		return nil, invalid(fieldUser, "%s is no %s, which is a whole number up to %d", shown(text), form, uint64(maxUID))
+	}
+	return &n, nil
+}
+
+// canonical says that the text is a whole number up to most, in its one
+// decimal spelling.
+func canonical(text string, most uint64) bool {
+	n, err := strconv.ParseUint(text, 10, 64)
+	return err == nil && n <= most && text == strconv.FormatUint(n, 10)
+}
+
+// Key is the owner key of the user that the identity names. Members that name
+// different users are refused, since there is no directory that could say
+// that these are one; so are groups, the world and the API's own domains. The
+// refusal is invalid_field on user.
+func (i Identity) Key() (string, error) {
+	if err := i.checkMembers(); err != nil {
+		return "", err
+	}
+	var key string
+	for _, member := range []func() (string, error){i.nameKey, i.authKey, i.uidKey, i.sidKey} {
+		k, err := member()
+		switch {
+		case err != nil:
+			return "", err
+		case key != "" && k != "" && k != key:
+			return "", invalid(fieldUser, "the user's members name %s and %s; give one of them", shown(key), shown(k))
+		case k != "":
+			key = k
+		}
+	}
+	if key == "" {
+		return "", invalid(fieldUser, "the user has neither name nor auth_id, uid or sid")
+	}
+	if err := checkText(fieldUser, key, MaxOwner); err != nil {
+		return "", err
+	}
+	return key, nil
+}
+
+func (i Identity) checkMembers() error {
+	for _, text := range []string{i.Name, i.AuthID, i.SID} {
+		if err := checkText(fieldUser, text, MaxOwner); err != nil {
+			return err
+		}
+	}
+	if i.GID != nil {
+		return invalid(fieldUser, "a gid names a group; tokens are for users only")
+	}
+	return i.checkDomain()
+}
+
+func (i Identity) checkDomain() error {
+	switch i.Domain {
+	case "", domainNull, domainLocal, domainAD, domainPosixUser:
+	case domainPosixGroup, domainWorld:
+		return invalid(fieldUser, "the domain %s holds groups; tokens are for users only", i.Domain)
+	case domainInvalid, domainReserved, domainInternal, domainOperator, domainCreator:
+		return invalid(fieldUser, "the domain %s holds no users who may have tokens", i.Domain)
+	default:
+		return invalid(fieldUser, "there is no domain %s", shown(i.Domain))
+	}
+	return nil
+}
+
+func (i Identity) nameKey() (string, error) {
+	switch {
+	case i.Name == "":
+		return "", nil
+	case i.Domain == domainAD || i.Domain == domainPosixUser:
+		return i.Domain + ":" + i.Name, nil
+	}
+	return i.Name, bareName(i.Name)
+}
+
+// authKey reads a number as Qumulo's auth_id and anything else as an owner key:
+// that is what who-am-i gives as "id", and its clients send it back as auth_id.
+func (i Identity) authKey() (string, error) {
+	if i.AuthID == "" {
+		return "", nil
+	}
+	n, isNumber, err := authNumber(i.AuthID)
+	switch {
+	case err != nil:
+		return "", invalid(fieldUser, "the auth_id %s is larger than 64 bits", shown(i.AuthID))
+	case isNumber:
+		return "auth_id:" + strconv.FormatUint(n, 10), nil
+	}
+	return i.AuthID, ValidOwner(i.AuthID)
+}
+
+func (i Identity) uidKey() (string, error) {
+	switch {
+	case i.UID == nil:
+		return "", nil
+	case *i.UID > maxUID:
+		return "", invalid(fieldUser, "the uid %d is above %d", *i.UID, uint64(maxUID))
+	case i.Domain == domainLocal || i.Domain == domainAD:
+		return "", invalid(fieldUser, "a uid is of the domain %s, not of %s", domainPosixUser, i.Domain)
+	}
+	return "uid:" + strconv.FormatUint(*i.UID, 10), nil
+}
+
+func (i Identity) sidKey() (string, error) {
+	if i.SID == "" {
+		return "", nil
+	}
+	return i.SID, checkSID(i.SID)
+}
+
+// authNumber reads a number in decimal or, as Qumulo's command line allows, in
+// hexadecimal after 0x. The error is for one above 64 bits.
+func authNumber(text string) (n uint64, isNumber bool, err error) {
+	hex, isHex := strings.CutPrefix(strings.ToLower(text), "0x")
+	switch {
+	case isHex && hex != "" && strings.Trim(hex, "0123456789abcdef") == "":
+		n, err = strconv.ParseUint(hex, 16, 64)
+	case digits(text):
+		n, err = strconv.ParseUint(text, 10, 64)
+	default:
+		return 0, false, nil
+	}
+	return n, true, err
+}

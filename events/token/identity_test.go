@@ -1,0 +1,161 @@
+package token
+
+import (
+	"encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+)
+
+func TestUsersHaveOneKey(t *testing.T) {
+	for text, key := range map[string]string{
+		"ann": "ann", "local:ann": "ann", "LOCAL:ann": "ann", "API_NULL_DOMAIN:ann": "ann",
+		"ad:ann": "ACTIVE_DIRECTORY:ann", "ACTIVE_DIRECTORY:ann": "ACTIVE_DIRECTORY:ann", "ad:500": "ACTIVE_DIRECTORY:500", "ad:a:b": "ACTIVE_DIRECTORY:a:b",
+		"ldap_user:ann": "POSIX_USER:ann", "POSIX_USER:ann": "POSIX_USER:ann",
+		"auth_id:500": "auth_id:500", "auth_id:0500": "auth_id:500", "auth_id:0x1F4": "auth_id:500", "auth_id:ann": "ann",
+		"auth_id:18446744073709551615": "auth_id:18446744073709551615", "auth_id:ACTIVE_DIRECTORY:ann": "ACTIVE_DIRECTORY:ann", "auth_id:uid:7": "uid:7",
+		"uid:0": "uid:0", "uid:1001": "uid:1001", "uid:4294967294": "uid:4294967294",
+		"S-1-5-21-1-2-3-1001": "S-1-5-21-1-2-3-1001", "sid:S-1-5-21-1-2-3-1001": "S-1-5-21-1-2-3-1001", "auth_id:S-1-5-21-1-2-3-1001": "S-1-5-21-1-2-3-1001",
+		`AD\ann`: `AD\ann`, "cn=a:b,dc=x": "cn=a:b,dc=x", "ann@example.org": "ann@example.org", "a/b": "a/b", "Ännchen von Tharau": "Ännchen von Tharau",
+		"1und1": "1und1", strings.Repeat("n", 256): strings.Repeat("n", 256), "local:" + strings.Repeat("n", 256): strings.Repeat("n", 256),
+	} {
+		i, err := ParseIdentity(text)
+		if err != nil {
+			t.Errorf("%s: %v", text, err)
+			continue
+		}
+		if got, err := i.Key(); got != key || err != nil {
+			t.Errorf("%s: got %q, %v, want %q", text, got, err, key)
+		}
+		if err := ValidOwner(key); err != nil {
+			t.Errorf("%s gives the key %s: %v", text, key, err)
+		}
+	}
+}
+
+func TestWhatIsNoUserIsRefused(t *testing.T) {
+	for _, text := range []string{
+		"", "local:", "ad:", "auth_id:", "uid:", "sid:", ":ann", "foo:bar", "LDAP:ann", "Local:ann",
+		"gid:100", "POSIX_GROUP:staff", "ldap_group:staff", "WORLD:Everyone", "world:Everyone",
+		"API_INVALID_DOMAIN:ann", "API_RESERVED_DOMAIN:ann", "API_INTERNAL_DOMAIN:ann", "API_OPERATOR_DOMAIN:ann", "API_CREATOR_DOMAIN:ann",
+		"500", "0x1f4", "local:500", "local:uid:7", "local:S-1-5-7", "s-1-5-21-1", "local:foo:bar",
+		"uid:-1", "uid:+1", "uid:01", "uid:1.0", "uid:0x10", "uid:4294967295", "uid:99999999999999999999", "uid:ann", "gid:x",
+		"auth_id:18446744073709551616", "auth_id:gid:5", "auth_id:local:ann", "auth_id:auth_id:auth_id:5",
+		"S-1-", "S-1-5", "S-1-5-x", "S-1-05-1", "S-1-5-4294967296", "S-1-281474976710656-1", "sid:S-2-5-1", "S-1-5" + strings.Repeat("-1", 16),
+		"S-1-1-0", "S-1-5-32-544",
+		"an\nn", "an\x00n", "an\u0085n", "an\x7fn", "an\xffn", "ad:an\nn", "auth_id:a\x00", strings.Repeat("n", 257), "ad:" + strings.Repeat("n", 240),
+	} {
+		i, err := ParseIdentity(text)
+		if err == nil {
+			_, err = i.Key()
+		}
+		if err == nil {
+			t.Errorf("%q passes for a user", text)
+		} else if r := refusal(t, err, CodeInvalidField); r.Field != "user" || strings.ContainsAny(r.Detail, "\n\x00") {
+			t.Errorf("%q: got a refusal of %s: %q", text, r.Field, r.Detail)
+		}
+	}
+}
+
+func TestOwnerKeysHaveOneSpelling(t *testing.T) {
+	for _, text := range []string{"local:ann", "LOCAL:ann", "API_NULL_DOMAIN:ann", "ad:ann", "auth_id:0x1f4", "auth_id:ann", "sid:S-1-5-21-1-2-3-1001", "auth_id:007"} {
+		if ValidOwner(text) == nil {
+			t.Errorf("%s passes for an owner key", text)
+		}
+	}
+}
+
+func TestMembersThatNameDifferentUsersAreRefused(t *testing.T) {
+	for name, c := range map[string]struct {
+		i    Identity
+		want string // empty: refused
+	}{
+		"name and its owner key": {Identity{Domain: "LOCAL", Name: "ann", AuthID: "ann"}, "ann"},
+		"uid and its owner key":  {Identity{Domain: "POSIX_USER", UID: new(uint64(7)), AuthID: "uid:7"}, "uid:7"},
+		"sid in a domain":        {Identity{Domain: "ACTIVE_DIRECTORY", SID: "S-1-5-21-1"}, "S-1-5-21-1"},
+		"name and uid":           {Identity{Name: "ann", UID: new(uint64(7))}, ""},
+		"name and another's id":  {Identity{Name: "ann", AuthID: "bob"}, ""},
+		"name and sid":           {Identity{Name: "ann", SID: "S-1-5-21-1"}, ""},
+		"user and group":         {Identity{Name: "ann", GID: new(uint64(7))}, ""},
+		"a uid of AD":            {Identity{Domain: "ACTIVE_DIRECTORY", UID: new(uint64(7))}, ""},
+		"a uid too large":        {Identity{UID: new(uint64(1 << 32))}, ""},
+		"a domain alone":         {Identity{Domain: "LOCAL"}, ""},
+		"nothing":                {Identity{}, ""},
+		"an unknown domain":      {Identity{Domain: "MARS", Name: "ann"}, ""},
+		"a very deep auth_id":    {Identity{AuthID: strings.Repeat("auth_id:", 1<<16) + "5"}, ""},
+	} {
+		got, err := c.i.Key()
+		if got != c.want || (err == nil) != (c.want != "") {
+			t.Errorf("%s: got %q, %v, want %q", name, got, err, c.want)
+		}
+	}
+}
+
+func TestIdentitiesShowAllSixMembers(t *testing.T) {
+	for key, want := range map[string]string{
+		"ann":                  `{"domain":"LOCAL","auth_id":null,"uid":null,"gid":null,"sid":null,"name":"ann"}`,
+		"ACTIVE_DIRECTORY:ann": `{"domain":"ACTIVE_DIRECTORY","auth_id":null,"uid":null,"gid":null,"sid":null,"name":"ann"}`,
+		"uid:0":                `{"domain":null,"auth_id":null,"uid":0,"gid":null,"sid":null,"name":null}`,
+		"auth_id:500":          `{"domain":null,"auth_id":"500","uid":null,"gid":null,"sid":null,"name":null}`,
+		"S-1-5-21-1":           `{"domain":null,"auth_id":null,"uid":null,"gid":null,"sid":"S-1-5-21-1","name":null}`,
+	} {
+		b, err := json.Marshal(IdentityOf(key))
+		if err != nil || string(b) != want {
+			t.Errorf("%s:\ngot  %s, %v\nwant %s", key, b, err, want)
+		}
+		var back Identity
+		if err := json.Unmarshal(b, &back); err != nil || !reflect.DeepEqual(back, IdentityOf(key)) {
+			t.Errorf("%s: read back as %+v, %v", key, back, err)
+		}
+	}
+}
+
+func TestABareNameIsMeantInEveryDomain(t *testing.T) {
+	for text, want := range map[string][]string{
+		"ann":        {"ann", "ACTIVE_DIRECTORY:ann", "POSIX_USER:ann"},
+		"local:ann":  {"ann"},
+		"ad:ann":     {"ACTIVE_DIRECTORY:ann"},
+		"uid:7":      {"uid:7"},
+		"auth_id:7":  {"auth_id:7"},
+		"S-1-5-21-1": {"S-1-5-21-1"},
+	} {
+		if got, err := OwnersNamed(text); !slices.Equal(got, want) || err != nil {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "gid:5", "foo:bar", "500"} {
+		if got, err := OwnersNamed(text); err == nil {
+			t.Errorf("%q names %v", text, got)
+		}
+	}
+}
+
+func FuzzParseIdentity(f *testing.F) {
+	for _, seed := range []string{"ann", "local:ann", "ad:a:b", "auth_id:0x3e9", "auth_id:uid:7", "uid:1001", "gid:5", "S-1-5-21-1-2-3-4", "s-1-5", "cn=a:b,dc=x", "500", "WORLD:x", "a\x00b", "auth_id:auth_id:5", "sid:x"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		i, err := ParseIdentity(text)
+		var key string
+		if err == nil {
+			key, err = i.Key()
+		}
+		if err != nil {
+			refusal(t, err, CodeInvalidField)
+			return
+		}
+		if err := ValidOwner(key); err != nil {
+			t.Errorf("%q gives the key %q: %v", text, key, err)
+		}
+		if back, err := IdentityOf(key).Key(); back != key || err != nil {
+			t.Errorf("%q gives the key %q, whose identity gives %q, %v", text, key, back, err)
+		}
+		if self, err := (Identity{AuthID: key}).Key(); strings.Trim(key, "0123456789") != "" && (self != key || err != nil) {
+			t.Errorf("the key %q as auth_id is %q, %v", key, self, err)
+		}
+		if owners, err := OwnersNamed(text); err != nil || !slices.Contains(owners, key) {
+			t.Errorf("%q names %q, %v, and its key is %q", text, owners, err, key)
+		}
+	})
+}

@@ -1,0 +1,73 @@
+package token
+
+import (
+	"math"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// day is 24 hours: lifetimes know no calendar and no daylight saving.
+const day = 24 * time.Hour
+
+const lifetimeForms = "a whole number above zero and one unit, like 180D: " +
+	"Y (365 days), M (30 days), w or W (weeks), d or D (days), h or H (hours), m (minutes), s or S (seconds)"
+
+// ParseLifetime reads a lifetime in VAST's grammar: exactly one ASCII whole
+// number above zero and one unit. "M" is 30 days and "m" is a minute. The
+// refusal is invalid_field on expires_in and shows what was given.
+//
+// Source of the grammar: VAST's "apitoken create --expiry-date".
+func ParseLifetime(text string) (time.Duration, error) {
+	number := strings.TrimRight(text, "YMwWdDhHmsS")
+	unit := unitOf(text[len(number):])
+	if unit == 0 || !digits(number) {
+		return 0, invalid(fieldExpiresIn, "the lifetime %s is not %s", shown(text), lifetimeForms)
+	}
+	n, err := strconv.ParseInt(number, 10, 64)
+	if err != nil || n > math.MaxInt64/int64(unit) {
+		return 0, invalid(fieldExpiresIn, "the lifetime %s is longer than can be counted; at most %dY is allowed", shown(text), math.MaxInt64/int64(365*day))
+	}
+	if n == 0 {
+		return 0, invalid(fieldExpiresIn, "the lifetime %s is nothing; allowed is %s", shown(text), lifetimeForms)
+	}
+	return time.Duration(n) * unit, nil
+}
+
+// unitOf is the length of a unit, zero if it is none.
+func unitOf(unit string) time.Duration {
+	switch unit {
+	case "Y":
+		return 365 * day
+	case "M":
+		return 30 * day
+	case "w", "W":
+		return 7 * day
+	case "d", "D":
+		return day
+	case "h", "H":
+		return time.Hour
+	case "m":
+		return time.Minute
+	case "s", "S":
+		return time.Second
+	}
+	return 0
+}
+
+// formatLifetime writes a duration of whole seconds as ParseLifetime reads it,
+// in the longest of days, hours, minutes and seconds that says it exactly.
+func formatLifetime(d time.Duration) string {
+	for _, unit := range []string{"D", "H", "m"} {
+		if d%unitOf(unit) == 0 {
+			return strconv.FormatInt(int64(d/unitOf(unit)), 10) + unit
+		}
+	}
+	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
+}
+
+// digits says that the text is one ASCII digit or more, and nothing else:
+// strconv alone would let a sign pass.
+func digits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
+}

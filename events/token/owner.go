@@ -1,0 +1,97 @@
+package token
+
+import (
+	"slices"
+	"strings"
+)
+
+// ValidOwner refuses what is not an owner key in its one spelling: NAME,
+// ACTIVE_DIRECTORY:NAME, POSIX_USER:NAME, a SID, uid:N or auth_id:N. The
+// refusal is invalid_field on user.
+func ValidOwner(key string) error {
+	i, err := ParseIdentity(key)
+	if err != nil {
+		return err
+	}
+	spelled, err := i.Key()
+	if err != nil {
+		return err
+	}
+	if spelled != key {
+		return invalid(fieldUser, "the user %s is to be written as %s", shown(key), shown(spelled))
+	}
+	return nil
+}
+
+// IdentityOf is the identity that an owner key stands for, as answers show it.
+// The key is valid; IdentityOf(key).Key() gives it back.
+func IdentityOf(key string) Identity {
+	i, err := ParseIdentity(key)
+	if err != nil {
+		return Identity{AuthID: key}
+	}
+	if i.Name != "" && i.Domain == "" {
+		i.Domain = domainLocal
+	}
+	return i
+}
+
+// OwnersNamed gives the owner keys that a filter names: a bare NAME is meant
+// in every domain that has names, any other form is one key. The refusal is
+// invalid_field on user.
+func OwnersNamed(text string) ([]string, error) {
+	i, err := ParseIdentity(text)
+	if err != nil {
+		return nil, err
+	}
+	key, err := i.Key()
+	if err != nil {
+		return nil, err
+	}
+	if i.Name == "" || i.Domain != "" {
+		return []string{key}, nil
+	}
+	return []string{key, domainAD + ":" + i.Name, domainPosixUser + ":" + i.Name}, nil
+}
+
+// bareName refuses a name that could be taken for another form of owner key:
+// who-am-i hands out owner keys as ids, and each must lead back to its owner.
+func bareName(name string) error {
+	if _, isNumber, _ := authNumber(name); isNumber {
+		return invalid(fieldUser, "the name %s looks like an auth_id; write auth_id:N for that user", shown(name))
+	}
+	if sidLike(name) {
+		return invalid(fieldUser, "the name %s looks like a SID", shown(name))
+	}
+	if _, _, ok := cutForm(name); ok {
+		return invalid(fieldUser, "the name %s looks like another form of user, because of what stands before its colon", shown(name))
+	}
+	return nil
+}
+
+// cutForm splits FORM:REST. A colon after an equals sign belongs to a name, as
+// in the distinguished name cn=a:b,dc=x.
+func cutForm(text string) (form, rest string, ok bool) {
+	form, rest, ok = strings.Cut(text, ":")
+	return form, rest, ok && !strings.Contains(form, "=")
+}
+
+func sidLike(text string) bool {
+	return len(text) >= len("S-1-") && strings.EqualFold(text[:len("S-1-")], "S-1-")
+}
+
+// checkSID refuses what is not a user's SID in its decimal spelling ([MS-DTYP]
+// section 2.4.2.1): S-1-AUTHORITY and 1 to 15 numbers of 32 bits.
+func checkSID(sid string) error {
+	parts := strings.Split(sid, "-")
+	if len(parts) < 4 || len(parts) > 18 || parts[0] != "S" || parts[1] != "1" || !canonical(parts[2], 1<<48-1) ||
+		slices.ContainsFunc(parts[3:], func(p string) bool { return !canonical(p, 1<<32-1) }) {
+		return invalid(fieldUser, "%s is no SID like S-1-5-21-1-2-3-1001", shown(sid))
+	}
+	// [MS-DTYP] section 2.4.2.4: authority 1 is the world, S-1-5-32 holds the
+	// built-in groups.
+	if parts[2] == "1" || strings.HasPrefix(sid, "S-1-5-32-") {
+		return invalid(fieldUser, "the SID %s is a group; tokens are for users only", shown(sid))
+	}
+	return nil
+}

@@ -1,0 +1,47 @@
+package token
+
+import (
+	"fmt"
+
+	"apitoken/events"
+)
+
+// The codes of the refusals of this package.
+const (
+	CodeInvalidField     = "invalid_field"
+	CodePermissionDenied = "permission_denied"
+	CodeNotFound         = "not_found"
+	CodeLimitReached     = "token_limit_reached"
+	CodeExpiryTooLate    = "expiry_exceeds_maximum"
+	CodeExpiryInPast     = "expiry_in_past"
+	CodeExpiryOutlives   = "expiry_outlives_maker"
+	CodeScopeExceeds     = "scope_exceeds_maker"
+	CodeSourceIPsExceed  = "source_ips_exceed_maker"
+	CodeStateTooLarge    = "state_too_large"
+)
+
+// The members of a request, as refusals name them.
+const (
+	fieldUser           = "user"
+	fieldName           = "name"
+	fieldDescription    = "description"
+	fieldExpirationTime = "expiration_time"
+	fieldExpiresIn      = "expires_in"
+	fieldScopes         = "scopes"
+	fieldSourceIPs      = "source_ips"
+)
+
+// NotFound is the refusal for a token that does not exist, that ended, or that
+// the caller may not know of: there is one text for all of these, since a
+// second one would tell them apart.
+func NotFound() *events.Refusal {
+	return &events.Refusal{Code: CodeNotFound, Detail: "there is no such token"}
+}
+
+func refuse(code, field, format string, args ...any) *events.Refusal {
+	return &events.Refusal{Code: code, Field: field, Detail: fmt.Sprintf(format, args...)}
+}
+
+func invalid(field, format string, args ...any) *events.Refusal {
+	return refuse(CodeInvalidField, field, format, args...)
+}

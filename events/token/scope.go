@@ -1,0 +1,115 @@
+package token
+
+import (
+	"slices"
+	"strings"
+)
+
+const scopeForm = "METHOD PATH, like GET /v1/things/*: METHOD in capitals or *, PATH from the root in letters, digits and -._~!$&'()+,;=:@/, where only the end may be *"
+
+// pathChars are those of RFC 3986 section 3.3 without "%" and "*": scopes are
+// compared with decoded paths, and "*" is the wildcard. None of them has a
+// meaning of its own in an IAM resource.
+const pathChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()+,;=:@/"
+
+// ParseScope refuses what is not a scope: one method or "*", one space, and
+// one absolute path that may end in "*". The refusal is invalid_field on
+// scopes.
+func ParseScope(text string) error {
+	method, path, _ := strings.Cut(text, " ")
+	switch {
+	case len(text) > MaxScope:
+		return invalid(fieldScopes, "the scope %s has %d bytes, %d are allowed", shown(text), len(text), MaxScope)
+	case !validMethod(method), !validPattern(path):
+		return invalid(fieldScopes, "the scope %s is not %s", shown(text), scopeForm)
+	}
+	return nil
+}
+
+// ValidScopes refuses too many scopes, and the first that is none.
+func ValidScopes(scopes []string) error {
+	if len(scopes) > MaxScopes {
+		return invalid(fieldScopes, "there are %d scopes, %d are allowed", len(scopes), MaxScopes)
+	}
+	for _, s := range scopes {
+		if err := ParseScope(s); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func validMethod(m string) bool {
+	return m == "*" || (m != "" && strings.Trim(m, "ABCDEFGHIJKLMNOPQRSTUVWXYZ") == "")
+}
+
+func validPattern(p string) bool {
+	begin, open := strings.CutSuffix(p, "*")
+	if strings.Trim(begin, pathChars) != "" {
+		return false
+	}
+	if open {
+		// What follows the last slash is the beginning of a segment only.
+		begin = begin[:strings.LastIndexByte(begin, '/')+1]
+	}
+	return plain(begin)
+}
+
+// plain says that a path is absolute and has neither empty nor dot segments.
+// Who serves such a path may read it as another one, so no scope admits it.
+func plain(path string) bool {
+	if !strings.HasPrefix(path, "/") {
+		return false
+	}
+	return path == "/" || !slices.ContainsFunc(strings.Split(closed(path)[1:], "/"), func(segment string) bool {
+		return segment == "" || segment == "." || segment == ".."
+	})
+}
+
+// closed is a path without its last slash: to a scope /x and /x/ are the same
+// path.
+func closed(path string) string { return strings.TrimSuffix(path, "/") }
+
+// Allows says whether one of the scopes admits the call. The path is decoded.
+// No scopes admit every call.
+func Allows(scopes []string, method, path string) bool {
+	return len(scopes) == 0 || plain(path) && slices.ContainsFunc(scopes, func(scope string) bool {
+		m, pattern, _ := strings.Cut(scope, " ")
+		return (m == "*" || m == method) && admits(pattern, path)
+	})
+}
+
+func admits(pattern, path string) bool {
+	if begin, open := strings.CutSuffix(pattern, "*"); open {
+		return strings.HasPrefix(closed(path)+"/", begin)
+	}
+	return closed(pattern) == closed(path)
+}
+
+// Within says that every call that inner admits is admitted by outer. No
+// scopes admit every call.
+func Within(inner, outer []string) bool {
+	if len(outer) == 0 {
+		return true
+	}
+	return len(inner) > 0 && !slices.ContainsFunc(inner, func(i string) bool {
+		return !slices.ContainsFunc(outer, func(o string) bool { return covers(o, i) })
+	})
+}
+
+// covers says that the outer scope admits all that the inner one does. One
+// outer scope has to do so alone: a union of few patterns never covers a
+// wildcard that none of them covers.
+func covers(outer, inner string) bool {
+	outerMethod, outerPath, _ := strings.Cut(outer, " ")
+	innerMethod, innerPath, _ := strings.Cut(inner, " ")
+	if outerMethod != "*" && outerMethod != innerMethod {
+		return false
+	}
+	begin, open := strings.CutSuffix(innerPath, "*")
+	if !open {
+		return admits(outerPath, innerPath)
+	}
+	outerBegin, outerOpen := strings.CutSuffix(outerPath, "*")
+	return outerOpen && strings.HasPrefix(begin, outerBegin)
+}

@@ -1,0 +1,115 @@
+package token
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"slices"
+	"time"
+
+	"apitoken/events"
+)
+
+// StateV names the encoding that EncodeState writes. A new one gets the next
+// number, and DecodeState keeps reading the older ones.
+const StateV = 1
+
+// State is what the rules need to know of one owner. It holds unended tokens
+// only, so it does not grow with history. A token that is past due stays until
+// a command states its end, but counts nowhere.
+type State struct {
+	Owner   string
+	Version uint64        // facts folded so far, which is the stream's version
+	Tokens  []events.View // in creation order
+}
+
+// encoded is version 1 of the stored form.
+type encoded struct {
+	Owner   string        `json:"o"`
+	Version uint64        `json:"n"`
+	Tokens  []events.View `json:"t,omitempty"`
+}
+
+// EncodeState gives the bytes that a head keeps, in the encoding StateV. The
+// owner is written once and not in every view. It refuses with state_too_large
+// what is above events.MaxState.
+func EncodeState(s State) ([]byte, error) {
+	e := encoded{Owner: s.Owner, Version: s.Version, Tokens: slices.Clone(s.Tokens)}
+	for i := range e.Tokens {
+		e.Tokens[i].Owner = ""
+	}
+	b, err := encode(e)
+	if err != nil {
+		return nil, fmt.Errorf("encoding the state of owner %s: %w", s.Owner, err)
+	}
+	if len(b) > events.MaxState {
+		return nil, refuse(CodeStateTooLarge, "", "the user's tokens take %d bytes together, %d are allowed", len(b), events.MaxState)
+	}
+	return b, nil
+}
+
+// DecodeState reads what EncodeState wrote under any version of the encoding.
+// No bytes are the zero State.
+func DecodeState(v int, b []byte) (State, error) {
+	if len(b) == 0 {
+		return State{}, nil
+	}
+	if v != 1 {
+		return State{}, fmt.Errorf("decoding an owner's state: unknown encoding %d", v)
+	}
+	var e encoded
+	if err := json.Unmarshal(b, &e); err != nil {
+		return State{}, fmt.Errorf("decoding an owner's state: %w", err)
+	}
+	for i := range e.Tokens {
+		e.Tokens[i].Owner = e.Owner
+	}
+	return State(e), nil
+}
+
+// encode is JSON without the escapes for HTML, which would make six bytes of
+// one. It has no final newline.
+func encode(v any) ([]byte, error) {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetEscapeHTML(false)
+	err := e.Encode(v)
+	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
+}
+
+// Find is the unended token with this id; it may be past due.
+func (s State) Find(id string) (events.View, bool) {
+	i := slices.IndexFunc(s.Tokens, func(v events.View) bool { return v.ID == id })
+	if i < 0 {
+		return events.View{}, false
+	}
+	return s.Tokens[i], true
+}
+
+// Live counts the tokens that are live at the time now.
+func (s State) Live(now time.Time) (n int) {
+	for _, v := range s.Tokens {
+		if v.LiveAt(now) {
+			n++
+		}
+	}
+	return n
+}
+
+// SoonestExpiry is when the next live token expires; zero if none ever does.
+func (s State) SoonestExpiry(now time.Time) (soonest time.Time) {
+	for _, v := range s.Tokens {
+		if v.LiveAt(now) {
+			soonest = earlier(soonest, v.ExpiresAt)
+		}
+	}
+	return soonest
+}
+
+// earlier is the earlier of two times of which zero means never.
+func earlier(a, b time.Time) time.Time {
+	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
+		return b
+	}
+	return a
+}

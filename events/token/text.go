@@ -1,0 +1,62 @@
+package token
+
+import (
+	"strconv"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+)
+
+// The caps on what a token says, in bytes unless they say otherwise. They keep
+// each view within one read unit of DynamoDB and each head within one item.
+const (
+	MaxOwner       = 256
+	MaxName        = 128
+	MaxDescription = 512
+	MaxScope       = 128
+	MaxScopes      = 16 // entries
+	MaxSourceIPs   = 16 // entries
+
+	// MaxView is the size of a view as JSON. A read unit has 4096 bytes; the
+	// rest is for keys, index attributes, the last use, and the second verifier
+	// that a token has while it is being rotated.
+	MaxView = 3600
+)
+
+// checkText refuses a text that is too long, is not UTF-8, or holds a control
+// character, which could forge log lines and terminal output.
+func checkText(field, text string, most int) error {
+	switch {
+	case len(text) > most:
+		return invalid(field, "the %s has %d bytes, %d are allowed", field, len(text), most)
+	case !utf8.ValidString(text):
+		return invalid(field, "the %s is not valid UTF-8", field)
+	case strings.ContainsFunc(text, unicode.IsControl):
+		return invalid(field, "the %s holds a control character", field)
+	}
+	return nil
+}
+
+// shownBytes of a rejected text are too few for a secret that was pasted into
+// the wrong place.
+const shownBytes = 20
+
+// shown quotes the beginning of a rejected text in plain ASCII.
+func shown(text string) string {
+	if cut := cutAtRune(text, shownBytes); cut != text {
+		return strconv.QuoteToASCII(cut) + "..."
+	}
+	return strconv.QuoteToASCII(text)
+}
+
+// cutAtRune is the longest beginning of text that has at most n bytes and does
+// not end within a rune.
+func cutAtRune(text string, n int) string {
+	if len(text) <= n {
+		return text
+	}
+	for n > 0 && !utf8.RuneStart(text[n]) {
+		n--
+	}
+	return text[:n]
+}

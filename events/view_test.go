@@ -1,0 +1,73 @@
+package events_test
+
+import (
+	"testing"
+	"time"
+
+	"apitoken/events"
+)
+
+func TestTimeDecidesWhatATokenIs(t *testing.T) {
+	at := func(d time.Duration) time.Time { return noon.Add(d) }
+	for name, c := range map[string]struct {
+		view  events.View
+		now   time.Time
+		state events.TokenState
+		live  bool
+	}{
+		"no expiry":                      {events.View{}, at(1e9), events.StateActive, true},
+		"a nanosecond before its expiry": {events.View{ExpiresAt: noon}, at(-1), events.StateActive, true},
+		"at its expiry":                  {events.View{ExpiresAt: noon}, noon, events.StateExpired, false},
+		"a nanosecond after it":          {events.View{ExpiresAt: noon}, at(1), events.StateExpired, false},
+		"disabled":                       {events.View{Disabled: true}, noon, events.StateDisabled, true},
+		"disabled and expired":           {events.View{Disabled: true, ExpiresAt: noon}, noon, events.StateExpired, false},
+		"revoked":                        {events.View{Ended: events.EndedRevoked}, noon, events.StateRevoked, false},
+		"revoked, then past its expiry":  {events.View{Ended: events.EndedRevoked, ExpiresAt: noon}, at(1), events.StateRevoked, false},
+		"stated as expired":              {events.View{Ended: events.EndedExpired}, noon, events.StateExpired, false},
+		"kept a nanosecond more":         {events.View{Ended: events.EndedRevoked, KeepUntil: noon}, at(-1), events.StateRevoked, false},
+		"past its retention":             {events.View{Ended: events.EndedRevoked, KeepUntil: noon}, noon, events.StateGone, false},
+		"unended with a retention":       {events.View{KeepUntil: noon}, at(1), events.StateActive, true},
+	} {
+		if got := c.view.StateAt(c.now); got != c.state || c.view.LiveAt(c.now) != c.live {
+			t.Errorf("%s: got %s, live %v, want %s, %v", name, got, c.view.LiveAt(c.now), c.state, c.live)
+		}
+	}
+}
+
+func TestQueriesMatchByOwnerStateAndPlace(t *testing.T) {
+	v := events.View{ID: "L7k8ljIC", Owner: "ann", CreatedAt: noon}
+	gone := v
+	gone.Ended, gone.KeepUntil = events.EndedRevoked, noon
+	for name, c := range map[string]struct {
+		query events.Query
+		view  events.View
+		want  bool
+	}{
+		"everything":              {events.Query{Now: noon}, v, true},
+		"its owner":               {events.Query{Now: noon, Owners: []string{"bob", "ann"}}, v, true},
+		"another owner":           {events.Query{Now: noon, Owners: []string{"bob"}}, v, false},
+		"its state":               {events.Query{Now: noon, States: []events.TokenState{events.StateActive}}, v, true},
+		"another state":           {events.Query{Now: noon, States: []events.TokenState{events.StateRevoked}}, v, false},
+		"after an earlier token":  {events.Query{Now: noon, After: events.Position{At: noon.Add(-1), ID: "zzzzzzzz"}}, v, true},
+		"after a lesser id":       {events.Query{Now: noon, After: events.Position{At: noon, ID: "L7k8ljIB"}}, v, true},
+		"after itself":            {events.Query{Now: noon, After: v.Position()}, v, false},
+		"after a later token":     {events.Query{Now: noon, After: events.Position{At: noon.Add(1)}}, v, false},
+		"gone, when all is asked": {events.Query{Now: noon}, gone, false},
+		"gone, when that is":      {events.Query{Now: noon, States: []events.TokenState{events.StateGone}}, gone, true},
+	} {
+		if got := c.query.Matches(c.view); got != c.want {
+			t.Errorf("%s: got %v, want %v", name, got, c.want)
+		}
+	}
+}
+
+func TestStreamsKnowTheirOwners(t *testing.T) {
+	for stream, want := range map[events.Stream]string{"user/ann": "ann", "user/a/b": "a/b"} {
+		if got, ok := stream.Owner(); got != want || !ok || events.UserStream(want) != stream {
+			t.Errorf("%s: got %q, %v, want %q", stream, got, ok, want)
+		}
+	}
+	if got, ok := events.SettingsStream.Owner(); ok {
+		t.Errorf("the settings belong to %q", got)
+	}
+}
