@@ -1,0 +1,71 @@
+package issuer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/settings"
+	"apitoken/events/token"
+	"apitoken/events/token/secret"
+	"apitoken/functions/guard"
+)
+
+// operator is the actor of what is done at the store itself, where nobody has
+// shown a token.
+const operator = "operator"
+
+// Bootstrap makes somebody the administrator: it grants the owner every action
+// on the realm security and makes a token for it, as an operator at the store,
+// bound by the limit and by no permission. With replace the owner's earlier
+// tokens are revoked first, so that a lost one is worth nothing. It may be run
+// again, and after it was cut short; what was done already stays done.
+func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Token, secret.Secret, error) {
+	if err := token.ValidOwner(owner); err != nil {
+		return Token{}, secret.Secret{}, fmt.Errorf("bootstrapping: %w", err)
+	}
+	set, err := i.readSettings(ctx)
+	if err != nil {
+		return Token{}, secret.Secret{}, err
+	}
+	if err := i.grantAll(ctx, set, owner); err != nil {
+		return Token{}, secret.Secret{}, err
+	}
+	if replace {
+		if err := i.revokeAll(ctx, set, owner); err != nil {
+			return Token{}, secret.Secret{}, err
+		}
+	}
+	return i.create(ctx, i.meta(guard.Principal{Owner: operator}, set), theOperator, set, NewToken{Owner: owner})
+}
+
+var theOperator = token.Maker{Owner: operator, Operator: true}
+
+func (i *Issuer) grantAll(ctx context.Context, set settings.State, owner string) error {
+	m := i.meta(guard.Principal{Owner: operator}, set)
+	_, err := Do(ctx, i.store, i.keys, settingsRules, events.SettingsStream, m, func(at time.Time) settings.Command {
+		return settings.Grant{At: at, User: owner, Actions: settings.Actions()}
+	})
+	i.cache.last.Store(nil) // who was just granted something is not told the old
+	return err
+}
+
+// revokeAll ends the owner's live tokens. One that somebody else ended
+// meanwhile is as it should be.
+func (i *Issuer) revokeAll(ctx context.Context, set settings.State, owner string) error {
+	s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(owner))
+	if err != nil {
+		return err
+	}
+	for _, v := range s.Tokens {
+		if !v.LiveAt(i.now()) {
+			continue
+		}
+		err := i.revoke(ctx, i.meta(guard.Principal{Owner: operator}, set), theOperator, policy(set), v)
+		if err != nil && !isNotFound(err) {
+			return err
+		}
+	}
+	return nil
+}
