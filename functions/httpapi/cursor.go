@@ -1,0 +1,43 @@
+package httpapi
+
+import (
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+	"time"
+
+	"apitoken/events"
+)
+
+// A cursor is a Position: a version byte, nanoseconds since 1970, the id. It
+// is a place in the order, so it stays right whatever comes and goes, and it
+// opens nothing: whoever makes one up only starts somewhere else in the list.
+const (
+	cursorV    = 1
+	cursorHead = 1 + 8
+	cursorSize = cursorHead + 8
+)
+
+var (
+	cursorText = base64.RawURLEncoding.Strict()
+	errCursor  = errors.New("not a cursor")
+)
+
+// cursorOf writes a position; its id is a token's.
+func cursorOf(p events.Position) string {
+	b := make([]byte, 0, cursorSize)
+	b = append(b, cursorV)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.At.UnixNano()))
+	b = append(b, p.ID...)
+	return cursorText.EncodeToString(b)
+}
+
+// parseCursor reads what cursorOf wrote, and nothing else.
+func parseCursor(text string) (events.Position, error) {
+	b, err := cursorText.DecodeString(text)
+	if err != nil || len(text) != cursorText.EncodedLen(cursorSize) || b[0] != cursorV || !wellFormed(string(b[cursorHead:])) {
+		return events.Position{}, errCursor
+	}
+	at := int64(binary.BigEndian.Uint64(b[1:cursorHead]))
+	return events.Position{At: time.Unix(0, at).UTC(), ID: string(b[cursorHead:])}, nil
+}

@@ -1,0 +1,247 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"mime"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+
+	"apitoken/functions/httpapi"
+
+	"github.com/santhosh-tekuri/jsonschema/v6"
+	"go.yaml.in/yaml/v3"
+)
+
+// document is the OpenAPI document as plain JSON values, so that tests can
+// take parts out of it.
+type document struct {
+	root     map[string]any
+	compiler *jsonschema.Compiler // made at the first use, so that root may be changed before
+	mu       sync.Mutex
+}
+
+func parseDocument(t testing.TB) *document {
+	t.Helper()
+	d := &document{}
+	if err := json.Unmarshal(asJSON(), &d.root); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+// asJSON is the document in JSON.
+var asJSON = sync.OnceValue(func() []byte {
+	var root map[string]any
+	if err := yaml.Unmarshal(httpapi.OpenAPI, &root); err != nil {
+		panic(err)
+	}
+	b, err := json.Marshal(root)
+	if err != nil {
+		panic(err)
+	}
+	return b
+})
+
+var shared struct {
+	once sync.Once
+	doc  *document
+}
+
+// documented is the document as it is, for all tests.
+func documented(t testing.TB) *document {
+	shared.once.Do(func() { shared.doc = parseDocument(t) })
+	return shared.doc
+}
+
+// at is the value under a JSON pointer's segments, references followed.
+func (d *document) at(path ...string) (value any, pointer string) {
+	value, pointer = any(d.root), "#"
+	for _, segment := range path {
+		object, ok := value.(map[string]any)
+		if !ok {
+			return nil, pointer
+		}
+		value, pointer = object[segment], pointer+"/"+strings.NewReplacer("~", "~0", "/", "~1").Replace(segment)
+		if inner, ok := value.(map[string]any); ok {
+			if ref, ok := inner["$ref"].(string); ok && len(inner) == 1 {
+				value, pointer = d.at(strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+			}
+		}
+	}
+	return value, pointer
+}
+
+// schema compiles the schema at a pointer.
+func (d *document) schema(pointer string) (*jsonschema.Schema, error) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.compiler == nil {
+		b, err := json.Marshal(d.root)
+		if err != nil {
+			return nil, err
+		}
+		root, err := jsonschema.UnmarshalJSON(bytes.NewReader(b))
+		if err != nil {
+			return nil, err
+		}
+		d.compiler = jsonschema.NewCompiler()
+		d.compiler.DefaultDraft(jsonschema.Draft2020)
+		d.compiler.AssertFormat()
+		if err := d.compiler.AddResource("api.json", root); err != nil {
+			return nil, err
+		}
+	}
+	return d.compiler.Compile("api.json" + pointer)
+}
+
+// pathOf is the documented path that a request's path belongs to.
+func (d *document) pathOf(path string) string {
+	path, _, _ = strings.Cut(path, "?")
+	given := strings.Split(strings.TrimSuffix(path, "/"), "/")
+	paths, _ := d.at("paths")
+	for pattern := range paths.(map[string]any) {
+		want := strings.Split(pattern, "/")
+		same := len(want) == len(given)
+		for i := 0; same && i < len(want); i++ {
+			same = want[i] == given[i] || strings.HasPrefix(want[i], "{")
+		}
+		if same {
+			return pattern
+		}
+	}
+	return ""
+}
+
+// about are the complaints about one answer.
+func (d *document) about(s seen) []string {
+	method := strings.ToLower(s.method)
+	if method == "head" {
+		method = "get"
+	}
+	path := d.pathOf(s.path)
+	operation, _ := d.at("paths", path, method)
+	switch {
+	case operation == nil && (s.status == http.StatusNotFound || s.status == http.StatusMethodNotAllowed):
+		return d.body(s, "#/components/schemas/Problem")
+	case operation == nil:
+		return []string{"there is no such operation"}
+	}
+	response, _ := d.at("paths", path, method, "responses", fmt.Sprint(s.status))
+	if response == nil {
+		return []string{fmt.Sprintf("the operation has no answer %d", s.status)}
+	}
+	kind, _, _ := mime.ParseMediaType(s.header.Get("Content-Type"))
+	content, pointer := d.at("paths", path, method, "responses", fmt.Sprint(s.status), "content", kind, "schema")
+	if content == nil {
+		return []string{"the answer is not of type " + kind}
+	}
+	return append(d.headers(s, path, method), d.body(s, pointer)...)
+}
+
+func (d *document) headers(s seen, path, method string) (complaints []string) {
+	headers, _ := d.at("paths", path, method, "responses", fmt.Sprint(s.status), "headers")
+	for name := range headers.(map[string]any) {
+		_, pointer := d.at("paths", path, method, "responses", fmt.Sprint(s.status), "headers", name, "schema")
+		schema, err := d.schema(pointer)
+		if err == nil {
+			err = schema.Validate(s.header.Get(name))
+		}
+		if err != nil {
+			complaints = append(complaints, "header "+name+": "+err.Error())
+		}
+	}
+	return complaints
+}
+
+func (d *document) body(s seen, pointer string) []string {
+	if s.method == http.MethodHead {
+		return nil
+	}
+	var value any = string(s.body)
+	if strings.Contains(s.header.Get("Content-Type"), "json") {
+		var err error
+		if value, err = jsonschema.UnmarshalJSON(bytes.NewReader(s.body)); err != nil {
+			return []string{"the body is not JSON: " + err.Error()}
+		}
+	}
+	schema, err := d.schema(pointer)
+	if err == nil {
+		err = schema.Validate(value)
+	}
+	if err != nil {
+		return []string{err.Error()}
+	}
+	return nil
+}
+
+// aboutRoutes are the complaints about the service's routes.
+func (d *document) aboutRoutes(routes []httpapi.Route) (complaints []string) {
+	want := map[string]bool{}
+	for _, r := range routes {
+		method := strings.ToLower(r.Method)
+		want[method+" "+r.Path] = true
+		operation, _ := d.at("paths", r.Path, method)
+		object, ok := operation.(map[string]any)
+		if !ok {
+			complaints = append(complaints, r.Method+" "+r.Path+" is not documented")
+			continue
+		}
+		if _, open := object["security"]; open != r.Open {
+			complaints = append(complaints, r.Method+" "+r.Path+" is documented with the wrong security")
+		}
+	}
+	for path, item := range d.root["paths"].(map[string]any) {
+		for method := range item.(map[string]any) {
+			if method != "parameters" && !want[method+" "+path] {
+				complaints = append(complaints, method+" "+path+" is documented and no route")
+			}
+		}
+	}
+	return complaints
+}
+
+// aboutCodes are the complaints about the table of codes, given with statuses.
+func (d *document) aboutCodes(codes map[string]int) (complaints []string) {
+	enum, _ := d.at("components", "schemas", "Code", "enum")
+	statuses, _ := d.at("components", "schemas", "Code", "x-status")
+	listed := map[string]bool{}
+	for _, code := range enum.([]any) {
+		listed[code.(string)] = true
+		if _, ok := codes[code.(string)]; !ok {
+			complaints = append(complaints, fmt.Sprintf("code %s is documented and does not exist", code))
+		}
+	}
+	for code, status := range codes {
+		if !listed[code] {
+			complaints = append(complaints, "code "+code+" is not documented")
+		}
+		if got := statuses.(map[string]any)[code]; got != float64(status) {
+			complaints = append(complaints, fmt.Sprintf("code %s is documented with status %v, it has %d", code, got, status))
+		}
+	}
+	return complaints
+}
+
+func codes() map[string]int {
+	all := map[string]int{}
+	for _, code := range httpapi.Codes() {
+		all[code] = httpapi.StatusOf(code)
+	}
+	return all
+}
+
+// first are the first complaints that there are.
+func (d *document) first(answers []seen) []string {
+	complaints := append(d.aboutRoutes(httpapi.Routes()), d.aboutCodes(codes())...)
+	for _, s := range answers {
+		if len(complaints) > 0 {
+			break
+		}
+		complaints = d.about(s)
+	}
+	return complaints
+}

@@ -1,0 +1,77 @@
+package httpapi
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/url"
+	"strconv"
+
+	"apitoken/events/token"
+	"apitoken/functions/issuer"
+)
+
+func (x *exchange) tokenEvents() (reply, error) {
+	id := x.r.PathValue("id")
+	return x.history(func(after uint64, limit int) (issuer.HistoryPage, error) {
+		return x.api.Issuer.TokenEvents(x.r.Context(), x.who, id, after, limit)
+	})
+}
+
+func (x *exchange) userEvents() (reply, error) {
+	if err := noToken(text{"user", x.r.PathValue("user")}); err != nil {
+		return reply{}, err
+	}
+	user, err := token.ParseIdentity(x.r.PathValue("user"))
+	if err != nil {
+		return reply{}, fmt.Errorf("reading the user: %w", err)
+	}
+	owner, err := user.Key()
+	if err != nil {
+		return reply{}, fmt.Errorf("reading the user: %w", err)
+	}
+	return x.history(func(after uint64, limit int) (issuer.HistoryPage, error) {
+		return x.api.Issuer.UserEvents(x.r.Context(), x.who, owner, after, limit)
+	})
+}
+
+// history answers one page of records. Its cursor is the sequence number of
+// the last record that was shown.
+func (x *exchange) history(read func(after uint64, limit int) (issuer.HistoryPage, error)) (reply, error) {
+	q, err := x.query("after", "limit")
+	if err != nil {
+		return reply{}, err
+	}
+	limit, err := pageLimit(q)
+	if err != nil {
+		return reply{}, err
+	}
+	after, err := sequence(q)
+	if err != nil {
+		return reply{}, err
+	}
+	page, err := read(after, limit)
+	if err != nil {
+		return reply{}, fmt.Errorf("reading a history: %w", err)
+	}
+	out := History{Entries: make([]json.RawMessage, len(page.Events))}
+	for i, m := range page.Events {
+		if out.Entries[i], err = m.Detail(); err != nil {
+			return reply{}, fmt.Errorf("showing a history: %w", err)
+		}
+	}
+	if page.More {
+		out.Paging = x.next(q, strconv.FormatUint(page.Next, 10))
+	}
+	return reply{body: out}, nil
+}
+
+func sequence(q url.Values) (uint64, error) {
+	if !q.Has("after") {
+		return 0, nil
+	}
+	after, err := strconv.ParseUint(q.Get("after"), 10, 64)
+	if err != nil {
+		return 0, badCursor()
+	}
+	return after, nil
+}

@@ -1,0 +1,300 @@
+package httpapi_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/events/token"
+	"apitoken/functions/httpapi"
+)
+
+func named(name string) *token.Identity { return &token.Identity{Name: name} }
+
+// settled gives a world in which the administrator's token has just been used
+// and that use has been written, so that nothing but a command changes the
+// store.
+func settled(t *testing.T) *world {
+	w := newWorld(t)
+	w.do("GET", "/v1/session/who-am-i", w.admin, "").expect(t, http.StatusOK, "")
+	w.make(httpapi.CreateRequest{User: named("settled")}) // written after the use, by the same goroutine
+	return w
+}
+
+// refusals is the table of bad input: what is sent, the answer's code and
+// status, and what its detail must name.
+var refusals = []struct {
+	name, body string
+	status     int
+	code       string
+	names      string // in the detail
+	field      string // in errors, if any
+}{
+	{"no JSON", `{"name": nope}`, 400, "malformed_json", "not JSON", ""},
+	{"a form", `name=x&user=ann`, 400, "malformed_json", "not JSON", ""},
+	{"an unfinished object", `{"name":"x"`, 400, "malformed_json", "too early", ""},
+	{"an unfinished text", `{"name":"x`, 400, "malformed_json", "too early", ""},
+	{"a missing value", `{"name":}`, 400, "malformed_json", "not JSON", ""},
+	{"a missing colon", `{"name" "x"}`, 400, "malformed_json", "not JSON", ""},
+	{"a missing comma", `{"name":"x" "description":"y"}`, 400, "malformed_json", "not JSON", ""},
+	{"a comma too many", `{"name":"x",}`, 400, "malformed_json", "not JSON", ""},
+	{"a list in deep lists", `{"name":` + strings.Repeat("[", 20000) + `}`, 400, "malformed_json", "not JSON", ""},
+	{"a list", `[]`, 400, "malformed_json", "one JSON object", ""},
+	{"a text", `"x"`, 400, "malformed_json", "one JSON object", ""},
+	{"null", `null`, 400, "malformed_json", "one JSON object", ""},
+	{"two objects", `{}{}`, 400, "malformed_json", "after its JSON object", ""},
+	{"trailing garbage", `{} x`, 400, "malformed_json", "after its JSON object", ""},
+	{"a member twice", `{"name":"a","name":"b"}`, 400, "malformed_json", "name is given twice", "name"},
+	{"a member twice in user", `{"user":{"name":"a","name":"b"}}`, 400, "malformed_json", "user.name is given twice", "user.name"},
+	{"no UTF-8", "{\"name\":\"\xff\"}", 400, "malformed_json", "UTF-8", ""},
+	{"an unknown member", `{"exipres_in":"1D"}`, 400, "unknown_member", "exipres_in", "exipres_in"},
+	{"a member in the wrong case", `{"Name":"x"}`, 400, "unknown_member", "Name", "Name"},
+	{"an unknown member of user", `{"user":{"nmae":"ann"}}`, 400, "unknown_member", "user.nmae", "user.nmae"},
+	{"name as a number", `{"name":123}`, 400, "wrong_type", "name must be a string", "name"},
+	{"description as a boolean", `{"description":true}`, 400, "wrong_type", "description must be a string", "description"},
+	{"user as a text", `{"user":"ann"}`, 400, "wrong_type", "user must be an object", "user"},
+	{"uid as a text", `{"user":{"uid":"1001"}}`, 400, "wrong_type", "user.uid must be a whole number", "user.uid"},
+	{"uid with a fraction", `{"user":{"uid":1.5}}`, 400, "wrong_type", "user.uid", "user.uid"},
+	{"uid below zero", `{"user":{"uid":-1}}`, 400, "wrong_type", "user.uid", "user.uid"},
+	{"uid beyond 64 bits", `{"user":{"uid":18446744073709551616}}`, 400, "wrong_type", "user.uid", "user.uid"},
+	{"auth_id as a number", `{"user":{"auth_id":500}}`, 400, "wrong_type", "user.auth_id must be a string", "user.auth_id"},
+	{"expiration_time as a number", `{"expiration_time":1700000000}`, 400, "wrong_type", "expiration_time", "expiration_time"},
+	{"expires_in as a number", `{"expires_in":180}`, 400, "wrong_type", "expires_in", "expires_in"},
+	{"scopes as a text", `{"scopes":"GET /v1/*"}`, 400, "wrong_type", "scopes must be a list", "scopes"},
+	{"a scope as a number", `{"scopes":[1]}`, 400, "wrong_type", "scopes must be a list of strings", "scopes"},
+	{"source_ips as an object", `{"source_ips":{}}`, 400, "wrong_type", "source_ips", "source_ips"},
+	{"both expiries", `{"expiration_time":"2030-01-20T00:00:00Z","expires_in":"1D"}`, 400, "invalid_field", "exclude each other", "expires_in"},
+	{"an expiry that is no instant", `{"expiration_time":"tomorrow"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
+	{"an expiry without a zone", `{"expiration_time":"2030-01-20T00:00:00"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
+	{"an expiry in the past", `{"expiration_time":"2020-01-20T00:00:00Z"}`, 422, "expiry_in_past", "", "expiration_time"},
+	{"no lifetime", `{"expires_in":"0D"}`, 400, "invalid_field", "0D", "expires_in"},
+	{"a negative lifetime", `{"expires_in":"-1D"}`, 400, "invalid_field", "-1D", "expires_in"},
+	{"a broken lifetime", `{"expires_in":"1.5D"}`, 400, "invalid_field", "1.5D", "expires_in"},
+	{"an unknown unit", `{"expires_in":"1y"}`, 400, "invalid_field", "1y", "expires_in"},
+	{"two units", `{"expires_in":"1D2h"}`, 400, "invalid_field", "1D2h", "expires_in"},
+	{"a lifetime beyond counting", `{"expires_in":"99999999999Y"}`, 400, "invalid_field", "99999999999Y", "expires_in"},
+	{"a wide letter", `{"expires_in":"1Ｄ"}`, 400, "invalid_field", `1\uff24`, "expires_in"},
+	{"a control character in the name", `{"name":"a\u0007b"}`, 400, "invalid_field", "control character", "name"},
+	{"a line break in the description", `{"description":"a\nb"}`, 400, "invalid_field", "control character", "description"},
+	{"a control character in the user", `{"user":{"name":"a\u0000"}}`, 400, "invalid_field", "control character", "user"},
+	{"a group by gid", `{"user":{"gid":100}}`, 400, "invalid_field", "group", "user"},
+	{"a group by domain", `{"user":{"domain":"POSIX_GROUP","name":"staff"}}`, 400, "invalid_field", "group", "user"},
+	{"the world", `{"user":{"domain":"WORLD","name":"Everyone"}}`, 400, "invalid_field", "WORLD", "user"},
+	{"a domain of the API", `{"user":{"domain":"API_CREATOR_DOMAIN","name":"x"}}`, 400, "invalid_field", "API_CREATOR_DOMAIN", "user"},
+	{"an unknown domain", `{"user":{"domain":"MARS","name":"x"}}`, 400, "invalid_field", "MARS", "user"},
+	{"nobody", `{"user":{}}`, 400, "invalid_field", "neither", "user"},
+	{"two users at once", `{"user":{"name":"ann","uid":7}}`, 400, "invalid_field", "ann", "user"},
+	{"a name like another form", `{"user":{"name":"uid:7"}}`, 400, "invalid_field", "uid:7", "user"},
+	{"a user that is one byte too long", `{"user":{"name":"` + strings.Repeat("u", token.MaxOwner+1) + `"}}`, 400, "invalid_field", "257", "user"},
+	{"a name that is one byte too long", `{"name":"` + strings.Repeat("n", token.MaxName+1) + `"}`, 400, "invalid_field", "129", "name"},
+	{"a description that is one byte too long", `{"description":"` + strings.Repeat("d", token.MaxDescription+1) + `"}`, 400, "invalid_field", "513", "description"},
+	{"a scope that is one byte too long", `{"scopes":["GET /` + strings.Repeat("s", token.MaxScope-4) + `"]}`, 400, "invalid_field", "129", "scopes"},
+	{"one scope too many", `{"scopes":[` + list(token.MaxScopes+1, `"GET /v1/%d"`) + `]}`, 400, "invalid_field", "17", "scopes"},
+	{"one source range too many", `{"source_ips":[` + list(token.MaxSourceIPs+1, `"192.0.2.%d"`) + `]}`, 400, "invalid_field", "17", "source_ips"},
+	{"no scope", `{"scopes":["everything"]}`, 400, "invalid_field", "everything", "scopes"},
+	{"a scope that is null", `{"scopes":[null]}`, 400, "invalid_field", "", "scopes"},
+	{"no address", `{"source_ips":["example.com"]}`, 400, "invalid_field", "example.com", "source_ips"},
+}
+
+func list(n int, format string) string {
+	all := make([]string, n)
+	for i := range all {
+		all[i] = fmt.Sprintf(format, i)
+	}
+	return strings.Join(all, ",")
+}
+
+func TestBadBodiesAreRefusedByNameAndStoreNothing(t *testing.T) {
+	w := settled(t)
+	before := w.contents()
+	for _, c := range refusals {
+		t.Run(c.name, func(t *testing.T) {
+			p := w.do("POST", collection, w.admin, c.body).expect(t, c.status, c.code).problem(t)
+			if !strings.Contains(p.Detail, c.names) || p.Description != p.Detail || p.ErrorClass == "" || p.Retryable {
+				t.Errorf("got %+v, want a detail that names %q", p, c.names)
+			}
+			var fields []string
+			for _, e := range p.Errors {
+				fields = append(fields, e.Field)
+			}
+			if strings.Join(fields, " ") != c.field {
+				t.Errorf("got fields %q, want %q", fields, c.field)
+			}
+			if w.contents() != before {
+				t.Error("the store has changed")
+			}
+		})
+	}
+}
+
+func TestCapsThemselvesAreAllowed(t *testing.T) {
+	w := newWorld(t)
+	for i, body := range []string{
+		`{"user":{"name":"` + strings.Repeat("u", token.MaxOwner) + `"}}`,
+		`{"user":{"name":"b"},"name":"` + strings.Repeat("n", token.MaxName) + `","description":"` + strings.Repeat("d", token.MaxDescription) + `"}`,
+		`{"user":{"name":"c"},"scopes":[` + list(token.MaxScopes, `"GET /v1/%d"`) + `],"source_ips":[` + list(token.MaxSourceIPs, `"192.0.2.%d"`) + `]}`,
+		`{"user":{"name":"d"},"name":"x"}` + strings.Repeat(" ", httpapi.MaxBody-32),
+	} {
+		if s := w.do("POST", collection, w.admin, body); s.status != http.StatusOK {
+			t.Errorf("%d: got %d %s, want 200", i, s.status, s.body)
+		}
+	}
+}
+
+// counted counts what is read of a body that has no end of its own.
+type counted struct{ read, size int }
+
+func (c *counted) Read(b []byte) (int, error) {
+	if c.read >= c.size {
+		return 0, io.EOF
+	}
+	n := min(len(b), c.size-c.read)
+	for i := range b[:n] {
+		b[i] = ' '
+	}
+	c.read += n
+	return n, nil
+}
+
+func TestTwoMegabytesAreRefusedWithoutBeingRead(t *testing.T) {
+	w := settled(t)
+	before := w.contents()
+	body := &counted{size: 2 << 20}
+	r := request(t, "POST", collection, w.admin)
+	r.Body = io.NopCloser(body)
+	through(w.handler(), r).expect(t, http.StatusRequestEntityTooLarge, "body_too_large")
+	if body.read > 2*httpapi.MaxBody {
+		t.Errorf("read %d bytes of 2 MB, want little more than %d", body.read, httpapi.MaxBody)
+	}
+	large := strings.Repeat(" ", 2<<20)
+	header := http.Header{"Authorization": {"Bearer " + w.admin}}
+	s := w.send("POST", collection, header, strings.NewReader(large)) // over a connection too
+	s.expect(t, http.StatusRequestEntityTooLarge, "body_too_large")
+	if w.contents() != before {
+		t.Error("the store has changed")
+	}
+}
+
+func TestBodyThatBreaksOffIsRefused(t *testing.T) {
+	w := settled(t)
+	before := w.contents()
+	r := request(t, "POST", collection, w.admin)
+	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"name":"x"}`), broken{}))
+	p := through(w.handler(), r).expect(t, http.StatusBadRequest, "malformed_json").problem(t)
+	if !strings.Contains(p.Detail, "broke off") || w.contents() != before {
+		t.Errorf("got %+v", p)
+	}
+}
+
+type broken struct{}
+
+func (broken) Read([]byte) (int, error) { return 0, errors.New("unexpected EOF of secret stuff") }
+
+func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
+	w := settled(t)
+	before := w.contents()
+	made, _ := w.client(w.admin).List(t.Context(), httpapi.ListQuery{})
+	history := collection + made.Entries[0].ID + "/events"
+	for _, c := range []struct{ path, code, names string }{
+		{collection + "?limit=0", "invalid_parameter", "limit"},
+		{collection + "?limit=-1", "invalid_parameter", "limit"},
+		{collection + "?limit=ten", "invalid_parameter", "limit"},
+		{collection + "?limit=%2B1", "invalid_parameter", "limit"},
+		{collection + "?limit=1.0", "invalid_parameter", "limit"},
+		{collection + "?limit=", "invalid_parameter", "limit"},
+		{collection + "?limit=1&limit=2", "invalid_parameter", "limit"},
+		{collection + "?after=garbage", "invalid_parameter", "after"},
+		{collection + "?after=", "invalid_parameter", "after"},
+		{collection + "?after=%00", "invalid_parameter", "after"},
+		{collection + "?state=sleeping", "invalid_parameter", "state"},
+		{collection + "?state=active,", "invalid_parameter", "state"},
+		{collection + "?state=active&state=expired", "invalid_parameter", "state"},
+		{collection + "?user=", "invalid_parameter", "user"},
+		{collection + "?user=alice?limit=1", "invalid_parameter", "second question mark"},
+		{collection + "?user=gid%3A100", "invalid_field", "group"},
+		{collection + "?usr=ann", "invalid_parameter", "usr"},
+		{collection + "?user=%zz", "invalid_parameter", "well-formed"},
+		{collection + "?user=ann;limit=1", "invalid_parameter", "well-formed"},
+		{history + "?after=x", "invalid_parameter", "after"},
+		{history + "?after=-1", "invalid_parameter", "after"},
+		{history + "?limit=0", "invalid_parameter", "limit"},
+		{history + "?state=active", "invalid_parameter", "state"},
+		{"/v1/users/gid:7/events", "invalid_field", "group"},
+	} {
+		p := w.do("GET", c.path, w.admin, "").expect(t, http.StatusBadRequest, c.code).problem(t)
+		if !strings.Contains(p.Detail, c.names) {
+			t.Errorf("%s: got %q, want a detail that names %s", c.path, p.Detail, c.names)
+		}
+	}
+	if w.contents() != before {
+		t.Error("the store has changed")
+	}
+}
+
+// TestAnswersRepeatNoTokenThatWasPutInTheWrongPlace pastes a whole token
+// wherever a request has room for text.
+func TestAnswersRepeatNoTokenThatWasPutInTheWrongPlace(t *testing.T) {
+	w := newWorld(t)
+	made, text := w.make(httpapi.CreateRequest{User: named("ann")})
+	secretPart := text[len(made.ID)+1:]
+	for _, c := range []struct{ method, path, body string }{
+		{"GET", collection + text, ""},
+		{"DELETE", collection + text, ""},
+		{"GET", collection + text + "/events", ""},
+		{"GET", "/v1/users/" + text + "/events", ""},
+		{"GET", "/" + text, ""},
+		{"PUT", collection + text, ""},
+		{"GET", "//" + text, ""},
+		{"GET", collection + "?token=" + text, ""},
+		{"GET", collection + "?" + text + "=1", ""},
+		{"GET", collection + "?after=" + text, ""},
+		{"GET", collection + "?state=" + text, ""},
+		{"GET", collection + "?limit=" + text, ""},
+		{"POST", collection, `{"` + text + `":1}`},
+		{"POST", collection, `{"` + secretPart + `":1}`},
+		{"POST", collection, `{"user":{"` + text + `":1}}`},
+		{"POST", collection, `{"user":{"sid":"` + text + `"}}`},
+		{"POST", collection, `{"user":{"domain":"` + text + `"}}`},
+		{"POST", collection, `{"expires_in":"` + text + `"}`},
+		{"POST", collection, `{"expiration_time":"` + text + `"}`},
+		{"POST", collection, `{"scopes":["` + text + `"]}`},
+		{"POST", collection, `{"source_ips":["` + text + `"]}`},
+		{"POST", collection, text},
+		{"POST", collection, `{"user":{"name":"` + text + `"}}`},
+		{"POST", collection, `{"name":"` + text + `"}`},
+		{"POST", collection, `{"description":"` + text + `"}`},
+		{"POST", "/v1/auth/authorize", `{"token":"x","action":"` + text + `"}`},
+		{"POST", "/v1/auth/authorize", `{"token":"x","source_ip":"` + text + `"}`},
+	} {
+		r := request(t, c.method, "/", w.admin)
+		r.URL.Path, r.URL.RawQuery, _ = strings.Cut(c.path, "?")
+		r.RequestURI = c.path
+		r.Body = io.NopCloser(strings.NewReader(c.body))
+		s := through(w.handler(), r)
+		if s.status == http.StatusOK || strings.Contains(string(s.body), secretPart) || strings.Contains(fmt.Sprint(s.header), secretPart) {
+			t.Errorf("%s %s %s: got %d %s, want a refusal without the token", c.method, c.path, c.body, s.status, s.body)
+		}
+	}
+	if strings.Contains(w.log.String(), secretPart) {
+		t.Errorf("the log has the token:\n%s", w.log)
+	}
+	if lines := strings.Count(w.log.String(), "\n"); lines < 27 {
+		t.Errorf("got %d log lines, want one for each request", lines)
+	}
+}
+
+func TestTimesKeepTheirNanoseconds(t *testing.T) {
+	at := httpapi.Time{Time: time.Date(2030, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))}
+	b, err := at.MarshalJSON()
+	if err != nil || string(b) != `"2030-01-02T02:04:05.000000006Z"` {
+		t.Errorf("got %s, %v", b, err)
+	}
+	var back httpapi.Time
+	if err := back.UnmarshalJSON(b); err != nil || !back.Equal(at.Time) {
+		t.Errorf("got %v, %v back", back, err)
+	}
+}

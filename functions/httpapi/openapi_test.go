@@ -1,0 +1,207 @@
+package httpapi_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"strings"
+	"testing"
+
+	"apitoken/functions/httpapi"
+
+	"github.com/getkin/kin-openapi/openapi3"
+)
+
+func TestOpenAPIDocumentIsValidWithItsExamples(t *testing.T) {
+	doc, err := openapi3.NewLoader().LoadFromData(httpapi.OpenAPI)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := doc.Validate(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+// tour asks for every call once and for every member that an answer may have.
+func tour(w *world) []seen {
+	ann, text := w.make(httpapi.CreateRequest{Name: "tour", ExpiresIn: "1Y", Scopes: []string{"* /v1/*"}, SourceIPs: []string{"0.0.0.0/0"}})
+	var all []seen
+	visit := func(method, path, token, body string) {
+		w.t.Helper()
+		all = append(all, w.do(method, path, token, body))
+	}
+	visit("GET", "/v1/session/who-am-i", text, "") // a use, which is written before what follows
+	visit("POST", collection, w.admin, `{"user":{"uid":7}}`)
+	for range 6 { // the last one is refused: five are the limit
+		visit("POST", collection, w.admin, `{"user":{"name":"bob"},"expires_in":"1D"}`)
+	}
+	visit("GET", collection+ann.ID, w.admin, "")
+	visit("GET", collection, w.admin, "")
+	visit("GET", collection+"?limit=1", w.admin, "")
+	visit("GET", collection+ann.ID+"/events", w.admin, "")
+	visit("GET", "/v1/users/bob/events?limit=1", w.admin, "")
+	visit("POST", "/v1/auth/authorize", w.admin, `{"token":"`+text+`"}`)
+	visit("POST", "/v1/auth/authorize", w.admin, `{"token":"nonsense"}`)
+	visit("DELETE", collection+ann.ID, w.admin, "")
+	visit("DELETE", collection+ann.ID, w.admin, "")
+	visit("POST", collection, w.admin, `{"nmae":"x"}`)
+	visit("POST", collection, "", `{}`)
+	for _, path := range []string{"/v1/version", "/healthz", "/openapi.yaml"} {
+		visit("GET", path, "", "")
+	}
+	return all
+}
+
+func TestOpenAPIDocumentHoldsForRoutesCodesAndAnswers(t *testing.T) {
+	answers := tour(newWorld(t))
+	if complaints := parseDocument(t).first(answers); len(complaints) > 0 {
+		t.Errorf("got complaints:\n%s", strings.Join(complaints, "\n"))
+	}
+}
+
+// requests are the schemas that no answer has.
+var requests = map[string]bool{"CreateRequest": true, "IdentityRequest": true, "IntrospectRequest": true}
+
+// TestOpenAPICheckerNoticesWhatIsMissing takes each path, operation, answered
+// status, member of an answer and code out of the document, one at a time, and
+// each required member out of real answers.
+func TestOpenAPICheckerNoticesWhatIsMissing(t *testing.T) {
+	answers := tour(newWorld(t))
+	noticed := func(what string, d *document, answers []seen) {
+		t.Helper()
+		if len(d.first(answers)) == 0 {
+			t.Errorf("without %s nothing complains", what)
+		}
+	}
+	without := func(key string, path ...string) {
+		t.Helper()
+		d := parseDocument(t)
+		object, _ := d.at(path...)
+		if _, there := object.(map[string]any)[key]; !there {
+			t.Fatalf("there is no %s in %v", key, path)
+		}
+		delete(object.(map[string]any), key)
+		noticed(strings.Join(path, " ")+" "+key, d, answers)
+	}
+	whole := parseDocument(t)
+	for path, item := range whole.root["paths"].(map[string]any) {
+		without(path, "paths")
+		for method := range item.(map[string]any) {
+			if method != "parameters" {
+				without(method, "paths", path)
+			}
+		}
+	}
+	for _, s := range answers {
+		without(fmt.Sprint(s.status), "paths", whole.pathOf(s.path), strings.ToLower(s.method), "responses")
+	}
+	schemas, _ := whole.at("components", "schemas")
+	for name, schema := range schemas.(map[string]any) {
+		members, _ := schema.(map[string]any)["properties"].(map[string]any)
+		for member := range members {
+			if !requests[name] {
+				without(member, "components", "schemas", name, "properties")
+			}
+		}
+	}
+	for i, code := range httpapi.Codes() {
+		d := parseDocument(t)
+		object, _ := d.at("components", "schemas", "Code")
+		enum := object.(map[string]any)["enum"].([]any)
+		object.(map[string]any)["enum"] = append(enum[:i:i], enum[i+1:]...)
+		noticed("code "+code, d, answers)
+	}
+}
+
+func TestOpenAPICheckerNoticesAMissingRouteCodeAndMember(t *testing.T) {
+	for code := range codes() {
+		less := codes()
+		delete(less, code)
+		if len(documented(t).aboutCodes(less)) == 0 {
+			t.Errorf("without the code %s nothing complains", code)
+		}
+	}
+	routes := httpapi.Routes()
+	for i, r := range routes {
+		less := append(routes[:i:i], routes[i+1:]...)
+		if len(documented(t).aboutRoutes(less)) == 0 {
+			t.Errorf("without the route %s %s nothing complains", r.Method, r.Path)
+		}
+	}
+	for _, s := range tour(newWorld(t)) {
+		var whole map[string]any
+		if json.Unmarshal(s.body, &whole) != nil {
+			continue
+		}
+		for member := range whole {
+			if optional[member] {
+				continue
+			}
+			less := map[string]any{}
+			for k, v := range whole {
+				if k != member {
+					less[k] = v
+				}
+			}
+			cut := s
+			cut.body, _ = json.Marshal(less)
+			if len(documented(t).about(cut)) == 0 {
+				t.Errorf("%s %s: without %s nothing complains", s.method, s.path, member)
+			}
+		}
+		whole["surplus"] = true
+		more := s
+		more.body, _ = json.Marshal(whole)
+		if len(documented(t).about(more)) == 0 {
+			t.Errorf("%s %s: a surplus member is not noticed", s.method, s.path)
+		}
+	}
+}
+
+// optional are the members that an answer may lack.
+var optional = map[string]bool{
+	"last_used": true, "instance": true, "token_limit": true, "live_tokens": true, "soonest_expiry": true,
+	"reason": true, "id": true, "user": true, "scopes": true, "expiration_time": true, // of an introspection
+}
+
+// TestOpenAPIRequestsHaveTheMembersThatAreRead compares the document with the
+// members and parameters that a refusal names as known.
+func TestOpenAPIRequestsHaveTheMembersThatAreRead(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct{ path, body, schema string }{
+		{collection, `{"surplus":1}`, "CreateRequest"},
+		{collection, `{"user":{"surplus":1}}`, "IdentityRequest"},
+		{"/v1/auth/authorize", `{"surplus":1}`, "IntrospectRequest"},
+	} {
+		detail := w.do("POST", c.path, w.admin, c.body).expect(t, 400, "unknown_member").problem(t).Detail
+		members, _ := documented(t).at("components", "schemas", c.schema, "properties")
+		sameNames(t, c.schema, detail, members.(map[string]any))
+	}
+	for _, path := range []string{collection, collection + "JhxND7ci/events", "/v1/users/ann/events"} {
+		detail := w.do("GET", path+"?surplus=1", w.admin, "").expect(t, 400, "invalid_parameter").problem(t).Detail
+		operation, _ := documented(t).at("paths", documented(t).pathOf(path), "get", "parameters")
+		names := map[string]any{}
+		for _, p := range operation.([]any) {
+			parameter := p.(map[string]any)
+			if ref, ok := parameter["$ref"].(string); ok {
+				target, _ := documented(t).at(strings.Split(strings.TrimPrefix(ref, "#/"), "/")...)
+				parameter = target.(map[string]any)
+			}
+			names[parameter["name"].(string)] = parameter
+		}
+		sameNames(t, path, detail, names)
+	}
+}
+
+func sameNames(t *testing.T, what, detail string, names map[string]any) {
+	t.Helper()
+	_, known, _ := strings.Cut(strings.TrimSuffix(detail, "."), "known are ")
+	read := strings.Split(known, ", ")
+	if len(read) != len(names) {
+		t.Errorf("%s: %v are read, %d are documented", what, read, len(names))
+	}
+	for _, name := range read {
+		if _, ok := names[name]; !ok {
+			t.Errorf("%s: %s is read and not documented", what, name)
+		}
+	}
+}

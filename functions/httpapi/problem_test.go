@@ -1,0 +1,108 @@
+package httpapi_test
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"apitoken/functions/httpapi"
+)
+
+var codeForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
+
+// TestEveryCodeOfARefusalIsInTheTable reads the source of all packages that
+// refuse: constants named Code..., values of members named Code, and the codes
+// of problems that are made here.
+func TestEveryCodeOfARefusalIsInTheTable(t *testing.T) {
+	table := httpapi.Codes()
+	used := map[string]bool{}
+	for _, folder := range []string{"../../events", "../guard", "../issuer", "."} {
+		for _, code := range codesIn(t, folder) {
+			used[code] = true
+			if !slices.Contains(table, code) {
+				t.Errorf("%s: code %q is not in the table", folder, code)
+			}
+		}
+	}
+	for _, code := range table {
+		if !used[code] {
+			t.Errorf("code %q is in the table and nothing refuses with it", code)
+		}
+	}
+}
+
+func codesIn(t *testing.T, folder string) (codes []string) {
+	t.Helper()
+	err := filepath.WalkDir(folder, func(path string, d fs.DirEntry, err error) error {
+		if err != nil || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
+			return err
+		}
+		source, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		file, err := parser.ParseFile(token.NewFileSet(), path, source, 0)
+		if err != nil {
+			return err
+		}
+		ast.Inspect(file, func(n ast.Node) bool {
+			if code := codeOf(n); codeForm.MatchString(code) {
+				codes = append(codes, code)
+			}
+			return true
+		})
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return codes
+}
+
+// codeOf is the code that a node gives a name or a refusal, if it does.
+func codeOf(n ast.Node) string {
+	switch n := n.(type) {
+	case *ast.ValueSpec:
+		if strings.HasPrefix(n.Names[0].Name, "Code") && len(n.Values) == 1 {
+			return literal(n.Values[0])
+		}
+	case *ast.KeyValueExpr:
+		if key, ok := n.Key.(*ast.Ident); ok && key.Name == "Code" {
+			return literal(n.Value)
+		}
+	case *ast.CallExpr:
+		if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "newProblem" || f.Name == "fault") {
+			return literal(n.Args[0])
+		}
+	}
+	return ""
+}
+
+func literal(e ast.Expr) string {
+	lit, ok := e.(*ast.BasicLit)
+	if !ok || lit.Kind != token.STRING {
+		return ""
+	}
+	text, err := strconv.Unquote(lit.Value)
+	if err != nil {
+		return ""
+	}
+	return text
+}
+
+// VAST's Go client tries a 403 again unless its body has this word.
+func TestEvery403HasTheWordThatEndsRetries(t *testing.T) {
+	for code, status := range codes() {
+		if (status == 403) != strings.Contains(code, "permission_denied") {
+			t.Errorf("%s has status %d", code, status)
+		}
+	}
+}

@@ -1,0 +1,67 @@
+package httpapi
+
+import (
+	"fmt"
+	"net/http"
+	"slices"
+)
+
+const (
+	collectionPath = "/v1/auth/access-tokens"
+	itemPattern    = collectionPath + "/{id}"
+)
+
+// Route is one call: which function answers it, and where. Path is a pattern
+// as net/http.ServeMux has it; every path also answers with a slash at its
+// end, without a redirect. An Open route asks for no credential.
+type Route struct {
+	Function string
+	Method   string
+	Path     string
+	Open     bool
+}
+
+// call is a route with its work, which finds the principal in the exchange; an
+// open route has none.
+type call struct {
+	Route
+	serve func(*exchange) (reply, error)
+}
+
+// calls are all routes. GET stands for HEAD as well.
+func calls() []call {
+	return []call{
+		{Route{"create", http.MethodPost, collectionPath, false}, (*exchange).create},
+		{Route{"list", http.MethodGet, collectionPath, false}, (*exchange).list},
+		{Route{"get", http.MethodGet, itemPattern, false}, (*exchange).get},
+		{Route{"revoke", http.MethodDelete, itemPattern, false}, (*exchange).revoke},
+		{Route{"history", http.MethodGet, itemPattern + "/events", false}, (*exchange).tokenEvents},
+		{Route{"history", http.MethodGet, "/v1/users/{user}/events", false}, (*exchange).userEvents},
+		{Route{"introspect", http.MethodPost, "/v1/auth/authorize", false}, (*exchange).introspect},
+		{Route{"introspect", http.MethodGet, "/v1/session/who-am-i", false}, (*exchange).whoAmI},
+		{Route{"about", http.MethodGet, "/v1/version", true}, (*exchange).version},
+		{Route{"about", http.MethodGet, "/healthz", true}, (*exchange).health},
+		{Route{"about", http.MethodGet, "/openapi.yaml", true}, (*exchange).openAPI},
+	}
+}
+
+// Routes are all calls of the service.
+func Routes() []Route {
+	var routes []Route
+	for _, c := range calls() {
+		routes = append(routes, c.Route)
+	}
+	return routes
+}
+
+// chosen are the calls of the functions named in only, all if none is named.
+// A name that no call has is a fault of the program and panics.
+func chosen(only []string) []call {
+	all := calls()
+	for _, name := range only {
+		if !slices.ContainsFunc(all, func(c call) bool { return c.Function == name }) {
+			panic(fmt.Sprintf("httpapi: no call belongs to a function %q", name))
+		}
+	}
+	return slices.DeleteFunc(all, func(c call) bool { return len(only) > 0 && !slices.Contains(only, c.Function) })
+}

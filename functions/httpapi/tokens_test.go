@@ -1,0 +1,184 @@
+package httpapi_test
+
+import (
+	"fmt"
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/functions/httpapi"
+)
+
+func TestCreateAnswersTheTokenOnceAndItAuthenticates(t *testing.T) {
+	w := newWorld(t)
+	s := w.do("POST", collection, w.admin, `{
+		"user": {"domain": "LOCAL", "auth_id": null, "uid": null, "gid": null, "sid": null, "name": "ann"},
+		"name": "backup", "description": "the <nightly> run & more", "expiration_time": "2030-01-20T01:02:03.000789-05:00",
+		"scopes": ["GET /v1/*"], "source_ips": ["127.0.0.0/8", "::1"]}`).expect(t, http.StatusOK, "")
+	made := decodeAs[httpapi.Created](t, s)
+	text := made.BearerToken.Reveal()
+	golden(t, "created.json", s.body, text, "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F", made.ID, "JhxND7ci")
+	if got := s.header.Get("Cache-Control"); got != "no-store" {
+		t.Errorf("got Cache-Control %q, want no-store", got)
+	}
+
+	shown := w.do("GET", collection+made.ID, w.admin, "").expect(t, http.StatusOK, "")
+	golden(t, "entry.json", shown.body, made.ID, "JhxND7ci")
+	if got := shown.header.Get("Etag"); got != `"1"` {
+		t.Errorf(`got ETag %s, want "1", the token's first record`, got)
+	}
+	golden(t, "list.json", w.do("GET", collection+"?user=ann", w.admin, "").body, made.ID, "JhxND7ci")
+	if strings.Contains(string(shown.body), "bearer_token") {
+		t.Errorf("got %s, want no token in it", shown.body)
+	}
+	self := decodeAs[httpapi.Self](t, w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, ""))
+	if self.ID != "ann" || self.Name != "ann" || len(self.Permissions) != 0 {
+		t.Errorf("got %+v, want ann without permissions", self)
+	}
+}
+
+func TestEmptyChunkedBodyWithoutTypeMakesADefaultToken(t *testing.T) {
+	w := newWorld(t)
+	for name, body := range map[string]string{"empty": "", "blank": " \n", "object": "{}", "null user": `{"user":null}`} {
+		header := http.Header{"Authorization": {"Api-Token " + w.admin}}
+		s := w.send("POST", "/v1/auth/access-tokens", header, struct{ *strings.Reader }{strings.NewReader(body)})
+		made := decodeAs[httpapi.Created](t, s.expect(t, http.StatusOK, ""))
+		if made.Name != "admin_api_token" || made.User.Name != "admin" {
+			t.Errorf("%s: got %s, want a token of admin with the default name", name, s.body)
+		}
+	}
+}
+
+func TestNoExpiryIsEmptyNullOrAbsent(t *testing.T) {
+	w := newWorld(t)
+	for i, body := range []string{
+		`{"user":{"name":"u0"}}`, `{"user":{"name":"u1"},"expiration_time":null,"expires_in":null}`,
+		`{"user":{"name":"u2"},"expiration_time":"","expires_in":""}`,
+	} {
+		s := w.do("POST", collection, w.admin, body).expect(t, http.StatusOK, "")
+		if !strings.Contains(string(s.body), `"expiration_time":""`) {
+			t.Errorf("%d: got %s, want no expiry", i, s.body)
+		}
+	}
+}
+
+func TestExpiryTakesAnyOffsetOrALifetime(t *testing.T) {
+	w := newWorld(t)
+	for i, c := range []struct{ member, want string }{
+		{`"expiration_time":"2030-01-20T00:00:00+00:00"`, "2030-01-20T00:00:00Z"},
+		{`"expiration_time":"2031-02-03T04:05:06.000789-05:00"`, "2031-02-03T09:05:06.000789Z"},
+		{`"expiration_time":"2031-02-03T04:05:06.123456789+05:30"`, "2031-02-02T22:35:06.123456789Z"},
+		{`"expires_in":"180D"`, w.clock().Add(180 * 24 * time.Hour).Format(time.RFC3339Nano)},
+	} {
+		s := w.do("POST", collection, w.admin, fmt.Sprintf(`{"user":{"name":"u%d"},%s}`, i, c.member)).expect(t, http.StatusOK, "")
+		if !strings.Contains(string(s.body), `"expiration_time":"`+c.want+`"`) {
+			t.Errorf("%s: got %s, want %s", c.member, s.body, c.want)
+		}
+	}
+}
+
+func TestUsersOfEveryFormComeBackAsTheyWere(t *testing.T) {
+	w := newWorld(t)
+	for _, c := range []struct{ given, want string }{
+		{`{"name":"al"}`, `{"domain":"LOCAL","auth_id":null,"uid":null,"gid":null,"sid":null,"name":"al"}`},
+		{`{"domain":"ACTIVE_DIRECTORY","name":"al"}`, `{"domain":"ACTIVE_DIRECTORY","auth_id":null,"uid":null,"gid":null,"sid":null,"name":"al"}`},
+		{`{"auth_id":"500"}`, `{"domain":null,"auth_id":"500","uid":null,"gid":null,"sid":null,"name":null}`},
+		{`{"uid":1001}`, `{"domain":null,"auth_id":null,"uid":1001,"gid":null,"sid":null,"name":null}`},
+		{`{"sid":"S-1-5-21-1-2-3-1001"}`, `{"domain":null,"auth_id":null,"uid":null,"gid":null,"sid":"S-1-5-21-1-2-3-1001","name":null}`},
+	} {
+		s := w.do("POST", collection, w.admin, `{"user":`+c.given+`}`).expect(t, http.StatusOK, "")
+		if !strings.Contains(string(s.body), `"user":`+c.want) {
+			t.Errorf("%s: got %s, want %s", c.given, s.body, c.want)
+		}
+	}
+	if page := decodeAs[httpapi.List](t, w.do("GET", collection+"?user=al", w.admin, "")); len(page.Entries) != 2 {
+		t.Errorf("?user=al: got %d entries, want the name's in both domains", len(page.Entries))
+	}
+}
+
+func TestRevokedIsGoneByIDAndKeepsItsHistory(t *testing.T) {
+	w := newWorld(t)
+	made, text := w.make(httpapi.CreateRequest{User: named("ann")})
+	if s := w.do("DELETE", collection+made.ID+"/", w.admin, "").expect(t, http.StatusOK, ""); string(s.body) != "{}\n" {
+		t.Errorf("got %q, want {}", s.body)
+	}
+	w.do("DELETE", collection+made.ID, w.admin, "").expect(t, http.StatusNotFound, "not_found")
+	w.do("GET", collection+made.ID, w.admin, "").expect(t, http.StatusNotFound, "not_found")
+	w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusUnauthorized, "token_revoked")
+	page := decodeAs[httpapi.List](t, w.do("GET", collection+"?state=revoked", w.admin, ""))
+	if len(page.Entries) != 1 || page.Entries[0].State != "revoked" {
+		t.Errorf("?state=revoked: got %+v", page.Entries)
+	}
+	history := decodeAs[httpapi.History](t, w.do("GET", collection+made.ID+"/events", w.admin, "").expect(t, http.StatusOK, ""))
+	if len(history.Entries) != 2 {
+		t.Errorf("got %d records, want TokenCreated and TokenRevoked", len(history.Entries))
+	}
+}
+
+func TestExpiredIsShownAndCannotBeRevoked(t *testing.T) {
+	w := newWorld(t)
+	made, text := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h"})
+	w.sleep(time.Hour - time.Nanosecond)
+	w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, "")
+	w.sleep(time.Nanosecond)
+	w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusUnauthorized, "token_expired")
+	entry := decodeAs[httpapi.Entry](t, w.do("GET", collection+made.ID, w.admin, "").expect(t, http.StatusOK, ""))
+	if entry.State != "expired" {
+		t.Errorf("got state %s, want expired", entry.State)
+	}
+	w.do("DELETE", collection+made.ID, w.admin, "").expect(t, http.StatusNotFound, "not_found")
+}
+
+// TestSomebodyElsesTokenLooksLikeNone compares whole answers, since a client
+// sees their headers too.
+func TestSomebodyElsesTokenLooksLikeNone(t *testing.T) {
+	w := newWorld(t)
+	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
+	_, bob := w.make(httpapi.CreateRequest{User: named("bob")})
+	for _, c := range []struct{ method, tail string }{{"GET", ""}, {"DELETE", ""}, {"GET", "/events"}} {
+		hers := w.do(c.method, collection+made.ID+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")
+		none := w.do(c.method, collection+"zzzzzzzz"+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")
+		if got, want := alike(t, hers, made.ID), alike(t, none, "zzzzzzzz"); got != want {
+			t.Errorf("%s %s: got\n%s\nfor hers and\n%s\nfor none", c.method, c.tail, got, want)
+		}
+	}
+	w.do("POST", collection, bob, `{"user":{"name":"ann"}}`).expect(t, http.StatusForbidden, "permission_denied")
+	if page := decodeAs[httpapi.List](t, w.do("GET", collection+"?user=ann", bob, "")); len(page.Entries) != 0 {
+		t.Errorf("?user=ann: got %d entries for bob, want none", len(page.Entries))
+	}
+	if page := decodeAs[httpapi.List](t, w.do("GET", collection, bob, "")); len(page.Entries) != 1 {
+		t.Errorf("got %d entries for bob, want bob's own one", len(page.Entries))
+	}
+}
+
+// alike is an answer without what may differ: the id asked for and the
+// request's own.
+func alike(t *testing.T, s seen, id string) string {
+	t.Helper()
+	header := s.header.Clone()
+	request := header.Get("X-Request-Id")
+	header.Del("X-Request-Id")
+	header.Del("Date")
+	return strings.NewReplacer(id, "ID", request, "REQUEST").Replace(fmt.Sprint(header, string(s.body)))
+}
+
+func TestLimitReachedSaysAllThereIsToKnow(t *testing.T) {
+	w := newWorld(t)
+	for i := range 5 {
+		w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: fmt.Sprintf("%dD", 9-i)})
+	}
+	s := w.do("POST", collection, w.admin, `{"user":{"name":"ann"}}`).expect(t, http.StatusConflict, "token_limit_reached")
+	golden(t, "problem_token_limit_reached.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
+	p := s.problem(t)
+	if *p.TokenLimit != 5 || *p.LiveTokens != 5 || !p.SoonestExpiry.Equal(w.clock().Add(5*24*time.Hour)) {
+		t.Errorf("got limit %d, live %d, soonest %v", *p.TokenLimit, *p.LiveTokens, p.SoonestExpiry)
+	}
+	for range 5 {
+		w.do("POST", collection, w.admin, `{"user":{"name":"bob"}}`).expect(t, http.StatusOK, "")
+	}
+	s = w.do("POST", collection, w.admin, `{"user":{"name":"bob"}}`).expect(t, http.StatusConflict, "token_limit_reached")
+	if !strings.Contains(string(s.body), `"soonest_expiry":""`) {
+		t.Errorf("got %s, want an empty soonest_expiry: no token expires", s.body)
+	}
+}

@@ -1,0 +1,294 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/json"
+	"flag"
+	"io"
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/token/secret"
+	"apitoken/functions/guard"
+	"apitoken/functions/httpapi"
+	"apitoken/functions/issuer"
+	"apitoken/infra/bolt"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// collection is where tokens are made and listed.
+const collection = "/v1/auth/access-tokens/"
+
+// world is the whole service on its real embedded store, with the clock in the
+// test's hand.
+type world struct {
+	t      *testing.T
+	file   string
+	store  *bolt.Store
+	keys   events.Keys
+	guard  *guard.Guard
+	issuer *issuer.Issuer
+	log    *logBuffer
+	server *httptest.Server
+	admin  string // a token whose owner holds every permission
+
+	mu  sync.Mutex
+	now time.Time
+}
+
+// newWorld starts a service; change may alter its configuration.
+func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
+	t.Helper()
+	w := &world{t: t, file: filepath.Join(t.TempDir(), "apitoken.db"), log: &logBuffer{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
+	w.keys = testKeys(t, "k1")
+	store, err := bolt.Open(w.file, bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { store.Close() })
+	w.store = store
+	w.guard = guard.New(guard.Config{Views: store, Uses: store, Keys: w.keys, Now: w.clock})
+	w.issuer = issuer.New(issuer.Config{Store: store, Guard: w.guard, Keys: w.keys, Now: w.clock})
+	_, text, err := w.issuer.Bootstrap(t.Context(), "admin", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.admin = text.Reveal()
+	w.server = httptest.NewServer(w.handler(change...))
+	t.Cleanup(w.server.Close)
+	return w
+}
+
+// handler is another handler on the same store.
+func (w *world) handler(change ...func(*httpapi.Config)) http.Handler {
+	c := httpapi.Config{
+		Issuer: w.issuer, Guard: w.guard, Version: "1.2.3", Now: w.clock,
+		Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
+	}
+	for _, f := range change {
+		f(&c)
+	}
+	return httpapi.New(c)
+}
+
+func testKeys(t testing.TB, kid string) events.Keys {
+	t.Helper()
+	k, err := events.ParseKeys(kid + ":" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return k
+}
+
+func (w *world) clock() time.Time {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.now
+}
+
+func (w *world) sleep(d time.Duration) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.now = w.now.Add(d)
+}
+
+// contents are the bytes of the store's file, digested.
+func (w *world) contents() [sha256.Size]byte {
+	w.t.Helper()
+	b, err := os.ReadFile(w.file)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return sha256.Sum256(b)
+}
+
+// client is the Go client with a token.
+func (w *world) client(token string) *httpapi.Client {
+	return httpapi.NewClient(w.server.URL, secret.New(token), w.server.Client())
+}
+
+// make creates a token and returns it with its text.
+func (w *world) make(in httpapi.CreateRequest) (httpapi.Created, string) {
+	w.t.Helper()
+	made, err := w.client(w.admin).Create(w.t.Context(), in)
+	if err != nil {
+		w.t.Fatalf("creating a token: %v", err)
+	}
+	return made, made.BearerToken.Reveal()
+}
+
+// seen is one answer, with what it answers.
+type seen struct {
+	method string
+	path   string
+	status int
+	header http.Header
+	body   []byte
+}
+
+// do sends a request and holds its answer to the OpenAPI document.
+func (w *world) do(method, path, token, body string) seen {
+	w.t.Helper()
+	header := http.Header{}
+	if token != "" {
+		header.Set("Authorization", "Bearer "+token)
+	}
+	return w.send(method, path, header, strings.NewReader(body))
+}
+
+func (w *world) send(method, path string, header http.Header, body io.Reader) seen {
+	w.t.Helper()
+	req, err := http.NewRequestWithContext(w.t.Context(), method, w.server.URL+path, body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	req.Header = header
+	res, err := w.server.Client().Transport.RoundTrip(req) // which follows no redirect
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	s := seen{method: method, path: path, status: res.StatusCode, header: res.Header, body: b}
+	for _, complaint := range documented(w.t).about(s) {
+		w.t.Errorf("%s %s is not as documented: %s\n%s", method, path, complaint, b)
+	}
+	return s
+}
+
+// problem is the answer as a problem object.
+func (s seen) problem(t testing.TB) httpapi.Problem {
+	t.Helper()
+	var p httpapi.Problem
+	if err := json.Unmarshal(s.body, &p); err != nil {
+		t.Fatalf("%s %s: got %d %q, want a problem object", s.method, s.path, s.status, s.body)
+	}
+	return p
+}
+
+// expect fails the test unless the answer has the status and, for a refusal,
+// the code.
+func (s seen) expect(t testing.TB, status int, code string) seen {
+	t.Helper()
+	if s.status != status {
+		t.Fatalf("%s %s: got %d %s, want %d", s.method, s.path, s.status, s.body, status)
+	}
+	if code == "" {
+		return s
+	}
+	if kind := s.header.Get("Content-Type"); kind != "application/problem+json" {
+		t.Errorf("%s %s: got Content-Type %q, want a problem", s.method, s.path, kind)
+	}
+	if p := s.problem(t); p.Code != code || p.Status != status {
+		t.Fatalf("%s %s: got %s, want code %s", s.method, s.path, s.body, code)
+	}
+	return s
+}
+
+func decodeAs[T any](t testing.TB, s seen) T {
+	t.Helper()
+	var v T
+	if err := json.Unmarshal(s.body, &v); err != nil {
+		t.Fatalf("%s %s: %v in %s", s.method, s.path, err, s.body)
+	}
+	return v
+}
+
+// logBuffer keeps log lines.
+type logBuffer struct {
+	mu sync.Mutex
+	b  bytes.Buffer
+}
+
+func (l *logBuffer) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.Write(b)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.b.String()
+}
+
+// last is the last line, decoded.
+func (l *logBuffer) last(t testing.TB) map[string]any {
+	t.Helper()
+	lines := strings.Split(strings.TrimSpace(l.String()), "\n")
+	var line map[string]any
+	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &line); err != nil {
+		t.Fatalf("log line %q: %v", lines[len(lines)-1], err)
+	}
+	return line
+}
+
+// golden compares an answer with a file, after what differs from run to run
+// was replaced.
+func golden(t *testing.T, name string, body []byte, replace ...string) {
+	t.Helper()
+	var indented bytes.Buffer
+	if err := json.Indent(&indented, body, "", "  "); err != nil {
+		t.Fatal(err)
+	}
+	got := strings.NewReplacer(replace...).Replace(indented.String())
+	path := filepath.Join("testdata", name)
+	if *update {
+		if err := os.MkdirAll("testdata", 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte(got), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	want, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got != string(want) {
+		t.Errorf("%s: got\n%s\nwant\n%s", path, got, want)
+	}
+}
+
+// through is what the handler answers to a request that is not sent over a
+// network.
+func through(h http.Handler, r *http.Request) seen {
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, r)
+	return seen{method: r.Method, path: r.URL.Path, status: rec.Code, header: rec.Header(), body: rec.Body.Bytes()}
+}
+
+func request(t testing.TB, method, target, token string) *http.Request {
+	r := httptest.NewRequestWithContext(t.Context(), method, target, nil)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return r
+}
+
+func asPrincipal(r *http.Request, p guard.Principal) *http.Request {
+	return r.WithContext(guard.WithPrincipal(r.Context(), p))
+}
+
+var errDown = errorText("the store at 10.0.0.7 is down")
+
+type errorText string
+
+func (e errorText) Error() string { return string(e) }
+
+func notReady(context.Context) error { return errDown }
