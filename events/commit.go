@@ -46,11 +46,10 @@ func NewCommit(k Keys, s Stream, base Head, m Meta, facts []Fact, stateV int, st
 	keep := keepUntil(base, m)
 	prev := base.Hash
 	for i, f := range facts {
-		r, err := newRecord(s, base.Version+uint64(i)+1, m, f, prev)
+		r, err := newRecord(s, base.Version+uint64(i)+1, m, keep, f, prev)
 		if err != nil {
 			return Commit{}, err
 		}
-		r.KeepUntil = keep
 		prev = r.Hash
 		c.records = append(c.records, r)
 	}
@@ -83,7 +82,7 @@ func keepUntil(base Head, m Meta) time.Time {
 	return later(base.KeepUntil, m.At.Add(m.Retention))
 }
 
-func newRecord(s Stream, seq uint64, m Meta, f Fact, prev Hash) (Record, error) {
+func newRecord(s Stream, seq uint64, m Meta, keep time.Time, f Fact, prev Hash) (Record, error) {
 	f, v := versioned(f)
 	public, err := json.Marshal(f)
 	if err != nil {
@@ -96,7 +95,7 @@ func newRecord(s Stream, seq uint64, m Meta, f Fact, prev Hash) (Record, error) 
 	r := Record{
 		Stream: s, Seq: seq, Type: f.kind(), V: v,
 		Command: m.Command, Actor: m.Actor, TokenID: m.TokenID, At: m.At,
-		Public: public, Private: hidden, Prev: prev,
+		Public: public, Private: hidden, Prev: prev, KeepUntil: keep,
 	}
 	r.Hash = r.Message().sum()
 	return r, nil

@@ -22,8 +22,9 @@ type Message struct {
 	Seq           uint64
 	Command       string
 	Actor         string
-	TokenID       string // the token that acted
-	Data          []byte // the public bytes, exactly as they were hashed
+	TokenID       string    // the token that acted
+	KeepUntil     time.Time // of the record, see Record
+	Data          []byte    // the public bytes, exactly as they were hashed
 	PrivateDigest Hash
 	Prev          Hash
 	Hash          Hash
@@ -47,6 +48,7 @@ type detail struct {
 	Command       string `json:"commandid,omitempty"`
 	Actor         string `json:"actor,omitempty"`
 	TokenID       string `json:"actortokenid,omitempty"`
+	KeepUntil     string `json:"keepuntil,omitempty"`
 	DataRaw       string `json:"dataraw"`
 	PrivateDigest string `json:"privatedigest,omitempty"`
 	Prev          string `json:"prevhash,omitempty"`
@@ -71,6 +73,9 @@ func (m Message) detail() detail {
 		Stream: string(m.Stream), Sequence: m.Seq, Command: m.Command, Actor: m.Actor, TokenID: m.TokenID,
 		DataRaw: string(m.Data),
 	}
+	if !m.KeepUntil.IsZero() {
+		d.KeepUntil = stamp(m.KeepUntil)
+	}
 	if m.Seq > 0 {
 		d.PrivateDigest, d.Prev, d.Hash = m.PrivateDigest.String(), m.Prev.String(), m.Hash.String()
 	}
@@ -89,9 +94,8 @@ func ParseDetail(b []byte) (Message, error) {
 		ID: d.ID, Type: d.Type, V: versionOf(d.DataSchema), Subject: d.Subject, Stream: Stream(d.Stream), Seq: d.Sequence,
 		Command: d.Command, Actor: d.Actor, TokenID: d.TokenID, Data: []byte(d.DataRaw),
 	}
-	var err error
-	if m.Time, err = time.Parse(time.RFC3339Nano, d.Time); err != nil {
-		return Message{}, fmt.Errorf("event %s: %w", d.ID, err)
+	if err := m.parseTimes(d); err != nil {
+		return Message{}, err
 	}
 	if m.Seq > 0 {
 		m.ID, m.Subject = recordID(m.Stream, m.Seq), subject(m.Data)
@@ -103,6 +107,16 @@ func ParseDetail(b []byte) (Message, error) {
 		return Message{}, err
 	}
 	return m, nil
+}
+
+func (m *Message) parseTimes(d detail) (err error) {
+	if m.Time, err = time.Parse(time.RFC3339Nano, d.Time); err == nil && d.KeepUntil != "" {
+		m.KeepUntil, err = time.Parse(time.RFC3339Nano, d.KeepUntil)
+	}
+	if err != nil {
+		return fmt.Errorf("event %s: %w", d.ID, err)
+	}
+	return nil
 }
 
 func (m *Message) parseHashes(d detail) (err error) {

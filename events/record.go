@@ -88,7 +88,7 @@ func (r Record) Message() Message {
 	return Message{
 		ID: r.ID(), Type: r.Type, V: r.V, Time: r.At, Subject: r.Subject(),
 		Stream: r.Stream, Seq: r.Seq, Command: r.Command, Actor: r.Actor, TokenID: r.TokenID,
-		Data: r.Public, PrivateDigest: sha256.Sum256(r.Private), Prev: r.Prev, Hash: r.Hash,
+		KeepUntil: r.KeepUntil, Data: r.Public, PrivateDigest: sha256.Sum256(r.Private), Prev: r.Prev, Hash: r.Hash,
 	}
 }
 
@@ -124,7 +124,7 @@ func (m Message) sum() (h Hash) {
 	d := sha256.New()
 	put(d, m.Prev[:])
 	put(d, fmt.Appendf(nil, "%d/%s/%d", m.Seq, m.Type, m.V))
-	for _, s := range []string{string(m.Stream), m.Command, m.Actor, m.TokenID, stamp(m.Time)} {
+	for _, s := range []string{string(m.Stream), m.Command, m.Actor, m.TokenID, stamp(m.Time), stamp(m.KeepUntil)} {
 		put(d, []byte(s))
 	}
 	put(d, m.Data)

@@ -1,0 +1,235 @@
+// Package bustest states the promises of events.Bus once, as tests that run on
+// every bus. A bus may deliver late and more than once, so the suite waits for
+// a while and drops repeats. It makes up its own messages and looks at nothing
+// else, so that one bus serves all checks.
+package bustest
+
+import (
+	"cmp"
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/events"
+)
+
+// Subject is a bus under test.
+type Subject struct {
+	Bus events.Bus
+
+	// Arrived gives all that has arrived so far, repeats included, read back
+	// from whatever form the bus carries.
+	Arrived func() ([]events.Message, error)
+
+	// Ordered says that messages arrive in the order in which they were put.
+	Ordered bool
+}
+
+// Run runs the suite. open gives the bus for one check; it may give the same
+// one each time.
+func Run(t *testing.T, open func(*testing.T) Subject) {
+	t.Helper()
+	for name, check := range map[string]func(*testing.T, Subject){
+		"EverythingPutArrives":         everythingArrives,
+		"ManyMessagesFitOneCall":       manyFit,
+		"NoMessagesAreNoFault":         noMessages,
+		"WhatIsNotTakenIsNamed":        notTakenIsNamed,
+		"ARepeatIsTakenAgain":          repeatIsTaken,
+		"ACancelledContextPutsNothing": cancelledPutsNothing,
+		"CallsAtOnceAreAllTaken":       callsAtOnce,
+	} {
+		t.Run(name, func(t *testing.T) { check(t, open(t)) })
+	}
+}
+
+// stream makes a chain of n messages that nobody else uses.
+func stream(t *testing.T, n int) (ms []events.Message) {
+	t.Helper()
+	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := "ann-" + rand.Text()
+	base := events.Head{}
+	for i := range n {
+		m := events.Meta{Command: rand.Text(), Actor: owner, TokenID: "JhxND7ci", At: time.Now()}
+		fact := events.TokenCreated{TokenID: rand.Text()[:8], Owner: owner, Name: fmt.Sprintf("%d ✓ <&> \u2028", i)}
+		c, err := events.NewCommit(keys, events.UserStream(owner), base, m, []events.Fact{fact}, 1, nil, events.Effect{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		base = c.Head()
+		ms = append(ms, c.Records()[0].Message())
+	}
+	return ms
+}
+
+func notice() events.Message {
+	return events.Message{
+		ID: "TokenExpiring/" + rand.Text(), Type: "TokenExpiring", V: 1, Time: time.Now().UTC(),
+		Subject: "JhxND7ci", Actor: "operator", Data: []byte(`{"v":1}`),
+	}
+}
+
+func put(t *testing.T, s Subject, ms ...events.Message) {
+	t.Helper()
+	failed, err := s.Bus.Put(t.Context(), ms)
+	if err != nil || failed != nil {
+		t.Fatalf("Put of %d messages: got %v, %v, want all taken", len(ms), failed, err)
+	}
+}
+
+// patience is how long a bus is given to deliver.
+const patience = 30 * time.Second
+
+// expectArrived waits until each message arrived at least once and compares
+// what arrived with what was put.
+func expectArrived(t *testing.T, s Subject, want ...events.Message) (repeats int) {
+	t.Helper()
+	deadline := time.Now().Add(patience)
+	for pause := time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
+		got, repeats := arrived(t, s, want)
+		if len(got) == len(want) {
+			compare(t, s, got, want)
+			return repeats
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d of %d messages arrived", len(got), len(want))
+		}
+		time.Sleep(pause)
+	}
+}
+
+// arrived gives the first arrival of each of the wanted messages.
+func arrived(t *testing.T, s Subject, want []events.Message) (got []events.Message, repeats int) {
+	t.Helper()
+	all, err := s.Arrived()
+	if err != nil {
+		t.Fatalf("reading what arrived: %v", err)
+	}
+	missing := map[string]bool{}
+	for _, m := range want {
+		missing[m.ID] = true
+	}
+	for _, m := range all {
+		first, wanted := missing[m.ID]
+		switch {
+		case first:
+			got = append(got, m)
+			missing[m.ID] = false
+		case wanted:
+			repeats++
+		}
+	}
+	return got, repeats
+}
+
+func compare(t *testing.T, s Subject, got, want []events.Message) {
+	t.Helper()
+	if !s.Ordered {
+		got, want = byID(got), byID(want)
+	}
+	for i := range want {
+		g, errGot := got[i].Detail()
+		w, errWant := want[i].Detail()
+		if err := errors.Join(errGot, errWant); err != nil {
+			t.Fatal(err)
+		}
+		if string(g) != string(w) {
+			t.Errorf("message %d: got\n%s\nwant\n%s", i, g, w)
+		}
+	}
+}
+
+func byID(ms []events.Message) []events.Message {
+	return slices.SortedFunc(slices.Values(ms), func(a, b events.Message) int { return cmp.Compare(a.ID, b.ID) })
+}
+
+func everythingArrives(t *testing.T, s Subject) {
+	ms := append(stream(t, 3), notice())
+	put(t, s, ms...)
+	expectArrived(t, s, ms...)
+	got, _ := arrived(t, s, ms[:3])
+	slices.SortFunc(got, func(a, b events.Message) int { return cmp.Compare(a.Seq, b.Seq) })
+	if err := events.VerifyMessages(events.Hash{}, got); err != nil {
+		t.Errorf("the chain of what arrived: %v", err)
+	}
+}
+
+// manyFit puts more in one call than any bus takes in one request.
+func manyFit(t *testing.T, s Subject) {
+	ms := stream(t, 250)
+	put(t, s, ms...)
+	expectArrived(t, s, ms...)
+}
+
+func noMessages(t *testing.T, s Subject) { put(t, s) }
+
+// notTakenIsNamed has a message in the middle that no bus can carry, since its
+// data is no JSON.
+func notTakenIsNamed(t *testing.T, s Subject) {
+	ms := stream(t, 15)
+	broken := notice()
+	broken.Data = []byte("{")
+	failed, err := s.Bus.Put(t.Context(), slices.Insert(slices.Clone(ms), 7, broken))
+	if err != nil {
+		t.Fatalf("Put: got the error %v for the whole call, want one for the broken message", err)
+	}
+	if len(failed) != 1 || failed[broken.ID] == nil {
+		t.Errorf("failed: got %v, want an error for %q alone", failed, broken.ID)
+	}
+	expectArrived(t, s, ms...)
+	if got, _ := arrived(t, s, []events.Message{broken}); len(got) > 0 {
+		t.Errorf("a message that was not taken arrived: %v", got)
+	}
+}
+
+func repeatIsTaken(t *testing.T, s Subject) {
+	ms := stream(t, 2)
+	put(t, s, ms...)
+	put(t, s, ms...)
+	expectArrived(t, s, ms...)
+}
+
+func cancelledPutsNothing(t *testing.T, s Subject) {
+	ctx, cancel := context.WithCancel(t.Context())
+	cancel()
+	lost, next := stream(t, 2), stream(t, 1)
+	if failed, err := s.Bus.Put(ctx, lost); err == nil {
+		t.Errorf("Put with a cancelled context: got %v and no error", failed)
+	}
+	put(t, s, next...)
+	expectArrived(t, s, next...)
+	if got, _ := arrived(t, s, lost); len(got) > 0 {
+		t.Errorf("%d messages arrived that were put with a cancelled context", len(got))
+	}
+}
+
+func callsAtOnce(t *testing.T, s Subject) {
+	var all []events.Message
+	answers := make(chan error)
+	const calls = 8
+	for range calls {
+		ms := stream(t, 12)
+		all = append(all, ms...)
+		go func() {
+			failed, err := s.Bus.Put(t.Context(), ms)
+			if len(failed) > 0 {
+				err = fmt.Errorf("%d failed", len(failed))
+			}
+			answers <- err
+		}()
+	}
+	for range calls {
+		if err := <-answers; err != nil {
+			t.Errorf("Put beside others: %v", err)
+		}
+	}
+	s.Ordered = false // between the calls there is none
+	expectArrived(t, s, all...)
+}
