@@ -1,0 +1,162 @@
+package bolt
+
+import (
+	"encoding/binary"
+	"fmt"
+	"net/netip"
+	"time"
+
+	"apitoken/events"
+
+	"github.com/fxamacker/cbor/v2"
+)
+
+// Values are CBOR maps with small numbers for names: compact, quick to read
+// and open to further members. A number is never given another meaning.
+
+type viewItem struct {
+	Owner       string         `cbor:"1,keyasint,omitempty"`
+	Creator     string         `cbor:"2,keyasint,omitempty"`
+	Name        string         `cbor:"3,keyasint,omitempty"`
+	Description string         `cbor:"4,keyasint,omitempty"`
+	Kid         string         `cbor:"5,keyasint,omitempty"`
+	MAC         []byte         `cbor:"6,keyasint,omitempty"`
+	CreatedAt   instant        `cbor:"7,keyasint,omitzero"`
+	ExpiresAt   instant        `cbor:"8,keyasint,omitzero"`
+	Disabled    bool           `cbor:"9,keyasint,omitempty"`
+	Scopes      []string       `cbor:"10,keyasint,omitempty"`
+	SourceIPs   []netip.Prefix `cbor:"11,keyasint,omitempty"`
+	First       uint64         `cbor:"12,keyasint,omitempty"`
+	Seq         uint64         `cbor:"13,keyasint,omitempty"`
+	Ended       events.Ending  `cbor:"14,keyasint,omitempty"`
+	EndedAt     instant        `cbor:"15,keyasint,omitzero"`
+	KeepUntil   instant        `cbor:"16,keyasint,omitzero"`
+}
+
+type useItem struct {
+	At      instant `cbor:"1,keyasint,omitzero"`
+	Address string  `cbor:"2,keyasint,omitempty"`
+}
+
+type headItem struct {
+	Version   uint64      `cbor:"1,keyasint"`
+	Hash      events.Hash `cbor:"2,keyasint"`
+	At        instant     `cbor:"3,keyasint,omitzero"`
+	KeepUntil instant     `cbor:"4,keyasint,omitzero"`
+	StateV    int         `cbor:"5,keyasint"`
+	State     []byte      `cbor:"6,keyasint,omitempty"`
+	Kid       string      `cbor:"7,keyasint"`
+	MAC       []byte      `cbor:"8,keyasint"`
+}
+
+type recordItem struct {
+	Type      string      `cbor:"1,keyasint"`
+	V         int         `cbor:"2,keyasint"`
+	Command   string      `cbor:"3,keyasint,omitempty"`
+	Actor     string      `cbor:"4,keyasint,omitempty"`
+	TokenID   string      `cbor:"5,keyasint,omitempty"`
+	At        instant     `cbor:"6,keyasint,omitzero"`
+	Public    []byte      `cbor:"7,keyasint"`
+	Private   []byte      `cbor:"8,keyasint"`
+	Prev      events.Hash `cbor:"9,keyasint"`
+	Hash      events.Hash `cbor:"10,keyasint"`
+	KeepUntil instant     `cbor:"11,keyasint,omitzero"`
+}
+
+type replyItem struct {
+	Sealed []byte  `cbor:"1,keyasint"`
+	At     instant `cbor:"2,keyasint,omitzero"`
+}
+
+type noticeItem struct {
+	Type    string  `cbor:"1,keyasint"`
+	V       int     `cbor:"2,keyasint"`
+	Time    instant `cbor:"3,keyasint,omitzero"`
+	Subject string  `cbor:"4,keyasint,omitempty"`
+	Command string  `cbor:"5,keyasint,omitempty"`
+	Actor   string  `cbor:"6,keyasint,omitempty"`
+	TokenID string  `cbor:"7,keyasint,omitempty"`
+	Data    []byte  `cbor:"8,keyasint,omitempty"`
+}
+
+// instant is a time in UTC: seconds since the year 1, so that the zero instant
+// is the zero time, and nanoseconds.
+type instant struct {
+	_    struct{} `cbor:",toarray"`
+	Sec  int64
+	Nsec int64
+}
+
+// year1 is the zero time in Unix's seconds.
+const year1 = -62135596800
+
+func instantOf(t time.Time) instant {
+	return instant{Sec: t.Unix() - year1, Nsec: int64(t.Nanosecond())}
+}
+
+func (i instant) time() time.Time { return time.Unix(i.Sec+year1, i.Nsec).UTC() }
+
+// decoding takes text as it comes: what was stored must be readable, and
+// judging it is not this package's work.
+var decoding = must(cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode())
+
+func must[M any](m M, err error) M {
+	if err != nil {
+		panic(err)
+	}
+	return m
+}
+
+func encode(item any) ([]byte, error) {
+	b, err := cbor.Marshal(item)
+	if err != nil {
+		return nil, fmt.Errorf("encoding: %w", err)
+	}
+	return b, nil
+}
+
+func decode(b []byte, item any) error {
+	if err := decoding.Unmarshal(b, item); err != nil {
+		return fmt.Errorf("%w: %w", errDamaged, err)
+	}
+	return nil
+}
+
+// A token's value is its use, preceded by the use's length, and its view: one
+// read gives both, and either is written without touching the other.
+
+func joinToken(use, view []byte) []byte {
+	b := binary.AppendUvarint(make([]byte, 0, 2+len(use)+len(view)), uint64(len(use)))
+	return append(append(b, use...), view...)
+}
+
+func splitToken(b []byte) (use, view []byte, err error) {
+	n, start := binary.Uvarint(b)
+	if start <= 0 || n > uint64(len(b)-start) {
+		return nil, nil, errDamaged
+	}
+	end := start + int(n)
+	return b[start:end], b[end:], nil
+}
+
+func decodeUse(b []byte) (events.Use, error) {
+	if len(b) == 0 {
+		return events.Use{}, nil
+	}
+	var i useItem
+	err := decode(b, &i)
+	return events.Use{At: i.At.time(), Address: i.Address}, err
+}
+
+func decodeToken(id string, b []byte) (events.View, events.Use, error) {
+	use, view, err := splitToken(b)
+	if err != nil {
+		return events.View{}, events.Use{}, err
+	}
+	v, err := decodeView(id, view)
+	if err != nil {
+		return events.View{}, events.Use{}, err
+	}
+	u, err := decodeUse(use)
+	return v, u, err
+}

@@ -1,0 +1,87 @@
+package bolt
+
+import "apitoken/events"
+
+// What a key says is not repeated in its value.
+
+func itemOfView(v events.View) viewItem {
+	return viewItem{
+		Owner: v.Owner, Creator: v.Creator, Name: v.Name, Description: v.Description,
+		Kid: v.Verifier.Kid, MAC: v.Verifier.MAC,
+		CreatedAt: instantOf(v.CreatedAt), ExpiresAt: instantOf(v.ExpiresAt), Disabled: v.Disabled,
+		Scopes: v.Scopes, SourceIPs: v.SourceIPs, First: v.First, Seq: v.Seq,
+		Ended: v.Ended, EndedAt: instantOf(v.EndedAt), KeepUntil: instantOf(v.KeepUntil),
+	}
+}
+
+func decodeView(id string, b []byte) (events.View, error) {
+	var i viewItem
+	if err := decode(b, &i); err != nil {
+		return events.View{}, err
+	}
+	return events.View{
+		ID: id, Owner: i.Owner, Creator: i.Creator, Name: i.Name, Description: i.Description,
+		Verifier:  events.Verifier{Kid: i.Kid, MAC: i.MAC},
+		CreatedAt: i.CreatedAt.time(), ExpiresAt: i.ExpiresAt.time(), Disabled: i.Disabled,
+		Scopes: i.Scopes, SourceIPs: i.SourceIPs, First: i.First, Seq: i.Seq,
+		Ended: i.Ended, EndedAt: i.EndedAt.time(), KeepUntil: i.KeepUntil.time(),
+	}, nil
+}
+
+func itemOfHead(h events.Head) headItem {
+	return headItem{
+		Version: h.Version, Hash: h.Hash, At: instantOf(h.At), KeepUntil: instantOf(h.KeepUntil),
+		StateV: h.StateV, State: h.State, Kid: h.Seal.Kid, MAC: h.Seal.MAC,
+	}
+}
+
+func decodeHead(b []byte) (events.Head, error) {
+	if b == nil {
+		return events.Head{}, nil
+	}
+	var i headItem
+	if err := decode(b, &i); err != nil {
+		return events.Head{}, err
+	}
+	return events.Head{
+		Version: i.Version, Hash: i.Hash, At: i.At.time(), KeepUntil: i.KeepUntil.time(),
+		StateV: i.StateV, State: i.State, Seal: events.Verifier{Kid: i.Kid, MAC: i.MAC},
+	}, nil
+}
+
+func itemOfRecord(r events.Record) recordItem {
+	return recordItem{
+		Type: r.Type, V: r.V, Command: r.Command, Actor: r.Actor, TokenID: r.TokenID, At: instantOf(r.At),
+		Public: r.Public, Private: r.Private, Prev: r.Prev, Hash: r.Hash, KeepUntil: instantOf(r.KeepUntil),
+	}
+}
+
+func decodeRecord(key, b []byte) (events.Record, error) {
+	var i recordItem
+	if err := decode(b, &i); err != nil {
+		return events.Record{}, err
+	}
+	s, seq := splitRecordKey(key)
+	return events.Record{
+		Stream: s, Seq: seq, Type: i.Type, V: i.V, Command: i.Command, Actor: i.Actor, TokenID: i.TokenID,
+		At: i.At.time(), Public: i.Public, Private: i.Private, Prev: i.Prev, Hash: i.Hash, KeepUntil: i.KeepUntil.time(),
+	}, nil
+}
+
+func itemOfNotice(m events.Message) noticeItem {
+	return noticeItem{
+		Type: m.Type, V: m.V, Time: instantOf(m.Time), Subject: m.Subject,
+		Command: m.Command, Actor: m.Actor, TokenID: m.TokenID, Data: m.Data,
+	}
+}
+
+func decodeNotice(id string, b []byte) (events.Message, error) {
+	var i noticeItem
+	if err := decode(b, &i); err != nil {
+		return events.Message{}, err
+	}
+	return events.Message{
+		ID: id, Type: i.Type, V: i.V, Time: i.Time.time(), Subject: i.Subject,
+		Command: i.Command, Actor: i.Actor, TokenID: i.TokenID, Data: i.Data,
+	}, nil
+}

@@ -1,0 +1,159 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+
+	"apitoken/events"
+
+	"go.etcd.io/bbolt"
+)
+
+// Head implements events.Log.
+func (s *Store) Head(ctx context.Context, st events.Stream) (h events.Head, err error) {
+	err = s.read(ctx, func(tx *bbolt.Tx) error {
+		h, err = decodeHead(tx.Bucket(headBucket).Get([]byte(st)))
+		return err
+	})
+	if err != nil {
+		return events.Head{}, fmt.Errorf("reading the head of stream %s: %w", st, err)
+	}
+	return h, nil
+}
+
+// Commit implements events.Log. If it fails because the disk is full, nothing
+// was written.
+func (s *Store) Commit(ctx context.Context, c events.Commit) error {
+	items, err := itemsOf(c)
+	if err == nil {
+		err = s.do(&job{
+			ctx:         ctx,
+			admit:       func(tx *bbolt.Tx) error { return admit(tx, c) },
+			apply:       func(tx *bbolt.Tx) error { return putAll(tx, items) },
+			fillsOutbox: true,
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("committing to stream %s at version %d: %w", c.Stream(), c.Base(), err)
+	}
+	return nil
+}
+
+// History implements events.Log.
+func (s *Store) History(ctx context.Context, st events.Stream, after uint64, limit int) (rs []events.Record, err error) {
+	err = s.read(ctx, func(tx *bbolt.Tx) error {
+		start := recordKey(st, after)
+		prefix := start[:len(start)-8]
+		c := tx.Bucket(recordBucket).Cursor()
+		for k, b := c.Seek(start); len(rs) < limit && bytes.HasPrefix(k, prefix); k, b = c.Next() {
+			if bytes.Equal(k, start) {
+				continue
+			}
+			r, err := decodeRecord(k, b)
+			if err != nil {
+				return fmt.Errorf("record %d: %w", after+uint64(len(rs))+1, err)
+			}
+			rs = append(rs, r)
+		}
+		return ctx.Err()
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading stream %s: %w", st, err)
+	}
+	return rs, nil
+}
+
+// Reply implements events.Replies.
+func (s *Store) Reply(ctx context.Context, key string) (events.Reply, error) {
+	var i replyItem
+	err := s.read(ctx, func(tx *bbolt.Tx) error {
+		b := tx.Bucket(replyBucket).Get([]byte(key))
+		if b == nil {
+			return events.ErrNotFound
+		}
+		return decode(b, &i)
+	})
+	if err != nil {
+		return events.Reply{}, fmt.Errorf("reading a reply: %w", err)
+	}
+	return events.Reply{Key: key, Sealed: i.Sealed, At: i.At.time()}, nil
+}
+
+// read runs f in a read transaction. What f decodes is copied; the bytes that
+// it is given are the file's own and end with the transaction.
+func (s *Store) read(ctx context.Context, f func(*bbolt.Tx) error) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	return s.db.View(f)
+}
+
+// admit refuses a commit that came too late or takes what is taken.
+func admit(tx *bbolt.Tx, c events.Commit) error {
+	h, err := decodeHead(tx.Bucket(headBucket).Get([]byte(c.Stream())))
+	if err != nil {
+		return err
+	}
+	if h.Version != c.Base() {
+		return events.ErrConflict
+	}
+	if r := c.Effect().Reply; r != nil && tx.Bucket(replyBucket).Get([]byte(r.Key)) != nil {
+		return events.ErrConflict
+	}
+	for _, v := range c.Effect().Minted {
+		if tx.Bucket(tokenBucket).Get([]byte(v.ID)) != nil {
+			return events.ErrIDTaken
+		}
+	}
+	return nil
+}
+
+// item is one value for one bucket. A token's value is put without its use,
+// which is added from what is stored.
+type item struct{ bucket, key, value []byte }
+
+// itemsOf encodes a commit, in the goroutine of the caller: the one that
+// writes has better things to do.
+func itemsOf(c events.Commit) (items []item, err error) {
+	put := func(bucket, key []byte, value any) {
+		b, e := encode(value)
+		err = errors.Join(err, e)
+		items = append(items, item{bucket, key, b})
+	}
+	mark := func(bucket, key []byte) { items = append(items, item{bucket, key, nil}) }
+	put(headBucket, []byte(c.Stream()), itemOfHead(c.Head()))
+	for _, r := range c.Records() {
+		key := recordKey(r.Stream, r.Seq)
+		put(recordBucket, key, itemOfRecord(r))
+		mark(outboxBucket, outboxKey(r.At, recordKind, key))
+	}
+	e := c.Effect()
+	for _, v := range append(e.Minted[:len(e.Minted):len(e.Minted)], e.Changed...) {
+		put(tokenBucket, []byte(v.ID), itemOfView(v))
+		mark(orderBucket, appendPosition(nil, v.Position()))
+		mark(ownerBucket, ownerKey(v.Owner, v.Position()))
+	}
+	if r := e.Reply; r != nil {
+		put(replyBucket, []byte(r.Key), replyItem{Sealed: r.Sealed, At: instantOf(r.At)})
+	}
+	return items, err
+}
+
+func putAll(tx *bbolt.Tx, items []item) error {
+	for _, i := range items {
+		b := tx.Bucket(i.bucket)
+		if bytes.Equal(i.bucket, tokenBucket) {
+			use, _, err := splitToken(b.Get(i.key))
+			if err != nil && b.Get(i.key) != nil {
+				return err
+			}
+			i.value = joinToken(use, i.value)
+		}
+		if err := b.Put(i.key, i.value); err != nil {
+			return err
+		}
+	}
+	return nil
+}

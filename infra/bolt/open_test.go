@@ -1,0 +1,181 @@
+package bolt
+
+import (
+	"bytes"
+	"errors"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/events"
+
+	"go.etcd.io/bbolt"
+)
+
+func TestFolderAndFileAreTheirOwnersAlone(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "made", "data", "apitoken.db")
+	openAt(t, path, Options{}).Close()
+	expectMode := func(path string, want fs.FileMode) {
+		t.Helper()
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := info.Mode().Perm(); got != want {
+			t.Errorf("mode of %s: got %o, want %o", path, got, want)
+		}
+	}
+	expectMode(path, 0o600)
+	expectMode(filepath.Dir(path), 0o700)
+	if err := os.Chmod(path, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	openAt(t, path, Options{})
+	expectMode(path, 0o600)
+}
+
+func TestAStoreThatIsInUseIsNamed(t *testing.T) {
+	path := newPath(t)
+	openAt(t, path, Options{})
+	expectError(t, path, errLocked, "another process")
+}
+
+// expectError opens the store, which must fail with an error that names it.
+func expectError(t *testing.T, path string, want error, says string) {
+	t.Helper()
+	s, err := Open(path, Options{LockTimeout: time.Millisecond})
+	if err == nil {
+		s.Close()
+		t.Errorf("Open of a wrong file: got no error, want %v", want)
+		return
+	}
+	if want != nil && !errors.Is(err, want) || !strings.Contains(err.Error(), path) || !strings.Contains(err.Error(), says) {
+		t.Errorf("Open: got %v, want %v, the path %s and %q", err, want, path, says)
+	}
+}
+
+func TestAForeignFileIsLeftAlone(t *testing.T) {
+	path := newPath(t)
+	for _, content := range []string{"short", strings.Repeat("not a store\n", 5000), strings.Repeat("\x00", 65536)} {
+		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		expectError(t, path, errForeign, "does not belong to apitoken")
+		if got, err := os.ReadFile(path); err != nil || string(got) != content {
+			t.Errorf("a foreign file was changed (%v)", err)
+		}
+	}
+	expectError(t, t.TempDir(), nil, "")
+}
+
+// alter changes the file with bbolt alone.
+func alter(t *testing.T, path string, f func(*bbolt.Tx) error) {
+	t.Helper()
+	db, err := bbolt.Open(path, 0o600, nil)
+	if err == nil {
+		err = errors.Join(db.Update(f), db.Close())
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestABoltFileOfSomethingElseIsLeftAlone(t *testing.T) {
+	path := newPath(t)
+	alter(t, path, func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucket([]byte("theirs"))
+		return err
+	})
+	expectError(t, path, errForeign, "")
+	alter(t, path, func(tx *bbolt.Tx) error {
+		_, err := tx.CreateBucket(metaBucket)
+		return err
+	})
+	expectError(t, path, errForeign, "")
+}
+
+func TestAnotherLayoutIsNamed(t *testing.T) {
+	path := newPath(t)
+	openAt(t, path, Options{}).Close()
+	alter(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(versionKey, []byte("99")) })
+	expectError(t, path, nil, `layout "99"`)
+}
+
+func TestAMissingBucketIsDamage(t *testing.T) {
+	path := newPath(t)
+	openAt(t, path, Options{}).Close()
+	alter(t, path, func(tx *bbolt.Tx) error { return tx.DeleteBucket(headBucket) })
+	expectError(t, path, errDamaged, "head")
+}
+
+// TestAFileCutShortAnywhereIsNamed has a store large enough that its free list
+// and its buckets lie behind the cut.
+func TestAFileCutShortAnywhereIsNamed(t *testing.T) {
+	path := newPath(t)
+	s := openAt(t, path, Options{NoSync: true})
+	base := events.Head{}
+	for range 300 {
+		c := step(t, "ann", base)
+		commit(t, s, c)
+		base = c.Head()
+	}
+	s.Close()
+	whole, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	used := 0 // the file may be longer than what is used of it
+	for i := len(whole); i > 0 && used == 0; i-- {
+		if whole[i-1] != 0 {
+			used = i
+		}
+	}
+	for _, size := range []int{100, 4096, 8192, 12288, 16384, used / 2, used - 4096} {
+		path := newPath(t)
+		if err := os.WriteFile(path, whole[:size], 0o600); err != nil {
+			t.Fatal(err)
+		}
+		s, err := Open(path, Options{})
+		if err == nil {
+			s.Close()
+			t.Errorf("Open of %d bytes of %d: got no error", size, len(whole))
+			continue
+		}
+		if !errors.Is(err, errDamaged) && !errors.Is(err, errForeign) || !strings.Contains(err.Error(), path) {
+			t.Errorf("Open of %d bytes of %d: got %v, want to be told that %s is damaged", size, len(whole), err, path)
+		}
+	}
+}
+
+func TestDamagedValuesAreNamed(t *testing.T) {
+	path := newPath(t)
+	s := openAt(t, path, Options{})
+	commit(t, s, step(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
+	s.Close()
+	alter(t, path, func(tx *bbolt.Tx) (err error) {
+		for _, name := range [][]byte{headBucket, recordBucket, tokenBucket} {
+			b := tx.Bucket(name)
+			k, v := b.Cursor().First()
+			err = errors.Join(err, b.Put(bytes.Clone(k), bytes.Clone(v[:len(v)/2])))
+		}
+		return err
+	})
+	s = openAt(t, path, Options{})
+	ctx := t.Context()
+	_, errHead := s.Head(ctx, "user/ann")
+	_, errHistory := s.History(ctx, "user/ann", 0, 10)
+	_, _, errToken := s.Token(ctx, "JhxND7ci")
+	_, errTokens := s.Tokens(ctx, events.Query{Now: time.Now(), Limit: 10})
+	_, errPending := s.Pending(ctx, time.Now().Add(time.Hour), 10)
+	for what, err := range map[string]error{
+		"stream user/ann: record 1": errHistory, "head of stream user/ann": errHead, `token "JhxND7ci"`: errToken,
+		`listing tokens: token "JhxND7ci"`: errTokens, "outbox: record 1 of stream user/ann": errPending,
+	} {
+		if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), what) {
+			t.Errorf("got %v, want %v and %q", err, errDamaged, what)
+		}
+	}
+}

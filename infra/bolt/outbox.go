@@ -1,0 +1,143 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"time"
+
+	"apitoken/events"
+
+	"go.etcd.io/bbolt"
+)
+
+// Pending implements events.Outbox. The outbox is in the order of time, and so
+// in the order of each stream, whose times never run backwards.
+func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) (ms []events.Message, err error) {
+	err = s.read(ctx, func(tx *bbolt.Tx) error {
+		end := appendTime(nil, olderThan)
+		c := tx.Bucket(outboxBucket).Cursor()
+		for k, b := c.First(); k != nil && len(ms) < limit && bytes.Compare(k[:timeLen], end) < 0; k, b = c.Next() {
+			m, err := messageAt(tx, k, b)
+			if err != nil {
+				return err
+			}
+			ms = append(ms, m)
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading the outbox: %w", err)
+	}
+	return ms, nil
+}
+
+func messageAt(tx *bbolt.Tx, key, value []byte) (events.Message, error) {
+	kind, what := key[timeLen], key[timeLen+1:]
+	if kind == noticeKind {
+		m, err := decodeNotice(string(what), value)
+		if err != nil {
+			return m, fmt.Errorf("notice %q: %w", what, err)
+		}
+		return m, nil
+	}
+	r, err := decodeRecord(what, tx.Bucket(recordBucket).Get(what))
+	if err != nil {
+		st, seq := splitRecordKey(what)
+		return events.Message{}, fmt.Errorf("record %d of stream %s: %w", seq, st, err)
+	}
+	return r.Message(), nil
+}
+
+// Sent implements events.Outbox; durable on return.
+func (s *Store) Sent(ctx context.Context, ids ...string) error {
+	var keys [][]byte
+	err := s.do(&job{
+		ctx: ctx,
+		admit: func(tx *bbolt.Tx) (err error) {
+			keys, err = unsent(tx, ids)
+			if err == nil && len(keys) == 0 {
+				return errNothing
+			}
+			return err
+		},
+		apply: func(tx *bbolt.Tx) error {
+			for _, k := range keys {
+				if err := tx.Bucket(outboxBucket).Delete(k); err != nil {
+					return err
+				}
+			}
+			return nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("removing %d messages from the outbox: %w", len(ids), err)
+	}
+	return nil
+}
+
+// unsent gives the outbox keys of those messages that are still there.
+func unsent(tx *bbolt.Tx, ids []string) (keys [][]byte, err error) {
+	outbox := tx.Bucket(outboxBucket).Cursor()
+	for _, id := range ids {
+		key, err := outboxKeyOf(tx, id)
+		if err != nil {
+			return nil, fmt.Errorf("message %q: %w", id, err)
+		}
+		if key == nil {
+			continue
+		}
+		if found, _ := outbox.Seek(key); bytes.Equal(found, key) {
+			keys = append(keys, key)
+		}
+	}
+	return keys, nil
+}
+
+// outboxKeyOf is where the message is or was; nil if there never was such one.
+func outboxKeyOf(tx *bbolt.Tx, id string) ([]byte, error) {
+	if at := tx.Bucket(noticeBucket).Get([]byte(id)); at != nil {
+		return append(append(bytes.Clone(at), noticeKind), id...), nil
+	}
+	key, ok := recordKeyOf(id)
+	if !ok {
+		return nil, nil
+	}
+	b := tx.Bucket(recordBucket).Get(key)
+	if b == nil {
+		return nil, nil
+	}
+	r, err := decodeRecord(key, b)
+	return outboxKey(r.At, recordKind, key), err
+}
+
+// Notify implements events.Outbox; durable on return.
+func (s *Store) Notify(ctx context.Context, m events.Message) error {
+	b, err := encode(itemOfNotice(m))
+	if err == nil {
+		err = s.do(&job{
+			ctx:         ctx,
+			admit:       func(tx *bbolt.Tx) error { return admitNotice(tx, m.ID) },
+			apply:       func(tx *bbolt.Tx) error { return putNotice(tx, m, b) },
+			fillsOutbox: true,
+		})
+	}
+	if err != nil {
+		return fmt.Errorf("noticing %q: %w", m.ID, err)
+	}
+	return nil
+}
+
+func admitNotice(tx *bbolt.Tx, id string) error {
+	if tx.Bucket(noticeBucket).Get([]byte(id)) != nil {
+		return errNothing
+	}
+	return nil
+}
+
+func putNotice(tx *bbolt.Tx, m events.Message, b []byte) error {
+	if err := tx.Bucket(noticeBucket).Put([]byte(m.ID), appendTime(nil, m.Time)); err != nil {
+		return err
+	}
+	return tx.Bucket(outboxBucket).Put(outboxKey(m.Time, noticeKind, []byte(m.ID)), b)
+}

@@ -1,0 +1,210 @@
+package bolt
+
+import (
+	"bytes"
+	"context"
+	"fmt"
+	"slices"
+
+	"apitoken/events"
+
+	"go.etcd.io/bbolt"
+)
+
+// Token implements events.Views.
+func (s *Store) Token(ctx context.Context, id string) (v events.View, u events.Use, err error) {
+	err = s.read(ctx, func(tx *bbolt.Tx) error {
+		b := tx.Bucket(tokenBucket).Get([]byte(id))
+		if b == nil {
+			return events.ErrNotFound
+		}
+		v, u, err = decodeToken(id, b)
+		return err
+	})
+	if err != nil {
+		return events.View{}, events.Use{}, fmt.Errorf("reading token %q: %w", id, err)
+	}
+	return v, u, nil
+}
+
+// maxScan is how many tokens are looked at in one transaction. While one is
+// open the file cannot be mapped anew, and growing it would make everybody
+// wait for a list that finds little.
+const maxScan = 10_000
+
+// Tokens implements events.Views. It sees every commit that was answered.
+func (s *Store) Tokens(ctx context.Context, q events.Query) (p events.Page, err error) {
+	from := q.After
+	for more := true; more && err == nil; {
+		err = s.read(ctx, func(tx *bbolt.Tx) error {
+			from, more, err = scan(tx, q, from, &p)
+			return err
+		})
+	}
+	if err != nil {
+		return events.Page{}, fmt.Errorf("listing tokens: %w", err)
+	}
+	return p, nil
+}
+
+// scan adds to the page what matches behind from, and says how far it came and
+// whether to go on.
+func scan(tx *bbolt.Tx, q events.Query, from events.Position, p *events.Page) (_ events.Position, more bool, err error) {
+	tokens := tx.Bucket(tokenBucket)
+	w := walkFrom(tx, q.Owners, from)
+	for range maxScan {
+		id, ok := w.next()
+		if !ok {
+			return from, false, nil
+		}
+		if len(p.Views) == q.Limit {
+			p.More, p.Next = true, from
+			return from, false, nil
+		}
+		v, _, err := decodeToken(string(id), tokens.Get(id))
+		if err != nil {
+			return from, false, fmt.Errorf("token %q: %w", id, err)
+		}
+		from = v.Position()
+		if q.Matches(v) {
+			p.Views = append(p.Views, v)
+		}
+	}
+	return from, true, nil
+}
+
+// walk goes through one or more indexes at once, in the order of lists.
+type walk []*index
+
+// index is one run of index keys that differ in what follows the prefix: the
+// creation and the id of a token.
+type index struct {
+	cursor *bbolt.Cursor
+	prefix []byte
+	rest   []byte // of the key that is next; nil at the end
+}
+
+func walkFrom(tx *bbolt.Tx, owners []string, after events.Position) (w walk) {
+	if len(owners) == 0 {
+		return walk{indexFrom(tx, orderBucket, nil, after)}
+	}
+	for _, owner := range slices.Compact(slices.Sorted(slices.Values(owners))) {
+		w = append(w, indexFrom(tx, ownerBucket, appendName(nil, owner), after))
+	}
+	return w
+}
+
+// indexFrom stands behind the position, whether or not a token is there.
+func indexFrom(tx *bbolt.Tx, bucket, prefix []byte, after events.Position) *index {
+	x := &index{cursor: tx.Bucket(bucket).Cursor(), prefix: prefix}
+	start := appendPosition(bytes.Clone(prefix), after)
+	key, _ := x.cursor.Seek(start)
+	if bytes.Equal(key, start) {
+		key, _ = x.cursor.Next()
+	}
+	x.set(key)
+	return x
+}
+
+func (x *index) set(key []byte) {
+	rest, ok := bytes.CutPrefix(key, x.prefix)
+	if !ok || key == nil {
+		rest = nil
+	}
+	x.rest = rest
+}
+
+// next is the id of the next token, and false at the end.
+func (w walk) next() (id []byte, ok bool) {
+	var first *index
+	for _, x := range w {
+		if x.rest != nil && (first == nil || bytes.Compare(x.rest, first.rest) < 0) {
+			first = x
+		}
+	}
+	if first == nil {
+		return nil, false
+	}
+	id = first.rest[timeLen:]
+	key, _ := first.cursor.Next()
+	first.set(key)
+	return id, true
+}
+
+// Touch implements events.Uses. It returns before the use is written.
+func (s *Store) Touch(ctx context.Context, id string, u events.Use) error {
+	b, err := encode(useItem{At: instantOf(u.At), Address: u.Address})
+	if err == nil {
+		err = s.read(ctx, func(tx *bbolt.Tx) error { return admitUse(tx, id, u) })
+	}
+	if err == nil {
+		err = s.offer(&job{
+			ctx:   context.WithoutCancel(ctx), // the caller is gone when its turn comes
+			admit: func(tx *bbolt.Tx) error { return admitUse(tx, id, u) },
+			apply: func(tx *bbolt.Tx) error { return putUse(tx, id, b) },
+		})
+	}
+	if err != nil && err != errNothing {
+		return fmt.Errorf("noting a use of token %q: %w", id, err)
+	}
+	return nil
+}
+
+// admitUse gives errNothing for a use that is not worth a write.
+func admitUse(tx *bbolt.Tx, id string, u events.Use) error {
+	b := tx.Bucket(tokenBucket).Get([]byte(id))
+	if b == nil {
+		return errNothing
+	}
+	kept, err := storedUse(b)
+	if err != nil {
+		return err
+	}
+	if !kept.At.IsZero() && u.At.Sub(kept.At) < events.TouchEvery {
+		return errNothing
+	}
+	return nil
+}
+
+func storedUse(token []byte) (events.Use, error) {
+	use, _, err := splitToken(token)
+	if err != nil {
+		return events.Use{}, err
+	}
+	return decodeUse(use)
+}
+
+func putUse(tx *bbolt.Tx, id string, use []byte) error {
+	tokens := tx.Bucket(tokenBucket)
+	_, view, err := splitToken(tokens.Get([]byte(id)))
+	if err != nil {
+		return err
+	}
+	return tokens.Put([]byte(id), joinToken(use, view))
+}
+
+// LastUses implements events.Uses.
+func (s *Store) LastUses(ctx context.Context, ids []string) (map[string]events.Use, error) {
+	uses := make(map[string]events.Use, len(ids))
+	err := s.read(ctx, func(tx *bbolt.Tx) error {
+		tokens := tx.Bucket(tokenBucket)
+		for _, id := range ids {
+			b := tokens.Get([]byte(id))
+			if b == nil {
+				continue
+			}
+			u, err := storedUse(b)
+			if err != nil {
+				return fmt.Errorf("token %q: %w", id, err)
+			}
+			if !u.At.IsZero() {
+				uses[id] = u
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return nil, fmt.Errorf("reading last uses: %w", err)
+	}
+	return uses, nil
+}

@@ -1,0 +1,308 @@
+package bolt
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/logtest"
+
+	"go.etcd.io/bbolt"
+	berrors "go.etcd.io/bbolt/errors"
+)
+
+func openAt(t testing.TB, path string, o Options) *Store {
+	t.Helper()
+	s, err := Open(path, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "apitoken.db") }
+
+// step is a commit with one fact, on the given head.
+func step(t testing.TB, owner string, base events.Head, vs ...events.View) events.Commit {
+	t.Helper()
+	m := events.Meta{Command: "c", Actor: owner, At: time.Now()}
+	facts := []events.Fact{events.TokenCreated{TokenID: "JhxND7ci", Owner: owner}}
+	c, err := events.NewCommit(logtest.Keys, events.UserStream(owner), base, m, facts, 1, []byte("{}"), events.Effect{Minted: vs})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+func commit(t testing.TB, s *Store, c events.Commit) {
+	t.Helper()
+	if err := s.Commit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// hold keeps the writer busy until release is called.
+func hold(t *testing.T, s *Store) (release func()) {
+	t.Helper()
+	held, released := make(chan struct{}), make(chan struct{})
+	err := s.enqueue(&job{ctx: t.Context(), admit: func(*bbolt.Tx) error {
+		close(held)
+		<-released
+		return errNothing
+	}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	<-held
+	return func() { close(released) }
+}
+
+// together commits all while the writer is held, so that they come to share a
+// transaction, and returns their answers.
+func together(t *testing.T, s *Store, cs []events.Commit) []error {
+	t.Helper()
+	release := hold(t, s)
+	errs := make([]error, len(cs))
+	var wg sync.WaitGroup
+	for i, c := range cs {
+		wg.Go(func() { errs[i] = s.Commit(t.Context(), c) })
+	}
+	for len(s.queue) < len(cs) {
+		runtime.Gosched()
+	}
+	release()
+	wg.Wait()
+	return errs
+}
+
+func expectVersion(t *testing.T, s *Store, owner string, want uint64) {
+	t.Helper()
+	h, err := s.Head(t.Context(), events.UserStream(owner))
+	if err != nil || h.Version != want {
+		t.Errorf("the stream of %.20s stands at %d (%v), want %d", owner, h.Version, err, want)
+	}
+}
+
+func TestCommitsThatWaitShareASync(t *testing.T) {
+	var syncs atomic.Int32
+	s := openAt(t, newPath(t), Options{OnCommit: func() { syncs.Add(1) }})
+	var cs []events.Commit
+	for n := range 50 {
+		cs = append(cs, step(t, fmt.Sprint("ann", n), events.Head{}))
+	}
+	if err := errors.Join(together(t, s, cs)...); err != nil {
+		t.Fatal(err)
+	}
+	for n := range 50 {
+		expectVersion(t, s, fmt.Sprint("ann", n), 1)
+	}
+	if got := syncs.Load(); got != 1 {
+		t.Errorf("50 commits took %d transactions, want 1", got)
+	}
+}
+
+func TestARefusedCommitLeavesItsNeighboursUntouched(t *testing.T) {
+	s := openAt(t, newPath(t), Options{})
+	taken := events.View{ID: "JhxND7ci", Owner: "ann"}
+	first := step(t, "ann", events.Head{}, taken)
+	commit(t, s, first)
+	impossible := strings.Repeat("o", 40_000) // longer than bbolt's keys may be
+	want := map[string]error{
+		"ann": events.ErrConflict, "bob": nil, "cyd": events.ErrIDTaken, "dan": nil, impossible: berrors.ErrKeyTooLarge, "eve": nil,
+	}
+	var owners []string
+	var cs []events.Commit
+	for owner, err := range want {
+		owners = append(owners, owner)
+		if errors.Is(err, events.ErrIDTaken) {
+			cs = append(cs, step(t, owner, events.Head{}, taken))
+			continue
+		}
+		cs = append(cs, step(t, owner, events.Head{}))
+	}
+	for i, err := range together(t, s, cs) {
+		owner := owners[i]
+		if !errors.Is(err, want[owner]) {
+			t.Errorf("commit of %.20s: got %v, want %v", owner, err, want[owner])
+		}
+		if want[owner] == nil {
+			expectVersion(t, s, owner, 1)
+		}
+	}
+	expectVersion(t, s, "ann", 1)
+	expectVersion(t, s, "cyd", 0)
+	expectVersion(t, s, impossible, 0)
+}
+
+// TestAFailedTransactionFailsEveryCommitOfIt takes the file away under the
+// store, as a disk does that breaks.
+func TestAFailedTransactionFailsEveryCommitOfIt(t *testing.T) {
+	var file *os.File
+	path := newPath(t)
+	s := openAt(t, path, Options{open: func(name string, flag int, mode fs.FileMode) (f *os.File, err error) {
+		file, err = os.OpenFile(name, flag, mode)
+		return file, err
+	}})
+	commit(t, s, step(t, "ann", events.Head{}))
+	file.Close()
+	errs := together(t, s, []events.Commit{step(t, "bob", events.Head{}), step(t, "cyd", events.Head{}), step(t, "dan", events.Head{})})
+	for i, err := range errs {
+		if err == nil || errors.Is(err, events.ErrConflict) || !strings.Contains(err.Error(), fs.ErrClosed.Error()) {
+			t.Errorf("commit %d of a transaction that failed: got %v, want %v", i, err, fs.ErrClosed)
+		}
+	}
+	err := s.Commit(t.Context(), step(t, "eve", events.Head{}))
+	if err == nil || !strings.Contains(err.Error(), "must be restarted") || !strings.Contains(err.Error(), path) {
+		t.Errorf("a commit after a write that failed: got %v, want to be told to restart the store %s", err, path)
+	}
+	expectVersion(t, s, "ann", 1) // it still reads
+}
+
+func TestCloseWritesWhatWaitsAndRefusesTheRest(t *testing.T) {
+	path := newPath(t)
+	s := openAt(t, path, Options{})
+	commit(t, s, step(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
+	release := hold(t, s)
+	use := events.Use{At: time.Now().UTC(), Address: "192.0.2.1"}
+	if err := s.Touch(t.Context(), "JhxND7ci", use); err != nil { // returns although nothing can be written
+		t.Fatal(err)
+	}
+	release()
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Errorf("the second Close: %v", err)
+	}
+	if err := s.Commit(t.Context(), step(t, "bob", events.Head{})); !errors.Is(err, errClosed) {
+		t.Errorf("Commit after Close: got %v, want %v", err, errClosed)
+	}
+	if _, err := s.Head(t.Context(), "settings"); err == nil {
+		t.Error("Head after Close: got no error")
+	}
+	again := openAt(t, path, Options{})
+	expectVersion(t, again, "ann", 1)
+	expectVersion(t, again, "bob", 0)
+	if _, got, err := again.Token(t.Context(), "JhxND7ci"); err != nil || got != use {
+		t.Errorf("the use: got %v, %v, want %v", got, err, use)
+	}
+}
+
+func TestACommitThatEndsWhileItWaitsWritesNothing(t *testing.T) {
+	s := openAt(t, newPath(t), Options{})
+	release := hold(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	answer := make(chan error)
+	go func() { answer <- s.Commit(ctx, step(t, "ann", events.Head{})) }()
+	for len(s.queue) == 0 {
+		runtime.Gosched()
+	}
+	cancel()
+	release()
+	if err := <-answer; !errors.Is(err, context.Canceled) {
+		t.Errorf("Commit: got %v, want %v", err, context.Canceled)
+	}
+	expectVersion(t, s, "ann", 0)
+}
+
+func TestOnCommitIsCalledForWhatFillsTheOutbox(t *testing.T) {
+	var calls atomic.Int32
+	s := openAt(t, newPath(t), Options{OnCommit: func() { calls.Add(1) }})
+	expect := func(what string, want int32) {
+		t.Helper()
+		if err := s.Sent(t.Context(), "unknown"); err != nil { // behind whatever was written before
+			t.Fatal(err)
+		}
+		if got := calls.Load(); got != want {
+			t.Errorf("after %s: %d calls, want %d", what, got, want)
+		}
+	}
+	c := step(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"})
+	commit(t, s, c)
+	expect("a commit", 1)
+	if err := s.Commit(t.Context(), c); !errors.Is(err, events.ErrConflict) {
+		t.Fatal(err)
+	}
+	expect("a conflict", 1)
+	if err := s.Touch(t.Context(), "JhxND7ci", events.Use{At: time.Now()}); err != nil {
+		t.Fatal(err)
+	}
+	expect("a use", 1)
+	for range 2 {
+		if err := s.Notify(t.Context(), events.Message{ID: "notice", Time: time.Now()}); err != nil {
+			t.Fatal(err)
+		}
+		expect("a notice", 2)
+	}
+	if err := s.Sent(t.Context(), c.Records()[0].ID(), "notice"); err != nil {
+		t.Fatal(err)
+	}
+	expect("Sent", 2)
+}
+
+func TestUsesAreRefusedAndNotAwaitedWhenTooManyWritesWait(t *testing.T) {
+	s := openAt(t, newPath(t), Options{})
+	commit(t, s, step(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
+	defer hold(t, s)()
+	var err error
+	for range maxBatch + 1 {
+		err = errors.Join(err, s.Touch(t.Context(), "JhxND7ci", events.Use{At: time.Now()}))
+	}
+	if !errors.Is(err, errFull) {
+		t.Errorf("Touch of a store that cannot write: got %v, want %v", err, errFull)
+	}
+}
+
+// TestALongListGoesOnWhereATransactionEnded has more tokens than one
+// transaction looks at before the first that matches, and behind it.
+func TestALongListGoesOnWhereATransactionEnded(t *testing.T) {
+	s := openAt(t, newPath(t), Options{NoSync: true})
+	start := time.Now().UTC()
+	base := events.Head{}
+	var want []string
+	for n := 0; n < 2*maxScan+100; {
+		var vs []events.View
+		for range 90 {
+			v := events.View{ID: fmt.Sprintf("%08d", n), Owner: "ann", CreatedAt: start.Add(time.Duration(n)), Disabled: n%9_999 == 9_998}
+			if v.Disabled {
+				want = append(want, v.ID)
+			}
+			vs = append(vs, v)
+			n++
+		}
+		c := step(t, "ann", base, vs...)
+		commit(t, s, c)
+		base = c.Head()
+	}
+	for _, owners := range [][]string{nil, {"ann"}} {
+		for _, limit := range []int{1, 2, 100} {
+			q := events.Query{Owners: owners, States: []events.TokenState{events.StateDisabled}, Now: start, Limit: limit}
+			var got []string
+			for more := true; more; {
+				p, err := s.Tokens(t.Context(), q)
+				if err != nil {
+					t.Fatal(err)
+				}
+				for _, v := range p.Views {
+					got = append(got, v.ID)
+				}
+				more, q.After = p.More, p.Next
+			}
+			if !slices.Equal(got, want) {
+				t.Errorf("by pages of %d: got %v, want %v", limit, got, want)
+			}
+		}
+	}
+}
