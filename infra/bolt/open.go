@@ -54,6 +54,9 @@ func openDB(path string, o Options) (*bbolt.DB, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := heal(path); err != nil {
+		return nil, err
+	}
 	db, err := openChecked(path, o)
 	if err != nil {
 		return nil, err
