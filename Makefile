@@ -1,0 +1,99 @@
+# Everything here needs only Go, unless its line says otherwise.
+
+ARCH    ?= arm64
+DATA    ?= ./.apitoken
+LISTEN  ?= 127.0.0.1:8080
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+GOVULNCHECK = golang.org/x/vuln/cmd/govulncheck@v1.9.0
+
+.DEFAULT_GOAL := help
+.PHONY: help
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: ## Start the service on its embedded store (DATA=./.apitoken LISTEN=127.0.0.1:8080)
+	go run ./cmd/apitoken serve --listen $(LISTEN) --data $(DATA)
+
+.PHONY: build
+build: ## Build bin/apitoken
+	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/apitoken ./cmd/apitoken
+
+.PHONY: test
+test: ## Run the tests
+	go test ./...
+
+.PHONY: race
+race: ## Run the tests under the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race ./...
+
+.PHONY: check
+check: lint vulnerabilities fresh race ## Everything below that looks at the code, and the race detector
+
+.PHONY: lint
+lint: ## gofmt, vet, staticcheck
+	@test -z "$$(gofmt -l .)" || { gofmt -l .; echo "run gofmt -w on the files above"; exit 1; }
+	go vet ./...
+	go run $(STATICCHECK) ./...
+
+.PHONY: vulnerabilities
+vulnerabilities: ## govulncheck, where its database can be reached
+	.ci/vulnerabilities
+
+.PHONY: fresh
+fresh: ## Generated files are what their sources say
+	go mod tidy -diff
+	go mod verify
+	go run ./cmd/catalogue -check
+
+FUZZTIME ?= 30s
+.PHONY: fuzz
+fuzz: ## Fuzz every parser (FUZZTIME=30s each)
+	.ci/fuzz $(FUZZTIME)
+
+.PHONY: readme
+readme: ## Run the README's commands in a fresh clone and compare what it promises
+	go run ./.ci/readme
+
+.PHONY: bench
+bench: ## Measure the budgets, each against its baseline in the same run
+	go run ./cmd/bench
+
+.PHONY: catalogue
+catalogue: ## Write events/CATALOGUE.md from the schemas and samples
+	go run ./cmd/catalogue
+
+# The rest is about AWS. It needs Python 3.11 or later for sam, unless there is one already, and what each line says.
+STACK ?= apitoken
+SAM    = "$$(command -v sam || localstack/engines.sh tool sam)"
+GOARCH_OF_ARCH = $(if $(filter x86_64,$(ARCH)),amd64,arm64)
+
+# sam build makes each function with this, and says where to put it.
+build-%Function:
+	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_OF_ARCH) go build -tags lambda.norpc -trimpath -ldflags='-s -w' \
+		-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$$(echo '$*' | tr A-Z a-z)
+
+.PHONY: template-check
+template-check: ## Lint template.yaml
+	SAM_CLI_TELEMETRY=0 AWS_DEFAULT_REGION=us-east-1 $(SAM) validate --lint
+	"$$(localstack/engines.sh tool cfn-lint)" template.yaml
+
+.PHONY: deploy
+deploy: build ## Deploy to AWS; asks only the first time (ARCH=arm64 STACK=apitoken; needs the AWS CLI)
+	SAM=$(SAM) ARCH=$(ARCH) STACK=$(STACK) infra/sam/deploy.sh
+
+.PHONY: undeploy
+undeploy: ## Take the stack down, and say what stays and what that costs (needs the AWS CLI)
+	SAM=$(SAM) infra/sam/undeploy.sh
+
+.PHONY: integration
+integration: ## Run the tests that need emulators, which it starts and stops (Java 17, Maven, Python 3.13)
+	localstack/integration.sh
+
+.PHONY: localstack
+localstack: build ## Deploy to LocalStack in Docker, try it with and without a token, stop it
+	SAM=$(SAM) localstack/localstack.sh
+
+.PHONY: local-api
+local-api: build ## Serve the functions with sam local start-api and DynamoDB Local (Docker)
+	SAM=$(SAM) localstack/local-api.sh

@@ -1,0 +1,71 @@
+package cli
+
+import (
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/functions/httpapi"
+)
+
+func TestOnlyThisMachineIsLocal(t *testing.T) {
+	for host, want := range map[string]bool{
+		"localhost": true, "127.0.0.1": true, "127.1.2.3": true, "::1": true, "::ffff:127.0.0.1": true,
+		"localhost.example.org": false, "127.0.0.1.example.org": false, "0.0.0.0": false, "192.0.2.1": false, "": false, "2130706433": false,
+	} {
+		if got := local(host); got != want {
+			t.Errorf("local(%q) = %v, want %v", host, got, want)
+		}
+	}
+}
+
+func TestStrangersTextsDoNotSteerTheTerminal(t *testing.T) {
+	for text, want := range map[string]string{
+		"ann":           "ann",
+		"Zoë 名前":        "Zoë 名前",
+		"\x1b[2Jgone":   "\uFFFD[2Jgone",
+		"a\nb\tc\r":     "a\uFFFDb\uFFFDc\uFFFD",
+		"\u202egnp.exe": "\uFFFDgnp.exe",
+	} {
+		if got := plain(text); got != want {
+			t.Errorf("plain(%q) = %q, want %q", text, got, want)
+		}
+	}
+}
+
+func TestTokensDoNotReachTheTerminalByTell(t *testing.T) {
+	var said strings.Builder
+	w := &world{err: &said}
+	w.tell("apitoken: %s", "open x/JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F: no such\nfile")
+	if want := "apitoken: open x/[redacted]: no such; file\n"; said.String() != want {
+		t.Errorf("it said %q, want %q", said.String(), want)
+	}
+}
+
+func TestRefusalIsToldWhole(t *testing.T) {
+	at := httpapi.Time{Time: time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)}
+	p := &httpapi.Problem{
+		Status: 409, Code: "token_limit_reached", Detail: "No more.", RequestID: "R",
+		Errors: []httpapi.FieldError{{Field: "user", Detail: "has five"}, {Field: "name", Detail: "No more."}}, SoonestExpiry: &at,
+	}
+	want := "name: " + p.Error() + "; user: has five; the next one expires at 2027-01-31T12:00:00Z"
+	if got := describe(p).Error(); got != want {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	for _, part := range []string{"No more.", "409", "token_limit_reached"} {
+		if !strings.Contains(want, part) {
+			t.Errorf("%q lacks %q", want, part)
+		}
+	}
+}
+
+func TestIDsHaveOneForm(t *testing.T) {
+	for id, want := range map[string]bool{
+		"JhxND7ci": true, "00000000": true, "JhxND7c": false, "JhxND7cii": false, "JhxND7c/": false, "JhxND7ç": false, "": false,
+		"JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F": false, "corp_JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F": false,
+	} {
+		if _, err := checkID(id); (err == nil) != want {
+			t.Errorf("checkID(%q) = %v, want accepted: %v", id, err, want)
+		}
+	}
+}

@@ -1,0 +1,122 @@
+package cli
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"apitoken/events/token"
+	"apitoken/functions/httpapi"
+)
+
+type create struct {
+	access
+	name, expiry, owner, description string
+	scopes, sourceIPs                []string
+	output                           string
+	yes                              bool
+}
+
+func newCreate(w *world) *cobra.Command {
+	var o create
+	c := &cobra.Command{
+		Use:   "create",
+		Short: "Create a token and print it, this once",
+		Long: `Create a token and print it, this once: nobody can show it again. When it
+expires is said on standard error.`,
+		Example: `  apitoken create --name ci --expiry-date 90D
+  apitoken create --expiry-date 2027-01-31T12:00:00Z --scope 'GET /v1/*'
+  apitoken create --owner ann --output json`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return o.run(c.Context(), w, c.Flags().Changed)
+		},
+	}
+	f := c.Flags()
+	f.StringVar(&o.name, "name", "", "the token's name (default OWNER_api_token)")
+	f.StringVar(&o.expiry, "expiry-date", "", "when it expires: a number and Y, M (30 days), W, D, H, m (minutes) or S, or an instant like 2027-01-31T12:00:00Z")
+	f.StringVar(&o.owner, "owner", "", "whom the token acts for (default: whoever creates it)")
+	f.StringVar(&o.description, "description", "", "what it is for")
+	f.StringArrayVar(&o.scopes, "scope", nil, "a call that it may make, like 'GET /v1/*'; may be repeated (default: all that the owner may do)")
+	f.StringArrayVar(&o.sourceIPs, "source-ip", nil, "an address or range that it may be used from; may be repeated (default: anywhere)")
+	f.BoolVar(&o.yes, "yes", false, "do not ask whether M was meant as months")
+	outputFlag(c, &o.output, "text", "json")
+	o.access.add(c)
+	return c
+}
+
+// run creates a token. A flag that was given counts even if it is empty: an
+// unset variable in a script must not make a token for ever, or for oneself.
+func (o *create) run(ctx context.Context, w *world, given func(flag string) bool) error {
+	if err := checkOutput(o.output, "text", "json"); err != nil {
+		return err
+	}
+	request, err := o.request(given)
+	if err != nil {
+		return err
+	}
+	client, err := o.client(ctx, w)
+	if err != nil {
+		return err
+	}
+	if err := o.confirm(ctx, w); err != nil {
+		return err
+	}
+	made, err := client.Create(ctx, request)
+	if err != nil {
+		return afterCreate(err)
+	}
+	if err := o.print(w, made); err != nil {
+		return fmt.Errorf("printing token %s, which was created (revoke it and create another): %w", made.ID, err)
+	}
+	w.tell("%s", lifetime(made.ExpirationTime))
+	return nil
+}
+
+// request checks what can be checked here, so that a slip costs no call.
+func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, error) {
+	r := httpapi.CreateRequest{Name: o.name, Description: o.description, Scopes: o.scopes, SourceIPs: o.sourceIPs}
+	if given("owner") {
+		owner, err := token.ParseIdentity(o.owner)
+		if err != nil {
+			return r, usagef("--owner: %s", err)
+		}
+		r.User = &owner
+	}
+	if !given("expiry-date") {
+		return r, nil
+	}
+	if at, ok := instant(o.expiry); ok {
+		r.ExpirationTime = httpapi.Time{Time: at}
+		return r, nil
+	}
+	if _, err := token.ParseLifetime(o.expiry); err != nil {
+		return r, usagef("--expiry-date: %s; or an instant like 2027-01-31T12:00:00Z", err)
+	}
+	r.ExpiresIn = o.expiry
+	return r, nil
+}
+
+// print writes the sentence that VAST's command line prints, or JSON.
+func (o *create) print(w *world, made httpapi.Created) error {
+	if o.output == "json" {
+		return printJSON(w.out, struct {
+			httpapi.Entry
+			BearerToken string `json:"bearer_token"`
+		}{made.Entry, made.BearerToken.Reveal()})
+	}
+	_, err := fmt.Fprintf(w.out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
+	return err
+}
+
+// afterCreate tells a refusal, after which there is no new token, from trouble
+// on the way, after which there may be one.
+func afterCreate(err error) error {
+	p, answered := errors.AsType[*httpapi.Problem](err)
+	if answered && p.Code != "" {
+		return describe(p)
+	}
+	return &unsettledError{err, "it is not known whether the token was created; if `apitoken list` shows it, revoke it"}
+}

@@ -1,0 +1,108 @@
+package cli
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"strconv"
+
+	"github.com/spf13/cobra"
+
+	"apitoken/events"
+	"apitoken/functions/httpapi"
+)
+
+type history struct {
+	access
+	id            oneID
+	owner, output string
+}
+
+func newHistory(w *world) *cobra.Command {
+	var o history
+	c := &cobra.Command{
+		Use:   "history ID | --owner USER",
+		Short: "Show what happened to a token, or to all tokens of a user",
+		Long: `Show what happened to a token, or to all tokens of a user, the oldest first.
+With --output json every event is the CloudEvents object that was published,
+from which its hash can be verified.`,
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), w, args) },
+	}
+	c.Flags().StringVar(&o.owner, "owner", "", "the history of this user's tokens")
+	o.id.add(c)
+	outputFlag(c, &o.output, forms...)
+	o.access.add(c)
+	return c
+}
+
+// pages reads one page of a history.
+type pages func(context.Context, httpapi.HistoryQuery) (httpapi.History, error)
+
+func (o *history) run(ctx context.Context, w *world, args []string) error {
+	if err := checkOutput(o.output, forms...); err != nil {
+		return err
+	}
+	var id string
+	if o.owner == "" || len(args) > 0 || o.id.flag != "" {
+		if o.owner != "" {
+			return usagef("give a token's id or --owner, not both")
+		}
+		var err error
+		if id, err = o.id.from(args); err != nil {
+			return err
+		}
+	}
+	client, err := o.client(ctx, w)
+	if err != nil {
+		return err
+	}
+	read := func(ctx context.Context, q httpapi.HistoryQuery) (httpapi.History, error) {
+		if id != "" {
+			return client.TokenEvents(ctx, id, q)
+		}
+		return client.UserEvents(ctx, o.owner, q)
+	}
+	entries, err := all(ctx, read)
+	if err != nil {
+		return refused(err)
+	}
+	return o.print(w, entries)
+}
+
+// all reads page after page until there is no more.
+func all(ctx context.Context, read pages) ([]json.RawMessage, error) {
+	entries := []json.RawMessage{}
+	q := httpapi.HistoryQuery{Limit: maxPage}
+	for {
+		page, err := read(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, page.Entries...)
+		if q.After = page.Paging.After(); q.After == "" {
+			return entries, nil
+		}
+	}
+}
+
+func (o *history) print(w *world, entries []json.RawMessage) error {
+	if o.output == "json" {
+		return printJSON(w.out, entries)
+	}
+	if len(entries) == 0 {
+		w.tell("nothing happened yet")
+		return nil
+	}
+	var rows [][]string
+	for _, entry := range entries {
+		m, err := events.ParseDetail(entry)
+		if err != nil {
+			return fmt.Errorf("reading the service's answer: %w", err)
+		}
+		rows = append(rows, []string{
+			strconv.FormatUint(m.Seq, 10), stamp(httpapi.Time{Time: m.Time}), plain(m.Type),
+			orDash(m.Subject), orDash(m.Actor), orDash(m.TokenID),
+		})
+	}
+	return printRows(w.out, o.output, []string{"SEQUENCE", "TIME", "EVENT", "TOKEN", "BY", "WITH-TOKEN"}, rows)
+}

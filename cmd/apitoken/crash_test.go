@@ -1,0 +1,322 @@
+package main
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strconv"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"testing"
+	"time"
+
+	"apitoken/cmd/apitoken/folder"
+	"apitoken/events"
+	"apitoken/events/token"
+	"apitoken/events/token/secret"
+	"apitoken/functions/httpapi"
+)
+
+const (
+	crashCreates  = 1000
+	crashClients  = 8
+	crashOwners   = 250
+	crashRestarts = 20
+	crashLimit    = 5 // the default, which the service is left with
+)
+
+// TestKilledServerKeepsItsPromises kills the server at random moments while
+// clients create tokens. What was answered must stand afterwards, no limit may
+// be exceeded, every chain and seal must verify, and every committed event must
+// have reached the file of events, in the order of each owner.
+func TestKilledServerKeepsItsPromises(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("CRASH_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("CRASH_SEED: %v", err)
+		}
+	}
+	t.Logf("CRASH_SEED=%d repeats these choices", seed)
+	c := &crash{t: t, dir: filepath.Join(t.TempDir(), "data"), rnd: rand.New(rand.NewPCG(seed, 0))}
+	c.run()
+	c.everyAnsweredTokenAuthorizes()
+	if err := c.server.end(syscall.SIGTERM); err != nil {
+		t.Fatalf("ending the last server: %v\n%s", err, c.server.log)
+	}
+	committed := c.storeIsWhole()
+	c.eventsAreComplete(committed)
+}
+
+// crash is one run of the test.
+type crash struct {
+	t      *testing.T
+	dir    string
+	rnd    *rand.Rand
+	server *server
+	owners [crashCreates]string
+	next   atomic.Int64 // of owners
+
+	mu       sync.Mutex
+	answered []secret.Secret
+	refused  int
+	unknown  int
+}
+
+func (c *crash) start() {
+	c.t.Helper()
+	s, err := startServer(exec.Command("apitoken", "serve", "--listen", "127.0.0.1:0", "--data", c.dir))
+	if err != nil {
+		c.t.Fatalf("restarting: %v", err)
+	}
+	c.server = s
+}
+
+// run makes the creates, one after another from a common list by all clients.
+// In each of the server's lives but the last it is killed once a random number
+// of requests have begun, and a random instant later.
+func (c *crash) run() {
+	for i := range c.owners {
+		c.owners[i] = fmt.Sprintf("user%03d", c.rnd.IntN(crashOwners))
+	}
+	for range crashRestarts {
+		c.start()
+		// Even if all kills come late, there is work left for the last life.
+		c.life(c.rnd.Int64N(crashCreates/crashRestarts-2*crashClients), time.Duration(c.rnd.IntN(5000))*time.Microsecond)
+	}
+	c.start()
+	c.life(-1, 0)
+	c.t.Logf("%d answered, %d refused at the limit, %d without an answer", len(c.answered), c.refused, c.unknown)
+	if c.refused == 0 || c.unknown == 0 || len(c.answered) < crashCreates/2 {
+		c.t.Errorf("the run shows too little: %d answered, %d refused, %d without an answer", len(c.answered), c.refused, c.unknown)
+	}
+}
+
+// life lets the clients create tokens until the list is at its end, or until
+// the server is killed: a pause after so many requests have begun. It is not
+// killed if that is negative.
+func (c *crash) life(after int64, pause time.Duration) {
+	admin := c.client(c.admin())
+	var begun atomic.Int64
+	var dead atomic.Bool
+	var clients sync.WaitGroup
+	killed := make(chan struct{})
+	for range crashClients {
+		clients.Go(func() {
+			for !dead.Load() {
+				i := c.next.Add(1) - 1
+				if i >= crashCreates {
+					return
+				}
+				if begun.Add(1)-1 == after {
+					time.AfterFunc(pause, func() {
+						dead.Store(true)
+						c.server.end(syscall.SIGKILL)
+						close(killed)
+					})
+				}
+				c.create(admin, c.owners[i], &dead)
+			}
+		})
+	}
+	clients.Wait()
+	if after >= 0 {
+		<-killed
+	}
+}
+
+func (c *crash) create(admin *httpapi.Client, owner string, dead *atomic.Bool) {
+	made, err := admin.Create(context.Background(), httpapi.CreateRequest{User: &token.Identity{Name: owner}})
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	p, problem := errors.AsType[*httpapi.Problem](err)
+	switch {
+	case err == nil:
+		c.answered = append(c.answered, made.BearerToken)
+	case problem && p.Code == "token_limit_reached":
+		c.refused++
+	case !problem && dead.Load():
+		c.unknown++
+	default:
+		c.t.Errorf("creating for %s: %v", owner, err)
+	}
+}
+
+func (c *crash) admin() secret.Secret {
+	c.t.Helper()
+	text, err := folder.ReadPrivate(filepath.Join(c.dir, "admin.token"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	return secret.New(text)
+}
+
+func (c *crash) client(s secret.Secret) *httpapi.Client {
+	return httpapi.NewClient(c.server.url, s, &http.Client{Transport: http.DefaultTransport, Timeout: 30 * time.Second})
+}
+
+func (c *crash) everyAnsweredTokenAuthorizes() {
+	for i, s := range c.answered {
+		if _, err := c.client(s).WhoAmI(context.Background()); err != nil {
+			c.t.Errorf("the token of answer %d does not authorize: %v", i, err)
+		}
+	}
+}
+
+// storeIsWhole opens the store and checks every stream: its limit, its chain,
+// its seal, and that folding its records gives its head. It returns all that
+// was committed.
+func (c *crash) storeIsWhole() map[events.Stream][]events.Record {
+	c.t.Helper()
+	ctx := c.t.Context()
+	f, err := folder.OpenExisting(ctx, c.dir)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer f.Close()
+	committed := map[events.Stream][]events.Record{}
+	streams := []events.Stream{events.SettingsStream, events.UserStream(folder.Admin)}
+	for n := range crashOwners {
+		streams = append(streams, events.UserStream(fmt.Sprintf("user%03d", n)))
+	}
+	for _, s := range streams {
+		if rs := c.streamIsWhole(ctx, f, s); len(rs) > 0 {
+			committed[s] = rs
+		}
+	}
+	left, err := f.Store.Pending(ctx, time.Now().Add(time.Hour), 1)
+	if err != nil || len(left) > 0 {
+		c.t.Errorf("after a clean end the outbox holds %d messages, %v; want none", len(left), err)
+	}
+	return committed
+}
+
+func (c *crash) streamIsWhole(ctx context.Context, f *folder.Folder, s events.Stream) []events.Record {
+	c.t.Helper()
+	head, err := f.Store.Head(ctx, s)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := head.Check(f.Keys, s); err != nil {
+		c.t.Errorf("the seal: %v", err)
+	}
+	rs, err := f.Store.History(ctx, s, 0, crashCreates)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if err := events.Verify(events.Hash{}, rs); err != nil {
+		c.t.Errorf("the chain: %v", err)
+	}
+	if uint64(len(rs)) != head.Version || (len(rs) > 0 && rs[len(rs)-1].Hash != head.Hash) {
+		c.t.Errorf("stream %s: its head stands at %d, and it has %d records or ends in another hash", s, head.Version, len(rs))
+	}
+	if _, user := s.Owner(); user {
+		c.foldIsHead(s, head, rs)
+	}
+	return rs
+}
+
+// foldIsHead checks the limit after each record, and the state at the end.
+func (c *crash) foldIsHead(s events.Stream, head events.Head, rs []events.Record) {
+	c.t.Helper()
+	owner, _ := s.Owner()
+	state := token.State{Owner: owner}
+	for _, r := range rs {
+		fact, err := events.Decode(r)
+		if err != nil {
+			c.t.Fatal(err)
+		}
+		state = token.Fold(state, fact, r.At)
+		if n := state.Live(r.At); n > crashLimit {
+			c.t.Errorf("%s: %d live tokens, the limit is %d", r.ID(), n, crashLimit)
+		}
+	}
+	if len(rs) == 0 {
+		return
+	}
+	got, err := token.EncodeState(state)
+	if err != nil || !bytes.Equal(got, head.State) {
+		c.t.Errorf("stream %s: folding its records gives %s (%v), its head has %s", s, got, err, head.State)
+	}
+}
+
+// eventsAreComplete reads the file of events: each committed record is there
+// at least once, and without the repeats each stream is in order and chained.
+func (c *crash) eventsAreComplete(committed map[events.Stream][]events.Record) {
+	c.t.Helper()
+	got, repeats := c.published()
+	total := 0
+	for s, rs := range committed {
+		total += len(rs)
+		if len(got[s]) != len(rs) {
+			c.t.Errorf("stream %s: %d events were published, %d records committed", s, len(got[s]), len(rs))
+			continue
+		}
+		if err := events.VerifyMessages(events.Hash{}, got[s]); err != nil {
+			c.t.Errorf("the published stream %s: %v", s, err)
+		}
+		if last := got[s][len(rs)-1].Hash; last != rs[len(rs)-1].Hash {
+			c.t.Errorf("the published stream %s ends in %s, want %s", s, last, rs[len(rs)-1].Hash)
+		}
+	}
+	if len(got) != len(committed) {
+		c.t.Errorf("%d streams were published, %d were committed", len(got), len(committed))
+	}
+	c.t.Logf("%d events committed, %d lines repeated", total, repeats)
+}
+
+func (c *crash) published() (streams map[events.Stream][]events.Message, repeats int) {
+	c.t.Helper()
+	file, err := os.Open(filepath.Join(c.dir, "events.jsonl"))
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer file.Close()
+	streams = map[events.Stream][]events.Message{}
+	seen := map[string]bool{}
+	lines := bufio.NewReader(file)
+	for {
+		line, err := lines.ReadBytes('\n')
+		if errors.Is(err, io.EOF) && len(line) == 0 {
+			return streams, repeats
+		}
+		m := c.message(line)
+		if seen[m.ID] {
+			repeats++
+			continue
+		}
+		seen[m.ID] = true
+		streams[m.Stream] = append(streams[m.Stream], m)
+	}
+}
+
+// message reads a line, which has the members that EventBridge delivers.
+func (c *crash) message(b []byte) events.Message {
+	c.t.Helper()
+	var line struct {
+		Source     string          `json:"source"`
+		DetailType string          `json:"detail-type"`
+		Detail     json.RawMessage `json:"detail"`
+	}
+	if err := json.Unmarshal(b, &line); err != nil {
+		c.t.Fatalf("a line of events.jsonl: %v: %q", err, b)
+	}
+	m, err := events.ParseDetail(line.Detail)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	if line.Source != events.Source || line.DetailType != m.Type {
+		c.t.Errorf("event %s comes from %q with detail-type %q, want %q and %q", m.ID, line.Source, line.DetailType, events.Source, m.Type)
+	}
+	return m
+}

@@ -1,0 +1,202 @@
+package main
+
+import (
+	"bufio"
+	"errors"
+	"flag"
+	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+
+	"apitoken/cmd/apitoken/cli"
+)
+
+var update = flag.Bool("update", false, "renew golden texts in testdata")
+
+// TestMain makes this test binary the command as well: the tests run it as a
+// process of its own, under the name apitoken.
+func TestMain(m *testing.M) {
+	testscript.Main(m, map[string]func(){
+		"apitoken": func() { os.Exit(cli.Main()) },
+	})
+}
+
+// TestScripts runs testdata/script against the real binary.
+func TestScripts(t *testing.T) {
+	testscript.Run(t, testscript.Params{
+		Dir:                 filepath.Join("testdata", "script"),
+		UpdateScripts:       *update,
+		RequireExplicitExec: true,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"serve":        scriptServe,
+			"servelimited": scriptServeLimited,
+			"halt":         scriptHalt,
+			"mode":         scriptMode,
+			"truncate":     scriptTruncate,
+			"grab":         scriptGrab,
+		},
+		Condition: func(name string) (bool, error) {
+			if name == "root" {
+				return os.Getuid() == 0, nil
+			}
+			return false, errors.New("there is no condition " + name)
+		},
+	})
+}
+
+// server is a running `apitoken serve`.
+type server struct {
+	cmd    *exec.Cmd
+	url    string
+	out    *lockedText // standard output
+	log    *lockedText // standard error
+	copied chan struct{}
+}
+
+// lockedText collects what a process writes.
+type lockedText struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lockedText) Write(b []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(b)
+}
+
+func (l *lockedText) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+var listening = regexp.MustCompile(`^listening on (\S+)$`)
+
+// startServer runs the command until it says where it listens.
+func startServer(cmd *exec.Cmd) (*server, error) {
+	s := &server{cmd: cmd, out: &lockedText{}, log: &lockedText{}, copied: make(chan struct{})}
+	cmd.Stderr = s.log
+	stdout, err := cmd.StdoutPipe()
+	if err != nil {
+		return nil, err
+	}
+	if err := cmd.Start(); err != nil {
+		return nil, err
+	}
+	lines := bufio.NewReader(stdout)
+	for s.url == "" {
+		line, err := lines.ReadString('\n')
+		io.WriteString(s.out, line)
+		if err != nil {
+			return nil, errors.Join(errors.New("it did not start: "+s.log.String()), cmd.Wait())
+		}
+		if m := listening.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
+			s.url = m[1]
+		}
+	}
+	go func() {
+		defer close(s.copied)
+		io.Copy(s.out, lines)
+	}()
+	return s, nil
+}
+
+// end sends the signal and gives the process's fate.
+func (s *server) end(sig os.Signal) error {
+	if err := s.cmd.Process.Signal(sig); err != nil {
+		return err
+	}
+	<-s.copied
+	return s.cmd.Wait()
+}
+
+// scriptServe is `serve ARGS...`: it starts a server on a free port, sets
+// APITOKEN_URL and leaves it running until `halt` or the script's end.
+func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
+	inScript(ts, exec.Command("apitoken", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...))
+}
+
+// scriptServeLimited is `servelimited BLOCKS ARGS...`: like serve, for a server
+// whose files may have so many blocks of the shell's ulimit.
+func scriptServeLimited(ts *testscript.TestScript, neg bool, args []string) {
+	line := `ulimit -f "$0"; exec apitoken serve --listen 127.0.0.1:0 "$@"`
+	inScript(ts, exec.Command("sh", append([]string{"-c", line}, args...)...))
+}
+
+func inScript(ts *testscript.TestScript, cmd *exec.Cmd) {
+	cmd.Dir = ts.MkAbs(".")
+	s, err := startServer(cmd)
+	ts.Check(err)
+	ts.Setenv("APITOKEN_URL", s.url)
+	_, address, _ := strings.Cut(s.url, "://")
+	ts.Setenv("ADDRESS", address)
+	running.Store(ts, s)
+	ts.Defer(func() {
+		if _, still := running.LoadAndDelete(ts); still {
+			s.end(syscall.SIGKILL)
+		}
+	})
+}
+
+var running sync.Map // *testscript.TestScript to *server
+
+// scriptHalt is `halt [OUTFILE LOGFILE]`: it ends the server, which
+// must exit with 0, and keeps what it wrote.
+func scriptHalt(ts *testscript.TestScript, neg bool, args []string) {
+	v, ok := running.LoadAndDelete(ts)
+	if !ok {
+		ts.Fatalf("no server is running")
+	}
+	s := v.(*server)
+	ts.Check(s.end(syscall.SIGTERM))
+	if len(args) == 2 {
+		ts.Check(os.WriteFile(ts.MkAbs(args[0]), []byte(s.out.String()), 0o600))
+		ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(s.log.String()), 0o600))
+	}
+}
+
+// scriptMode is `mode OCTAL FILE...`: it compares permissions.
+func scriptMode(ts *testscript.TestScript, neg bool, args []string) {
+	for _, name := range args[1:] {
+		info, err := os.Stat(ts.MkAbs(name))
+		ts.Check(err)
+		if got := octal(info.Mode().Perm()); got != args[0] {
+			ts.Fatalf("%s has mode %s, want %s", name, got, args[0])
+		}
+	}
+}
+
+func octal(m os.FileMode) string {
+	const digits = "01234567"
+	return string([]byte{digits[m>>6&7], digits[m>>3&7], digits[m&7]})
+}
+
+// scriptTruncate is `truncate FILE`: it cuts a file in half.
+func scriptTruncate(ts *testscript.TestScript, neg bool, args []string) {
+	info, err := os.Stat(ts.MkAbs(args[0]))
+	ts.Check(err)
+	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()/2))
+}
+
+// scriptGrab is `grab VARIABLE REGEXP FILE`: it sets the variable to the first
+// group of the first match.
+func scriptGrab(ts *testscript.TestScript, neg bool, args []string) {
+	m := regexp.MustCompile(args[1]).FindStringSubmatch(ts.ReadFile(args[2]))
+	if m == nil {
+		ts.Fatalf("%s does not match %s", args[2], args[1])
+	}
+	ts.Setenv(args[0], m[1])
+}

@@ -1,0 +1,42 @@
+package serve
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"net"
+	"net/netip"
+	"syscall"
+)
+
+// listen takes the address, or says why it cannot be had.
+func listen(address string) (net.Listener, error) {
+	l, err := net.Listen("tcp", address)
+	switch {
+	case errors.Is(err, syscall.EADDRINUSE):
+		return nil, fmt.Errorf("%s is in use by another process: stop it, or choose another address with --listen", address)
+	case errors.Is(err, fs.ErrPermission):
+		return nil, fmt.Errorf("%s is not for ordinary users: choose a port above 1023 with --listen", address)
+	case err != nil:
+		return nil, fmt.Errorf("listening on %s: %w", address, err)
+	}
+	return l, nil
+}
+
+// announce says where the service is. What others may overhear is warned of.
+func announce(c Config, l net.Listener, secure bool) {
+	scheme := "http"
+	if secure {
+		scheme = "https"
+	}
+	fmt.Fprintf(c.Out, "listening on %s://%s\n", scheme, l.Addr())
+	if !secure && !loopback(l.Addr()) {
+		c.Logger.Warn("tokens cross the network in the clear", "listen", l.Addr().String(),
+			"remedy", "use --tls-self-signed, or --tls-cert and --tls-key, or listen on 127.0.0.1")
+	}
+}
+
+func loopback(a net.Addr) bool {
+	at, err := netip.ParseAddrPort(a.String())
+	return err == nil && at.Addr().Unmap().IsLoopback()
+}

@@ -1,0 +1,138 @@
+package main
+
+import (
+	"context"
+	"crypto/hmac"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"net/netip"
+	"os"
+	"strings"
+	"time"
+
+	"apitoken/events"
+	"apitoken/functions/guard"
+	"apitoken/infra/bolt"
+
+	"go.etcd.io/bbolt"
+)
+
+const authorizeBudget = 4
+
+func authorize(report func(budget), n, rounds int) error {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	f, err := newFolder(dir, "data")
+	if err != nil {
+		return err
+	}
+	samples, err := f.fill(context.Background(), n)
+	if err != nil {
+		return err
+	}
+	return f.authorize(report, samples, n, rounds)
+}
+
+// large uses the one large store for all that is about size.
+func large(report func(budget), n, rounds int) error {
+	dir, err := os.MkdirTemp("", "bench")
+	if err != nil {
+		return err
+	}
+	defer os.RemoveAll(dir)
+	f, err := newFolder(dir, "data")
+	if err != nil {
+		return err
+	}
+	samples, err := f.fill(context.Background(), n)
+	if err != nil {
+		return err
+	}
+	if err := f.authorize(report, samples, n, rounds); err != nil {
+		return err
+	}
+	return f.memory(report, samples, n)
+}
+
+func (f folder) authorize(report func(budget), samples []sample, n, rounds int) error {
+	texts := make([]string, len(samples))
+	for i, s := range samples {
+		texts[i] = "Bearer " + s.token.Text().Reveal()
+	}
+	r, err := ratio(rounds,
+		func() (float64, error) { return f.check(texts) },
+		func() (float64, error) { return f.bare(samples) })
+	if err != nil {
+		return err
+	}
+	report(budget{fmt.Sprintf("authorize, %d tokens / bbolt get + HMAC of the same bytes", n), r, authorizeBudget, false, "x"})
+	return nil
+}
+
+const loops = 60_000
+
+// check authorizes, from the header to the principal.
+func (f folder) check(texts []string) (ns float64, err error) {
+	store, err := bolt.Open(f.file(), bolt.Options{})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	g := guard.New(guard.Config{Views: store, Uses: used{}, Keys: f.keys})
+	ctx, source := context.Background(), netip.MustParseAddr("192.0.2.1")
+	start := time.Now()
+	for i := range loops {
+		t, err := guard.Credential(texts[i%len(texts) : i%len(texts)+1])
+		if err != nil {
+			return 0, err
+		}
+		if _, err := g.Check(ctx, t, source); err != nil {
+			return 0, err
+		}
+	}
+	return float64(time.Since(start)) / loops, nil
+}
+
+// used drops last uses: they are written every 15 minutes at most.
+type used struct{}
+
+func (used) Touch(context.Context, string, events.Use) error { return nil }
+func (used) LastUses(context.Context, []string) (map[string]events.Use, error) {
+	return nil, nil
+}
+
+// bare is the least that any such store must do: get the item, compute a MAC.
+func (f folder) bare(samples []sample) (ns float64, err error) {
+	db, err := bbolt.Open(f.file(), 0o600, &bbolt.Options{ReadOnly: true, NoStatistics: true})
+	if err != nil {
+		return 0, err
+	}
+	defer func() { err = errors.Join(err, db.Close()) }()
+	pepper := make([]byte, 33)
+	messages := make([][]byte, len(samples))
+	ids := make([][]byte, len(samples))
+	for i, s := range samples {
+		ids[i] = []byte(s.token.ID)
+		messages[i] = []byte(strings.Join([]string{"apitoken/1", s.token.ID, s.owner, s.token.Secret.Reveal()}, "\x00"))
+	}
+	start := time.Now()
+	for i := range loops {
+		err := db.View(func(tx *bbolt.Tx) error {
+			if tx.Bucket([]byte("token")).Get(ids[i%len(ids)]) == nil {
+				return errors.New("a token is missing")
+			}
+			return nil
+		})
+		if err != nil {
+			return 0, err
+		}
+		h := hmac.New(sha256.New, pepper)
+		h.Write(messages[i%len(messages)])
+		h.Sum(nil)
+	}
+	return float64(time.Since(start)) / loops, nil
+}

@@ -1,0 +1,114 @@
+package main
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"os"
+	"path/filepath"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/token"
+	"apitoken/events/token/secret"
+	"apitoken/infra/bolt"
+)
+
+// folder is a data folder as `apitoken serve` lays it out.
+type folder struct {
+	dir  string
+	keys events.Keys
+}
+
+const perOwner = 5
+
+func newFolder(parent, name string) (folder, error) {
+	dir := filepath.Join(parent, name)
+	if err := os.Mkdir(dir, 0o700); err != nil {
+		return folder{}, err
+	}
+	pepper := make([]byte, 33)
+	rand.Read(pepper)
+	text := "1:" + base64.StdEncoding.EncodeToString(pepper)
+	if err := os.WriteFile(filepath.Join(dir, "peppers"), []byte(text+"\n"), 0o600); err != nil {
+		return folder{}, err
+	}
+	keys, err := events.ParseKeys(text)
+	return folder{dir: dir, keys: keys}, err
+}
+
+func (f folder) file() string { return filepath.Join(f.dir, "apitoken.db") }
+
+// sample is a token whose text is known.
+type sample struct {
+	token secret.Token
+	owner string
+}
+
+// fill writes n tokens, five for each owner, and returns about a thousandth of
+// them, but at least a thousand, spread over all.
+func (f folder) fill(ctx context.Context, n int) ([]sample, error) {
+	store, err := bolt.Open(f.file(), bolt.Options{NoSync: true})
+	if err != nil {
+		return nil, err
+	}
+	every := max(1, n/max(1000, n/1000))
+	var known []sample
+	jobs := make(chan error, 64)
+	waiting := 0
+	for first := 0; first < n && err == nil; first += perOwner {
+		c, samples, made := f.commit(first)
+		if err = made; err != nil {
+			break
+		}
+		for i, s := range samples {
+			if (first+i)%every == 0 {
+				known = append(known, s)
+			}
+		}
+		if waiting == cap(jobs) {
+			err = <-jobs
+			waiting--
+		}
+		waiting++
+		go func() { jobs <- store.Commit(ctx, c) }()
+	}
+	for ; waiting > 0; waiting-- {
+		if e := <-jobs; err == nil {
+			err = e
+		}
+	}
+	if e := store.Close(); err == nil {
+		err = e
+	}
+	return known, err
+}
+
+// commit makes an owner's five tokens in one step.
+func (f folder) commit(first int) (events.Commit, []sample, error) {
+	owner := fmt.Sprintf("user%07d", first/perOwner)
+	at := time.Date(2026, 1, 1, 0, 0, 0, first, time.UTC)
+	var facts []events.Fact
+	var samples []sample
+	before, after := token.State{}, token.State{}
+	for range perOwner {
+		t := secret.Mint("")
+		v, err := secret.NewVerifier(f.keys, t, owner)
+		if err != nil {
+			return events.Commit{}, nil, err
+		}
+		fact := events.TokenCreated{TokenID: t.ID, Owner: owner, Creator: owner, Name: owner + "_api_token", Verifier: v}
+		facts = append(facts, fact)
+		after = token.Fold(after, fact, at)
+		samples = append(samples, sample{t, owner})
+	}
+	state, err := token.EncodeState(after)
+	if err != nil {
+		return events.Commit{}, nil, err
+	}
+	m := events.Meta{Command: fmt.Sprintf("fill-%d", first), Actor: owner, At: at}
+	c, err := events.NewCommit(f.keys, events.UserStream(owner), events.Head{}, m, facts, token.StateV, state,
+		token.Effect(before, after, facts, at, 0))
+	return c, samples, err
+}

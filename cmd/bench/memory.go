@@ -1,0 +1,76 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"time"
+)
+
+const memoryBudget = 200
+
+// memory runs `apitoken serve` on the folder, uses it, and reads what it holds
+// in memory beyond the mapped file (RssAnon of Linux's /proc).
+func (f folder) memory(report func(budget), samples []sample, n int) (err error) {
+	program := filepath.Join(f.dir, "apitoken")
+	if out, err := exec.Command("go", "build", "-o", program, "apitoken/cmd/apitoken").CombinedOutput(); err != nil {
+		return fmt.Errorf("building apitoken: %w: %s", err, out)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		return err
+	}
+	addr := l.Addr().String()
+	l.Close()
+	serve := exec.Command(program, "serve", "--data", f.dir, "--listen", addr)
+	if err := serve.Start(); err != nil {
+		return err
+	}
+	defer func() {
+		err = errors.Join(err, serve.Process.Signal(syscall.SIGTERM), serve.Wait())
+	}()
+	if err := await("http://" + addr + "/healthz"); err != nil {
+		return err
+	}
+	if _, err := throughput("http://"+addr+"/v1/session/who-am-i", samples); err != nil {
+		return err
+	}
+	mb, err := anonymous(serve.Process.Pid)
+	if err != nil {
+		return err
+	}
+	report(budget{fmt.Sprintf("serve with %d tokens, resident beyond the mapped file", n), mb, memoryBudget, false, "MB"})
+	return nil
+}
+
+func await(url string) error {
+	for range 600 {
+		if resp, err := http.Get(url); err == nil {
+			resp.Body.Close()
+			return nil
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	return fmt.Errorf("%s did not come up within a minute", url)
+}
+
+func anonymous(pid int) (mb float64, err error) {
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
+	if err != nil {
+		return 0, err
+	}
+	for line := range strings.Lines(string(status)) {
+		if rest, ok := strings.CutPrefix(line, "RssAnon:"); ok {
+			var kb float64
+			_, err := fmt.Sscan(rest, &kb)
+			return kb / 1024, err
+		}
+	}
+	return 0, errors.New("no RssAnon in the process's status")
+}
