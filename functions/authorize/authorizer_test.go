@@ -1,0 +1,318 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"io"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	lambdaevents "github.com/aws/aws-lambda-go/events"
+
+	"apitoken/events"
+	"apitoken/functions/gateway"
+	"apitoken/functions/guard"
+	"apitoken/functions/issuer"
+	"apitoken/functions/wiring/telemetry"
+	"apitoken/infra/bolt"
+)
+
+// vector is the token that the sample payloads carry.
+const vector = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"
+
+// scene is an authorizer on a real store.
+type scene struct {
+	*testing.T
+	*authorizer
+	store  *bolt.Store
+	issuer *issuer.Issuer
+	keys   events.Keys
+	log    bytes.Buffer
+	now    time.Time
+}
+
+func newScene(t *testing.T) *scene {
+	t.Helper()
+	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &scene{T: t, store: store, keys: keys, now: time.Now().UTC()}
+	clock := func() time.Time { return s.now }
+	g := guard.New(guard.Config{Views: store, Uses: store, Keys: keys, Now: clock})
+	s.issuer = issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys, Now: clock})
+	s.authorizer = s.on(g)
+	return s
+}
+
+func (s *scene) on(g *guard.Guard) *authorizer {
+	return &authorizer{guard: g, form: gateway.Simple, now: time.Now, log: telemetry.NewLogger(telemetry.Config{Out: &s.log, Function: "authorize"})}
+}
+
+// token makes one for ann and gives its text.
+func (s *scene) token(in issuer.NewToken) (issuer.Token, string) {
+	s.Helper()
+	made, text, err := s.issuer.Create(s.Context(), guard.Principal{Owner: "ann"}, in)
+	if err != nil {
+		s.Fatalf("creating a token: %v", err)
+	}
+	return made, text.Reveal()
+}
+
+// ask sends a sample with the token in place of its own.
+func (s *scene) ask(name, token string) ([]byte, error) {
+	s.Helper()
+	payload, err := os.ReadFile(filepath.Join("..", "..", "events", "samples", name+".json"))
+	if err != nil {
+		s.Fatal(err)
+	}
+	return s.Invoke(s.Context(), bytes.ReplaceAll(payload, []byte(vector), []byte(token)))
+}
+
+// forms are the four payloads that an authorizer may get.
+var forms = []string{"authorizer-token", "authorizer-request", "authorizer-http-1.0", "authorizer-http-2.0"}
+
+// reply has all members that an answer may have, whatever its form.
+type reply struct {
+	lambdaevents.APIGatewayCustomAuthorizerResponse
+	IsAuthorized *bool `json:"isAuthorized"`
+}
+
+func (s *scene) reply(name, token string) reply {
+	s.Helper()
+	answer, err := s.ask(name, token)
+	if err != nil {
+		s.Fatalf("%s: %v", name, err)
+	}
+	var r reply
+	if err := json.Unmarshal(answer, &r); err != nil {
+		s.Fatalf("%s: reading %s: %v", name, answer, err)
+	}
+	return r
+}
+
+// allowed says whether the answer lets anything through.
+func (r reply) allowed() bool {
+	if r.IsAuthorized != nil {
+		return *r.IsAuthorized
+	}
+	return slices.ContainsFunc(r.PolicyDocument.Statement, func(s lambdaevents.IAMPolicyStatement) bool { return s.Effect == "Allow" })
+}
+
+func TestTokenPassesInEveryForm(t *testing.T) {
+	s := newScene(t)
+	made, text := s.token(issuer.NewToken{ExpiresAt: s.now.Add(time.Hour)})
+	want := map[string]any{
+		"owner": "ann", "token_id": made.ID, "scopes": "[]", "source_ips": "[]",
+		"expires_at": s.now.Add(time.Hour).Format(time.RFC3339Nano),
+	}
+	for _, form := range forms {
+		r := s.reply(form, text)
+		if !r.allowed() {
+			t.Errorf("%s: got %+v, want it allowed", form, r)
+		}
+		for name, value := range want {
+			if r.Context[name] != value {
+				t.Errorf("%s: context %s: got %v, want %v", form, name, r.Context[name], value)
+			}
+		}
+		if len(r.Context) != len(want) {
+			t.Errorf("%s: the context has more than it should: %v", form, r.Context)
+		}
+		if simple := form == "authorizer-http-2.0"; simple != (r.IsAuthorized != nil) || simple == (r.PrincipalID == "ann") {
+			t.Errorf("%s: got %+v, want it in the other form", form, r)
+		}
+	}
+}
+
+func TestHTTPAPIsMayAskForAPolicy(t *testing.T) {
+	s := newScene(t)
+	_, text := s.token(issuer.NewToken{})
+	s.form = gateway.Policy
+	if r := s.reply("authorizer-http-2.0", text); r.IsAuthorized != nil || !r.allowed() || r.PrincipalID != "ann" {
+		t.Errorf("got %+v, want a policy", r)
+	}
+}
+
+// TestWhoIsNotAuthenticatedIsUnauthorized holds the exact error that API
+// Gateway turns into 401, which wrapping would turn into 500.
+func TestWhoIsNotAuthenticatedIsUnauthorized(t *testing.T) {
+	s := newScene(t)
+	made, revoked := s.token(issuer.NewToken{})
+	if err := s.issuer.Revoke(t.Context(), guard.Principal{Owner: "ann"}, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	_, expired := s.token(issuer.NewToken{ExpiresIn: time.Minute})
+	s.now = s.now.Add(time.Minute)
+	_, live := s.token(issuer.NewToken{})
+	for name, token := range map[string]string{
+		"unknown": vector, "garbage": "garbage", "none": "", "revoked": revoked, "expired": expired,
+		"wrong checksum": live[:len(live)-1] + "_", "two": live + ",Bearer " + live, "another scheme": "x\",\"y",
+	} {
+		for _, form := range forms {
+			if answer, err := s.ask(form, strings.ReplaceAll(token, `"`, `\"`)); err == nil || err.Error() != "Unauthorized" {
+				t.Errorf("%s, %s: got %s, %v, want the error Unauthorized", name, form, answer, err)
+			}
+		}
+	}
+}
+
+func TestRepeatedCredentialIsUnauthorized(t *testing.T) {
+	s := newScene(t)
+	_, text := s.token(issuer.NewToken{})
+	payload := `{"type":"REQUEST","methodArn":"arn:aws:execute-api:us-east-1:1:a/prod/GET/x","path":"/x","httpMethod":"GET",
+		"multiValueHeaders":{"Authorization":["Bearer T","Bearer T"]},"headers":{"Authorization":"Bearer T"}}`
+	if answer, err := s.Invoke(t.Context(), []byte(strings.ReplaceAll(payload, "Bearer T", "Bearer "+text))); !errors.Is(err, gateway.ErrUnauthorized) {
+		t.Errorf("got %s, %v", answer, err)
+	}
+}
+
+func TestTokenInQueryIsUnauthorized(t *testing.T) {
+	s := newScene(t)
+	_, text := s.token(issuer.NewToken{})
+	for _, form := range []string{"authorizer-request", "authorizer-http-1.0", "authorizer-http-2.0"} {
+		payload, err := os.ReadFile("../../events/samples/" + form + ".json")
+		if err != nil {
+			t.Fatal(err)
+		}
+		leaky := strings.NewReplacer(vector, text, `"limit=10"`, `"limit=`+text+`"`, `"limit": "10"`, `"limit": "`+text+`"`, `"10"`, `"`+text+`"`).Replace(string(payload))
+		if answer, err := s.Invoke(t.Context(), []byte(leaky)); !errors.Is(err, gateway.ErrUnauthorized) {
+			t.Errorf("%s: got %s, %v", form, answer, err)
+		}
+	}
+}
+
+// TestOutOfScopeIsForbidden shows that a policy leaves out what the scopes do,
+// and that a plain answer is no.
+func TestOutOfScopeIsForbidden(t *testing.T) {
+	s := newScene(t)
+	_, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/other"}})
+	if r := s.reply("authorizer-http-2.0", text); r.allowed() {
+		t.Errorf("format 2.0: got %+v, want no", r)
+	}
+	for _, form := range forms[:3] {
+		r := s.reply(form, text)
+		allow := r.PolicyDocument.Statement[0]
+		want := []string{"/prod/GET/v1/other", "/prod/GET/v1/other/"}
+		if len(allow.Resource) != len(want) || !strings.HasSuffix(allow.Resource[0], want[0]) || !strings.HasSuffix(allow.Resource[1], want[1]) {
+			t.Errorf("%s: got %+v, want the scope's calls and no others", form, allow)
+		}
+	}
+}
+
+// TestPolicyDoesNotDependOnTheCall asks about different calls, as a cached
+// policy answers them.
+func TestPolicyDoesNotDependOnTheCall(t *testing.T) {
+	s := newScene(t)
+	_, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/auth/*", "POST /v1/x"}})
+	var first []byte
+	for _, call := range []string{"GET/v1/auth/access-tokens", "POST/v1/x", "DELETE/v1/elsewhere", "GET/v1/../x", ""} {
+		answer, err := s.Invoke(t.Context(), []byte(`{"type":"TOKEN","authorizationToken":"Bearer `+text+`","methodArn":"arn:aws:execute-api:us-east-1:1:a/prod/`+call+`"}`))
+		if err != nil {
+			t.Fatalf("%s: %v", call, err)
+		}
+		if first == nil {
+			first = answer
+		}
+		if !bytes.Equal(first, answer) {
+			t.Errorf("%s: got\n%s\nwant\n%s", call, answer, first)
+		}
+	}
+}
+
+func TestSourceOutsideTheRangesIsForbidden(t *testing.T) {
+	s := newScene(t)
+	_, inside := s.token(issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+	_, outside := s.token(issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	for _, form := range forms {
+		knows := form != "authorizer-token" // which tells no address
+		if r := s.reply(form, inside); r.allowed() != knows {
+			t.Errorf("%s, inside: got %+v, want allowed %t", form, r, knows)
+		}
+		if r := s.reply(form, outside); r.allowed() {
+			t.Errorf("%s, outside: got %+v, want it denied", form, r)
+		}
+	}
+}
+
+// broken is a store that does not answer.
+type broken struct{ events.Views }
+
+var errOutage = errors.New("no answer")
+
+func (broken) Token(context.Context, string) (events.View, events.Use, error) {
+	return events.View{}, events.Use{}, errOutage
+}
+
+func TestOutageIsAFaultAndNoRefusal(t *testing.T) {
+	s := newScene(t)
+	s.authorizer = s.on(guard.New(guard.Config{Views: broken{}, Uses: s.store, Keys: s.keys}))
+	for _, form := range forms {
+		answer, err := s.ask(form, vector)
+		if !errors.Is(err, errOutage) || strings.Contains(err.Error(), "Unauthorized") {
+			t.Errorf("%s: got %s, %v, want the fault", form, answer, err)
+		}
+	}
+}
+
+func TestPayloadsOfNobodyAreFaults(t *testing.T) {
+	s := newScene(t)
+	for _, payload := range []string{``, `{}`, `{"type":"OTHER"}`, `{"type":"TOKEN","methodArn":"x"}`, `{"type":"REQUEST","version":"2.0"}`, `{"type":"REQUEST"}`} {
+		if answer, err := s.Invoke(t.Context(), []byte(payload)); err == nil || errors.Is(err, gateway.ErrUnauthorized) {
+			t.Errorf("%s: got %s, %v, want a fault", payload, answer, err)
+		}
+	}
+}
+
+// TestOneLineEachWithoutTheToken holds the log: one line for each question,
+// with its outcome and the public id, and nothing of the secret anywhere in
+// log or answers.
+func TestOneLineEachWithoutTheToken(t *testing.T) {
+	s := newScene(t)
+	made, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/auth/*"}})
+	var told bytes.Buffer
+	ask := func(token string) {
+		for _, form := range forms {
+			answer, err := s.ask(form, token)
+			told.Write(answer)
+			if err != nil {
+				io.WriteString(&told, err.Error())
+			}
+		}
+	}
+	ask(text)
+	ask(text + "x")
+	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
+	if len(lines) != 2*len(forms) {
+		t.Fatalf("got %d lines, want one for each question:\n%s", len(lines), s.log.String())
+	}
+	for i, line := range lines {
+		want := `"code":"ok","token_id":"` + made.ID + `"`
+		if i >= len(forms) {
+			want = `"code":"token_malformed","token_id":""`
+		}
+		if !strings.Contains(line, want) || !strings.Contains(line, `"operation":"authorize"`) || !strings.Contains(line, `"duration_ms":`) {
+			t.Errorf("line %d: got %s, want %s", i, line, want)
+		}
+	}
+	_, hidden, _ := strings.Cut(text, ".")
+	if all := s.log.String() + told.String(); strings.Contains(all, hidden) || strings.Contains(all, hidden[:26]) {
+		t.Errorf("the secret is in\n%s", all)
+	}
+}

@@ -1,0 +1,244 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"apitoken/events"
+	"apitoken/functions/guard"
+	"apitoken/functions/httpapi"
+	"apitoken/functions/issuer"
+	"apitoken/functions/wiring"
+	"apitoken/functions/wiring/telemetry"
+	"apitoken/infra/bolt"
+)
+
+// vector is the token that the sample payloads carry.
+const vector = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"
+
+// deployment is all functions on one store.
+type deployment struct {
+	*testing.T
+	wiring.Function
+	log bytes.Buffer
+}
+
+func deploy(t *testing.T, authorizeInHandler bool) *deployment {
+	t.Helper()
+	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := store.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &deployment{T: t}
+	d.Function = wiring.Function{
+		Settings: wiring.Settings{Keys: keys, AuthorizeInHandler: authorizeInHandler},
+		Store:    store, Log: telemetry.NewLogger(telemetry.Config{Out: &d.log, Function: "f"}),
+	}
+	return d
+}
+
+// token makes ann's, or somebody's, and gives its text and id.
+func (d *deployment) token(in issuer.NewToken) (text, id string) {
+	d.Helper()
+	g := guard.New(guard.Config{Views: d.Store, Uses: d.Store, Keys: d.Keys})
+	made, secret, err := issuer.New(issuer.Config{Store: d.Store, Guard: g, Keys: d.Keys}).Create(d.Context(), guard.Principal{Owner: "ann"}, in)
+	if err != nil {
+		d.Fatal(err)
+	}
+	return secret.Reveal(), made.ID
+}
+
+type answer struct {
+	StatusCode        int
+	Headers           map[string]string
+	MultiValueHeaders map[string][]string
+	Body              string
+}
+
+// call sends a sample payload, with changes, to a function.
+func (d *deployment) call(h lambda.Handler, name string, changes ...string) answer {
+	d.Helper()
+	payload, err := os.ReadFile(filepath.Join("..", "..", "..", "events", "samples", name+".json"))
+	if err != nil {
+		d.Fatal(err)
+	}
+	out, err := h.Invoke(d.Context(), []byte(strings.NewReplacer(changes...).Replace(string(payload))))
+	if err != nil {
+		d.Fatalf("%s: %v", name, err)
+	}
+	var a answer
+	if err := json.Unmarshal(out, &a); err != nil {
+		d.Fatalf("%s: reading %s: %v", name, out, err)
+	}
+	return a
+}
+
+func (a answer) into(t *testing.T, v any) {
+	t.Helper()
+	if err := json.Unmarshal([]byte(a.Body), v); err != nil {
+		t.Fatalf("reading %s: %v", a.Body, err)
+	}
+}
+
+// TestFunctionsAnswerBothFormats takes a token through its life, by way of the
+// payloads of both kinds of API.
+func TestFunctionsAnswerBothFormats(t *testing.T) {
+	for _, format := range []string{"rest", "http"} {
+		d := deploy(t, true)
+		text, _ := d.token(issuer.NewToken{})
+		create := d.call(serve(d.Function, "create"), "rest-create", vector, text)
+		var made httpapi.Created
+		create.into(t, &made)
+		if create.StatusCode != 200 || made.Name != "ci" || !slices.Equal(create.MultiValueHeaders["Cache-Control"], []string{"no-store"}) {
+			t.Errorf("create: got %+v", create)
+		}
+		var list httpapi.List
+		d.call(serve(d.Function, "list"), format+"-list", vector, text).into(t, &list)
+		if len(list.Entries) != 2 {
+			t.Errorf("%s list: got %+v, want two tokens", format, list)
+		}
+		if got := d.call(serve(d.Function, "get"), format+"-get", vector, text, "JhxND7ci", made.ID); got.StatusCode != 200 || !strings.Contains(got.Body, made.ID) {
+			t.Errorf("%s get: got %+v", format, got)
+		}
+		if got := d.call(serve(d.Function, "revoke"), format+"-get", vector, text, "JhxND7ci", made.ID, `"GET"`, `"DELETE"`); got.StatusCode != 200 {
+			t.Errorf("%s revoke: got %+v", format, got)
+		}
+		if got := d.call(serve(d.Function, "get"), format+"-get", vector, text, "JhxND7ci", made.ID); got.StatusCode != 404 {
+			t.Errorf("%s get of the revoked: got %+v", format, got)
+		}
+	}
+}
+
+// TestNextPageKeepsThePrefix: a link must lead back through the stage or the
+// base path that the client used.
+func TestNextPageKeepsThePrefix(t *testing.T) {
+	d := deploy(t, true)
+	text, _ := d.token(issuer.NewToken{})
+	d.token(issuer.NewToken{})
+	list := serve(d.Function, "list")
+	for sample, prefix := range map[string]string{
+		"rest-list": "/prod/v1/", "rest-list-slash": "/prod/v1/", "rest-list-base-path": "/tokens/v1/",
+		"http-list": "/v1/", "http-list-slash": "/dev/v1/", "http-list-base-path": "/tokens/v1/",
+	} {
+		var page httpapi.List
+		got := d.call(list, sample, vector, text, `"user": [`, `"limit": ["1"],"user": [`, "rawQueryString\": \"", "rawQueryString\": \"limit=1&")
+		got.into(t, &page)
+		if len(page.Entries) != 1 || !strings.HasPrefix(page.Paging.Next, prefix+"auth/access-tokens") || !strings.Contains(page.Paging.Next, "user=ann") {
+			t.Errorf("%s: got %+v, want one entry and a link below %s", sample, got, prefix)
+		}
+	}
+}
+
+// TestRequestThatPassedNoAuthorizerIsRefused, whatever credential it carries.
+func TestRequestThatPassedNoAuthorizerIsRefused(t *testing.T) {
+	d := deploy(t, false)
+	text, id := d.token(issuer.NewToken{})
+	get := serve(d.Function, "get")
+	for _, format := range []string{"rest-get", "http-get"} {
+		if got := d.call(get, format, vector, text, `"authorizer"`, `"other"`, "JhxND7ci", id); got.StatusCode != 401 {
+			t.Errorf("%s without context: got %+v, want 401", format, got)
+		}
+		if got := d.call(get, format, vector, text, "JhxND7ci", id); got.StatusCode != 200 {
+			t.Errorf("%s with context: got %+v, want 200", format, got)
+		}
+		if got := d.call(get, format, vector, text, "JhxND7ci", id, `GET /v1/auth/access-tokens/*`, `GET /v1/elsewhere`); got.StatusCode != 403 {
+			t.Errorf("%s with a context of other scopes: got %+v, want 403", format, got)
+		}
+	}
+}
+
+// TestContextIsWorthNothingWhereHandlersAuthorize: an emulator that ignores
+// authorizers may let clients write it.
+func TestContextIsWorthNothingWhereHandlersAuthorize(t *testing.T) {
+	d := deploy(t, true)
+	_, id := d.token(issuer.NewToken{})
+	if got := d.call(serve(d.Function, "get"), "rest-get", "JhxND7ci\"", id+"\"", "/JhxND7ci", "/"+id); got.StatusCode != 401 {
+		t.Errorf("got %+v, want 401 for an unknown token in spite of the context", got)
+	}
+}
+
+func TestFunctionAnswersItsOwnCallsOnly(t *testing.T) {
+	d := deploy(t, false)
+	if got := d.call(serve(d.Function, "get"), "rest-list"); got.StatusCode != 404 {
+		t.Errorf("got %+v, want 404", got)
+	}
+}
+
+// TestOneLineForEachRequestWithoutTheSecret holds logs and metrics of a create,
+// whose answer holds the secret.
+func TestOneLineForEachRequestWithoutTheSecret(t *testing.T) {
+	d := deploy(t, true)
+	text, id := d.token(issuer.NewToken{})
+	got := d.call(telemetry.Observe(serve(d.Function, "create")), "rest-create", vector, text)
+	var made httpapi.Created
+	got.into(t, &made)
+	logged := d.log.String()
+	for _, want := range []string{`"operation":"create"`, `"code":"ok"`, `"token_id":"` + id + `"`, `"cold_start":true`, `"duration_ms":`, `"Created":1`, `"_aws":`} {
+		if !strings.Contains(logged, want) {
+			t.Errorf("the line lacks %s: %s", want, logged)
+		}
+	}
+	if strings.Count(logged, "\n") != 1 {
+		t.Errorf("got %s, want one line", logged)
+	}
+	for _, token := range []string{text, made.BearerToken.Reveal()} {
+		_, hidden, _ := strings.Cut(token, ".")
+		if len(hidden) != 32 || strings.Contains(logged, hidden) {
+			t.Errorf("the secret is in %s", logged)
+		}
+	}
+}
+
+// TestAboutNeedsNoPeppersAndSaysWhetherTheTableAnswers.
+func TestAboutNeedsNoPeppersAndSaysWhetherTheTableAnswers(t *testing.T) {
+	d := deploy(t, false)
+	d.Keys = events.Keys{}
+	about := serveOpen(d.Function, "about")
+	for _, path := range []string{"v1/version", "healthz", "openapi.yaml"} {
+		if got := d.call(about, "rest-open", "v1/version", path); got.StatusCode != 200 {
+			t.Errorf("%s: got %+v", path, got)
+		}
+	}
+	if got := d.call(about, "http-catch-all"); got.StatusCode != 200 || !strings.Contains(got.Body, "version") {
+		t.Errorf("got %+v", got)
+	}
+	d.Store = down{d.Store}
+	if got := d.call(serveOpen(d.Function, "about"), "rest-open", "v1/version", "healthz"); got.StatusCode != 503 {
+		t.Errorf("without a table: got %+v, want 503", got)
+	}
+}
+
+// down is a store that does not answer.
+type down struct{ events.Store }
+
+func (down) Head(context.Context, events.Stream) (events.Head, error) {
+	return events.Head{}, errors.New("no answer")
+}
+
+// TestEveryCallHasItsFunction: each function of the interface is a command.
+func TestEveryCallHasItsFunction(t *testing.T) {
+	for _, r := range httpapi.Routes() {
+		b, err := os.ReadFile(filepath.Join("..", "..", r.Function, "main.go"))
+		if err != nil || !strings.Contains(string(b), `("`+r.Function+`")`) {
+			t.Errorf("%s %s: %v\n%s", r.Method, r.Path, err, b)
+		}
+	}
+}

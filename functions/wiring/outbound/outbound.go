@@ -1,0 +1,21 @@
+// Package outbound makes the Lambda functions that carry messages to the bus.
+package outbound
+
+import (
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"apitoken/events"
+	"apitoken/functions/wiring"
+	"apitoken/infra/bridge"
+)
+
+// Run is the main of a function that build makes from the bus and the rest.
+func Run(build func(wiring.Function, events.Bus) lambda.Handler) {
+	wiring.Run(wiring.Bus, func(f wiring.Function) (lambda.Handler, error) {
+		client, err := bridge.FromEnv(f.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		return build(f, bridge.New(bridge.Config{Client: client, Bus: f.Bus})), nil
+	})
+}

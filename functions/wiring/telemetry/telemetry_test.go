@@ -1,0 +1,187 @@
+package telemetry
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"log/slog"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"apitoken/functions/httpapi"
+)
+
+// lines gives what was logged, and fails on what is not one JSON object a line.
+func lines(t *testing.T, out *bytes.Buffer) (all []map[string]any) {
+	t.Helper()
+	for line := range strings.Lines(out.String()) {
+		var m map[string]any
+		if err := json.Unmarshal([]byte(line), &m); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		all = append(all, m)
+	}
+	return all
+}
+
+// request logs one request line in an invocation of its own.
+func request(t *testing.T, attrs ...slog.Attr) map[string]any {
+	t.Helper()
+	var out bytes.Buffer
+	log := NewLogger(Config{Out: &out, Function: "stack-create"})
+	ctx := lambdacontext.NewContext(t.Context(), &lambdacontext.LambdaContext{AwsRequestID: "id-1"})
+	log.LogAttrs(ctx, slog.LevelInfo, Request, attrs...)
+	return lines(t, &out)[0]
+}
+
+func TestLineHasTheNamesThatLambdaUses(t *testing.T) {
+	got := request(t, slog.String("operation", "get"), slog.String("code", "ok"), slog.Duration("duration", 1500*time.Microsecond))
+	for name, want := range map[string]any{
+		"message": "request", "level": "INFO", "requestId": "id-1", "operation": "get", "code": "ok", "duration_ms": 1.5, "cold_start": false,
+	} {
+		if got[name] != want {
+			t.Errorf("%s: got %v, want %v", name, got[name], want)
+		}
+	}
+	if _, err := time.Parse(time.RFC3339Nano, got["timestamp"].(string)); err != nil {
+		t.Errorf("timestamp: %v", err)
+	}
+	if got["_aws"] != nil {
+		t.Errorf("a line without metrics has %v", got["_aws"])
+	}
+}
+
+// TestMetricsFollowTheSpecification holds the embedded metric format: the
+// directive, each dimension and metric as a member beside it, of the right type.
+func TestMetricsFollowTheSpecification(t *testing.T) {
+	got := request(t, slog.String("operation", "get"), slog.String("code", "token_expired"))
+	b, err := json.Marshal(got["_aws"])
+	if err != nil {
+		t.Fatal(err)
+	}
+	var d struct {
+		Timestamp         int64
+		CloudWatchMetrics []struct {
+			Namespace  string
+			Dimensions [][]string
+			Metrics    []map[string]string
+		}
+	}
+	if err := json.Unmarshal(b, &d); err != nil {
+		t.Fatal(err)
+	}
+	if age := time.Since(time.UnixMilli(d.Timestamp)); age < 0 || age > time.Minute {
+		t.Errorf("the timestamp is %v old", age)
+	}
+	if len(d.CloudWatchMetrics) != 1 || d.CloudWatchMetrics[0].Namespace != "apitoken" {
+		t.Fatalf("got %s", b)
+	}
+	m := d.CloudWatchMetrics[0]
+	if len(m.Dimensions) != 2 || strings.Join(m.Dimensions[1], " ") != "function reason" || got["function"] != "stack-create" || got["reason"] != "token_expired" {
+		t.Errorf("dimensions: got %v on %v", m.Dimensions, got)
+	}
+	if len(m.Metrics) != 1 || m.Metrics[0]["Name"] != "Refused" || m.Metrics[0]["Unit"] != "Count" || len(m.Metrics[0]) != 2 || got["Refused"] != 1.0 {
+		t.Errorf("metrics: got %v on %v", m.Metrics, got)
+	}
+}
+
+func TestOutcomesAreCounted(t *testing.T) {
+	for _, c := range []struct{ operation, code, metric string }{
+		{"create", "ok", Created},
+		{"create", "token_limit_reached", LimitReached},
+		{"create", "token_invalid", Refused},
+		{"authorize", "ok", Authorized},
+		{"authorize", "permission_denied_by_scope", Refused},
+		{"authorize", "unavailable", ""},
+		{"list", "ok", ""},
+		{"get", "not_found", ""},
+		{"create", "invalid_field", ""},
+	} {
+		got := request(t, slog.String("operation", c.operation), slog.String("code", c.code))
+		for _, name := range []string{Created, LimitReached, Refused, Authorized} {
+			if (got[name] != nil) != (name == c.metric) {
+				t.Errorf("%s %s: %s is %v", c.operation, c.code, name, got[name])
+			}
+		}
+	}
+}
+
+// TestEveryRefusalIsCounted: codes about credentials and permissions are known
+// by how they begin, so a new one must begin like that.
+func TestEveryRefusalIsCounted(t *testing.T) {
+	want := map[string]bool{
+		"credential_missing": true, "credential_repeated": true, "scheme_unsupported": true, "token_in_query": true, "token_malformed": true,
+		"token_invalid": true, "token_revoked": true, "token_disabled": true, "token_expired": true,
+		"permission_denied": true, "permission_denied_by_source": true, "permission_denied_by_scope": true,
+	}
+	for _, code := range httpapi.Codes() {
+		metrics, reason := outcome("get", code)
+		got := len(metrics) == 1 && metrics[0].Key == Refused && reason == code
+		if got != want[code] {
+			t.Errorf("%s: counted as a refusal %t, want %t", code, got, want[code])
+		}
+		delete(want, code)
+	}
+	for code := range want {
+		t.Errorf("%s is not a code any more", code)
+	}
+}
+
+func TestMetricsOfOnesOwnAreCounted(t *testing.T) {
+	got := request(t, slog.String("operation", "publish"), slog.String("code", "ok"), slog.Any(Published, Count(3)), slog.Any(Lag, Seconds(1500*time.Millisecond)))
+	if got[Published] != 3.0 || got[Lag] != 1.5 || !strings.Contains(mustJSON(t, got["_aws"]), `{"Name":"Lag","Unit":"Seconds"}`) {
+		t.Errorf("got %v", got)
+	}
+}
+
+func mustJSON(t *testing.T, v any) string {
+	t.Helper()
+	b, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(b)
+}
+
+type function func(context.Context)
+
+func (f function) Invoke(ctx context.Context, _ []byte) ([]byte, error) { f(ctx); return nil, nil }
+
+func TestFirstInvocationIsColdAndConflictsAreItsOwn(t *testing.T) {
+	var out bytes.Buffer
+	log := NewLogger(Config{Out: &out, Function: "f"})
+	conflicts := 2
+	h := Observe(function(func(ctx context.Context) {
+		for range conflicts {
+			Conflict(ctx)
+		}
+		conflicts = 0
+		log.InfoContext(ctx, "beside")
+		log.InfoContext(ctx, Request, "operation", "create", "code", "ok")
+	}))
+	for range 2 {
+		if _, err := h.Invoke(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+	}
+	got := lines(t, &out)
+	if len(got) != 4 || got[1]["cold_start"] != true || got[3]["cold_start"] != false || got[0]["cold_start"] != nil {
+		t.Errorf("got %v", got)
+	}
+	if got[1][Conflicts] != 2.0 || got[1][Created] != 1.0 || got[3][Conflicts] != nil || got[0]["_aws"] != nil {
+		t.Errorf("conflicts: got %v", got)
+	}
+}
+
+func TestLevelIsKept(t *testing.T) {
+	var out bytes.Buffer
+	log := NewLogger(Config{Out: &out, Level: slog.LevelWarn, Function: "f"}).With("a", 1).WithGroup("g")
+	log.Info("dropped")
+	log.Warn("kept", "b", 2)
+	if got := lines(t, &out); len(got) != 1 || got[0]["a"] != 1.0 || got[0]["message"] != "kept" {
+		t.Errorf("got %v", got)
+	}
+}

@@ -1,0 +1,158 @@
+package wiring
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"log/slog"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"apitoken/events"
+	"apitoken/functions/wiring/telemetry"
+	"apitoken/infra/bolt"
+)
+
+var pepper = "test:" + strings.Repeat("QUJD", 11)
+
+// environment is one in which every function starts, with changes.
+func environment(changes map[string]string) func(string) string {
+	all := map[string]string{
+		"TOKEN_TABLE": "tokens", "EVENT_BUS": "tokens", "PEPPERS": pepper, "AWS_LAMBDA_FUNCTION_NAME": "f",
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
+	}
+	for name, value := range changes {
+		all[name] = value
+	}
+	return func(name string) string { return all[name] }
+}
+
+type answering func(context.Context) error
+
+func (a answering) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
+	return []byte("answer"), a(ctx)
+}
+
+func TestAllFaultsAreReportedTogetherAndWithoutValues(t *testing.T) {
+	var out bytes.Buffer
+	_, err := handler(environment(map[string]string{
+		"TOKEN_TABLE": "", "EVENT_BUS": "", "PEPPERS": "k1:c2hvcnQ=", "TOKEN_PREFIX": "No Good", "AUTHORIZE_IN_HANDLER": "yes", "AUTHORIZER_ANSWER": "loud",
+		"AWS_REGION": "", "AWS_SECRET_ACCESS_KEY": "",
+	}), &out, Peppers|Bus, func(Function) (lambda.Handler, error) {
+		t.Error("a function was built from a faulty environment")
+		return nil, nil
+	})
+	if err == nil {
+		t.Fatal("got no error")
+	}
+	for _, name := range []string{"TOKEN_TABLE", "EVENT_BUS", "PEPPERS", "TOKEN_PREFIX", "AUTHORIZE_IN_HANDLER", "AUTHORIZER_ANSWER", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"} {
+		if !strings.Contains(err.Error(), name) || !strings.Contains(out.String(), name) {
+			t.Errorf("%s is not named: %v\n%s", name, err, out.String())
+		}
+	}
+	if strings.Contains(out.String()+err.Error(), "c2hvcnQ") || strings.Count(out.String(), "\n") != 1 {
+		t.Errorf("got %s, want one line without the pepper", out.String())
+	}
+}
+
+func TestWhatIsNotNeededIsNotLookedAt(t *testing.T) {
+	for _, c := range []struct {
+		need  Need
+		never string
+	}{{0, "PEPPERS"}, {0, "EVENT_BUS"}, {Bus, "PEPPERS"}, {Peppers, "EVENT_BUS"}} {
+		getenv := environment(map[string]string{c.never: ""})
+		_, err := Read(func(name string) string {
+			if name == c.never {
+				t.Errorf("need %b: %s is read", c.need, name)
+			}
+			return getenv(name)
+		}, c.need)
+		if err != nil {
+			t.Errorf("need %b: %v", c.need, err)
+		}
+	}
+}
+
+func TestSettingsAreWhatTheEnvironmentSays(t *testing.T) {
+	got, err := Read(environment(map[string]string{
+		"TOKEN_PREFIX": "acme", "AUTHORIZE_IN_HANDLER": "true", "AUTHORIZER_ANSWER": "policy", "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
+	}), Peppers|Bus)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got.Table != "tokens" || got.Bus != "tokens" || got.Keys.Current() != "test" || got.Prefix != "acme" || !got.AuthorizeInHandler ||
+		got.Answer != "policy" || got.Function != "f" || got.Level != slog.LevelDebug {
+		t.Errorf("got %+v", got)
+	}
+	if got, err = Read(environment(map[string]string{"AWS_LAMBDA_FUNCTION_NAME": ""}), 0); err != nil || got.AuthorizeInHandler || got.Answer != "simple" || got.Function == "" || got.Level != slog.LevelInfo {
+		t.Errorf("by default: got %+v, %v", got, err)
+	}
+	for text, want := range map[string]slog.Level{"TRACE": slog.LevelDebug, "WARN": slog.LevelWarn, "ERROR": slog.LevelError, "FATAL": slog.LevelError} {
+		if got := level(text); got != want {
+			t.Errorf("level %s: got %v, want %v", text, got, want)
+		}
+	}
+}
+
+func TestEnvironmentIsReadBeforeTheFirstEvent(t *testing.T) {
+	started := false
+	getenv := environment(nil)
+	h, err := handler(func(name string) string {
+		if started {
+			t.Errorf("%s is read after the start", name)
+		}
+		return getenv(name)
+	}, &bytes.Buffer{}, Peppers, func(f Function) (lambda.Handler, error) {
+		return answering(func(context.Context) error { return nil }), nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	started = true
+	if got, err := h.Invoke(t.Context(), nil); string(got) != "answer" || err != nil {
+		t.Errorf("got %s, %v", got, err)
+	}
+}
+
+func TestFunctionThatCannotBeBuiltDoesNotStart(t *testing.T) {
+	var out bytes.Buffer
+	cause := errors.New("no client")
+	if _, err := handler(environment(nil), &out, 0, func(Function) (lambda.Handler, error) { return nil, cause }); !errors.Is(err, cause) || !strings.Contains(out.String(), "no client") {
+		t.Errorf("got %v, %s", err, out.String())
+	}
+}
+
+// TestLostRacesAreCounted commits twice on the same version.
+func TestLostRacesAreCounted(t *testing.T) {
+	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer store.Close()
+	keys, err := events.ParseKeys(pepper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	c, err := events.NewCommit(keys, events.UserStream("ann"), events.Head{}, events.Meta{Command: "c", Actor: "ann", At: time.Now()},
+		[]events.Fact{events.TokenRevoked{TokenID: "JhxND7ci", Owner: "ann"}}, 1, nil, events.Effect{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	var out bytes.Buffer
+	log := telemetry.NewLogger(telemetry.Config{Out: &out, Function: "f"})
+	h := telemetry.Observe(answering(func(ctx context.Context) error {
+		err := counted{store}.Commit(ctx, c)
+		log.InfoContext(ctx, telemetry.Request, "operation", "create", "code", "unavailable")
+		return err
+	}))
+	if _, err := h.Invoke(t.Context(), nil); err != nil || strings.Contains(out.String(), "Conflicts") {
+		t.Errorf("the first: %v, %s", err, out.String())
+	}
+	if _, err := h.Invoke(t.Context(), nil); !errors.Is(err, events.ErrConflict) || !strings.Contains(out.String(), `"Conflicts":1`) {
+		t.Errorf("the second: %v, %s", err, out.String())
+	}
+}
