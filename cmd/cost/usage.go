@@ -1,0 +1,67 @@
+package main
+
+// Budgets that tests of infra/dynamo hold.
+const (
+	createWriteUnits    = 14 // one transaction, indexes included
+	createReadUnits     = 1  // the head; the settings are read once in five seconds
+	authorizeReadUnits  = 1
+	markSentWriteUnits  = 2 // the record and its place in the index of the unsent
+	auditWriteUnits     = 2 // the copy, of up to 2 KB
+	auditReadUnits      = 1 // its neighbours
+	reconcileReadUnits  = 8 // one for each shard of the index of the unsent
+	alarms              = 12
+	hoursOfMonth        = 730
+	tracedOfRequests    = 0.05 // X-Ray's default rule: one a second and 5 %
+	functionMemoryGB    = 0.25
+	authorizeSeconds    = 0.020 // one DynamoDB read and its network; not measured on AWS
+	createSeconds       = 0.040 // a read and a transaction; not measured on AWS
+	backgroundSeconds   = 0.050
+	logGB               = 1.2e-6  // a line of ours and Lambda's three
+	metricsThatComeUp   = 15      // each name with its dimensions; see functions/wiring/telemetry
+	queuePollsOfMonth   = 650_000 // Lambda polls an empty queue with five long polls of 20 s
+	schedules           = 2
+	runsOfScheduleAHour = 12
+)
+
+// authorization is one request to a guarded API.
+var authorization = usage{
+	"lambda_request":         1,
+	"lambda_gb_second_arm64": authorizeSeconds * functionMemoryGB,
+	"dynamodb_read_unit":     authorizeReadUnits,
+	"logs_gb":                logGB,
+	"xray_trace":             tracedOfRequests,
+}
+
+// creation is one token: the call, its authorization, the event and its copy.
+var creation = plus(authorization, usage{
+	"apigateway_rest_request": 1,
+	"lambda_request":          1,
+	"lambda_gb_second_arm64":  createSeconds * functionMemoryGB,
+	"dynamodb_write_unit":     createWriteUnits,
+	"dynamodb_read_unit":      createReadUnits,
+	"logs_gb":                 logGB,
+}, published)
+
+// published is one event on its way to the audit table.
+var published = usage{
+	"lambda_request":         2,
+	"lambda_gb_second_arm64": 2 * backgroundSeconds * functionMemoryGB,
+	"eventbridge_event":      1,
+	"sqs_request":            3,
+	"dynamodb_write_unit":    markSentWriteUnits + auditWriteUnits,
+	"dynamodb_read_unit":     auditReadUnits,
+	"logs_gb":                2 * logGB,
+}
+
+// standing is what an idle deployment costs.
+var standing = usage{
+	"secret_month":           1,
+	"kms_key_month":          1,
+	"alarm_month":            alarms,
+	"metric_month":           metricsThatComeUp,
+	"sqs_request":            queuePollsOfMonth,
+	"dynamodb_gb_month_pitr": 1,
+	"lambda_request":         schedules * runsOfScheduleAHour * hoursOfMonth,
+	"lambda_gb_second_arm64": schedules * runsOfScheduleAHour * hoursOfMonth * backgroundSeconds * functionMemoryGB,
+	"dynamodb_read_unit":     runsOfScheduleAHour * hoursOfMonth * reconcileReadUnits,
+}
