@@ -1,0 +1,92 @@
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+	"log/slog"
+
+	lambdaevents "github.com/aws/aws-lambda-go/events"
+
+	"apitoken/events"
+	"apitoken/functions/ledger"
+	"apitoken/functions/wiring/telemetry"
+)
+
+// keeper answers both kinds of invocation.
+type keeper struct {
+	ledger *ledger.Ledger
+	log    *slog.Logger
+}
+
+// handle takes a batch from the queue, or looks for what is overdue when the
+// schedule says so.
+func (k *keeper) handle(ctx context.Context, payload json.RawMessage) (any, error) {
+	var kind struct {
+		Records    json.RawMessage
+		DetailType string `json:"detail-type"`
+	}
+	if err := json.Unmarshal(payload, &kind); err != nil {
+		return nil, fmt.Errorf("decoding the invocation: %w", err)
+	}
+	switch {
+	case kind.Records != nil:
+		var batch lambdaevents.SQSEvent
+		if err := json.Unmarshal(payload, &batch); err != nil {
+			return nil, fmt.Errorf("decoding a batch of the queue: %w", err)
+		}
+		return k.take(ctx, batch), nil
+	case kind.DetailType == "Scheduled Event":
+		return nil, k.overdue(ctx)
+	}
+	return nil, fmt.Errorf("the invocation is neither a batch of the queue nor the schedule's")
+}
+
+// take keeps each event of a batch. What could not be kept is answered by its
+// message id and comes again alone.
+func (k *keeper) take(ctx context.Context, batch lambdaevents.SQSEvent) lambdaevents.SQSEventResponse {
+	failures := []lambdaevents.SQSBatchItemFailure{}
+	for _, message := range batch.Records {
+		id, found, err := k.one(ctx, message.Body)
+		k.report(ctx, found)
+		if err != nil {
+			k.log.LogAttrs(ctx, slog.LevelError, "event not kept", slog.String("event", id), slog.String("message", message.MessageId), slog.String("error", err.Error()))
+			failures = append(failures, lambdaevents.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+		}
+	}
+	return lambdaevents.SQSEventResponse{BatchItemFailures: failures}
+}
+
+// one keeps the event in an EventBridge envelope.
+func (k *keeper) one(ctx context.Context, body string) (id string, found []ledger.Finding, err error) {
+	var envelope struct {
+		Detail json.RawMessage `json:"detail"`
+	}
+	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
+		return "", nil, fmt.Errorf("decoding the bus's envelope: %w", err)
+	}
+	m, err := events.ParseDetail(envelope.Detail)
+	if err != nil {
+		return "", nil, err
+	}
+	found, err = k.ledger.Take(ctx, m)
+	return m.ID, found, err
+}
+
+func (k *keeper) overdue(ctx context.Context) error {
+	found, err := k.ledger.Overdue(ctx)
+	k.report(ctx, found)
+	return err
+}
+
+// report raises the alarms: a gap is counted apart, since it may yet close.
+func (k *keeper) report(ctx context.Context, found []ledger.Finding) {
+	for _, f := range found {
+		metric := telemetry.AuditMismatch
+		if f.Kind == ledger.Gap {
+			metric = telemetry.AuditGap
+		}
+		k.log.LogAttrs(ctx, slog.LevelError, "the audit found a disagreement", slog.String("kind", string(f.Kind)),
+			slog.String("event", f.ID), slog.String("detail", f.Detail), slog.Any(metric, telemetry.Count(1)))
+	}
+}

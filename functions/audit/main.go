@@ -1,0 +1,48 @@
+// Command audit is the Lambda function that keeps a copy of every published
+// event. It takes events from its queue, and on a schedule it looks for those
+// that never arrived.
+//
+// What it finds is an error on the log and a metric with an alarm, and no
+// failure: the event was kept. It fails, and gets the event again, only if it
+// could not keep it. It has the audit table and nothing else: neither the
+// tokens' table nor a pepper.
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"os"
+	"time"
+
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"apitoken/functions/ledger"
+	"apitoken/functions/wiring/telemetry"
+	"apitoken/infra/audit"
+	"apitoken/infra/dynamo"
+)
+
+func main() {
+	log := telemetry.NewLogger(telemetry.Config{Out: os.Stdout, Function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME")})
+	h, err := handler(os.Getenv, log)
+	if err != nil {
+		log.LogAttrs(context.Background(), slog.LevelError, "not started", slog.String("error", err.Error())) // there is no event yet
+		os.Exit(1)
+	}
+	lambda.Start(h)
+}
+
+// handler reads the environment: AUDIT_TABLE and what the client needs.
+func handler(getenv func(string) string, log *slog.Logger) (lambda.Handler, error) {
+	client, err := dynamo.FromEnv(getenv)
+	table := getenv("AUDIT_TABLE")
+	if table == "" {
+		err = errors.Join(errors.New("AUDIT_TABLE: it is not set"), err)
+	}
+	if err != nil {
+		return nil, err
+	}
+	k := &keeper{ledger: &ledger.Ledger{Copies: audit.New(client, table), Now: time.Now}, log: log}
+	return telemetry.Observe(lambda.NewHandler(k.handle)), nil
+}

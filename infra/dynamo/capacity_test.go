@@ -1,0 +1,107 @@
+package dynamo_test
+
+import (
+	"context"
+	"sync"
+	"testing"
+	"time"
+
+	"apitoken/functions/guard"
+	"apitoken/functions/issuer"
+	"apitoken/infra/dynamo"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/smithy-go/middleware"
+)
+
+// meter adds up the read units that the engine reports.
+type meter struct {
+	mu    sync.Mutex
+	units float64
+}
+
+func (m *meter) add(cs ...types.ConsumedCapacity) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	for _, c := range cs {
+		m.units += *c.CapacityUnits
+	}
+}
+
+// metered is a client all of whose reads are counted.
+func metered(c *dynamodb.Client, m *meter) *dynamodb.Client {
+	count := middleware.InitializeMiddlewareFunc("meter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
+		switch p := in.Parameters.(type) {
+		case *dynamodb.GetItemInput:
+			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+		case *dynamodb.QueryInput:
+			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+		case *dynamodb.BatchGetItemInput:
+			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+		}
+		out, meta, err := next.HandleInitialize(ctx, in)
+		switch r := out.Result.(type) {
+		case *dynamodb.GetItemOutput:
+			m.add(*r.ConsumedCapacity)
+		case *dynamodb.QueryOutput:
+			m.add(*r.ConsumedCapacity)
+		case *dynamodb.BatchGetItemOutput:
+			m.add(r.ConsumedCapacity...)
+		}
+		return out, meta, err
+	})
+	return dynamodb.New(c.Options(), func(o *dynamodb.Options) {
+		o.APIOptions = append(o.APIOptions, func(s *middleware.Stack) error { return s.Initialize.Add(count, middleware.Before) })
+	})
+}
+
+// TestReadsStayInTheirUnits counts as the engine does, for an owner with five
+// used tokens and one of them newly made.
+func TestReadsStayInTheirUnits(t *testing.T) {
+	c := client(t)
+	m := &meter{}
+	w := newWorld(dynamo.New(metered(c, m), newTable(t, c)), time.Now)
+	ann := guard.Principal{Owner: "ann"}
+	create := func() {
+		t.Helper()
+		_, text, err := w.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := w.check(t, text); err != nil { // notes its first use
+			t.Fatal(err)
+		}
+	}
+	for range tokenLimit - 1 {
+		create()
+	}
+	var last issuer.Token
+	for _, step := range []struct {
+		what string
+		most float64
+		do   func() error
+	}{
+		{"create", 1, func() (err error) {
+			last, _, err = w.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
+			return err
+		}},
+		{"authorize", 1, func() error { _, _, err := w.store.Token(t.Context(), last.ID); return err }},
+		{"list of one owner", 4, func() error {
+			page, err := w.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, Limit: 100})
+			if err == nil && len(page.Tokens) != tokenLimit {
+				t.Errorf("got %d tokens, want %d", len(page.Tokens), tokenLimit)
+			}
+			return err
+		}},
+	} {
+		before := m.units
+		if err := step.do(); err != nil {
+			t.Fatalf("%s: %v", step.what, err)
+		}
+		t.Logf("%s: %v read units", step.what, m.units-before)
+		if m.units == before || m.units-before > step.most {
+			t.Errorf("%s: got %v read units, want at most %v and more than none", step.what, m.units-before, step.most)
+		}
+	}
+}

@@ -1,0 +1,93 @@
+package dynamo_test
+
+import (
+	"context"
+	"crypto/rand"
+	"net/http"
+	"os"
+	"strings"
+	"testing"
+
+	"apitoken/events"
+	"apitoken/events/logtest"
+	"apitoken/infra/dynamo"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// endpoint is where DynamoDB Local listens. Without it these tests are skipped,
+// unless APITOKEN_ENGINES_REQUIRED forbids that.
+func endpoint(t testing.TB) string {
+	t.Helper()
+	url := os.Getenv("APITOKEN_DYNAMODB")
+	switch {
+	case url != "":
+	case os.Getenv("APITOKEN_ENGINES_REQUIRED") == "1":
+		t.Fatal("APITOKEN_DYNAMODB is not set, and engines are required")
+	default:
+		t.Skip("SKIPPED: needs DynamoDB Local, whose URL is in APITOKEN_DYNAMODB (make integration starts one)")
+	}
+	return url
+}
+
+// client is made as on Lambda.
+func client(t testing.TB) *dynamodb.Client {
+	t.Helper()
+	return clientAt(t, endpoint(t))
+}
+
+func clientAt(t testing.TB, url string) *dynamodb.Client {
+	t.Helper()
+	env := map[string]string{
+		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": url,
+	}
+	c, err := dynamo.FromEnv(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatalf("FromEnv: %v", err)
+	}
+	return c
+}
+
+// newTable makes a table that goes with the test. It has no change stream:
+// DynamoDB Local becomes slower with every record of one.
+func newTable(t testing.TB, c *dynamodb.Client) string {
+	t.Helper()
+	table := "apitoken-" + rand.Text()
+	definition := dynamo.Table(table)
+	definition.StreamSpecification = nil
+	if _, err := via(c, http.DefaultTransport).CreateTable(t.Context(), definition); err != nil {
+		t.Fatal(err)
+	}
+	dropAfter(t, c, table)
+	return table
+}
+
+func dropAfter(t testing.TB, c *dynamodb.Client, table string) {
+	t.Cleanup(func() {
+		c.DeleteTable(context.WithoutCancel(t.Context()), &dynamodb.DeleteTableInput{TableName: &table})
+	})
+}
+
+func newStore(t testing.TB) *dynamo.Store {
+	t.Helper()
+	c := client(t)
+	return dynamo.New(c, newTable(t, c))
+}
+
+// via is the client with its HTTP transport between the SDK and the engine.
+func via(c *dynamodb.Client, transport http.RoundTripper) *dynamodb.Client {
+	return dynamodb.New(c.Options(), func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: transport} })
+}
+
+func TestKeepsThePromisesOfThePorts(t *testing.T) {
+	endpoint(t)
+	logtest.Run(t, func(t *testing.T) events.Store { return newStore(t) })
+}
+
+var keys = func() events.Keys {
+	k, err := events.ParseKeys("k1:" + strings.Repeat("QUJD", 11))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()

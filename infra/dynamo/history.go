@@ -1,0 +1,52 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+
+	"apitoken/events"
+	"apitoken/infra/dynamo/item"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// History reads consistently, since events.Landed rests on it, and goes on
+// where DynamoDB ends a page, which it does after 1 MB.
+func (s *Store) History(ctx context.Context, stream events.Stream, after uint64, limit int) ([]events.Record, error) {
+	pk, err := item.StreamPK(stream)
+	if err != nil || after >= item.LastSeq {
+		return nil, err
+	}
+	in := &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression: aws.String("PK = :pk AND SK BETWEEN :from AND :to"),
+		ExpressionAttributeValues: item.Item{
+			":pk": item.Text(pk), ":from": item.Text(item.RecordSK(after + 1)), ":to": item.Text(item.RecordSK(item.LastSeq)),
+		},
+	}
+	var rs []events.Record
+	for len(rs) < limit {
+		in.Limit = aws.Int32(int32(min(limit-len(rs), maxPage)))
+		out, err := s.client.Query(ctx, in)
+		if err != nil {
+			return nil, fmt.Errorf("reading stream %s: %w", stream, err)
+		}
+		for _, it := range out.Items {
+			r, err := item.ReadRecord(it)
+			if err != nil {
+				return nil, err
+			}
+			rs = append(rs, r)
+		}
+		if out.LastEvaluatedKey == nil {
+			break
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+	return rs, nil
+}
+
+// maxPage keeps a page's size in items within the SDK's type; DynamoDB's 1 MB
+// end it much earlier.
+const maxPage = 10_000

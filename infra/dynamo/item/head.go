@@ -1,0 +1,45 @@
+package item
+
+import "apitoken/events"
+
+// HeadVersion is the attribute on which every commit's condition rests.
+const HeadVersion = "version"
+
+const (
+	headHash      = "hash"
+	headAt        = "at"
+	headKeepUntil = "keep_until"
+	headStateV    = "state_v"
+	headState     = "state"
+	headSealKid   = "seal_kid"
+	headSeal      = "seal"
+)
+
+// Head is a stream's head as an item. It has no ttl: it is never collected,
+// since the state cannot be folded again from a log that lost its beginning.
+func Head(s events.Stream, h events.Head) (Item, error) {
+	it, err := HeadKey(s)
+	if err != nil {
+		return nil, err
+	}
+	it[HeadVersion] = Number(h.Version)
+	it[headHash] = bytes(h.Hash[:])
+	putTime(it, headAt, h.At)
+	putTime(it, headKeepUntil, h.KeepUntil)
+	it[headStateV] = integer(h.StateV)
+	putBytes(it, headState, h.State)
+	putText(it, headSealKid, h.Seal.Kid)
+	putBytes(it, headSeal, h.Seal.MAC)
+	return it, nil
+}
+
+// ReadHead reads what Head gave.
+func ReadHead(it Item) (events.Head, error) {
+	r := &reader{it: it}
+	h := events.Head{
+		Version: r.mustNumber(HeadVersion), Hash: r.hash(headHash), At: r.mustTime(headAt), KeepUntil: r.time(headKeepUntil),
+		StateV: int(r.number(headStateV)), State: r.bytes(headState),
+		Seal: events.Verifier{Kid: r.text(headSealKid), MAC: r.bytes(headSeal)},
+	}
+	return h, r.err
+}

@@ -1,0 +1,324 @@
+package item_test
+
+import (
+	"encoding/base64"
+	"encoding/json"
+	"flag"
+	"fmt"
+	"maps"
+	"net/netip"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/events"
+	"apitoken/infra/dynamo/item"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+var (
+	at     = time.Date(2026, 11, 21, 9, 30, 0, 1, time.UTC)
+	later  = at.AddDate(0, 0, 400)
+	hash   = events.Hash{0: 1, 31: 2}
+	record = events.Record{
+		Stream: "user/ann", Seq: 7, Type: "TokenRevoked", V: 1, Command: "c0ffee", Actor: "ACTIVE_DIRECTORY:boss", TokenID: "L7k8ljIC",
+		At: at, Public: []byte(`{"v":1,"token_id":"JhxND7ci","owner":"ann"}`), Private: []byte(`{"nonce":"AA=="}`), Prev: hash, Hash: events.Hash{9}, KeepUntil: later,
+	}
+	head = events.Head{
+		Version: 7, Hash: hash, At: at, KeepUntil: later, StateV: 1, State: []byte(`{"t":[]}`),
+		Seal: events.Verifier{Kid: "k1", MAC: []byte("0123456789abcdef0123456789abcdef")},
+	}
+	view = events.View{
+		ID: "JhxND7ci", Owner: "ann", Creator: "boss", Name: "deploy", Description: "from the laptop",
+		Verifier:  events.Verifier{Kid: "k1", MAC: []byte("0123456789abcdef0123456789abcdef")},
+		CreatedAt: at, ExpiresAt: at.AddDate(0, 6, 0), Disabled: true, Scopes: []string{"GET /v1/*", "POST /v1/x"},
+		SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}, First: 3, Seq: 7,
+	}
+	ended = func() events.View {
+		v := view
+		v.Ended, v.EndedAt, v.KeepUntil = events.EndedRevoked, at.Add(time.Hour), later
+		return v
+	}()
+	bare   = events.View{ID: "zzzzzzzz", Owner: "ann", Creator: "ann", CreatedAt: at, First: 1, Seq: 1}
+	reply  = events.Reply{Key: "a1b2", Sealed: []byte{0, 1, 2}, At: at}
+	notice = events.Message{
+		ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: at, Subject: "JhxND7ci", Command: "c", Actor: "operator", TokenID: "L7k8ljIC", Data: []byte(`{"v":1}`),
+	}
+)
+
+// TestItemsAreStoredAsTheyEverWere compares with items of testdata, which are
+// what tables in use hold: a change of them needs a way to read both.
+func TestItemsAreStoredAsTheyEverWere(t *testing.T) {
+	must := func(it item.Item, err error) item.Item {
+		t.Helper()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return it
+	}
+	settings := record
+	settings.Stream, settings.Seq, settings.KeepUntil = events.SettingsStream, 1, time.Time{}
+	for _, c := range []struct {
+		name string
+		it   item.Item
+		read func(item.Item) (any, error)
+		want any
+		kind item.Kind
+	}{
+		{"record", must(item.Record(record)), reading(item.ReadRecord), record, item.KindRecord},
+		{"record-settings", must(item.Record(settings)), reading(item.ReadRecord), settings, item.KindRecord},
+		{"message", must(item.Record(record)), reading(item.ReadMessage), record.Message(), item.KindRecord},
+		{"head", must(item.Head("user/ann", head)), reading(item.ReadHead), head, item.KindHead},
+		{"view", item.View(view), reading(item.ReadView), view, item.KindView},
+		{"view-ended", item.View(ended), reading(item.ReadView), ended, item.KindView},
+		{"view-bare", item.View(bare), reading(item.ReadView), bare, item.KindView},
+		{"reply", item.Reply(reply), reading(item.ReadReply), reply, item.KindReply},
+		{"notice", item.Notice(notice), reading(item.ReadMessage), notice, item.KindNotice},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			stored := golden(t, c.name, c.it)
+			if !reflect.DeepEqual(stored, c.it) {
+				t.Errorf("got\n%s\nwant\n%s", show(t, c.it), show(t, stored))
+			}
+			got, err := c.read(stored)
+			if err != nil || !reflect.DeepEqual(got, c.want) {
+				t.Errorf("read back: got\n%+v, %v, want\n%+v", got, err, c.want)
+			}
+			if got := item.KindOf(stored); got != c.kind {
+				t.Errorf("its kind: got %v, want %v", got, c.kind)
+			}
+		})
+	}
+}
+
+func reading[T any](read func(item.Item) (T, error)) func(item.Item) (any, error) {
+	return func(it item.Item) (any, error) { return read(it) }
+}
+
+// TestWhatIsNoItemOfOursIsAnError damages each attribute of each item.
+func TestWhatIsNoItemOfOursIsAnError(t *testing.T) {
+	r, _ := item.Record(record)
+	h, _ := item.Head("user/ann", head)
+	for _, c := range []struct {
+		it   item.Item
+		read func(item.Item) (any, error)
+	}{
+		{r, reading(item.ReadRecord)}, {h, reading(item.ReadHead)}, {item.View(ended), reading(item.ReadView)},
+		{item.Reply(reply), reading(item.ReadReply)}, {item.Notice(notice), reading(item.ReadMessage)},
+	} {
+		for attr := range c.it {
+			if item.KindOf(c.it) == item.KindHead && attr == item.PK || slices.Contains([]string{item.SK, item.TTL, item.ListPK, item.ListSK, item.UnsentPK, item.UnsentSK}, attr) {
+				continue // nothing is read from these
+			}
+			damaged := maps.Clone(c.it)
+			damaged[attr] = &types.AttributeValueMemberNULL{Value: true}
+			_, err := c.read(damaged)
+			if err == nil || !strings.Contains(err.Error(), attr) && attr != item.PK {
+				t.Errorf("%s of another type in %s: got %v, want an error that names it", attr, item.Name(c.it), err)
+			}
+		}
+	}
+	for _, packed := range [][]byte{{5, 10, 0}, {3, 10, 0, 8}, {0}} {
+		v := item.View(bare)
+		v["source_ips"] = &types.AttributeValueMemberB{Value: packed}
+		if _, err := item.ReadView(v); err == nil {
+			t.Errorf("source ranges packed as %v: got no error", packed)
+		}
+	}
+}
+
+// TestTTLNeverComesEarly: DynamoDB counts whole seconds.
+func TestTTLNeverComesEarly(t *testing.T) {
+	for _, c := range []struct {
+		keep time.Time
+		want string
+	}{
+		{time.Unix(1_800_000_000, 0), "1800000000"},
+		{time.Unix(1_800_000_000, 1), "1800000001"},
+		{time.Unix(1_800_000_000, 999_999_999), "1800000001"},
+	} {
+		r, v := record, ended
+		r.KeepUntil, v.KeepUntil = c.keep, c.keep
+		it, _ := item.Record(r)
+		for _, it := range []item.Item{it, item.View(v)} {
+			if got := it[item.TTL].(*types.AttributeValueMemberN).Value; got != c.want {
+				t.Errorf("ttl of %s kept until %v: got %s, want %s", item.Name(it), c.keep, got, c.want)
+			}
+		}
+	}
+}
+
+// TestOnlyWhatEndedIsCollected: a live token's view and a head have no ttl,
+// whatever retention says.
+func TestOnlyWhatEndedIsCollected(t *testing.T) {
+	live, forever := ended, record
+	live.Ended, forever.KeepUntil = "", time.Time{}
+	h, _ := item.Head("user/ann", head)
+	r, _ := item.Record(forever)
+	for _, it := range []item.Item{h, r, item.View(live), item.View(view)} {
+		if it[item.TTL] != nil {
+			t.Errorf("%s has a ttl", item.Name(it))
+		}
+	}
+}
+
+func TestKeysSortAsTheirNumbersAndTimes(t *testing.T) {
+	var keys, places []string
+	for _, seq := range []uint64{1, 9, 10, 99, 1_000_000, item.LastSeq} {
+		keys = append(keys, item.RecordSK(seq))
+	}
+	for _, p := range []events.Position{{}, {At: at.Truncate(time.Second)}, {At: at, ID: "A"}, {At: at, ID: "a"}, {At: at.Add(1)}, {At: at.Add(time.Second / 2)}} {
+		places = append(places, item.PositionSK(p))
+	}
+	if !slices.IsSorted(keys) || !slices.IsSorted(places) {
+		t.Errorf("not in order: %q %q", keys, places)
+	}
+	for _, k := range keys {
+		if len(k) != len("EVENT#")+12 {
+			t.Errorf("sort key %q: want 12 digits", k)
+		}
+	}
+}
+
+func TestStreamsWithoutAPlaceAreRefused(t *testing.T) {
+	for _, s := range []events.Stream{"", "other", "users/ann", "user/\xff"} {
+		if pk, err := item.StreamPK(s); err == nil {
+			t.Errorf("stream %q: got %q, want an error", s, pk)
+		}
+	}
+	beyond := record
+	beyond.Seq = item.LastSeq + 1
+	if _, err := item.Record(beyond); err == nil {
+		t.Error("a sequence of 13 digits: got no error")
+	}
+}
+
+func TestMonths(t *testing.T) {
+	for _, c := range []struct{ at, pk, next string }{
+		{"2026-11-30T23:59:59Z", "LIST#2026-11", "LIST#2026-12"},
+		{"2026-12-31T00:00:00Z", "LIST#2026-12", "LIST#2027-01"},
+		{"2019-05-05T00:00:00Z", "LIST#2026-01", "LIST#2026-02"},
+		{"0001-01-01T00:00:00Z", "LIST#2026-01", "LIST#2026-02"},
+	} {
+		at, err := time.Parse(time.RFC3339, c.at)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := item.MonthOf(at)
+		if m.PK() != c.pk || m.Next().PK() != c.next {
+			t.Errorf("%s: got %s then %s, want %s then %s", c.at, m.PK(), m.Next().PK(), c.pk, c.next)
+		}
+	}
+}
+
+func TestNoIndexHoldsAVerifier(t *testing.T) {
+	for _, attr := range item.ListAttributes {
+		if slices.Contains([]string{"kid", "mac", "private", "state", "seal"}, attr) {
+			t.Errorf("the list index holds %s", attr)
+		}
+	}
+	part := item.Item{item.PK: item.View(view)[item.PK]}
+	for _, attr := range item.ListAttributes {
+		if v, ok := item.View(ended)[attr]; ok {
+			part[attr] = v
+		}
+	}
+	want := ended
+	want.Verifier = events.Verifier{}
+	if got, err := item.ReadView(part); err != nil || !reflect.DeepEqual(got, want) {
+		t.Errorf("what the list index holds: got %+v, %v, want all but the verifier: %+v", got, err, want)
+	}
+}
+
+// golden reads an item of testdata, after writing it if -update asks for that.
+func golden(t *testing.T, name string, it item.Item) item.Item {
+	t.Helper()
+	path := filepath.Join("testdata", name+".json")
+	if *update {
+		if err := os.WriteFile(path, show(t, it), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var raw map[string]map[string]any
+	if err := json.Unmarshal(b, &raw); err != nil {
+		t.Fatal(err)
+	}
+	stored := item.Item{}
+	for attr, v := range raw {
+		stored[attr] = parse(t, v)
+	}
+	return stored
+}
+
+// show writes an item as DynamoDB's own JSON has it.
+func show(t *testing.T, it item.Item) []byte {
+	t.Helper()
+	raw := map[string]any{}
+	for attr, v := range it {
+		raw[attr] = print(v)
+	}
+	b, err := json.MarshalIndent(raw, "", "  ")
+	if err != nil {
+		t.Fatal(err)
+	}
+	return append(b, '\n')
+}
+
+func print(v types.AttributeValue) map[string]any {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return map[string]any{"S": v.Value}
+	case *types.AttributeValueMemberN:
+		return map[string]any{"N": v.Value}
+	case *types.AttributeValueMemberB:
+		return map[string]any{"B": v.Value}
+	case *types.AttributeValueMemberBOOL:
+		return map[string]any{"BOOL": v.Value}
+	case *types.AttributeValueMemberL:
+		l := []any{}
+		for _, e := range v.Value {
+			l = append(l, print(e))
+		}
+		return map[string]any{"L": l}
+	}
+	panic(fmt.Sprintf("no item of ours holds a %T", v))
+}
+
+func parse(t *testing.T, raw map[string]any) types.AttributeValue {
+	t.Helper()
+	for kind, v := range raw {
+		switch kind {
+		case "S":
+			return &types.AttributeValueMemberS{Value: v.(string)}
+		case "N":
+			return &types.AttributeValueMemberN{Value: v.(string)}
+		case "BOOL":
+			return &types.AttributeValueMemberBOOL{Value: v.(bool)}
+		case "B":
+			b, err := base64.StdEncoding.DecodeString(v.(string))
+			if err != nil {
+				t.Fatal(err)
+			}
+			return &types.AttributeValueMemberB{Value: b}
+		case "L":
+			l := &types.AttributeValueMemberL{}
+			for _, e := range v.([]any) {
+				l.Value = append(l.Value, parse(t, e.(map[string]any)))
+			}
+			return l
+		}
+	}
+	t.Fatalf("no attribute value: %v", raw)
+	return nil
+}

@@ -1,0 +1,75 @@
+package item
+
+import (
+	"fmt"
+	"strings"
+	"time"
+
+	"apitoken/events"
+)
+
+const (
+	noticeType    = "type"
+	noticeV       = "v"
+	noticeAt      = "at"
+	noticeSubject = "subject"
+	noticeStream  = "stream"
+	noticeCommand = "command"
+	noticeActor   = "actor"
+	noticeTokenID = "token_id"
+	noticeData    = "data"
+)
+
+// noticeKept is how long a notice is kept, and so how long it is known to have
+// been put: its id names a day or a threshold and does not come up again.
+const noticeKept = 30 * 24 * time.Hour
+
+// Notice is a notice as an item that waits to be sent.
+func Notice(m events.Message) Item {
+	it := key(pkNotice+m.ID, skNotice)
+	putText(it, noticeType, m.Type)
+	it[noticeV] = integer(m.V)
+	putTime(it, noticeAt, m.Time)
+	putText(it, noticeSubject, m.Subject)
+	putText(it, noticeStream, string(m.Stream))
+	putText(it, noticeCommand, m.Command)
+	putText(it, noticeActor, m.Actor)
+	putText(it, noticeTokenID, m.TokenID)
+	putBytes(it, noticeData, m.Data)
+	putTTL(it, m.Time.Add(noticeKept))
+	putUnsent(it, m)
+	return it
+}
+
+func readNotice(it Item) (events.Message, error) {
+	r := &reader{it: it}
+	id, ok := strings.CutPrefix(r.mustText(PK), pkNotice)
+	if !ok {
+		r.fail(PK, fmt.Errorf("it is not the partition of a notice"))
+	}
+	m := events.Message{
+		ID: id, Type: r.text(noticeType), V: int(r.number(noticeV)), Time: r.time(noticeAt),
+		Subject: r.text(noticeSubject), Stream: events.Stream(r.text(noticeStream)),
+		Command: r.text(noticeCommand), Actor: r.text(noticeActor), TokenID: r.text(noticeTokenID), Data: r.bytes(noticeData),
+	}
+	return m, r.err
+}
+
+// ReadMessage reads the message that a record or a notice is. Every other item
+// is an error.
+func ReadMessage(it Item) (events.Message, error) {
+	switch KindOf(it) {
+	case KindRecord:
+		r, err := ReadRecord(it)
+		if err != nil {
+			return events.Message{}, err
+		}
+		return r.Message(), nil
+	case KindNotice:
+		return readNotice(it)
+	}
+	return events.Message{}, fmt.Errorf("%s is neither a record nor a notice", Name(it))
+}
+
+// Unsent says whether the item still waits to be sent.
+func Unsent(it Item) bool { return it[UnsentPK] != nil }

@@ -1,0 +1,68 @@
+package item
+
+import (
+	"fmt"
+
+	"apitoken/events"
+)
+
+const (
+	recordSeq       = "seq"
+	recordType      = "type"
+	recordV         = "v"
+	recordAt        = "at"
+	recordActor     = "actor"
+	recordCommand   = "command"
+	recordTokenID   = "token_id"
+	recordPublic    = "public"
+	recordPrivate   = "private"
+	recordPrev      = "prev_hash"
+	recordHash      = "hash"
+	recordKeepUntil = "keep_until"
+)
+
+// Record is a record as an item that waits to be sent.
+func Record(r events.Record) (Item, error) {
+	if r.Seq > LastSeq {
+		return nil, fmt.Errorf("record %s: a stream has at most %d records", r.ID(), LastSeq)
+	}
+	it, err := RecordKey(r.Stream, r.Seq)
+	if err != nil {
+		return nil, err
+	}
+	it[recordSeq] = Number(r.Seq)
+	putText(it, recordType, r.Type)
+	it[recordV] = integer(r.V)
+	putTime(it, recordAt, r.At)
+	putText(it, recordActor, r.Actor)
+	putText(it, recordCommand, r.Command)
+	putText(it, recordTokenID, r.TokenID)
+	putBytes(it, recordPublic, r.Public)
+	putBytes(it, recordPrivate, r.Private)
+	it[recordPrev] = bytes(r.Prev[:])
+	it[recordHash] = bytes(r.Hash[:])
+	putTime(it, recordKeepUntil, r.KeepUntil)
+	putTTL(it, r.KeepUntil)
+	putUnsent(it, events.Message{Stream: r.Stream, Seq: r.Seq, Time: r.At})
+	return it, nil
+}
+
+// ReadRecord reads what Record gave.
+func ReadRecord(it Item) (events.Record, error) {
+	r := &reader{it: it}
+	stream, err := streamOf(r.mustText(PK))
+	if err != nil {
+		r.fail(PK, err)
+	}
+	rec := events.Record{
+		Stream: stream, Seq: r.mustNumber(recordSeq), Type: r.mustText(recordType), V: int(r.mustNumber(recordV)),
+		Command: r.text(recordCommand), Actor: r.text(recordActor), TokenID: r.text(recordTokenID), At: r.mustTime(recordAt),
+		Public: r.bytes(recordPublic), Private: r.bytes(recordPrivate), Prev: r.hash(recordPrev), Hash: r.hash(recordHash),
+		KeepUntil: r.time(recordKeepUntil),
+	}
+	return rec, r.err
+}
+
+// Command is the intent by which a record was written, empty if the item is no
+// record.
+func Command(it Item) string { return (&reader{it: it}).text(recordCommand) }

@@ -1,0 +1,100 @@
+package item
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// The sizes below which AWS counts one unit.
+const (
+	writeUnit = 1 << 10
+	readUnit  = 4 << 10
+)
+
+// Size is the item's size by AWS's rule: the UTF-8 bytes of every attribute's
+// name and those of its value. (Amazon DynamoDB Developer Guide, "DynamoDB
+// item sizes and formats".)
+func Size(it Item) int {
+	n := 0
+	for name, v := range it {
+		n += len(name) + valueSize(v)
+	}
+	return n
+}
+
+func valueSize(v types.AttributeValue) int {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return len(v.Value)
+	case *types.AttributeValueMemberB:
+		return len(v.Value)
+	case *types.AttributeValueMemberN:
+		return numberSize(v.Value)
+	case *types.AttributeValueMemberL:
+		n := 3 // and one byte for each element
+		for _, e := range v.Value {
+			n += 1 + valueSize(e)
+		}
+		return n
+	}
+	return 1 // BOOL, and NULL
+}
+
+// numberSize is one byte for two significant digits, and one more.
+func numberSize(text string) int {
+	return (len(strings.Trim(text, "-0"))+1)/2 + 1
+}
+
+// TransactionUnits is what AWS counts for writing these new items in one
+// transaction: two write units for each KB started of each item, and one for
+// each KB started of what it has in each index. (Amazon DynamoDB Developer
+// Guide, "Capacity unit consumption for write operations".) Emulators count
+// otherwise.
+func TransactionUnits(items ...Item) int {
+	n := 0
+	for _, it := range items {
+		n += 2*units(Size(it), writeUnit) + IndexUnits(it)
+	}
+	return n
+}
+
+// IndexUnits is what AWS counts for the item's new entries in the indexes.
+func IndexUnits(it Item) int {
+	n := 0
+	if it[ListPK] != nil {
+		n += units(Size(listed(it)), writeUnit)
+	}
+	if it[UnsentPK] != nil {
+		n += units(Size(pick(it, PK, SK, UnsentPK, UnsentSK)), writeUnit)
+	}
+	return n
+}
+
+// ReadUnits is what AWS counts for a consistent read of these items together,
+// as a Query or a GetItem makes it; an eventually consistent one costs half.
+func ReadUnits(items ...Item) int {
+	n := 0
+	for _, it := range items {
+		n += Size(it)
+	}
+	return units(n, readUnit)
+}
+
+func listed(it Item) Item {
+	return pick(it, append(slices.Clone(ListAttributes), PK, SK, ListPK, ListSK)...)
+}
+
+func pick(it Item, names ...string) Item {
+	part := Item{}
+	for _, name := range names {
+		if v, ok := it[name]; ok {
+			part[name] = v
+		}
+	}
+	return part
+}
+
+// units is at least one: a read of nothing costs as much as a small one.
+func units(size, unit int) int { return max(1, (size+unit-1)/unit) }

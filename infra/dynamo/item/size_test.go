@@ -1,0 +1,123 @@
+package item_test
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/token"
+	"apitoken/infra/dynamo/item"
+
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// TestSizeIsCountedAsAWSCounts uses the examples and rules of AWS's guide.
+func TestSizeIsCountedAsAWSCounts(t *testing.T) {
+	for _, c := range []struct {
+		v    types.AttributeValue
+		want int
+	}{
+		{&types.AttributeValueMemberS{Value: "é!"}, 3},
+		{&types.AttributeValueMemberB{Value: make([]byte, 32)}, 32},
+		{&types.AttributeValueMemberBOOL{Value: true}, 1},
+		{&types.AttributeValueMemberN{Value: "0"}, 1},
+		{&types.AttributeValueMemberN{Value: "7"}, 2},
+		{&types.AttributeValueMemberN{Value: "1800000000"}, 2},
+		{&types.AttributeValueMemberN{Value: "1829000001"}, 6},
+		{&types.AttributeValueMemberL{Value: []types.AttributeValue{item.Text("ab"), item.Text("c")}}, 8},
+	} {
+		if got := item.Size(item.Item{"name": c.v}) - len("name"); got != c.want {
+			t.Errorf("size of %#v: got %d, want %d", c.v, got, c.want)
+		}
+	}
+}
+
+// TestViewAtAllCapsTakesOneReadUnit has everything at its cap at once, and the
+// token ended besides.
+func TestViewAtAllCapsTakesOneReadUnit(t *testing.T) {
+	v := ended
+	v.Owner, v.Creator = strings.Repeat("o", 256), strings.Repeat("c", 256)
+	v.Name, v.Description = strings.Repeat("n", 128), strings.Repeat("d", 512)
+	v.Verifier.Kid = strings.Repeat("k", 16)
+	v.First, v.Seq = item.LastSeq-1, item.LastSeq
+	v.Scopes, v.SourceIPs = nil, nil
+	for i := range 16 {
+		v.Scopes = append(v.Scopes, fmt.Sprintf("DELETE /%0120d", i))
+		v.SourceIPs = append(v.SourceIPs, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)}), 128))
+	}
+	it := item.View(v)
+	t.Logf("a view with everything at its cap has %d bytes", item.Size(it))
+	if item.Size(it) >= 4<<10 || item.ReadUnits(it) != 1 {
+		t.Errorf("got %d bytes, want less than 4 KB", item.Size(it))
+	}
+}
+
+// TestCreateStaysInItsWriteUnits: a typical token, for an owner who has five
+// after it, takes at most 14 write units, and at most 18 with a reply. The
+// budget is the design's; the sizes are those of the real rules' encoding.
+func TestCreateStaysInItsWriteUnits(t *testing.T) {
+	its := created(t, 5)
+	units := item.TransactionUnits(its...)
+	reply := item.Reply(events.Reply{Key: strings.Repeat("f", 64), Sealed: make([]byte, 900), At: at})
+	with := item.TransactionUnits(append(its, reply)...)
+	t.Logf("a create takes %d write units, %d with a reply; sizes %v", units, with, sizes(its))
+	if units > 14 || with > 18 {
+		t.Errorf("got %d write units, and %d with a reply, want at most 14 and 18", units, with)
+	}
+	if head := item.ReadUnits(its[1]); head != 1 {
+		t.Errorf("the head takes %d read units, want 1", head)
+	}
+}
+
+func sizes(its []item.Item) (ns []int) {
+	for _, it := range its {
+		ns = append(ns, item.Size(it))
+	}
+	return ns
+}
+
+// created are the items of the commit that gives an owner its nth token.
+func created(t *testing.T, n int) []item.Item {
+	t.Helper()
+	k, err := events.ParseKeys("2026-11:" + strings.Repeat("QUJD", 11))
+	if err != nil {
+		t.Fatal(err)
+	}
+	owner := "ACTIVE_DIRECTORY:jane.doe"
+	var state token.State
+	var stream events.Head
+	var c events.Commit
+	for i := range n {
+		facts, err := token.Decide(state, token.Create{
+			At: at, Policy: token.Policy{TokenLimit: n, Retention: 400 * 24 * time.Hour}, By: token.Maker{Owner: owner},
+			ID: fmt.Sprintf("JhxND7c%d", i), Owner: owner, Description: "deployment from the build server", ExpiresAt: at.AddDate(0, 6, 0),
+			Scopes: []string{"GET /v1/auth/access-tokens/*", "POST /v1/auth/authorize"}, Verifier: events.Verifier{Kid: k.Current(), MAC: make([]byte, 32)},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		after := token.Fold(state, facts[0], at)
+		encoded, err := token.EncodeState(after)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m := events.Meta{Command: strings.Repeat("c", 32), Actor: owner, TokenID: "L7k8ljIC", Address: "2001:db8::1", At: at, Retention: 400 * 24 * time.Hour}
+		c, err = events.NewCommit(k, events.UserStream(owner), stream, m, facts, token.StateV, encoded, token.Effect(state, after, facts, at, m.Retention))
+		if err != nil {
+			t.Fatal(err)
+		}
+		state, stream = after, c.Head()
+	}
+	r, err := item.Record(c.Records()[0])
+	if err != nil {
+		t.Fatal(err)
+	}
+	h, err := item.Head(c.Stream(), c.Head())
+	if err != nil {
+		t.Fatal(err)
+	}
+	return []item.Item{r, h, item.View(c.Effect().Minted[0])}
+}

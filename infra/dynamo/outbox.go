@@ -1,0 +1,141 @@
+package dynamo
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"time"
+
+	"apitoken/events"
+	"apitoken/infra/dynamo/item"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Pending takes the keys of the oldest unsent messages from the index, which
+// may lag, and reads the messages themselves consistently: what was sent in
+// the meantime is left out.
+func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
+	ms, err := s.pending(ctx, olderThan, limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading unsent messages: %w", err)
+	}
+	return ms, nil
+}
+
+func (s *Store) pending(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
+	var entries []item.Item
+	for shard := range item.UnsentShards {
+		es, err := s.unsent(ctx, shard, olderThan, limit)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, es...)
+	}
+	// A stream's messages all come from one shard, where they are in order.
+	slices.SortStableFunc(entries, func(a, b item.Item) int { return cmp.Compare(item.UnsentPlace(a), item.UnsentPlace(b)) })
+	return s.messages(ctx, entries[:min(len(entries), limit)])
+}
+
+// unsent are the oldest entries of one shard, at most limit.
+func (s *Store) unsent(ctx context.Context, shard int, olderThan time.Time, limit int) ([]item.Item, error) {
+	in := &dynamodb.QueryInput{
+		TableName: &s.table, IndexName: aws.String(item.UnsentIndex), Limit: aws.Int32(int32(min(limit, maxPage))),
+		KeyConditionExpression:   aws.String("#shard = :shard AND #at < :at"),
+		ExpressionAttributeNames: map[string]string{"#shard": item.UnsentPK, "#at": item.UnsentSK},
+		ExpressionAttributeValues: item.Item{
+			":shard": item.Text(item.ShardPK(shard)), ":at": item.Text(item.Time(olderThan)),
+		},
+	}
+	var entries []item.Item
+	for len(entries) < limit {
+		out, err := s.client.Query(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		entries = append(entries, out.Items...)
+		if out.LastEvaluatedKey == nil {
+			break
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+	return entries[:min(len(entries), limit)], nil
+}
+
+// messages reads what the entries point to, in their order.
+func (s *Store) messages(ctx context.Context, entries []item.Item) ([]events.Message, error) {
+	place := make(map[string]int, len(entries))
+	keys := make([]item.Item, 0, len(entries))
+	for i, e := range entries {
+		place[item.Name(e)] = i
+		keys = append(keys, item.KeyOf(e))
+	}
+	its, err := s.batchGet(ctx, keys, true)
+	if err != nil {
+		return nil, err
+	}
+	its = slices.DeleteFunc(its, func(it item.Item) bool { return !item.Unsent(it) })
+	slices.SortFunc(its, func(a, b item.Item) int { return cmp.Compare(place[item.Name(a)], place[item.Name(b)]) })
+	ms := make([]events.Message, len(its))
+	for i, it := range its {
+		if ms[i], err = item.ReadMessage(it); err != nil {
+			return nil, err
+		}
+	}
+	return ms, nil
+}
+
+// sentAtOnce is how many messages Sent takes out of the outbox at a time.
+const sentAtOnce = 8
+
+// Sent is one UpdateItem for each id, some at a time. If some fail, the others
+// are out of the outbox all the same.
+func (s *Store) Sent(ctx context.Context, ids ...string) error {
+	errs := make([]error, len(ids))
+	free := make(chan struct{}, sentAtOnce)
+	var wg sync.WaitGroup
+	for i, id := range ids {
+		free <- struct{}{}
+		wg.Go(func() {
+			errs[i] = s.sent(ctx, id)
+			<-free
+		})
+	}
+	wg.Wait()
+	return errors.Join(errs...)
+}
+
+func (s *Store) sent(ctx context.Context, id string) error {
+	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
+		TableName: &s.table, Key: item.MessageKey(id),
+		UpdateExpression:         aws.String("REMOVE #shard, #at"),
+		ConditionExpression:      aws.String("attribute_exists(#shard)"),
+		ExpressionAttributeNames: map[string]string{"#shard": item.UnsentPK, "#at": item.UnsentSK},
+	})
+	if err != nil && !conditionFailed(err) {
+		return fmt.Errorf("noting that message %s was sent: %w", id, err)
+	}
+	return nil
+}
+
+// Notify is one PutItem on the condition that the notice is not there. It
+// stays there for 30 days after its time, sent or not.
+func (s *Store) Notify(ctx context.Context, m events.Message) error {
+	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
+		TableName: &s.table, Item: item.Notice(m), ConditionExpression: aws.String("attribute_not_exists(PK)"),
+	})
+	if err != nil && !conditionFailed(err) {
+		return fmt.Errorf("putting notice %s: %w", m.ID, err)
+	}
+	return nil
+}
+
+func conditionFailed(err error) bool {
+	_, failed := errors.AsType[*types.ConditionalCheckFailedException](err)
+	return failed
+}

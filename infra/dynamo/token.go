@@ -1,0 +1,46 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+
+	"apitoken/events"
+	"apitoken/infra/dynamo/item"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// Token is one consistent Query of the token's partition, which holds its view
+// and its use: one read unit. It is the read that authorize pays for.
+func (s *Store) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+	out, err := s.client.Query(ctx, tokenQuery(s.table, id))
+	if err != nil {
+		return events.View{}, events.Use{}, fmt.Errorf("reading token %q: %w", id, err)
+	}
+	var v events.View
+	var u events.Use
+	for _, it := range out.Items {
+		switch item.KindOf(it) {
+		case item.KindView:
+			v, err = item.ReadView(it)
+		case item.KindUse:
+			_, u, err = item.ReadUse(it)
+		}
+		if err != nil {
+			return events.View{}, events.Use{}, err
+		}
+	}
+	if v.ID == "" {
+		return events.View{}, events.Use{}, events.ErrNotFound
+	}
+	return v, u, nil
+}
+
+func tokenQuery(table, id string) *dynamodb.QueryInput {
+	return &dynamodb.QueryInput{
+		TableName: &table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("PK = :pk"),
+		ExpressionAttributeValues: item.Item{":pk": item.Text(item.TokenPK(id))},
+	}
+}

@@ -1,0 +1,140 @@
+package dynamo
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"apitoken/events"
+	"apitoken/infra/dynamo/item"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// One call of Tokens makes at most listQueries queries and looks at not much
+// more than listItems tokens; then it gives what it has, and where to go on.
+// That is about a second of work, also where few of many tokens match.
+const (
+	listQueries = 36
+	listItems   = 10_000
+)
+
+// clockSkew is how far the clock of whoever made a token may have been ahead
+// of the query's.
+const clockSkew = time.Hour
+
+// maxOwners is how many owners an IN of a filter may name (AWS limit: 100).
+const maxOwners = 100
+
+// Tokens walks the partitions of the list index, one for each month of
+// creation, from that of q.After (or the first there can be, item.Genesis) to
+// that of q.Now. A page may hold fewer tokens than there are, even none, and
+// say that there is more. The views have no verifier.
+func (s *Store) Tokens(ctx context.Context, q events.Query) (events.Page, error) {
+	w := &walk{q: q, at: q.After}
+	last := item.MonthOf(q.Now.Add(clockSkew))
+	for m := item.MonthOf(q.After.At); !last.Before(m); m = m.Next() {
+		if err := s.walkMonth(ctx, w, m); err != nil {
+			return events.Page{}, fmt.Errorf("listing tokens of %s: %w", m.Start().Format("January 2006"), err)
+		}
+		if w.full() {
+			return w.page(true), nil
+		}
+	}
+	return w.page(false), nil
+}
+
+// walk is one call of Tokens: what it found, where it is, what it cost.
+type walk struct {
+	q       events.Query
+	found   []events.View
+	at      events.Position // all tokens up to here were looked at
+	queries int
+	items   int
+}
+
+// full says that the call has done what it may: one token more than was asked
+// for shows that there are more.
+func (w *walk) full() bool {
+	return len(w.found) > w.q.Limit || w.queries >= listQueries || w.items >= listItems
+}
+
+func (w *walk) page(more bool) events.Page {
+	if len(w.found) > w.q.Limit {
+		w.found = w.found[:w.q.Limit]
+		w.at = w.found[w.q.Limit-1].Position()
+	}
+	if !more {
+		return events.Page{Views: w.found}
+	}
+	return events.Page{Views: w.found, More: true, Next: w.at}
+}
+
+// walkMonth looks at the rest of one month until the walk is full.
+func (s *Store) walkMonth(ctx context.Context, w *walk, m item.Month) error {
+	in := s.listQuery(w.q, m)
+	for {
+		out, err := s.client.Query(ctx, in)
+		if err != nil {
+			return err
+		}
+		w.queries++
+		w.items += int(out.ScannedCount)
+		for _, it := range out.Items {
+			v, err := item.ReadView(it)
+			if err != nil {
+				return err
+			}
+			if w.q.Matches(v) {
+				w.found = append(w.found, v)
+			}
+		}
+		if out.LastEvaluatedKey == nil {
+			w.at = later(w.at, events.Position{At: m.Next().Start()})
+			return nil
+		}
+		if w.at, err = item.ReadPosition(out.LastEvaluatedKey); err != nil {
+			return err
+		}
+		if w.full() {
+			return nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// listQuery asks for what comes after q.After in one month. The filter spares
+// the way of what is not wanted, though not its price; Matches decides. With a
+// filter there is no limit, since DynamoDB counts before it filters.
+func (s *Store) listQuery(q events.Query, m item.Month) *dynamodb.QueryInput {
+	in := &dynamodb.QueryInput{
+		TableName: &s.table, IndexName: aws.String(item.ListIndex),
+		KeyConditionExpression:   aws.String("#month = :month AND #place > :after"),
+		ExpressionAttributeNames: map[string]string{"#month": item.ListPK, "#place": item.ListSK},
+		ExpressionAttributeValues: item.Item{
+			":month": item.Text(m.PK()), ":after": item.Text(item.PositionSK(q.After)),
+		},
+	}
+	if len(q.Owners) == 0 || len(q.Owners) > maxOwners {
+		in.Limit = aws.Int32(int32(min(q.Limit, listItems) + 1))
+		return in
+	}
+	var names []string
+	for i, owner := range q.Owners {
+		name := fmt.Sprintf(":owner%d", i)
+		names = append(names, name)
+		in.ExpressionAttributeValues[name] = item.Text(owner)
+	}
+	in.ExpressionAttributeNames["#owner"] = item.OwnerAttribute
+	in.FilterExpression = aws.String("#owner IN (" + strings.Join(names, ", ") + ")")
+	return in
+}
+
+func later(a, b events.Position) events.Position {
+	if b.Compare(a) > 0 {
+		return b
+	}
+	return a
+}

@@ -1,0 +1,224 @@
+package dynamo_test
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"slices"
+	"testing"
+	"time"
+
+	"apitoken/events"
+	"apitoken/functions/guard"
+	"apitoken/functions/issuer"
+	"apitoken/infra/dynamo"
+	"apitoken/infra/dynamo/item"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodbstreams"
+	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
+)
+
+// TestDecisionsDoNotDependOnCollection has an owner whose first records, and a
+// token that ended, are past their retention. Everything is decided the same
+// before DynamoDB collects them and after, and the log that lost its beginning
+// still verifies.
+func TestDecisionsDoNotDependOnCollection(t *testing.T) {
+	c := client(t)
+	table := "apitoken-" + rand.Text()
+	if err := dynamo.CreateTable(t.Context(), c, table); err != nil {
+		t.Fatal(err)
+	}
+	dropAfter(t, c, table)
+	store := dynamo.New(c, table)
+	clock := time.Now().AddDate(0, 0, -401)
+	w := newWorld(store, func() time.Time { return clock })
+	ann := guard.Principal{Owner: "ann"}
+	create := func() (issuer.Token, error) {
+		clock = clock.Add(time.Millisecond)
+		made, _, err := w.Create(t.Context(), ann, issuer.NewToken{})
+		return made, err
+	}
+	ended, endedText, err := w.Create(t.Context(), ann, issuer.NewToken{})
+	clock = clock.Add(time.Millisecond)
+	kept, keptText, err2 := w.Create(t.Context(), ann, issuer.NewToken{})
+	if err := errors.Join(err, err2, w.Revoke(t.Context(), ann, ended.ID)); err != nil {
+		t.Fatal(err)
+	}
+	completeForEngine(t, c, table, pastRetention(t, ended.ID))
+	clock = time.Now()
+	want := []string{kept.ID}
+	for _, when := range []string{"before collection", "after collection"} {
+		for len(want) < tokenLimit-1 || when == "after collection" && len(want) < tokenLimit {
+			made, err := create()
+			if err != nil {
+				t.Fatalf("%s: Create: %v", when, err)
+			}
+			want = append(want, made.ID)
+		}
+		expectDecisions(t, w, when, want)
+		if err := w.check(t, endedText); !isDenied(err, guard.CodeInvalid) {
+			t.Errorf("%s: a token past its retention: got %v, want it unknown", when, err)
+		}
+		if err := w.check(t, keptText); err != nil {
+			t.Errorf("%s: the token that lives: %v", when, err)
+		}
+		if when == "before collection" {
+			awaitCollection(t, c, table, pastRetention(t, ended.ID))
+		}
+	}
+	if made, err := create(); err == nil {
+		t.Errorf("a token above the limit was made: %s", made.ID)
+	}
+	rs, err := store.History(t.Context(), "user/ann", 0, 100)
+	if err != nil || len(rs) != tokenLimit-1 || rs[0].Seq != 4 {
+		t.Fatalf("the history: got %d records, %v, want those after the third", len(rs), err)
+	}
+	if err := events.Verify(rs[0].Prev, rs); err != nil {
+		t.Errorf("a log without its beginning: %v", err)
+	}
+	expectCollector(t, c, table)
+}
+
+func isDenied(err error, code string) bool {
+	d, denied := errors.AsType[*guard.Denial](err)
+	return denied && d.Code == code
+}
+
+func expectDecisions(t *testing.T, w *world, when string, want []string) {
+	t.Helper()
+	h, err := w.store.Head(t.Context(), "user/ann")
+	if err := errors.Join(err, h.Check(keys, "user/ann")); err != nil {
+		t.Errorf("%s: the head: %v", when, err)
+	}
+	ann := guard.Principal{Owner: "ann"}
+	for _, states := range [][]events.TokenState{nil, {events.StateActive, events.StateRevoked}} { // from the head, from the index
+		page, err := w.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, States: states, Limit: 100})
+		var got []string
+		for _, listed := range page.Tokens {
+			got = append(got, listed.ID)
+		}
+		if err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: tokens %v: got %v, %v, want %v", when, states, got, err, want)
+		}
+	}
+}
+
+// completeForEngine puts items into every index of the table, in partitions
+// that nobody reads. DynamoDB Local never collects an item that lacks the keys
+// of one of its table's indexes, though DynamoDB does.
+func completeForEngine(t *testing.T, c *dynamodb.Client, table string, keys []item.Item) {
+	t.Helper()
+	for _, key := range keys {
+		_, err := c.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
+			TableName: &table, Key: key, ConditionExpression: aws.String("attribute_exists(PK)"),
+			UpdateExpression: aws.String("SET #l = if_not_exists(#l, :x), #la = if_not_exists(#la, :x), #u = if_not_exists(#u, :x), #ua = if_not_exists(#ua, :x)"),
+			ExpressionAttributeNames: map[string]string{
+				"#l": item.ListPK, "#la": item.ListSK, "#u": item.UnsentPK, "#ua": item.UnsentSK,
+			},
+			ExpressionAttributeValues: item.Item{":x": item.Text("NOWHERE")},
+		})
+		if err != nil {
+			t.Fatalf("%s: %v", item.Name(key), err)
+		}
+	}
+}
+
+// pastRetention are the keys of what is to be collected: the first three
+// records and the view of the token that ended.
+func pastRetention(t *testing.T, id string) []item.Item {
+	t.Helper()
+	keys := []item.Item{item.ViewKey(id)}
+	for seq := range uint64(3) {
+		key, err := item.RecordKey("user/ann", seq+1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		keys = append(keys, key)
+	}
+	return keys
+}
+
+// collectionTime is what DynamoDB Local may take; DynamoDB takes days.
+const collectionTime = 90 * time.Second
+
+// awaitCollection waits until these items are gone.
+func awaitCollection(t *testing.T, c *dynamodb.Client, table string, keys []item.Item) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), collectionTime)
+	defer cancel()
+	for every := time.NewTicker(500 * time.Millisecond); ; {
+		keys = slices.DeleteFunc(keys, func(key item.Item) bool {
+			out, err := c.GetItem(ctx, &dynamodb.GetItemInput{TableName: &table, Key: key})
+			return err == nil && out.Item == nil
+		})
+		if len(keys) == 0 {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			t.Fatalf("after %v %d items are still there, the first is %s", collectionTime, len(keys), item.Name(keys[0]))
+		case <-every.C:
+		}
+	}
+}
+
+// expectCollector reads the table's stream: the four removals, and no other,
+// are said to be the service's own, which is how a publisher tells them.
+func expectCollector(t *testing.T, c *dynamodb.Client, table string) {
+	t.Helper()
+	removed := map[string]bool{}
+	for _, r := range streamOf(t, c, table) {
+		who := r.UserIdentity
+		byService := who != nil && who.PrincipalId != nil && *who.PrincipalId == "dynamodb.amazonaws.com" && *who.Type == "Service"
+		if byService != (r.EventName == streamtypes.OperationTypeRemove) {
+			t.Errorf("%s of %v by %+v", r.EventName, r.Dynamodb.Keys, who)
+		}
+		if byService {
+			removed[fmt.Sprint(r.Dynamodb.Keys[item.PK], r.Dynamodb.Keys[item.SK])] = true
+		}
+	}
+	if len(removed) != 4 {
+		t.Errorf("got %d removals in the stream, want three records and a view", len(removed))
+	}
+}
+
+func streamOf(t *testing.T, c *dynamodb.Client, table string) (all []streamtypes.Record) {
+	t.Helper()
+	o := c.Options()
+	s := dynamodbstreams.New(dynamodbstreams.Options{Region: o.Region, Credentials: o.Credentials, BaseEndpoint: o.BaseEndpoint})
+	described, err := c.DescribeTable(t.Context(), &dynamodb.DescribeTableInput{TableName: &table})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if v := described.Table.StreamSpecification.StreamViewType; v != types.StreamViewTypeNewImage {
+		t.Errorf("the stream has %s, want the new images", v)
+	}
+	arn := described.Table.LatestStreamArn
+	stream, err := s.DescribeStream(t.Context(), &dynamodbstreams.DescribeStreamInput{StreamArn: arn})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, shard := range stream.StreamDescription.Shards {
+		it, err := s.GetShardIterator(t.Context(), &dynamodbstreams.GetShardIteratorInput{
+			StreamArn: arn, ShardId: shard.ShardId, ShardIteratorType: streamtypes.ShardIteratorTypeTrimHorizon,
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for next := it.ShardIterator; next != nil; {
+			out, err := s.GetRecords(t.Context(), &dynamodbstreams.GetRecordsInput{ShardIterator: next})
+			if err != nil {
+				t.Fatal(err)
+			}
+			all = append(all, out.Records...)
+			if next = out.NextShardIterator; len(out.Records) == 0 {
+				break
+			}
+		}
+	}
+	return all
+}
