@@ -48,8 +48,8 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err != nil {
 		return nil, err
 	}
+	kind, due := f.choose(r, body)
 	r = again(r, body)
-	kind, due := f.choose(r)
 	if due != nil {
 		f.apply(due)
 	}
@@ -84,9 +84,12 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 var kinds = []string{"unapplied", "unanswered", "late", "internal", "applied internal", "throttled", "exceeded", "conflict", "in progress"}
 
 // choose says what becomes of a request, and may give one that lands late.
-func (f *faulty) choose(r *http.Request) (kind string, due *http.Request) {
+func (f *faulty) choose(r *http.Request, body []byte) (kind string, due *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.rand.IntN(2) == 0 {
+		f.forget(body)
+	}
 	if len(f.late) > 0 && f.rand.IntN(4) == 0 {
 		due, f.late = f.late[0], f.late[1:]
 	}
@@ -95,6 +98,18 @@ func (f *faulty) choose(r *http.Request) (kind string, due *http.Request) {
 		f.count[kind]++
 	}
 	return kind, due
+}
+
+// forget gives a transaction another client request token, as if the engine had
+// forgotten it, which DynamoDB does after ten minutes and emulators at once. It
+// is then the conditions and the log alone that keep it from being done twice.
+func (f *faulty) forget(body []byte) {
+	member := []byte(`"ClientRequestToken":"`)
+	if at := bytes.Index(body, member); at >= 0 {
+		for i := range 8 {
+			body[at+len(member)+i] = byte('a' + f.rand.IntN(26))
+		}
+	}
 }
 
 func (f *faulty) keep(r *http.Request) {

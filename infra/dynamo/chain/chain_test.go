@@ -1,0 +1,29 @@
+package chain_test
+
+import (
+	"testing"
+	"time"
+
+	"apitoken/infra/dynamo/chain"
+
+	"github.com/aws/aws-sdk-go-v2/aws/transport/http"
+)
+
+// TestClientHasTheChainsRegionAndOurLimits reads a shared file, which a
+// function's client never does.
+func TestClientHasTheChainsRegionAndOurLimits(t *testing.T) {
+	t.Setenv("AWS_CONFIG_FILE", "testdata/config")
+	t.Setenv("AWS_PROFILE", "operator")
+	t.Setenv("AWS_REGION", "")
+	c, err := chain.Client(t.Context())
+	if err != nil {
+		t.Fatal(err)
+	}
+	o := c.Options()
+	if o.Region != "eu-north-1" {
+		t.Errorf("got region %q, want the profile's", o.Region)
+	}
+	if h, ok := o.HTTPClient.(*http.BuildableClient); !ok || h.GetTimeout() != time.Second || o.Retryer.MaxAttempts() != 3 {
+		t.Errorf("got a %T and %d attempts, want a second and 3", o.HTTPClient, o.Retryer.MaxAttempts())
+	}
+}
