@@ -58,6 +58,8 @@ readme: ## Run the README's commands in a fresh clone and compare what it promis
 .PHONY: bench
 bench: ## Measure the budgets, each against its baseline in the same run
 	go run ./cmd/bench
+	go test -run '^$$' -bench Start -benchtime 1x ./functions/authorize
+	go test -count 1 -run StaysInItsWriteUnits -v ./infra/dynamo/item | grep 'write units'
 
 .PHONY: catalogue
 catalogue: ## Write events/CATALOGUE.md from the schemas and samples

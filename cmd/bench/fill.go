@@ -28,14 +28,18 @@ func newFolder(parent, name string) (folder, error) {
 	if err := os.Mkdir(dir, 0o700); err != nil {
 		return folder{}, err
 	}
-	pepper := make([]byte, 33)
-	rand.Read(pepper)
-	text := "1:" + base64.StdEncoding.EncodeToString(pepper)
+	text := newPeppers()
 	if err := os.WriteFile(filepath.Join(dir, "peppers"), []byte(text+"\n"), 0o600); err != nil {
 		return folder{}, err
 	}
 	keys, err := events.ParseKeys(text)
 	return folder{dir: dir, keys: keys}, err
+}
+
+func newPeppers() string {
+	pepper := make([]byte, 33)
+	rand.Read(pepper)
+	return "1:" + base64.StdEncoding.EncodeToString(pepper)
 }
 
 func (f folder) file() string { return filepath.Join(f.dir, "apitoken.db") }

@@ -67,6 +67,7 @@ func run(tokens, past, rounds int) (missed bool, err error) {
 		func(r func(budget)) error { return whoAmI(r, rounds) },
 		func(r func(budget)) error { return create(r, rounds) },
 		func(r func(budget)) error { return history(r, past, rounds) },
+		func(r func(budget)) error { return authorizeOnDynamo(r, rounds) },
 	} {
 		if err := f(report); err != nil {
 			return missed, err

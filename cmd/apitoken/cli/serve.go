@@ -58,7 +58,7 @@ folder meanwhile.`,
 	}
 	c.Flags().StringVar(&data, "data", defaultData, "the data folder DIR")
 	c.Flags().BoolVar(&replace, "replace", false, "revoke admin's other tokens first")
-	return c
+	return withTable(w, c)
 }
 
 func bootstrap(ctx context.Context, w *world, data string, replace bool) (err error) {

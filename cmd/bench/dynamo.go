@@ -1,0 +1,132 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"hash/crc32"
+	"io"
+	"net/http"
+	"net/netip"
+	"strconv"
+	"syscall"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/token/secret"
+	"apitoken/functions/guard"
+	"apitoken/infra/dynamo"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+const (
+	dynamoBudget = 1.25
+	dynamoLoops  = 4000
+)
+
+// authorizeOnDynamo compares the CPU time of an authorization, from the header
+// to the principal, with that of the SDK's read alone. Both get the same
+// answer from a transport that answers at once.
+func authorizeOnDynamo(report func(budget), rounds int) error {
+	keys, err := events.ParseKeys(newPeppers())
+	if err != nil {
+		return err
+	}
+	t := secret.Mint("")
+	answer, err := answerFor(keys, t, "ann")
+	if err != nil {
+		return err
+	}
+	client := dynamodb.New(dynamodb.Options{
+		Region: "us-east-1", HTTPClient: answer, BaseEndpoint: aws.String("http://127.0.0.1:1"),
+		Credentials: aws.CredentialsProviderFunc(func(context.Context) (aws.Credentials, error) {
+			return aws.Credentials{AccessKeyID: "bench", SecretAccessKey: "bench"}, nil
+		}),
+	})
+	g := guard.New(guard.Config{Views: dynamo.New(client, "tokens"), Uses: used{}, Keys: keys})
+	header := []string{"Bearer " + t.Text().Reveal()}
+	ctx, source := context.Background(), netip.MustParseAddr("192.0.2.1")
+	check := func() error {
+		t, err := guard.Credential(header)
+		if err == nil {
+			_, err = g.Check(ctx, t, source)
+		}
+		return err
+	}
+	bare := func() error {
+		out, err := client.Query(ctx, &dynamodb.QueryInput{
+			TableName: aws.String("tokens"), ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("PK = :pk"),
+			ExpressionAttributeValues: map[string]types.AttributeValue{":pk": &types.AttributeValueMemberS{Value: "TOKEN#" + t.ID}},
+		})
+		if err == nil && len(out.Items) != 2 {
+			err = errors.New("the bare read got no token")
+		}
+		return err
+	}
+	r, err := ratio(rounds, func() (float64, error) { return cpu(check) }, func() (float64, error) { return cpu(bare) })
+	if err != nil {
+		return err
+	}
+	report(budget{"authorize on DynamoDB / the SDK's read alone, CPU time", r, dynamoBudget, false, "x"})
+	return nil
+}
+
+// cpu is the CPU time that one call of f takes, whatever else the machine does.
+func cpu(f func() error) (seconds float64, err error) {
+	before, err := spent()
+	if err != nil {
+		return 0, err
+	}
+	for range dynamoLoops {
+		if err := f(); err != nil {
+			return 0, err
+		}
+	}
+	after, err := spent()
+	return (after - before).Seconds() / dynamoLoops, err
+}
+
+// spent is the CPU time that the process has used.
+func spent() (time.Duration, error) {
+	var r syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
+		return 0, fmt.Errorf("measuring CPU time: %w", err)
+	}
+	return time.Duration(r.Utime.Nano() + r.Stime.Nano()), nil
+}
+
+// canned answers every request with the same item collection.
+type canned struct {
+	body []byte
+	sum  string
+}
+
+// answerFor is what DynamoDB says of a typical token and its use.
+func answerFor(keys events.Keys, t secret.Token, owner string) (canned, error) {
+	v, err := secret.NewVerifier(keys, t, owner)
+	if err != nil {
+		return canned{}, err
+	}
+	now := time.Now().UTC()
+	at := func(t time.Time) string { return t.Format("2006-01-02T15:04:05.000000000Z") }
+	body := fmt.Sprintf(`{"Count":2,"ScannedCount":2,"Items":[
+{"PK":{"S":"TOKEN#%[1]s"},"SK":{"S":"TOKEN"},"owner":{"S":%[2]q},"creator":{"S":%[2]q},"name":{"S":"%[2]s_api_token"},"kid":{"S":%[3]q},"mac":{"B":%[4]q},
+"created_at":{"S":%[5]q},"expires_at":{"S":%[6]q},"first_seq":{"N":"3"},"seq":{"N":"7"},"scopes":{"L":[{"S":"GET /v1/*"},{"S":"POST /v1/x"}]},
+"list":{"S":"LIST#2026-11"},"list_at":{"S":"%[5]s#%[1]s"}},
+{"PK":{"S":"TOKEN#%[1]s"},"SK":{"S":"USE"},"used_at":{"S":%[5]q},"address":{"S":"192.0.2.1"}}]}`,
+		t.ID, owner, v.Kid, base64.StdEncoding.EncodeToString(v.MAC), at(now), at(now.AddDate(1, 0, 0)))
+	return canned{[]byte(body), strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(body))), 10)}, nil
+}
+
+func (c canned) Do(r *http.Request) (*http.Response, error) {
+	return &http.Response{
+		StatusCode: http.StatusOK, Status: "200 OK", Request: r, ContentLength: int64(len(c.body)),
+		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}, "X-Amz-Crc32": {c.sum}},
+		Body:   io.NopCloser(bytes.NewReader(c.body)),
+	}, nil
+}
