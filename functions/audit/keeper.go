@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"log/slog"
+	"time"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
@@ -17,6 +18,7 @@ import (
 type keeper struct {
 	ledger *ledger.Ledger
 	log    *slog.Logger
+	now    func() time.Time
 }
 
 // handle takes a batch from the queue, or looks for what is overdue when the
@@ -45,6 +47,7 @@ func (k *keeper) handle(ctx context.Context, payload json.RawMessage) (any, erro
 // take keeps each event of a batch. What could not be kept is answered by its
 // message id and comes again alone.
 func (k *keeper) take(ctx context.Context, batch lambdaevents.SQSEvent) lambdaevents.SQSEventResponse {
+	began := k.now()
 	failures := []lambdaevents.SQSBatchItemFailure{}
 	for _, message := range batch.Records {
 		id, found, err := k.one(ctx, message.Body)
@@ -54,6 +57,7 @@ func (k *keeper) take(ctx context.Context, batch lambdaevents.SQSEvent) lambdaev
 			failures = append(failures, lambdaevents.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
 		}
 	}
+	k.record(ctx, began, len(failures) > 0, slog.Int("records", len(batch.Records)), slog.Int("failed", len(failures)))
 	return lambdaevents.SQSEventResponse{BatchItemFailures: failures}
 }
 
@@ -74,9 +78,24 @@ func (k *keeper) one(ctx context.Context, body string) (id string, found []ledge
 }
 
 func (k *keeper) overdue(ctx context.Context) error {
+	began := k.now()
 	found, err := k.ledger.Overdue(ctx)
 	k.report(ctx, found)
-	return err
+	k.record(ctx, began, err != nil, slog.Int("overdue", len(found)))
+	if err != nil {
+		return fmt.Errorf("looking for what never arrived: %w", err)
+	}
+	return nil
+}
+
+// record is the invocation's line.
+func (k *keeper) record(ctx context.Context, began time.Time, failed bool, attrs ...slog.Attr) {
+	level, code := slog.LevelInfo, "ok"
+	if failed {
+		level, code = slog.LevelError, "unavailable"
+	}
+	k.log.LogAttrs(ctx, level, telemetry.Request, append(attrs,
+		slog.String("operation", "audit"), slog.String("code", code), slog.Duration("duration", k.now().Sub(began)))...)
 }
 
 // report raises the alarms: a gap is counted apart, since it may yet close.

@@ -43,6 +43,6 @@ func handler(getenv func(string) string, log *slog.Logger) (lambda.Handler, erro
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{ledger: &ledger.Ledger{Copies: audit.New(client, table), Now: time.Now}, log: log}
+	k := &keeper{ledger: &ledger.Ledger{Copies: audit.New(client, table), Now: time.Now}, log: log, now: time.Now}
 	return telemetry.Observe(lambda.NewHandler(k.handle)), nil
 }

@@ -8,6 +8,11 @@
 // outbox; what was not is answered by its sequence number, so that Lambda hands
 // the batch out again from there. Everything behind it then comes again too,
 // and may be sent twice.
+//
+// One thing breaks the order: once Lambda's retries have given a batch up, the
+// owner's later events go out, and those of the batch follow when the
+// reconciler sends them. Holding the owner back would keep every later event
+// from its consumers for as long; they have the sequence to order by.
 package main
 
 import (

@@ -1,0 +1,243 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"errors"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	lambdaevents "github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+
+	"apitoken/events"
+	"apitoken/functions/ledger"
+	"apitoken/functions/wiring/telemetry"
+)
+
+// shelf keeps copies in memory and fails on command.
+type shelf struct {
+	copies map[string]events.Message
+	waits  []events.Message
+	fails  map[string]error // by event
+	down   error
+}
+
+func (s *shelf) Keep(_ context.Context, m events.Message) (bool, events.Message, error) {
+	if err := errors.Join(s.down, s.fails[m.ID]); err != nil {
+		return false, events.Message{}, err
+	}
+	earlier, there := s.copies[m.ID]
+	if !there {
+		s.copies[m.ID] = m
+	}
+	return !there, earlier, nil
+}
+
+func (s *shelf) Evidence(context.Context, events.Message) error { return s.down }
+
+func (s *shelf) Around(context.Context, events.Stream, uint64) (before, after *events.Message, err error) {
+	return nil, nil, s.down
+}
+
+func (s *shelf) Await(_ context.Context, stream events.Stream, seq uint64, since time.Time) error {
+	s.waits = append(s.waits, events.Message{Stream: stream, Seq: seq, Time: since})
+	return s.down
+}
+
+func (s *shelf) Waiting(_ context.Context, _ time.Time, f func(events.Stream, uint64, time.Time)) error {
+	for _, w := range s.waits {
+		f(w.Stream, w.Seq, w.Time)
+	}
+	return s.down
+}
+
+func (s *shelf) Arrived(context.Context, events.Stream, uint64, time.Time) error { return s.down }
+
+// deliver hands a payload to the function as Lambda does, and gives its answer
+// and the lines of its log.
+func deliver(t *testing.T, s *shelf, payload []byte) (answer []byte, lines []map[string]any, err error) {
+	t.Helper()
+	if s.copies == nil {
+		s.copies = map[string]events.Message{}
+	}
+	var out bytes.Buffer
+	k := &keeper{
+		ledger: &ledger.Ledger{Copies: s, Now: time.Now},
+		log:    telemetry.NewLogger(telemetry.Config{Out: &out, Function: "stack-audit"}), now: time.Now,
+	}
+	answer, err = lambda.NewHandler(k.handle).Invoke(t.Context(), payload)
+	for line := range strings.Lines(out.String()) {
+		var l map[string]any
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatalf("%s: %v", line, err)
+		}
+		lines = append(lines, l)
+	}
+	return answer, lines, err
+}
+
+func sample(t *testing.T, name string) []byte {
+	t.Helper()
+	b, err := os.ReadFile("../../events/samples/" + name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// batch is the recorded batch with further messages like its own.
+func batch(t *testing.T, bodies map[string]string) []byte {
+	t.Helper()
+	var e lambdaevents.SQSEvent
+	if err := json.Unmarshal(sample(t, "queue.json"), &e); err != nil {
+		t.Fatal(err)
+	}
+	for id, body := range bodies {
+		m := e.Records[0]
+		m.MessageId, m.Body = id, body
+		e.Records = append(e.Records, m)
+	}
+	b, err := json.Marshal(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// failed are the message ids in an answer, sorted. An answer without the list
+// would tell Lambda that all is well.
+func failed(t *testing.T, answer []byte) []string {
+	t.Helper()
+	var r lambdaevents.SQSEventResponse
+	if err := json.Unmarshal(answer, &r); err != nil || r.BatchItemFailures == nil {
+		t.Fatalf("the answer %s: %v", answer, err)
+	}
+	ids := []string{}
+	for _, f := range r.BatchItemFailures {
+		ids = append(ids, f.ItemIdentifier)
+	}
+	slices.Sort(ids)
+	return ids
+}
+
+// metrics says how often CloudWatch would count a metric.
+func metrics(lines []map[string]any, name string) (n int) {
+	for _, l := range lines {
+		if b, err := json.Marshal(l["_aws"]); err == nil && l[name] == 1.0 && strings.Contains(string(b), `"Name":"`+name+`"`) {
+			n++
+		}
+	}
+	return n
+}
+
+func TestARecordedBatchIsKept(t *testing.T) {
+	s := &shelf{}
+	for range 2 { // delivery is at least once
+		answer, lines, err := deliver(t, s, sample(t, "queue.json"))
+		if err != nil || len(failed(t, answer)) > 0 {
+			t.Errorf("got %s, %v", answer, err)
+		}
+		if len(lines) != 1 || lines[0]["operation"] != "audit" || lines[0]["code"] != "ok" || lines[0]["records"] != 1.0 {
+			t.Errorf("logged %v", lines)
+		}
+	}
+	want, err := events.ParseDetail(sample(t, "TokenCreated.v1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := s.copies[want.ID]; len(s.copies) != 1 || got.Hash != want.Hash || !bytes.Equal(got.Data, want.Data) {
+		t.Errorf("got %+v, want %+v", s.copies, want)
+	}
+}
+
+// TestWhatIsNoEventComesAgainAlone: until the queue gives it up.
+func TestWhatIsNoEventComesAgainAlone(t *testing.T) {
+	bodies := map[string]string{
+		"a": "", "b": "{}", "c": `{"detail":{}}`, "d": `{"detail":"text"}`,
+		"e": `{"detail":` + strings.Replace(string(sample(t, "TokenRevoked.v1.json")), `"ann"`, `"bob"`, 1) + `}`,
+	}
+	s := &shelf{}
+	answer, lines, err := deliver(t, s, batch(t, bodies))
+	if got := failed(t, answer); err != nil || !slices.Equal(got, []string{"a", "b", "c", "d", "e"}) || len(s.copies) != 1 {
+		t.Errorf("got %v, %v, %d copies", got, err, len(s.copies))
+	}
+	if last := lines[len(lines)-1]; len(lines) != 6 || last["code"] != "unavailable" || last["failed"] != 5.0 {
+		t.Errorf("logged %v", lines)
+	}
+}
+
+func TestOnlyWhatCouldNotBeKeptComesAgain(t *testing.T) {
+	revoked, err := events.ParseDetail(sample(t, "TokenRevoked.v1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	created, err := events.ParseDetail(sample(t, "TokenCreated.v1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &shelf{fails: map[string]error{created.ID: errors.New("throttled")}}
+	notice, err := events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: revoked.Time, Data: []byte(`{"v":1}`)}.Detail()
+	if err != nil {
+		t.Fatal(err)
+	}
+	answer, _, err := deliver(t, s, batch(t, map[string]string{"notice": `{"detail":` + string(notice) + `}`}))
+	if got := failed(t, answer); err != nil || len(got) != 1 || got[0] == "notice" || len(s.copies) != 1 {
+		t.Errorf("got %v, %v, %v", got, err, s.copies)
+	}
+}
+
+// TestWhatIsWrongIsKeptAndRaisesTheAlarm: a finding is no failure.
+func TestWhatIsWrongIsKeptAndRaisesTheAlarm(t *testing.T) {
+	m, err := events.ParseDetail(sample(t, "TokenCreated.v1.json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	other := m
+	other.Hash[0] ^= 1
+	s := &shelf{copies: map[string]events.Message{m.ID: other}}
+	answer, lines, err := deliver(t, s, sample(t, "queue.json"))
+	if err != nil || len(failed(t, answer)) > 0 {
+		t.Errorf("got %s, %v", answer, err)
+	}
+	if metrics(lines, telemetry.AuditMismatch) != 1 || metrics(lines, telemetry.AuditGap) != 0 || lines[0]["kind"] != "differs" || lines[0]["event"] != m.ID || lines[0]["level"] != "ERROR" {
+		t.Errorf("logged %v", lines)
+	}
+}
+
+func TestTheScheduleLooksForGaps(t *testing.T) {
+	s := &shelf{waits: []events.Message{{Stream: "user/ann", Seq: 7, Time: time.Now().Add(-time.Hour)}, {Stream: "user/bob", Seq: 2}}}
+	answer, lines, err := deliver(t, s, sample(t, "schedule.json"))
+	if err != nil || metrics(lines, telemetry.AuditGap) != 2 || metrics(lines, telemetry.AuditMismatch) != 0 {
+		t.Errorf("got %s, %v, logged %v", answer, err, lines)
+	}
+	s.down = errors.New("no table")
+	if _, lines, err := deliver(t, s, sample(t, "schedule.json")); err == nil || lines[len(lines)-1]["code"] != "unavailable" {
+		t.Errorf("without a table: got %v, logged %v", err, lines)
+	}
+}
+
+func TestAnyOtherInvocationIsAFault(t *testing.T) {
+	for _, payload := range []string{`{}`, `{"detail-type":"TokenCreated"}`, `[]`, `"x"`, `{"Records":{}}`} {
+		s := &shelf{}
+		if answer, _, err := deliver(t, s, []byte(payload)); err == nil || len(s.copies) > 0 {
+			t.Errorf("%s: got %s", payload, answer)
+		}
+	}
+}
+
+func TestEveryMissingVariableIsNamed(t *testing.T) {
+	_, err := handler(func(string) string { return "" }, nil)
+	for _, name := range []string{"AUDIT_TABLE", "AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
+		if err == nil || !strings.Contains(err.Error(), name) {
+			t.Errorf("%s is not named: %v", name, err)
+		}
+	}
+	if _, err := handler(func(string) string { return "x" }, nil); err != nil {
+		t.Errorf("with everything set: %v", err)
+	}
+}
