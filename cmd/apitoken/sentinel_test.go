@@ -152,7 +152,7 @@ func (s *sentinel) ask(method, target, token string, body any, headers ...string
 }
 
 // misuses is how many requests of useAndMisuse are refused.
-const misuses = 24
+const misuses = 28
 
 // useAndMisuse uses the token once, and then puts it wherever it does not
 // belong.
@@ -186,6 +186,10 @@ func (s *sentinel) useAndMisuse(token string) {
 	s.ask("POST", tokens, s.admin, object{"user": object{"name": token, "domain": "POSIX_GROUP"}})
 	s.ask("POST", tokens, s.admin, object{"scopes": []string{token}})
 	s.ask("POST", tokens, s.admin, object{"source_ips": []string{token}})
+	s.ask("POST", tokens, s.admin, object{"user": object{"auth_id": token}})
+	s.ask("POST", tokens, s.admin, object{"description": "the token " + token + "."})
+	s.ask("POST", tokens, s.admin, object{"scopes": []string{"GET /" + token}})
+	s.ask("GET", tokens+"?authorization=Bearer%20"+token, s.admin, nil)
 }
 
 // crash provokes a panic, with the token as its value, behind the service's

@@ -161,6 +161,9 @@ func (i Identity) checkMembers() error {
 			return err
 		}
 	}
+	if err := checkLooks(i.Name); err != nil {
+		return err
+	}
 	if i.GID != nil {
 		return invalid(fieldUser, "a gid names a group; tokens are for users only")
 	}

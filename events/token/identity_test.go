@@ -44,6 +44,7 @@ func TestWhatIsNoUserIsRefused(t *testing.T) {
 		"auth_id:18446744073709551616", "auth_id:gid:5", "auth_id:local:ann", "auth_id:auth_id:auth_id:5",
 		"S-1-", "S-1-5", "S-1-5-x", "S-1-05-1", "S-1-5-4294967296", "S-1-281474976710656-1", "sid:S-2-5-1", "S-1-5" + strings.Repeat("-1", 16),
 		"S-1-1-0", "S-1-5-32-544",
+		" ann", "ann ", "ad:ann\u2003", "an\u200bn", "an\u202en", "local:\ufeffann",
 		"an\nn", "an\x00n", "an\u0085n", "an\x7fn", "an\xffn", "ad:an\nn", "auth_id:a\x00", strings.Repeat("n", 257), "ad:" + strings.Repeat("n", 240),
 	} {
 		i, err := ParseIdentity(text)

@@ -3,6 +3,7 @@ package token
 import (
 	"slices"
 	"strings"
+	"unicode"
 )
 
 // ValidOwner refuses what is not an owner key in its one spelling: NAME,
@@ -65,6 +66,18 @@ func bareName(name string) error {
 	}
 	if _, _, ok := cutForm(name); ok {
 		return invalid(fieldUser, "the name %s looks like another form of user, because of what stands before its colon", shown(name))
+	}
+	return nil
+}
+
+// checkLooks refuses a name that reads like another's: one in white space, or
+// with characters that are not seen and turn or join what is (Unicode's Cf).
+func checkLooks(name string) error {
+	switch {
+	case strings.TrimSpace(name) != name:
+		return invalid(fieldUser, "the name %s begins or ends with white space", shown(name))
+	case strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.Cf, r) }):
+		return invalid(fieldUser, "the name %s holds an invisible character", shown(name))
 	}
 	return nil
 }

@@ -24,13 +24,17 @@ const (
 )
 
 // checkText refuses a text that is too long, is not UTF-8, or holds a control
-// character, which could forge log lines and terminal output.
+// character, which could forge log lines and terminal output. It also refuses
+// what decoders put in place of what they could not read, half a surrogate pair
+// in JSON for one: two names that differ only there would become one user.
 func checkText(field, text string, most int) error {
 	switch {
 	case len(text) > most:
 		return invalid(field, "the %s has %d bytes, %d are allowed", field, len(text), most)
 	case !utf8.ValidString(text):
 		return invalid(field, "the %s is not valid UTF-8", field)
+	case strings.ContainsRune(text, utf8.RuneError):
+		return invalid(field, "the %s holds U+FFFD, which stands for a character that was lost on the way", field)
 	case strings.ContainsFunc(text, unicode.IsControl):
 		return invalid(field, "the %s holds a control character", field)
 	}

@@ -25,28 +25,23 @@ func (g *Guard) Authorize(r *http.Request, source netip.Addr) (Principal, error)
 	if err != nil {
 		return Principal{}, err
 	}
-	if hidesSlash(r.URL) && len(p.Scopes) > 0 || !p.Allows(r.Method, r.URL.Path) {
+	if !p.AllowsRequest(r) {
 		return p, outOfScope
 	}
 	return p, nil
 }
 
 // leaks says whether the query has the parameter of RFC 6750 section 2.3, or
-// a token under whatever name. Semicolons separate too: this looks for what
-// leaked, not for what a handler would read.
+// a token anywhere, such as the whole of a credential. Semicolons separate too:
+// this looks for what leaked, not for what a handler would read.
 func leaks(query string) bool {
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
-		if name = unescaped(name); name == "access_token" || isToken(name) || isToken(unescaped(value)) {
+		if name = unescaped(name); name == "access_token" || secret.Within(name) || secret.Within(unescaped(value)) {
 			return true
 		}
 	}
 	return false
-}
-
-func isToken(text string) bool {
-	_, err := secret.Parse(text)
-	return err == nil
 }
 
 // unescaped is the text as a handler reads it, or as it stands if no handler
@@ -56,10 +51,4 @@ func unescaped(text string) string {
 		return plain
 	}
 	return text
-}
-
-// hidesSlash says that a segment of the path holds an escaped slash: the
-// scopes would see two segments where the router sees one.
-func hidesSlash(u *url.URL) bool {
-	return strings.Contains(u.RawPath, "%2F") || strings.Contains(u.RawPath, "%2f")
 }

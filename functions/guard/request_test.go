@@ -84,6 +84,7 @@ func TestTokenInTheQueryIsRefused(t *testing.T) {
 		"access_token=" + shown, "access_token=hello", "access_token", "x=1&access_token=",
 		"key=" + shown, shown, shown + "=1", "a=%zz&b=" + shown, "a=1;b=" + shown, "b=acme_" + shown,
 		"b=" + strings.Replace(shown, ".", "%2e", 1), "%61ccess_token=hello",
+		"authorization=Bearer%20" + shown, "b=Bearer+" + shown, "b=x" + shown + "y",
 	} {
 		p, err := g.Authorize(request("GET", "/v1/things?"+query, shown), here)
 		if codeOf(t, err) != guard.CodeInQuery {

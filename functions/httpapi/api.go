@@ -68,9 +68,10 @@ func New(c Config) http.Handler {
 	return a
 }
 
-// ServeHTTP keeps from the mux what it would answer with a redirect.
+// ServeHTTP keeps from the mux what it would answer with a redirect. Like the
+// mux it looks at the path as it was sent: what is escaped belongs to a segment.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !clean(r.URL.Path) {
+	if !clean(r.URL.EscapedPath()) {
 		a.nowhere.ServeHTTP(w, r)
 		return
 	}

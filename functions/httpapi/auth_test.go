@@ -191,7 +191,9 @@ func TestPanicIs500WithoutItsText(t *testing.T) {
 func TestOneLogLineARequestWithoutAnythingPrivate(t *testing.T) {
 	w := newWorld(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
-	w.do("GET", collection+made.ID+"?q=private-query", w.admin, "private-body").expect(t, http.StatusOK, "")
+	w.do("GET", collection+"?user=private-query", w.admin, "").expect(t, http.StatusOK, "")
+	w.do("GET", collection+made.ID+"?private=query", w.admin, "").expect(t, http.StatusBadRequest, "invalid_parameter")
+	w.do("GET", collection+made.ID, w.admin, "private-body").expect(t, http.StatusOK, "")
 	line := w.log.last(t)
 	delete(line, "time")
 	delete(line, "duration")
@@ -208,7 +210,7 @@ func TestOneLogLineARequestWithoutAnythingPrivate(t *testing.T) {
 			t.Errorf("the log has %q", private)
 		}
 	}
-	if lines := strings.Count(w.log.String(), "\n"); lines != 2 {
-		t.Errorf("got %d lines for 2 requests", lines)
+	if lines := strings.Count(w.log.String(), "\n"); lines != 4 {
+		t.Errorf("got %d lines for 4 requests", lines)
 	}
 }

@@ -71,7 +71,7 @@ func fill(object []byte, path string, members []member) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		return fault("unknown_member", path+printable(name), "is not known; known are "+names(members))
+		return fault("unknown_member", path+printable(name), "is not known; "+knownAre(names(members)))
 	}
 	return nil
 }
@@ -153,12 +153,12 @@ func printable(name string) string {
 	return name
 }
 
-func names(members []member) string {
+func names(members []member) []string {
 	all := make([]string, len(members))
 	for i, m := range members {
 		all[i] = m.name
 	}
-	return strings.Join(all, ", ")
+	return all
 }
 
 // identityMembers are the members of an identity object, all of which may be
@@ -181,8 +181,8 @@ type text struct{ member, value string }
 // others.
 func noToken(texts ...text) error {
 	for _, t := range texts {
-		if _, err := secret.Parse(t.value); err == nil {
-			return fault("invalid_field", t.member, "is a token, which does not belong there; revoke that token")
+		if secret.Within(t.value) {
+			return fault("invalid_field", t.member, "holds a token, which does not belong there; revoke that token")
 		}
 	}
 	return nil

@@ -100,7 +100,7 @@ func (c *Client) TokenEvents(ctx context.Context, id string, q HistoryQuery) (Hi
 
 // UserEvents gives one page of the history of a user's tokens.
 func (c *Client) UserEvents(ctx context.Context, user string, q HistoryQuery) (History, error) {
-	return ask[History](ctx, c, http.MethodGet, "/v1/users/"+url.PathEscape(user)+"/events", pageQuery(q.After, q.Limit), nil)
+	return ask[History](ctx, c, http.MethodGet, "/v1/users/"+segment(user)+"/events", pageQuery(q.After, q.Limit), nil)
 }
 
 // WhoAmI says whom the client's token acts for.
@@ -113,7 +113,16 @@ func (c *Client) Version(ctx context.Context) (Version, error) {
 	return ask[Version](ctx, c, http.MethodGet, "/v1/version", nil, nil)
 }
 
-func itemPath(id string) string { return collectionPath + "/" + url.PathEscape(id) }
+func itemPath(id string) string { return collectionPath + "/" + segment(id) }
+
+// segment is one segment of a path. One that has only dots would be taken for
+// a step within the path.
+func segment(text string) string {
+	if strings.Trim(text, ".") == "" {
+		return strings.ReplaceAll(text, ".", "%2E")
+	}
+	return url.PathEscape(text)
+}
 
 func pageQuery(after string, limit int) url.Values {
 	query := url.Values{}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/token/secret"
 )
 
 // A cursor is a Position: a version byte, nanoseconds since 1970, the id. It
@@ -35,7 +36,7 @@ func cursorOf(p events.Position) string {
 // parseCursor reads what cursorOf wrote, and nothing else.
 func parseCursor(text string) (events.Position, error) {
 	b, err := cursorText.DecodeString(text)
-	if err != nil || len(text) != cursorText.EncodedLen(cursorSize) || b[0] != cursorV || !wellFormed(string(b[cursorHead:])) {
+	if err != nil || len(text) != cursorText.EncodedLen(cursorSize) || b[0] != cursorV || !secret.IsID(string(b[cursorHead:])) {
 		return events.Position{}, errCursor
 	}
 	at := int64(binary.BigEndian.Uint64(b[1:cursorHead]))

@@ -13,6 +13,7 @@ import (
 	"strings"
 	"time"
 
+	"apitoken/events/token/secret"
 	"apitoken/functions/guard"
 )
 
@@ -50,6 +51,7 @@ type exchange struct {
 	w         http.ResponseWriter
 	r         *http.Request
 	who       guard.Principal
+	query     url.Values
 	requestID string
 	operation string // "none" for what is no call of ours
 }
@@ -78,10 +80,14 @@ func (x *exchange) answer() (done reply, err error) {
 		return reply{}, newProblem("method_not_allowed", "This path answers to "+x.allow+".")
 	}
 	x.operation = c.Function
-	if !c.Open {
-		if err := x.authenticate(); err != nil {
-			return reply{}, err
-		}
+	if c.Open {
+		return c.serve(x)
+	}
+	if err := x.authenticate(); err != nil {
+		return reply{}, err
+	}
+	if x.query, err = parseQuery(x.r.URL.RawQuery, c.parameters); err != nil {
+		return reply{}, err
 	}
 	return c.serve(x)
 }
@@ -98,10 +104,7 @@ func (x *exchange) authenticate() (err error) {
 		return newProblem("credential_missing", "The request did not come through the authorizer.")
 	}
 	x.who = who
-	// Scopes see the decoded path, in which an escaped slash would divide one
-	// segment into two.
-	hidden := strings.Contains(strings.ToUpper(x.r.URL.RawPath), "%2F")
-	if hidden && len(who.Scopes) > 0 || !who.Allows(x.r.Method, x.r.URL.Path) {
+	if !who.AllowsRequest(x.r) {
 		return newProblem("permission_denied_by_scope", "The token's scopes do not admit this request.")
 	}
 	return nil
@@ -122,23 +125,10 @@ func (x *exchange) instance() string {
 	if x.pattern == "" || strings.Contains(x.pattern, "{user}") {
 		return ""
 	}
-	if strings.Contains(x.pattern, "{id}") && !wellFormed(x.r.PathValue("id")) {
+	if strings.Contains(x.pattern, "{id}") && !secret.IsID(x.r.PathValue("id")) {
 		return ""
 	}
 	return x.path()
-}
-
-// wellFormed says that a text has the form of a token id.
-func wellFormed(id string) bool {
-	if len(id) != 8 {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return true
 }
 
 // log writes the one line of this request. It has nothing that a client can

@@ -37,15 +37,11 @@ func (x *exchange) userEvents() (reply, error) {
 // history answers one page of records. Its cursor is the sequence number of
 // the last record that was shown.
 func (x *exchange) history(read func(after uint64, limit int) (issuer.HistoryPage, error)) (reply, error) {
-	q, err := x.query("after", "limit")
+	limit, err := pageLimit(x.query)
 	if err != nil {
 		return reply{}, err
 	}
-	limit, err := pageLimit(q)
-	if err != nil {
-		return reply{}, err
-	}
-	after, err := sequence(q)
+	after, err := sequence(x.query)
 	if err != nil {
 		return reply{}, err
 	}
@@ -60,7 +56,7 @@ func (x *exchange) history(read func(after uint64, limit int) (issuer.HistoryPag
 		}
 	}
 	if page.More {
-		out.Paging = x.next(q, strconv.FormatUint(page.Next, 10))
+		out.Paging = x.next(strconv.FormatUint(page.Next, 10))
 	}
 	return reply{body: out}, nil
 }

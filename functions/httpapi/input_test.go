@@ -70,6 +70,8 @@ var refusals = []struct {
 	{"both expiries", `{"expiration_time":"2030-01-20T00:00:00Z","expires_in":"1D"}`, 400, "invalid_field", "exclude each other", "expires_in"},
 	{"an expiry that is no instant", `{"expiration_time":"tomorrow"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
 	{"an expiry without a zone", `{"expiration_time":"2030-01-20T00:00:00"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
+	{"an expiry at the zero time", `{"expiration_time":"0001-01-01T00:00:00Z"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
+	{"an expiry at the zero time elsewhere", `{"expiration_time":"0001-01-01T05:00:00+05:00"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
 	{"an expiry in the past", `{"expiration_time":"2020-01-20T00:00:00Z"}`, 422, "expiry_in_past", "", "expiration_time"},
 	{"no lifetime", `{"expires_in":"0D"}`, 400, "invalid_field", "0D", "expires_in"},
 	{"a negative lifetime", `{"expires_in":"-1D"}`, 400, "invalid_field", "-1D", "expires_in"},
@@ -81,6 +83,7 @@ var refusals = []struct {
 	{"a control character in the name", `{"name":"a\u0007b"}`, 400, "invalid_field", "control character", "name"},
 	{"a line break in the description", `{"description":"a\nb"}`, 400, "invalid_field", "control character", "description"},
 	{"a control character in the user", `{"user":{"name":"a\u0000"}}`, 400, "invalid_field", "control character", "user"},
+	{"half a surrogate pair in the user", `{"user":{"name":"a\ud800b"}}`, 400, "invalid_field", "U+FFFD", "user"},
 	{"a group by gid", `{"user":{"gid":100}}`, 400, "invalid_field", "group", "user"},
 	{"a group by domain", `{"user":{"domain":"POSIX_GROUP","name":"staff"}}`, 400, "invalid_field", "group", "user"},
 	{"the world", `{"user":{"domain":"WORLD","name":"Everyone"}}`, 400, "invalid_field", "WORLD", "user"},
@@ -224,12 +227,18 @@ func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
 		{history + "?limit=0", "invalid_parameter", "limit"},
 		{history + "?state=active", "invalid_parameter", "state"},
 		{"/v1/users/gid:7/events", "invalid_field", "group"},
+		{collection + made.Entries[0].ID + "?fields=id", "invalid_parameter", "fields is not known; there are none here"},
+		{"/v1/session/who-am-i?user=ann", "invalid_parameter", "user"},
 	} {
 		p := w.do("GET", c.path, w.admin, "").expect(t, http.StatusBadRequest, c.code).problem(t)
 		if !strings.Contains(p.Detail, c.names) {
 			t.Errorf("%s: got %q, want a detail that names %s", c.path, p.Detail, c.names)
 		}
 	}
+	w.do("DELETE", collection+made.Entries[0].ID+"?dry_run=true", w.admin, "").expect(t, http.StatusBadRequest, "invalid_parameter")
+	w.do("POST", collection+"?user=ann", w.admin, "").expect(t, http.StatusBadRequest, "invalid_parameter")
+	w.do("POST", "/v1/auth/authorize?action=x", w.admin, "").expect(t, http.StatusBadRequest, "invalid_parameter")
+	w.do("GET", "/healthz?t=1", "", "").expect(t, http.StatusOK, "")
 	if w.contents() != before {
 		t.Error("the store has changed")
 	}
@@ -267,6 +276,12 @@ func TestAnswersRepeatNoTokenThatWasPutInTheWrongPlace(t *testing.T) {
 		{"POST", collection, `{"user":{"name":"` + text + `"}}`},
 		{"POST", collection, `{"name":"` + text + `"}`},
 		{"POST", collection, `{"description":"` + text + `"}`},
+		{"POST", collection, `{"user":{"auth_id":"` + text + `"}}`},
+		{"POST", collection, `{"name":"my ` + text + `"}`},
+		{"POST", collection, `{"scopes":["GET /` + text + `"]}`},
+		{"GET", "/v1/users/auth_id:" + text + "/events", ""},
+		{"GET", collection + "?user=x" + text, ""},
+		{"GET", collection + "?user=auth_id:" + text, ""},
 		{"POST", "/v1/auth/authorize", `{"token":"x","action":"` + text + `"}`},
 		{"POST", "/v1/auth/authorize", `{"token":"x","source_ip":"` + text + `"}`},
 	} {
@@ -282,7 +297,7 @@ func TestAnswersRepeatNoTokenThatWasPutInTheWrongPlace(t *testing.T) {
 	if strings.Contains(w.log.String(), secretPart) {
 		t.Errorf("the log has the token:\n%s", w.log)
 	}
-	if lines := strings.Count(w.log.String(), "\n"); lines < 27 {
+	if lines := strings.Count(w.log.String(), "\n"); lines < 33 {
 		t.Errorf("got %d log lines, want one for each request", lines)
 	}
 }

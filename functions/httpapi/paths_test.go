@@ -51,6 +51,19 @@ func TestUnknownPathsAnswerAProblemAndNeverARedirect(t *testing.T) {
 	golden(t, "problem_path_not_found.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
 }
 
+// TestEveryUserHasAHistoryPath: a name may be what a path would not survive as
+// it stands. Escaped, it is one segment.
+func TestEveryUserHasAHistoryPath(t *testing.T) {
+	w := newWorld(t)
+	for _, name := range []string{"a/b", "a//b", "..", ".", "a/../b", "a b", "a?b#c%2Fd", `AD\ann`} {
+		made, _ := w.make(httpapi.CreateRequest{User: named(name)})
+		got, err := w.client(w.admin).UserEvents(t.Context(), name, httpapi.HistoryQuery{})
+		if err != nil || len(got.Entries) != 1 || !strings.Contains(string(got.Entries[0]), made.ID) {
+			t.Errorf("%q: got %s, %v; want the one event of its token", name, got.Entries, err)
+		}
+	}
+}
+
 func TestEveryRouteAnswersWithAndWithoutASlash(t *testing.T) {
 	w := newWorld(t)
 	for _, route := range httpapi.Routes() {

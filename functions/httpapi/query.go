@@ -10,17 +10,17 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/token"
+	"apitoken/functions/issuer"
 )
 
-const (
-	defaultPage = 100
-	maxPage     = 1000
-)
-
-// query reads the parameters of a request: only those named, each once and not
-// empty. A filter that is not understood must never become no filter.
-func (x *exchange) query(known ...string) (url.Values, error) {
-	values, err := url.ParseQuery(x.r.URL.RawQuery)
+// parseQuery reads the parameters of a request: only the known ones, each once
+// and not empty. A filter that is not understood must never become no filter,
+// and a DELETE that is told to only try must not delete.
+func parseQuery(raw string, known []string) (url.Values, error) {
+	if raw == "" {
+		return url.Values{}, nil
+	}
+	values, err := url.ParseQuery(raw)
 	if err != nil {
 		return nil, newProblem("invalid_parameter", "The query is not well-formed.")
 	}
@@ -28,7 +28,7 @@ func (x *exchange) query(known ...string) (url.Values, error) {
 		given := values[name]
 		switch {
 		case !slices.Contains(known, name):
-			return nil, fault("invalid_parameter", printable(name), "is not known; known are "+strings.Join(known, ", "))
+			return nil, fault("invalid_parameter", printable(name), "is not known; "+knownAre(known))
 		case len(given) > 1:
 			return nil, fault("invalid_parameter", name, "is given more than once")
 		case given[0] == "":
@@ -38,17 +38,25 @@ func (x *exchange) query(known ...string) (url.Values, error) {
 	return values, nil
 }
 
-// pageLimit is the number of entries asked for; above maxPage it is cut.
+func knownAre(names []string) string {
+	if len(names) == 0 {
+		return "there are none here"
+	}
+	return "known are " + strings.Join(names, ", ")
+}
+
+// pageLimit is the number of entries asked for, cut to what a page may have; 0
+// for the issuer's own if none is asked for.
 func pageLimit(q url.Values) (int, error) {
 	if !q.Has("limit") {
-		return defaultPage, nil
+		return 0, nil
 	}
 	text := q.Get("limit")
 	digits := strings.TrimLeft(text, "0123456789") == ""
 	n, err := strconv.Atoi(text)
 	switch {
-	case digits && (err != nil || n > maxPage): // too large for an int is too large
-		return maxPage, nil
+	case digits && (err != nil || n > issuer.MaxLimit): // too large for an int is too large
+		return issuer.MaxLimit, nil
 	case !digits || n <= 0:
 		return 0, fault("invalid_parameter", "limit", "must be a whole number from 1 on")
 	}
@@ -89,7 +97,7 @@ func owners(q url.Values) ([]string, error) {
 }
 
 // next is the link to the page after the cursor: the same path and filters.
-func (x *exchange) next(q url.Values, cursor string) Paging {
-	q.Set("after", cursor)
-	return Paging{Next: x.path() + "?" + q.Encode()}
+func (x *exchange) next(cursor string) Paging {
+	x.query.Set("after", cursor)
+	return Paging{Next: x.path() + "?" + x.query.Encode()}
 }

@@ -21,27 +21,29 @@ type Route struct {
 	Open     bool
 }
 
-// call is a route with its work, which finds the principal in the exchange; an
-// open route has none.
+// call is a route with its work, which finds the principal and the query in the
+// exchange; an open route has neither.
 type call struct {
 	Route
-	serve func(*exchange) (reply, error)
+	serve      func(*exchange) (reply, error)
+	parameters []string // that the query may have
 }
 
 // calls are all routes. GET stands for HEAD as well.
 func calls() []call {
+	listing, paging := []string{"user", "state", "after", "limit"}, []string{"after", "limit"}
 	return []call{
-		{Route{"create", http.MethodPost, collectionPath, false}, (*exchange).create},
-		{Route{"list", http.MethodGet, collectionPath, false}, (*exchange).list},
-		{Route{"get", http.MethodGet, itemPattern, false}, (*exchange).get},
-		{Route{"revoke", http.MethodDelete, itemPattern, false}, (*exchange).revoke},
-		{Route{"history", http.MethodGet, itemPattern + "/events", false}, (*exchange).tokenEvents},
-		{Route{"history", http.MethodGet, "/v1/users/{user}/events", false}, (*exchange).userEvents},
-		{Route{"introspect", http.MethodPost, "/v1/auth/authorize", false}, (*exchange).introspect},
-		{Route{"introspect", http.MethodGet, "/v1/session/who-am-i", false}, (*exchange).whoAmI},
-		{Route{"about", http.MethodGet, "/v1/version", true}, (*exchange).version},
-		{Route{"about", http.MethodGet, "/healthz", true}, (*exchange).health},
-		{Route{"about", http.MethodGet, "/openapi.yaml", true}, (*exchange).openAPI},
+		{Route{"create", http.MethodPost, collectionPath, false}, (*exchange).create, nil},
+		{Route{"list", http.MethodGet, collectionPath, false}, (*exchange).list, listing},
+		{Route{"get", http.MethodGet, itemPattern, false}, (*exchange).get, nil},
+		{Route{"revoke", http.MethodDelete, itemPattern, false}, (*exchange).revoke, nil},
+		{Route{"history", http.MethodGet, itemPattern + "/events", false}, (*exchange).tokenEvents, paging},
+		{Route{"history", http.MethodGet, "/v1/users/{user}/events", false}, (*exchange).userEvents, paging},
+		{Route{"introspect", http.MethodPost, "/v1/auth/authorize", false}, (*exchange).introspect, nil},
+		{Route{"introspect", http.MethodGet, "/v1/session/who-am-i", false}, (*exchange).whoAmI, nil},
+		{Route{"about", http.MethodGet, "/v1/version", true}, (*exchange).version, nil},
+		{Route{"about", http.MethodGet, "/healthz", true}, (*exchange).health, nil},
+		{Route{"about", http.MethodGet, "/openapi.yaml", true}, (*exchange).openAPI, nil},
 	}
 }
 

@@ -3,6 +3,7 @@ package httpapi
 import (
 	"fmt"
 	"strconv"
+	"strings"
 	"time"
 
 	"apitoken/events/token"
@@ -46,7 +47,11 @@ func (x *exchange) newToken() (in issuer.NewToken, err error) {
 	if err != nil {
 		return in, err
 	}
-	if err := noToken(text{"user.name", user.Name}, text{"name", in.Name}, text{"description", in.Description}); err != nil {
+	err = noToken(
+		text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"name", in.Name},
+		text{"description", in.Description}, text{"scopes", strings.Join(in.Scopes, " ")},
+	)
+	if err != nil {
 		return in, err
 	}
 	if named {
@@ -70,7 +75,7 @@ func expiry(at, in string) (instant time.Time, lifetime time.Duration, err error
 		return instant, 0, fault("invalid_field", "expires_in", "and expiration_time exclude each other")
 	case at != "":
 		instant, err = time.Parse(time.RFC3339, at)
-		if err != nil {
+		if err != nil || instant.IsZero() { // further in, the zero time would mean "never"
 			return instant, 0, fault("invalid_field", "expiration_time", "must be an instant as RFC 3339 has it, like 2030-01-20T00:00:00Z")
 		}
 		return instant.UTC(), 0, nil
@@ -84,11 +89,9 @@ func expiry(at, in string) (instant time.Time, lifetime time.Duration, err error
 }
 
 func (x *exchange) list() (reply, error) {
-	q, err := x.query("user", "state", "after", "limit")
-	if err != nil {
-		return reply{}, err
-	}
 	var want issuer.ListQuery
+	var err error
+	q := x.query
 	if want.Owners, err = owners(q); err != nil {
 		return reply{}, err
 	}
@@ -112,7 +115,7 @@ func (x *exchange) list() (reply, error) {
 		out.Entries[i] = entryOf(t)
 	}
 	if page.More {
-		out.Paging = x.next(q, cursorOf(page.Next))
+		out.Paging = x.next(cursorOf(page.Next))
 	}
 	return reply{body: out}, nil
 }

@@ -13,8 +13,8 @@ import (
 )
 
 // operator is the actor of what is done at the store itself, where nobody has
-// shown a token.
-const operator = "operator"
+// shown a token. No user can have this key: the domain holds none.
+const operator = "API_OPERATOR_DOMAIN:operator"
 
 // Bootstrap makes somebody the administrator: it grants the owner every action
 // on the realm security and makes a token for it, as an operator at the store,

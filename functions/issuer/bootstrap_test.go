@@ -26,7 +26,7 @@ func (w *world) bootstrap(replace bool) (issuer.Token, secret.Token) {
 func TestBootstrapMakesAnAdministrator(t *testing.T) {
 	w := newWorld(t)
 	made, shown := w.bootstrap(false)
-	if made.Owner != "admin" || made.Creator != "operator" || w.check(shown) != "" {
+	if made.Owner != "admin" || made.Creator != "API_OPERATOR_DOMAIN:operator" || w.check(shown) != "" {
 		t.Errorf("got owner %s, creator %s, and the token gets %q", made.Owner, made.Creator, w.check(shown))
 	}
 	admin, err := w.guard.Check(t.Context(), shown, here)
@@ -42,7 +42,7 @@ func TestBootstrapMakesAnAdministrator(t *testing.T) {
 	}
 	for _, s := range []events.Stream{events.SettingsStream, events.UserStream("admin")} {
 		rs, err := w.store.History(t.Context(), s, 0, 10)
-		if err != nil || len(rs) != 1 || rs[0].Actor != "operator" || rs[0].TokenID != "" {
+		if err != nil || len(rs) != 1 || rs[0].Actor != "API_OPERATOR_DOMAIN:operator" || rs[0].TokenID != "" {
 			t.Errorf("stream %s: got %+v %v, want one record by the operator without a token", s, rs, err)
 		}
 	}

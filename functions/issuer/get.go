@@ -8,10 +8,9 @@ import (
 	"apitoken/events"
 	"apitoken/events/settings"
 	"apitoken/events/token"
+	"apitoken/events/token/secret"
 	"apitoken/functions/guard"
 )
-
-const idLength = 8
 
 // Get is one token, live or expired. A missing one, one that was revoked, and
 // somebody else's that the caller may not view are refused alike: not_found.
@@ -30,7 +29,7 @@ func (i *Issuer) Get(ctx context.Context, by guard.Principal, id string) (Token,
 // the settings by which that was decided. For a missing token the settings are
 // read as for somebody else's, so that not even trouble tells the two apart.
 func (i *Issuer) find(ctx context.Context, by guard.Principal, id string) (Token, settings.State, error) {
-	if !wellFormed(id) {
+	if !secret.IsID(id) {
 		return Token{}, settings.State{}, token.NotFound()
 	}
 	v, use, err := i.store.Token(ctx, id)
@@ -52,18 +51,4 @@ func (i *Issuer) find(ctx context.Context, by guard.Principal, id string) (Token
 // mayView says whether the caller may see the owner's tokens and history.
 func mayView(by guard.Principal, set settings.State, owner string) bool {
 	return owner == by.Owner || set.Holds(by.Owner, settings.ActionView)
-}
-
-// wellFormed keeps out what can be no token id. People paste whole tokens, and
-// what is read by goes into errors and logs.
-func wellFormed(id string) bool {
-	if len(id) != idLength {
-		return false
-	}
-	for _, c := range []byte(id) {
-		if (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z') {
-			return false
-		}
-	}
-	return true
 }

@@ -41,6 +41,21 @@ func (s *Store) do(j *job) error {
 	return j.err
 }
 
+// Ready says whether the store still writes. It queues behind what waits, so a
+// disk that hangs shows too, when ctx ends.
+func (s *Store) Ready(ctx context.Context) error {
+	j := &job{ctx: ctx, admit: func(*bbolt.Tx) error { return errNothing }, done: make(chan struct{})}
+	if err := s.enqueue(j); err != nil {
+		return fmt.Errorf("asking the store %s: %w", s.path, err)
+	}
+	select {
+	case <-ctx.Done():
+		return fmt.Errorf("waiting for the store %s: %w", s.path, ctx.Err())
+	case <-j.done:
+		return j.err
+	}
+}
+
 func (s *Store) enqueue(j *job) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()

@@ -156,6 +156,9 @@ func TestAFailedTransactionFailsEveryCommitOfIt(t *testing.T) {
 		return file, err
 	}})
 	commit(t, s, step(t, "ann", events.Head{}))
+	if err := s.Ready(t.Context()); err != nil {
+		t.Errorf("a store that can be written to: got %v, want it ready", err)
+	}
 	file.Close()
 	errs := together(t, s, []events.Commit{step(t, "bob", events.Head{}), step(t, "cyd", events.Head{}), step(t, "dan", events.Head{})})
 	for i, err := range errs {
@@ -166,6 +169,9 @@ func TestAFailedTransactionFailsEveryCommitOfIt(t *testing.T) {
 	err := s.Commit(t.Context(), step(t, "eve", events.Head{}))
 	if err == nil || !strings.Contains(err.Error(), "must be restarted") || !strings.Contains(err.Error(), path) {
 		t.Errorf("a commit after a write that failed: got %v, want to be told to restart the store %s", err, path)
+	}
+	if err := s.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "must be restarted") {
+		t.Errorf("a store that stopped writing: got %v, want it not ready", err)
 	}
 	expectVersion(t, s, "ann", 1) // it still reads
 }

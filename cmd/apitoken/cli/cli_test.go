@@ -1,7 +1,11 @@
 package cli
 
 import (
+	"context"
+	"fmt"
+	"io"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -55,6 +59,34 @@ func TestRefusalIsToldWhole(t *testing.T) {
 	for _, part := range []string{"No more.", "409", "token_limit_reached"} {
 		if !strings.Contains(want, part) {
 			t.Errorf("%q lacks %q", want, part)
+		}
+	}
+}
+
+func TestAMemberIsNamedOnce(t *testing.T) {
+	p := &httpapi.Problem{Status: 400, Code: "invalid_parameter", Detail: "state must be one.", RequestID: "R", Errors: []httpapi.FieldError{{Field: "state", Detail: "state must be one."}}}
+	if got := describe(p).Error(); got != p.Error() {
+		t.Errorf("got %q, want %q", got, p.Error())
+	}
+}
+
+// TestOnlyAnAnswerSettlesACreate: after trouble on the way a token may exist,
+// unless the connection was never made.
+func TestOnlyAnAnswerSettlesACreate(t *testing.T) {
+	for _, c := range []struct {
+		err  error
+		open bool
+	}{
+		{fmt.Errorf("asking the service: %w", syscall.ECONNRESET), true},
+		{fmt.Errorf("asking the service: %w", io.ErrUnexpectedEOF), true},
+		{context.DeadlineExceeded, true},
+		{&httpapi.Problem{Status: 502, Detail: "the answer is not one of this service"}, true},
+		{&httpapi.Problem{Status: 409, Code: "token_limit_reached", Detail: "No more."}, false},
+		{fmt.Errorf("asking the service: %w", syscall.ECONNREFUSED), false},
+	} {
+		got := afterCreate(c.err).Error()
+		if open := strings.HasSuffix(got, "it is not known whether the token was created; if `apitoken list` shows it, revoke it"); open != c.open {
+			t.Errorf("%v: it says %q, want doubt: %v", c.err, got, c.open)
 		}
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -115,8 +116,8 @@ func (o *create) print(w *world, made httpapi.Created) error {
 // on the way, after which there may be one.
 func afterCreate(err error) error {
 	p, answered := errors.AsType[*httpapi.Problem](err)
-	if answered && p.Code != "" {
-		return describe(p)
+	if (answered && p.Code != "") || errors.Is(err, syscall.ECONNREFUSED) {
+		return refused(err)
 	}
 	return &unsettledError{err, "it is not known whether the token was created; if `apitoken list` shows it, revoke it"}
 }

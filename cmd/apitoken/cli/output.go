@@ -7,6 +7,7 @@ import (
 	"io"
 	"slices"
 	"strings"
+	"syscall"
 	"text/tabwriter"
 	"time"
 	"unicode"
@@ -54,10 +55,14 @@ func printRows(w io.Writer, output string, heads []string, rows [][]string) erro
 	return t.Flush()
 }
 
-// refused makes a refusal by the service readable; other errors stay.
+// refused makes a refusal by the service readable, and one by the network if
+// nobody listens; other errors stay.
 func refused(err error) error {
 	if p, ok := errors.AsType[*httpapi.Problem](err); ok {
 		return describe(p)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w: no service listens there; start one with `apitoken serve`, or name its address with APITOKEN_URL", err)
 	}
 	return err
 }
@@ -67,10 +72,11 @@ func refused(err error) error {
 func describe(p *httpapi.Problem) error {
 	text := p.Error()
 	for _, e := range p.Errors {
-		if e.Detail == p.Detail {
-			text = e.Field + ": " + text
-		} else {
+		switch {
+		case e.Detail != p.Detail:
 			text += "; " + e.Field + ": " + e.Detail
+		case !strings.HasPrefix(p.Detail, e.Field): // or the sentence names it itself
+			text = e.Field + ": " + text
 		}
 	}
 	if p.SoonestExpiry != nil && !p.SoonestExpiry.IsZero() {

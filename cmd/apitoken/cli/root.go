@@ -2,6 +2,8 @@ package cli
 
 import (
 	"github.com/spf13/cobra"
+
+	"apitoken/events/token/secret"
 )
 
 func newRoot(w *world) *cobra.Command {
@@ -32,7 +34,7 @@ The commands that call a service read these variables:
 	root.SetErr(w.err)
 	root.AddCommand(
 		newServe(w), newBootstrap(w),
-		newCreate(w), newList(w), newShow(w), newRevoke(w), newHistory(w), newWhoAmI(w), newVersion(w),
+		newCreate(w), newList(w), newShow(w), newRevoke(w), newHistory(w), newWhoAmI(w), newAudit(w), newVersion(w),
 	)
 	return root
 }
@@ -70,17 +72,8 @@ func checkID(id string) (string, error) {
 	if wholeToken.MatchString(id) {
 		return "", usagef("that is a whole token, where its id is wanted: the 8 characters before the dot. Your shell's history may hold it now, so revoke it if others can read that")
 	}
-	if len(id) != 8 || !alphanumeric(id) {
+	if !secret.IsID(id) {
 		return "", usagef("a token's id has 8 letters and digits")
 	}
 	return id, nil
-}
-
-func alphanumeric(text string) bool {
-	for _, c := range []byte(text) {
-		if !(c >= '0' && c <= '9' || c >= 'A' && c <= 'Z' || c >= 'a' && c <= 'z') {
-			return false
-		}
-	}
-	return true
 }

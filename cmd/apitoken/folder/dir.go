@@ -27,31 +27,53 @@ func makeDir(dir string) error {
 	return nil
 }
 
-// checkDir refuses a folder that others may enter, one that is somebody
-// else's, and one that lost its store: a new store would forget every token
-// and every limit in silence.
+// checkDir refuses a folder that is something else, one that others may enter,
+// and one that lost its store. Whether it is ours comes first: nobody is to be
+// told to lock others out of a folder that was named by mistake.
 func checkDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return fmt.Errorf("looking at the data folder: %w", err)
 	}
+	trace := traceOf(dir)
+	if trace == "" {
+		if err := foreign(dir); err != nil {
+			return err
+		}
+	}
 	if err := private(dir, info, "700"); err != nil {
 		return err
 	}
+	if trace != "" && hollow(dir, storeFile) {
+		return fmt.Errorf("%s is missing or empty though %s shows that there was one: put it back, or serve from another folder", filepath.Join(dir, storeFile), trace)
+	}
+	return nil
+}
+
+// traceOf is a file of ours that comes about only when there is a store, empty
+// if the folder has none.
+func traceOf(dir string) string {
+	for _, name := range []string{eventsFile, adminFile} {
+		if exists(dir, name) {
+			return name
+		}
+	}
+	return ""
+}
+
+// hollow says that a file is missing or empty. A new store in its place would
+// forget every token and every limit in silence.
+func hollow(dir, name string) bool {
+	info, err := os.Stat(filepath.Join(dir, name))
+	return errors.Is(err, fs.ErrNotExist) || (err == nil && info.Size() == 0)
+}
+
+// foreign refuses a folder that holds files which are not ours, such as a home
+// folder given by mistake, unless a store of ours is among them.
+func foreign(dir string) error {
 	if exists(dir, storeFile) {
 		return nil
 	}
-	for _, trace := range []string{eventsFile, adminFile} {
-		if exists(dir, trace) {
-			return fmt.Errorf("%s is missing though %s shows that there was one: put it back, or serve from another folder", filepath.Join(dir, storeFile), trace)
-		}
-	}
-	return foreign(dir)
-}
-
-// foreign refuses a folder without a store that holds files which are not
-// ours, such as a home folder given by mistake.
-func foreign(dir string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return fmt.Errorf("reading the data folder: %w", err)

@@ -101,7 +101,7 @@ func assemble(ctx context.Context, c Config, f *folder.Folder) (http.Handler, er
 		return nil, err
 	}
 	tellAdmin(c, f, started)
-	return httpapi.New(httpapi.Config{Issuer: i, Guard: g, Logger: c.Logger, Version: c.Version}), nil
+	return httpapi.New(httpapi.Config{Issuer: i, Guard: g, Logger: c.Logger, Version: c.Version, Ready: f.Store.Ready}), nil
 }
 
 func tellAdmin(c Config, f *folder.Folder, started folder.Start) {

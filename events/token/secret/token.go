@@ -62,6 +62,24 @@ func Parse(text string) (Token, error) {
 	return Token{Prefix: prefix, ID: text[start:dot], Secret: New(text[dot+1:])}, nil
 }
 
+// Within says whether a whole token stands anywhere in the text, also as a part
+// of a longer word. What is stored, published or logged must not hold one.
+func Within(text string) bool {
+	for dot := idLen; dot+secretLen < len(text); dot++ {
+		if text[dot] != '.' {
+			continue
+		}
+		if _, err := Parse(text[dot-idLen : dot+1+secretLen]); err == nil {
+			return true
+		}
+	}
+	return false
+}
+
+// IsID says that the text has the form of a token id. People paste whole
+// tokens where an id belongs, so nothing else is read by, logged or repeated.
+func IsID(text string) bool { return len(text) == idLen && alphanumeric(text) }
+
 // Text is the whole token as its holder sends it.
 func (t Token) Text() Secret {
 	text := t.ID + "." + t.Secret.Reveal()

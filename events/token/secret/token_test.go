@@ -60,6 +60,30 @@ func TestAnythingElseIsNoToken(t *testing.T) {
 	}
 }
 
+func TestATokenIsFoundAnywhereInAText(t *testing.T) {
+	good := vectors[0]
+	for _, text := range []string{good, "acme_" + good, "my " + good, good + "x", "x" + good, "a.b." + good + ".c", "GET /" + good + "/*"} {
+		if !secret.Within(text) {
+			t.Errorf("%q: got no token within it", text)
+		}
+	}
+	for _, text := range []string{"", ".", good[:40], good[1:], good[:8], strings.Repeat(".", 100), good[:40] + "0", strings.Replace(good, ".", ",", 1)} {
+		if secret.Within(text) {
+			t.Errorf("%q: got a token within it", text)
+		}
+	}
+}
+
+func TestIDsHaveOneForm(t *testing.T) {
+	for text, want := range map[string]bool{
+		"JhxND7ci": true, "00000000": true, "": false, "JhxND7c": false, "JhxND7ci0": false, "JhxND7c.": false, "JhxND7c\n": false, "Jhx%447c": false, vectors[0]: false,
+	} {
+		if got := secret.IsID(text); got != want {
+			t.Errorf("%q: got %v, want %v", text, got, want)
+		}
+	}
+}
+
 func TestTheChecksumFindsEveryWrongCharacter(t *testing.T) {
 	for _, text := range vectors {
 		for at := range text {
