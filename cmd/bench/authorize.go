@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"os"
 	"strings"
 	"time"
 
@@ -20,16 +19,7 @@ import (
 
 const authorizeBudget = 4
 
-func authorize(report func(budget), n, rounds int) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	f, err := newFolder(dir, "data")
-	if err != nil {
-		return err
-	}
+func authorize(f folder, report func(budget), n, rounds int) error {
 	samples, err := f.fill(context.Background(), n)
 	if err != nil {
 		return err
@@ -38,16 +28,7 @@ func authorize(report func(budget), n, rounds int) error {
 }
 
 // large uses the one large store for all that is about size.
-func large(report func(budget), n, rounds int) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	f, err := newFolder(dir, "data")
-	if err != nil {
-		return err
-	}
+func large(f folder, report func(budget), n, rounds int) error {
 	samples, err := f.fill(context.Background(), n)
 	if err != nil {
 		return err

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -28,16 +27,7 @@ type put struct{ bucket, key, value []byte }
 
 // create compares creating over HTTP, durable on answer, with clients that
 // commit the very same items straight to bbolt.
-func create(report func(budget), rounds int) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	f, err := newFolder(dir, "data")
-	if err != nil {
-		return err
-	}
+func create(f folder, report func(budget), rounds int) error {
 	round := 0
 	var written [][]put
 	r, err := ratio(rounds,
@@ -46,7 +36,7 @@ func create(report func(budget), rounds int) error {
 			written, perSecond, err = f.createRound(fmt.Sprintf("r%d", round))
 			return perSecond, err
 		},
-		func() (float64, error) { return bareCommits(filepath.Join(dir, "bare.db"), written) })
+		func() (float64, error) { return bareCommits(filepath.Join(f.dir, "bare.db"), written) })
 	if err != nil {
 		return err
 	}

@@ -23,11 +23,21 @@ type folder struct {
 
 const perOwner = 5
 
-func newFolder(parent, name string) (folder, error) {
-	dir := filepath.Join(parent, name)
-	if err := os.Mkdir(dir, 0o700); err != nil {
-		return folder{}, err
+// inFolder measures in a data folder without a store, which is gone afterwards.
+func inFolder(measure func(folder) error) error {
+	dir, err := os.MkdirTemp("", "bench") // mode 0700
+	if err != nil {
+		return err
 	}
+	defer os.RemoveAll(dir)
+	f, err := newFolder(dir)
+	if err != nil {
+		return err
+	}
+	return measure(f)
+}
+
+func newFolder(dir string) (folder, error) {
 	text := newPeppers()
 	if err := os.WriteFile(filepath.Join(dir, "peppers"), []byte(text+"\n"), 0o600); err != nil {
 		return folder{}, err

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"os"
 	"time"
 
 	"apitoken/functions/guard"
@@ -23,16 +22,7 @@ type busy struct {
 
 // history compares creating for an owner with a long past with creating for
 // one with a short past. Syncs are left out: they would hide the difference.
-func history(report func(budget), past, rounds int) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	f, err := newFolder(dir, "data")
-	if err != nil {
-		return err
-	}
+func history(f folder, report func(budget), past, rounds int) error {
 	store, err := bolt.Open(f.file(), bolt.Options{NoSync: true})
 	if err != nil {
 		return err

@@ -58,21 +58,12 @@ func (f folder) api(store *bolt.Store, logs io.Writer) (http.Handler, *issuer.Is
 
 // whoAmI compares the throughput of the smallest guarded call with that of a
 // handler that gets an item, hashes the credential and answers as much.
-func whoAmI(report func(budget), rounds int) error {
-	dir, err := os.MkdirTemp("", "bench")
-	if err != nil {
-		return err
-	}
-	defer os.RemoveAll(dir)
-	f, err := newFolder(dir, "data")
-	if err != nil {
-		return err
-	}
+func whoAmI(f folder, report func(budget), rounds int) error {
 	samples, err := f.fill(context.Background(), 1000)
 	if err != nil {
 		return err
 	}
-	logs, err := os.Create(filepath.Join(dir, "log"))
+	logs, err := os.Create(filepath.Join(f.dir, "log"))
 	if err != nil {
 		return err
 	}
@@ -88,7 +79,7 @@ func whoAmI(report func(budget), rounds int) error {
 		return err
 	}
 	defer ours.srv.Close()
-	simple, closeSimple, err := simpleServer(dir, samples)
+	simple, closeSimple, err := simpleServer(f.dir, samples)
 	if err != nil {
 		return err
 	}

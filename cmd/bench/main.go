@@ -61,15 +61,15 @@ func run(tokens, past, rounds int) (missed bool, err error) {
 		fmt.Println(b)
 		missed = missed || !b.kept()
 	}
-	for _, f := range []func(func(budget)) error{
-		func(r func(budget)) error { return authorize(r, 1_000, rounds) },
-		func(r func(budget)) error { return large(r, tokens, rounds) },
-		func(r func(budget)) error { return whoAmI(r, rounds) },
-		func(r func(budget)) error { return create(r, rounds) },
-		func(r func(budget)) error { return history(r, past, rounds) },
-		func(r func(budget)) error { return authorizeOnDynamo(r, rounds) },
+	for _, measure := range []func(folder) error{
+		func(f folder) error { return authorize(f, report, 1_000, rounds) },
+		func(f folder) error { return large(f, report, tokens, rounds) },
+		func(f folder) error { return whoAmI(f, report, rounds) },
+		func(f folder) error { return create(f, report, rounds) },
+		func(f folder) error { return history(f, report, past, rounds) },
+		func(folder) error { return authorizeOnDynamo(report, rounds) },
 	} {
-		if err := f(report); err != nil {
+		if err := inFolder(measure); err != nil {
 			return missed, err
 		}
 	}

@@ -1,0 +1,100 @@
+package template_test
+
+import (
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"apitoken/functions/httpapi"
+)
+
+// answered is the code of each of the gateway's own answers.
+var answered = map[string]string{
+	"UNAUTHORIZED": "token_invalid", "ACCESS_DENIED": "permission_denied_by_scope", "MISSING_AUTHENTICATION_TOKEN": "path_not_found",
+	"REQUEST_TOO_LARGE": "body_too_large", "THROTTLED": "throttled",
+	"AUTHORIZER_FAILURE": "unavailable", "AUTHORIZER_CONFIGURATION_ERROR": "unavailable",
+	"INTEGRATION_FAILURE": "unavailable", "INTEGRATION_TIMEOUT": "unavailable", "DEFAULT_5XX": "unavailable",
+}
+
+// onlyTheGateway are codes that the service itself never answers.
+var onlyTheGateway = []string{"throttled"}
+
+func TestTheGatewayAnswersAsTheServiceDoes(t *testing.T) {
+	all := at(read(t), "Resources", "Api", "Properties", "GatewayResponses").(object)
+	for kind := range all {
+		if answered[kind] == "" {
+			t.Errorf("nothing is known of the gateway's answer %s", kind)
+		}
+	}
+	for kind, code := range answered {
+		t.Run(kind, func(t *testing.T) {
+			if all[kind] == nil {
+				t.Fatal("template.yaml lacks it")
+			}
+			p := problem(t, all[kind])
+			if p.Code != code || p.Type != "urn:apitoken:problem:"+code || p.RequestID != "$context.requestId" {
+				t.Errorf("got code %s, type %s, request id %s", p.Code, p.Type, p.RequestID)
+			}
+			if !slices.Contains(httpapi.Codes(), code) && !slices.Contains(onlyTheGateway, code) {
+				t.Errorf("%s is no code of the service", code)
+			}
+			want(t, all[kind], p.Status, "StatusCode")
+			checkHeaders(t, at(all[kind], "ResponseParameters", "Headers"), p)
+			likeTheService(t, p)
+		})
+	}
+}
+
+func problem(t *testing.T, answer any) (p httpapi.Problem) {
+	t.Helper()
+	d := json.NewDecoder(strings.NewReader(at(answer, "ResponseTemplates", "application/json").(string)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(&p); err != nil {
+		t.Fatalf("its template is no problem: %v", err)
+	}
+	if p.Errors == nil || p.Title == "" || p.Detail == "" || p.Description != p.Detail {
+		t.Errorf("its template lacks something: %+v", p)
+	}
+	return p
+}
+
+func checkHeaders(t *testing.T, headers any, p httpapi.Problem) {
+	t.Helper()
+	want(t, headers, "'application/problem+json'", "Content-Type")
+	want(t, headers, "'no-store'", "Cache-Control")
+	want(t, headers, "context.requestId", "X-Request-Id")
+	var challenge, retry any
+	if p.Status == 401 {
+		challenge = `'Bearer realm="apitoken"'`
+	}
+	if p.Status == 503 || p.Status == 429 {
+		retry = "'1'"
+	}
+	want(t, headers, challenge, "WWW-Authenticate")
+	want(t, headers, retry, "Retry-After")
+	if p.Retryable != (retry != nil) {
+		t.Errorf("retryable: got %v with Retry-After %v", p.Retryable, retry)
+	}
+	if p.Status == 403 && !strings.Contains(p.Detail, "permission_denied") {
+		t.Errorf("a client that stops at the word permission_denied would go on after %q", p.Detail)
+	}
+}
+
+// likeTheService compares with the answer that the service itself gives, where
+// there is a recorded one.
+func likeTheService(t *testing.T, p httpapi.Problem) {
+	t.Helper()
+	b, err := os.ReadFile(top + "functions/httpapi/testdata/problem_" + p.Code + ".json")
+	if err != nil {
+		return
+	}
+	var own httpapi.Problem
+	if err := json.Unmarshal(b, &own); err != nil {
+		t.Fatal(err)
+	}
+	if p.Title != own.Title || p.Status != own.Status || p.ErrorClass != own.ErrorClass || p.Retryable != own.Retryable {
+		t.Errorf("got %+v, the service says %+v", p, own)
+	}
+}

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Deploys to LocalStack in Docker, tries the service with and without a token, and stops LocalStack again.
+#
+# LocalStack ignores authorizers, so the handlers check tokens themselves here (AuthorizeInHandler).
+set -euo pipefail
+cd "$(dirname "$0")/.."
+compose() { docker compose -f localstack/compose.yaml "$@"; }
+trap 'compose down' EXIT
+compose up --wait
+
+endpoint=http://127.0.0.1:${APITOKEN_LOCALSTACK_PORT:-4577}
+APITOKEN_LOCALSTACK=$endpoint localstack/deploy-local.sh
