@@ -15,6 +15,7 @@ const (
 	Created      = "Created"      // tokens made
 	Authorized   = "Authorized"   // requests that the authorizer let through
 	Refused      = "Refused"      // requests without a credential or permission that suffices
+	Faults       = "Faults"       // requests that trouble kept from an answer: 5xx
 	LimitReached = "LimitReached" // creates refused at the token limit
 	Conflicts    = "Conflicts"    // commits that lost a race and were decided again
 	Published    = "Published"    // messages that reached the bus
@@ -79,6 +80,8 @@ func outcome(operation, code string) (metrics []slog.Attr, reason string) {
 		return []slog.Attr{slog.Any(Authorized, Count(1))}, ""
 	case code == "token_limit_reached":
 		return []slog.Attr{slog.Any(LimitReached, Count(1))}, ""
+	case code == "unavailable" || code == "internal":
+		return []slog.Attr{slog.Any(Faults, Count(1))}, ""
 	case refusal(code):
 		return []slog.Attr{slog.Any(Refused, Count(1))}, code
 	}

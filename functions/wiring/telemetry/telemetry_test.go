@@ -95,13 +95,14 @@ func TestOutcomesAreCounted(t *testing.T) {
 		{"create", "token_invalid", Refused},
 		{"authorize", "ok", Authorized},
 		{"authorize", "permission_denied_by_scope", Refused},
-		{"authorize", "unavailable", ""},
+		{"authorize", "unavailable", Faults},
+		{"list", "internal", Faults},
 		{"list", "ok", ""},
 		{"get", "not_found", ""},
 		{"create", "invalid_field", ""},
 	} {
 		got := request(t, slog.String("operation", c.operation), slog.String("code", c.code))
-		for _, name := range []string{Created, LimitReached, Refused, Authorized} {
+		for _, name := range []string{Created, LimitReached, Refused, Authorized, Faults} {
 			if (got[name] != nil) != (name == c.metric) {
 				t.Errorf("%s %s: %s is %v", c.operation, c.code, name, got[name])
 			}

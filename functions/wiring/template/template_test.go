@@ -325,7 +325,7 @@ func TestEveryTroubleHasItsAlarm(t *testing.T) {
 	}
 	for _, m := range []metric{
 		{"AWS/ApiGateway", "5XXError", "ApiName=AWS::StackName"},
-		{"AWS/Lambda", "Errors", "FunctionName=AuthorizeFunction"},
+		{telemetry.Namespace, telemetry.Faults, "function=AuthorizeFunction"},
 		{"AWS/Lambda", "Throttles", "FunctionName=AuthorizeFunction"},
 		{"AWS/Lambda", "Errors", "FunctionName=PublishFunction"},
 		{"AWS/Lambda", "IteratorAge", "FunctionName=PublishFunction"},
