@@ -61,6 +61,7 @@ bench: ## Measure the budgets, each against its baseline in the same run
 	go run ./cmd/bench
 	go test -run '^$$' -bench Start -benchtime 1x ./functions/authorize
 	go test -count 1 -run StaysInItsWriteUnits -v ./infra/dynamo/item | grep 'write units'
+	@[ -z "$$APITOKEN_DYNAMODB" ] || go test -count 1 -run ReadsStayInTheirUnits -v ./infra/dynamo | grep 'read units'
 
 .PHONY: catalogue
 catalogue: ## Write events/CATALOGUE.md from the schemas and samples

@@ -1,15 +1,11 @@
 package dynamo
 
 import (
-	"cmp"
-	"context"
 	"fmt"
-	"strings"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/aws/retry"
-	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
+	"apitoken/infra/lambdaenv"
+
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
@@ -26,44 +22,17 @@ const (
 // Limit gives a client the time-outs and the number of attempts that suit a
 // service whose callers wait.
 func Limit(o *dynamodb.Options) {
-	o.HTTPClient = awshttp.NewBuildableClient().WithTimeout(attemptTime)
-	o.Retryer = retry.NewStandard(func(s *retry.StandardOptions) {
-		s.MaxAttempts = attempts
-		s.MaxBackoff = maxPause
-	})
+	limits := lambdaenv.Limits{Attempts: attempts, AttemptTime: attemptTime, MaxPause: maxPause}
+	o.HTTPClient, o.Retryer = limits.HTTPClient(), limits.Retryer()
 }
 
-// FromEnv is the client of a Lambda function. It reads what Lambda sets, by
-// getenv: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and
-// AWS_SESSION_TOKEN; and AWS_ENDPOINT_URL_DYNAMODB or AWS_ENDPOINT_URL where
-// something stands in for AWS. The SDK's package config, which also knows
-// files, single sign-on and instance roles, would triple the time to start.
-// The error names every variable that is missing.
+// FromEnv is the client of a Lambda function, see lambdaenv.Read. The more
+// special endpoint is AWS_ENDPOINT_URL_DYNAMODB.
 func FromEnv(getenv func(string) string) (*dynamodb.Client, error) {
-	var missing []string
-	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
-		if getenv(name) == "" {
-			missing = append(missing, name)
-		}
+	env, err := lambdaenv.Read(getenv, "DYNAMODB")
+	if err != nil {
+		return nil, fmt.Errorf("making a DynamoDB client: %w", err)
 	}
-	if missing != nil {
-		return nil, fmt.Errorf("making a DynamoDB client: not set: %s", strings.Join(missing, ", "))
-	}
-	o := dynamodb.Options{
-		Region: getenv("AWS_REGION"),
-		Credentials: fixed{
-			AccessKeyID: getenv("AWS_ACCESS_KEY_ID"), SecretAccessKey: getenv("AWS_SECRET_ACCESS_KEY"),
-			SessionToken: getenv("AWS_SESSION_TOKEN"), Source: "environment",
-		},
-	}
-	if url := cmp.Or(getenv("AWS_ENDPOINT_URL_DYNAMODB"), getenv("AWS_ENDPOINT_URL")); url != "" {
-		o.BaseEndpoint = &url
-	}
+	o := dynamodb.Options{Region: env.Region, Credentials: env.Credentials, BaseEndpoint: env.Endpoint}
 	return dynamodb.New(o, Limit), nil
 }
-
-// fixed are credentials that last as long as the process: Lambda replaces a
-// sandbox before its credentials end.
-type fixed aws.Credentials
-
-func (f fixed) Retrieve(context.Context) (aws.Credentials, error) { return aws.Credentials(f), nil }
