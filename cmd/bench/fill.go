@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/rand"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -13,6 +14,8 @@ import (
 	"apitoken/events/token"
 	"apitoken/events/token/secret"
 	"apitoken/infra/bolt"
+
+	"go.etcd.io/bbolt"
 )
 
 // folder is a data folder as `apitoken serve` lays it out.
@@ -96,7 +99,27 @@ func (f folder) fill(ctx context.Context, n int) ([]sample, error) {
 	if e := store.Close(); err == nil {
 		err = e
 	}
-	return known, err
+	if err != nil {
+		return nil, err
+	}
+	return known, f.sent()
+}
+
+// sent empties the outbox: a service that has these tokens has published them
+// long ago.
+func (f folder) sent() error {
+	db, err := bbolt.Open(f.file(), 0o600, &bbolt.Options{NoSync: true})
+	if err != nil {
+		return err
+	}
+	err = db.Update(func(tx *bbolt.Tx) error {
+		if err := tx.DeleteBucket([]byte("outbox")); err != nil {
+			return err
+		}
+		_, err := tx.CreateBucket([]byte("outbox"))
+		return err
+	})
+	return errors.Join(err, db.Close())
 }
 
 // commit makes an owner's five tokens in one step.
