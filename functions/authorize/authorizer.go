@@ -26,17 +26,17 @@ func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	began := a.now()
 	q, err := gateway.ParseQuestion(ctx, payload)
 	if err != nil {
-		a.record(ctx, "internal", "", began, err)
+		a.record(ctx, q, "internal", "", began, err)
 		return nil, err
 	}
 	p, err := a.guard.Authorize(q.Request, q.Source)
 	denial, denied := errors.AsType[*guard.Denial](err)
 	if err != nil && !denied {
 		err = fmt.Errorf("authorizing: %w", err)
-		a.record(ctx, "unavailable", "", began, err)
+		a.record(ctx, q, "unavailable", "", began, err)
 		return nil, err
 	}
-	a.record(ctx, codeOf(denial), p.TokenID, began, nil)
+	a.record(ctx, q, codeOf(denial), p.TokenID, began, nil)
 	return a.verdict(q, p, denial)
 }
 
@@ -64,12 +64,13 @@ func codeOf(d *guard.Denial) string {
 	return d.Code
 }
 
-// record writes the one line of a question.
-func (a *authorizer) record(ctx context.Context, code, tokenID string, began time.Time, fault error) {
+// record writes the one line of a question. Whoever is refused is told the
+// request's id by API Gateway and by nobody else, so the line has it.
+func (a *authorizer) record(ctx context.Context, q gateway.Question, code, tokenID string, began time.Time, fault error) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("operation", "authorize"), slog.String("code", code), slog.String("token_id", tokenID),
-		slog.Duration("duration", a.now().Sub(began)),
+		slog.Duration("duration", a.now().Sub(began)), slog.String("request_id", q.RequestID),
 	}
 	if fault != nil {
 		level = slog.LevelError

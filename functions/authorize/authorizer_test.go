@@ -280,6 +280,13 @@ func TestPayloadsOfNobodyAreFaults(t *testing.T) {
 	}
 }
 
+// requestIDs are those of the samples; a TOKEN payload has none.
+var requestIDs = map[string]string{
+	"authorizer-request":  "deef4878-7910-11e6-8f14-25afc3e9ae33",
+	"authorizer-http-1.0": "deef4878-7910-11e6-8f14-25afc3e9ae33",
+	"authorizer-http-2.0": "JKJaXmPLvHcESHA=",
+}
+
 // TestOneLineEachWithoutTheToken holds the log: one line for each question,
 // with its outcome and the public id, and nothing of the secret anywhere in
 // log or answers.
@@ -309,6 +316,9 @@ func TestOneLineEachWithoutTheToken(t *testing.T) {
 		}
 		if !strings.Contains(line, want) || !strings.Contains(line, `"operation":"authorize"`) || !strings.Contains(line, `"duration_ms":`) {
 			t.Errorf("line %d: got %s, want %s", i, line, want)
+		}
+		if id := `"request_id":"` + requestIDs[forms[i%len(forms)]] + `"`; !strings.Contains(line, id) {
+			t.Errorf("line %d: got %s, want %s, which the caller was told", i, line, id)
 		}
 	}
 	_, hidden, _ := strings.Cut(text, ".")

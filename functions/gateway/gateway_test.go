@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"context"
 	"encoding/base64"
 	"encoding/json"
 	"flag"
@@ -14,6 +15,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
+	"time"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
@@ -102,6 +105,25 @@ func TestPercentSignThatIsNoEscapeStaysOne(t *testing.T) {
 	if got := location("/v1/users/a%20b/events").Path; got != "/v1/users/a b/events" {
 		t.Errorf("got %q", got)
 	}
+}
+
+// TestTimeIsLeftToAnswer: a handler that works until its time is over still has
+// its answer out before Lambda ends the invocation.
+func TestTimeIsLeftToAnswer(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+		defer cancel()
+		g := New(Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			<-r.Context().Done()
+			w.WriteHeader(http.StatusServiceUnavailable)
+		})})
+		for _, name := range []string{"rest-get", "http-get"} {
+			answer, err := g.Invoke(ctx, sample(t, name))
+			if err != nil || ctx.Err() != nil || !strings.Contains(string(answer), `"statusCode":503`) {
+				t.Errorf("%s: got %s, %v, and the invocation's time: %v", name, answer, err, ctx.Err())
+			}
+		}
+	})
 }
 
 func TestHeadersThatDifferInCaseAreOne(t *testing.T) {

@@ -15,9 +15,11 @@ import (
 // the client's request as the payload tells: always the method, the path below
 // the API, and all values of the Authorization header; never a body. Source is
 // invalid if the payload tells no address, as that of a TOKEN authorizer.
+// RequestID is API Gateway's own, which its answers bear; "" if it is not told.
 type Question struct {
-	Request *http.Request
-	Source  netip.Addr
+	Request   *http.Request
+	Source    netip.Addr
+	RequestID string
 
 	stage  string // ARN of API and stage, which the answer's policy is about
 	simple bool   // format 2.0: the answer may be a plain yes or no
@@ -82,7 +84,7 @@ func restQuestion(ctx context.Context, payload []byte) (Question, error) {
 			Path: in.RequestContext.Path, Identity: lambdaevents.APIGatewayRequestIdentity{SourceIP: source},
 		},
 	})
-	return Question{Request: r, Source: address(source), stage: arn.stage}, err
+	return Question{Request: r, Source: address(source), RequestID: in.RequestContext.RequestID, stage: arn.stage}, err
 }
 
 func httpQuestion(ctx context.Context, payload []byte) (Question, error) {
@@ -98,5 +100,8 @@ func httpQuestion(ctx context.Context, payload []byte) (Question, error) {
 		RouteKey: in.RouteKey, RawPath: in.RawPath, RawQueryString: in.RawQueryString, Headers: in.Headers,
 		PathParameters: in.PathParameters, RequestContext: in.RequestContext,
 	})
-	return Question{Request: r, Source: address(in.RequestContext.HTTP.SourceIP), stage: arn.stage, simple: true}, err
+	return Question{
+		Request: r, Source: address(in.RequestContext.HTTP.SourceIP), RequestID: in.RequestContext.RequestID,
+		stage: arn.stage, simple: true,
+	}, err
 }

@@ -9,6 +9,7 @@ import (
 	"net/netip"
 	"strings"
 	"testing"
+	"time"
 
 	"apitoken/functions/guard"
 	"apitoken/functions/httpapi"
@@ -118,6 +119,16 @@ func TestClientThatHangsUpIsNoErrorInTheLog(t *testing.T) {
 	}
 	if w.contents() != before {
 		t.Error("the store has changed")
+	}
+}
+
+func TestTimeThatRunsOutIsAnErrorInTheLog(t *testing.T) {
+	w := settled(t)
+	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
+	defer cancel()
+	through(w.handler(), request(t, "POST", collection, w.admin).WithContext(ctx)).expect(t, http.StatusServiceUnavailable, "unavailable")
+	if line := w.log.last(t); line["level"] != "ERROR" || line["error"] == nil {
+		t.Errorf("got %v, want an error with the reason", line)
 	}
 }
 

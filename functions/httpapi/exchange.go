@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"context"
 	"crypto/rand"
 	"errors"
 	"fmt"
@@ -142,7 +143,7 @@ func (x *exchange) log(status int, code string, err error, took time.Duration) {
 		slog.Duration("duration", took), slog.String("request_id", x.requestID))
 	if status >= http.StatusInternalServerError {
 		attrs = append(attrs, slog.Any("error", err))
-		if x.r.Context().Err() == nil { // otherwise the client hung up, which is no fault of ours
+		if !errors.Is(x.r.Context().Err(), context.Canceled) { // then the client hung up, which is no fault of ours
 			level = slog.LevelError
 		}
 	}

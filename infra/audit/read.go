@@ -53,7 +53,7 @@ func (t *Table) Copy(ctx context.Context, s events.Stream, after uint64, limit i
 
 // Waiting calls f for each wait that is older than olderThan.
 func (t *Table) Waiting(ctx context.Context, olderThan time.Time, f func(s events.Stream, seq uint64, since time.Time)) error {
-	its, err := t.query(ctx, waitPK, "0", olderThan.UTC().Format(sinceForm), 0)
+	its, err := t.query(ctx, WaitPK, "0", olderThan.UTC().Format(sinceForm), 0)
 	if err != nil {
 		return fmt.Errorf("reading what is awaited: %w", err)
 	}
@@ -98,7 +98,7 @@ func (t *Table) query(ctx context.Context, pk, from, to string, limit int) (all 
 // is for an operator's tool and for no function.
 func (t *Table) Streams(ctx context.Context, f func(events.Stream)) error {
 	in := &dynamodb.ScanInput{TableName: &t.name, ProjectionExpression: aws.String("PK")}
-	seen := map[string]bool{noticePK: true, evidencePK: true, waitPK: true}
+	seen := map[string]bool{noticePK: true, evidencePK: true, WaitPK: true}
 	for {
 		out, err := t.client.Scan(ctx, in)
 		if err != nil {

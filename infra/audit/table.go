@@ -27,10 +27,13 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
+// WaitPK is the partition of what is awaited, the only one whose items are ever
+// deleted. The audit function's role allows it there alone.
+const WaitPK = "wait"
+
 const (
 	noticePK   = "notice"
 	evidencePK = "evidence"
-	waitPK     = "wait"
 	pkAttr     = "PK"
 	skAttr     = "SK"
 	detailAttr = "detail"
@@ -88,7 +91,7 @@ func (t *Table) Evidence(ctx context.Context, m events.Message) error {
 
 // Await remembers that the predecessor of an event is missing.
 func (t *Table) Await(ctx context.Context, s events.Stream, seq uint64, since time.Time) error {
-	if _, err := t.put(ctx, key(waitPK, waitSK(s, seq, since))); err != nil {
+	if _, err := t.put(ctx, key(WaitPK, waitSK(s, seq, since))); err != nil {
 		return fmt.Errorf("awaiting the event before %s/%d: %w", s, seq, err)
 	}
 	return nil
@@ -96,7 +99,7 @@ func (t *Table) Await(ctx context.Context, s events.Stream, seq uint64, since ti
 
 // Arrived forgets what Await remembered.
 func (t *Table) Arrived(ctx context.Context, s events.Stream, seq uint64, since time.Time) error {
-	_, err := t.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: key(waitPK, waitSK(s, seq, since))})
+	_, err := t.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: key(WaitPK, waitSK(s, seq, since))})
 	if err != nil {
 		return fmt.Errorf("no longer awaiting the event before %s/%d: %w", s, seq, err)
 	}

@@ -11,10 +11,11 @@ import (
 
 // statement is one of a deployed policy.
 type statement struct {
-	Sid      string
-	Effect   string
-	Action   any
-	Resource any
+	Sid       string
+	Effect    string
+	Action    any
+	Resource  any
+	Condition any `json:",omitempty"`
 }
 
 type document struct {
@@ -103,7 +104,7 @@ func (s *stack) put(t *testing.T, role, name string, d document) {
 	t.Helper()
 	named := map[string]string{"RoleName": role, "PolicyName": name}
 	if len(d.Statement) == 0 {
-		d.Statement = []statement{{"Nothing", "Allow", "sts:GetCallerIdentity", "*"}} // a policy needs one
+		d.Statement = []statement{{Sid: "Nothing", Effect: "Allow", Action: "sts:GetCallerIdentity", Resource: "*"}} // a policy needs one
 	}
 	b, err := json.Marshal(d)
 	if err != nil {
@@ -132,7 +133,7 @@ func (s *stack) patch(t *testing.T) {
 	t.Helper()
 	for _, logical := range []string{"PublishRole", "ReconcileRole"} {
 		s.put(t, s.ids[logical], patched, document{"2012-10-17", []statement{{
-			"LookAtTheBus", "Allow", "events:DescribeEventBus", "arn:aws:events:" + region + ":000000000000:rule/default/" + s.ids["Bus"],
+			Sid: "LookAtTheBus", Effect: "Allow", Action: "events:DescribeEventBus", Resource: "arn:aws:events:" + region + ":000000000000:rule/default/" + s.ids["Bus"],
 		}}})
 	}
 }

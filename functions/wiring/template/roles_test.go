@@ -5,6 +5,8 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"apitoken/infra/audit"
 )
 
 // role is what a function may do.
@@ -129,6 +131,23 @@ func TestReservedActionsStayWithTheirFunctions(t *testing.T) {
 	for _, s := range roleOf(t, template, all["audit"]).statements {
 		if arn, _ := at(s, "Resource", "Fn::GetAtt").(string); strings.HasPrefix(arn, "TokenTable") {
 			t.Errorf("audit may %v the log that it vouches for", s["Action"])
+		}
+	}
+}
+
+// A copy that could be deleted would vouch for nothing. The audit function
+// deletes only what it awaited, in a partition that holds no copies.
+func TestNobodyMayDeleteACopy(t *testing.T) {
+	template := read(t)
+	for name, f := range functions(t, template) {
+		for _, s := range roleOf(t, template, f).statements {
+			if !reflect.DeepEqual(s["Resource"], getAtt("AuditTable.Arn")) || !slices.Contains(texts(s["Action"]), "dynamodb:DeleteItem") {
+				continue
+			}
+			if got := texts(s["Action"]); len(got) != 1 {
+				t.Errorf("%s, statement %q: %v share the condition for deleting", name, s["Sid"], got)
+			}
+			want(t, s, object{"ForAllValues:StringEquals": object{"dynamodb:LeadingKeys": list(audit.WaitPK)}}, "Condition")
 		}
 	}
 }
