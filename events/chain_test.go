@@ -181,9 +181,9 @@ func resealed(h events.Head, seal events.Verifier) events.Head {
 	return h
 }
 
-// TestHashCoversWhatTheDesignSays computes a hash by hand, so that no change of
+// TestHashCoversEveryPartWithItsLength computes a hash by hand, so that no change of
 // the encoding goes unnoticed: it would make every log ever written unreadable.
-func TestHashCoversWhatTheDesignSays(t *testing.T) {
+func TestHashCoversEveryPartWithItsLength(t *testing.T) {
 	r := commit(t, keys(t, pepperA), "user/ann", events.Head{}, meta, anns[1]).Records()[0]
 	digest := sha256.Sum256(r.Private)
 	var covered []byte

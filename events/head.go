@@ -8,8 +8,8 @@ import (
 )
 
 // MaxState is the size in bytes that an encoded state may have. Together with
-// the rest of the head it stays under the 200 KB that the design allows and
-// the 400 KB that a DynamoDB item may have.
+// the rest of the head it stays under 200 KB, half of what a DynamoDB item may
+// have (AWS limit: 400 KB).
 const MaxState = 190_000
 
 // Head is where a stream stands. The state is opaque here: the rules that own

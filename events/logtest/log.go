@@ -77,7 +77,7 @@ func expectStands(x *scene, c events.Commit) {
 	}
 }
 
-// capsAreReadBack uses the caps of the design: owner 256 bytes, name 128,
+// capsAreReadBack uses all caps at once: owner 256 bytes, name 128,
 // description 512, 16 scopes of 128, 16 ranges, and the largest state.
 func capsAreReadBack(t testing.TB, s events.Store) {
 	x := newScene(t, s)

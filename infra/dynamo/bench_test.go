@@ -31,8 +31,8 @@ func (typical) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response(r, answer{200, typicalToken}), nil
 }
 
-// BenchmarkToken is the read that authorize makes. The design allows it 1.25
-// times the time of BenchmarkBareQuery.
+// BenchmarkToken is the read that authorize makes. It may take 1.25 times the
+// time of BenchmarkBareQuery.
 func BenchmarkToken(b *testing.B) {
 	store := dynamo.New(via(clientAt(b, "http://127.0.0.1:1"), typical{}), "tokens")
 	b.ReportAllocs()

@@ -220,9 +220,9 @@ func TestAVerifierVerifiesOneTokenOfOneOwner(t *testing.T) {
 	}
 }
 
-// TestTheVerifierIsTheMACOfTheDesign fixes the message: a change of it would
+// TestTheVerifierIsTheMACOfItsParts fixes the message: a change of it would
 // refuse every token that was ever issued.
-func TestTheVerifierIsTheMACOfTheDesign(t *testing.T) {
+func TestTheVerifierIsTheMACOfItsParts(t *testing.T) {
 	k := keys(t, pepper("a"))
 	v, err := secret.NewVerifier(k, parse(t, vectors[0]), "ann")
 	if err != nil {

@@ -57,7 +57,7 @@ func TestViewAtAllCapsTakesOneReadUnit(t *testing.T) {
 
 // TestCreateStaysInItsWriteUnits: a typical token, for an owner who has five
 // after it, takes at most 14 write units, and at most 18 with a reply. The
-// budget is the design's; the sizes are those of the real rules' encoding.
+// README names that budget; the sizes are those of the real rules' encoding.
 func TestCreateStaysInItsWriteUnits(t *testing.T) {
 	its := created(t, 5)
 	units := item.TransactionUnits(its...)
