@@ -70,7 +70,9 @@ type Replies interface {
 // Outbox holds what has not yet reached the bus.
 type Outbox interface {
 	// Pending returns messages that were written before olderThan and not yet
-	// sent, the oldest first within each stream, at most limit (1 or more).
+	// sent, the oldest first within each stream, at most limit (1 or more). What
+	// cannot be read may be left out, with what stands behind it in its stream;
+	// then there is an error beside the other messages.
 	Pending(ctx context.Context, olderThan time.Time, limit int) ([]Message, error)
 
 	// Sent removes messages from the outbox by their ids; unknown ids are fine.

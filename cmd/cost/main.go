@@ -1,9 +1,10 @@
 // Command cost says what a deployment costs in a month: what each call uses,
 // times the prices of prices.json, which name their sources.
 //
-// The units of DynamoDB are the budgets that tests of infra/dynamo hold. How
-// long functions run, how much they log and how many metrics come about are
-// assumptions, and stand in usage.go with their reasons. Free tiers are left
+// The units of DynamoDB that an authorization reads and a creation takes are the
+// budgets that tests of infra/dynamo hold. The rest (how long functions run, how
+// much they log, how often a use is noted) are assumptions, and stand in usage.go
+// with their reasons. Free tiers are left
 // out, and so is the traffic of the API that is guarded.
 package main
 

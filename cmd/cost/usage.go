@@ -2,14 +2,21 @@ package main
 
 // Budgets that tests of infra/dynamo hold.
 const (
-	createWriteUnits    = 14 // one transaction, indexes included
-	createReadUnits     = 1  // the head; the settings are read once in five seconds
-	authorizeReadUnits  = 1
+	createWriteUnits   = 14 // one transaction, indexes included
+	createReadUnits    = 1  // the head; the settings are read once in five seconds
+	authorizeReadUnits = 1
+)
+
+// What TestAlarmsAreThoseOfTheTemplate counts.
+const alarms = 12
+
+// Assumptions, on the high side where they are not known.
+const (
+	noteUseWriteUnits   = 1 // as if each authorization were noted; of a token it is one in 15 minutes
 	markSentWriteUnits  = 2 // the record and its place in the index of the unsent
 	auditWriteUnits     = 2 // the copy, of up to 2 KB
 	auditReadUnits      = 1 // its neighbours
 	reconcileReadUnits  = 8 // one for each shard of the index of the unsent
-	alarms              = 12
 	hoursOfMonth        = 730
 	tracedOfRequests    = 0.05 // X-Ray's default rule: one a second and 5 %
 	functionMemoryGB    = 0.25
@@ -28,6 +35,7 @@ var authorization = usage{
 	"lambda_request":         1,
 	"lambda_gb_second_arm64": authorizeSeconds * functionMemoryGB,
 	"dynamodb_read_unit":     authorizeReadUnits,
+	"dynamodb_write_unit":    noteUseWriteUnits,
 	"logs_gb":                logGB,
 	"xray_trace":             tracedOfRequests,
 }

@@ -33,7 +33,7 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 		return Token{}, secret.Secret{}, err
 	}
 	if replace {
-		if err := i.revokeAll(ctx, set, owner); err != nil {
+		if _, err := i.revokeWhere(ctx, set, owner, everything); err != nil {
 			return Token{}, secret.Secret{}, err
 		}
 	}
@@ -51,21 +51,37 @@ func (i *Issuer) grantAll(ctx context.Context, set settings.State, owner string)
 	return err
 }
 
-// revokeAll ends the owner's live tokens. One that somebody else ended
-// meanwhile is as it should be.
-func (i *Issuer) revokeAll(ctx context.Context, set settings.State, owner string) error {
+// RevokeAgain ends those of the owner's live tokens that are named, as an
+// operator at the store, and gives their ids. It is for a store that was
+// restored to a time before they were revoked, and may be run again.
+func (i *Issuer) RevokeAgain(ctx context.Context, owner string, revoked map[string]bool) ([]string, error) {
+	set, err := i.readSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return i.revokeWhere(ctx, set, owner, func(id string) bool { return revoked[id] })
+}
+
+func everything(string) bool { return true }
+
+// revokeWhere ends the owner's live tokens that the filter names and gives
+// their ids. One that somebody else ended meanwhile is as it should be.
+func (i *Issuer) revokeWhere(ctx context.Context, set settings.State, owner string, named func(id string) bool) (ended []string, err error) {
 	s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(owner))
 	if err != nil {
-		return err
+		return nil, err
 	}
 	for _, v := range s.Tokens {
-		if !v.LiveAt(i.now()) {
+		if !v.LiveAt(i.now()) || !named(v.ID) {
 			continue
 		}
 		err := i.revoke(ctx, i.meta(guard.Principal{Owner: operator}, set), theOperator, policy(set), v)
-		if err != nil && !isNotFound(err) {
-			return err
+		switch {
+		case err == nil:
+			ended = append(ended, v.ID)
+		case !isNotFound(err):
+			return ended, err
 		}
 	}
-	return nil
+	return ended, nil
 }

@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"context"
+	"slices"
 	"sync"
 	"testing"
 
@@ -140,5 +141,27 @@ func TestBootstrapOfWhatIsNoUserIsRefused(t *testing.T) {
 	}
 	if h, err := w.store.Head(t.Context(), events.SettingsStream); err != nil || h.Version != 0 {
 		t.Errorf("the settings stand at %d %v, want nothing written", h.Version, err)
+	}
+}
+
+// TestRevokeAgainEndsWhatIsNamedAndNothingElse: whatever the limit says, and as
+// often as it is run.
+func TestRevokeAgainEndsWhatIsNamedAndNothingElse(t *testing.T) {
+	w := newWorld(t)
+	back, shown := w.create(person("ann"), issuer.NewToken{})
+	_, kept := w.create(person("ann"), issuer.NewToken{})
+	theirs, other := w.create(person("bob"), issuer.NewToken{})
+	w.limit(0)
+	named := map[string]bool{back.ID: true, theirs.ID: true, "JhxND7ci": true}
+	for _, want := range [][]string{{back.ID}, nil} {
+		if got, err := w.RevokeAgain(t.Context(), "ann", named); err != nil || !slices.Equal(got, want) {
+			t.Errorf("got %v %v, want %v", got, err, want)
+		}
+	}
+	if w.check(shown) != guard.CodeRevoked || w.check(kept) != "" || w.check(other) != "" {
+		t.Errorf("the tokens get %q, %q and %q, want only the first revoked", w.check(shown), w.check(kept), w.check(other))
+	}
+	if rs := w.log("ann"); rs[len(rs)-1].Actor != "API_OPERATOR_DOMAIN:operator" {
+		t.Errorf("got %+v, want the operator's", rs[len(rs)-1])
 	}
 }

@@ -52,22 +52,26 @@ type tally struct {
 }
 
 // empty sends page after page until nothing is late any more, or until a whole
-// page brought nothing forward.
+// page brought nothing forward. What cannot be read holds up its own stream and
+// no other.
 func (r *reconciler) empty(ctx context.Context, t *tally) error {
 	for {
-		ms, err := r.outbox.Pending(ctx, r.now().Add(-waited), page)
-		if err != nil {
-			return fmt.Errorf("reading the outbox: %w", err)
+		ms, unread := r.outbox.Pending(ctx, r.now().Add(-waited), page)
+		if unread != nil {
+			unread = fmt.Errorf("reading the outbox: %w", unread)
+			if len(ms) == 0 {
+				return unread
+			}
 		}
 		full := len(ms) == page
 		ms = slices.DeleteFunc(ms, func(m events.Message) bool { return t.done[m.ID] })
 		sent, failed, err := r.send(ctx, ms)
 		t.note(ms, sent, r.now())
 		if err := errors.Join(err, r.outbox.Sent(ctx, sent...)); err != nil {
-			return fmt.Errorf("sending what is late: %w", err)
+			return errors.Join(unread, fmt.Errorf("sending what is late: %w", err))
 		}
 		if len(sent) == 0 || !full {
-			return left(t.waiting, failed)
+			return errors.Join(unread, left(t.waiting, failed))
 		}
 	}
 }

@@ -190,6 +190,31 @@ func TestBusThatIsDownIsAFaultAndLosesNothing(t *testing.T) {
 	}
 }
 
+// damaged is an outbox with something in it that cannot be read.
+type damaged struct{ events.Outbox }
+
+var errDamaged = errors.New("item cannot be read")
+
+func (d damaged) Pending(ctx context.Context, older time.Time, limit int) ([]events.Message, error) {
+	ms, err := d.Outbox.Pending(ctx, older, limit)
+	return ms, errors.Join(err, errDamaged)
+}
+
+func TestWhatCannotBeReadHoldsUpNobodyElse(t *testing.T) {
+	s := newScene(t)
+	late := s.write("ann", 3, time.Hour)
+	s.outbox = damaged{s.store}
+	if err := s.reconcile(t.Context()); !errors.Is(err, errDamaged) {
+		t.Errorf("got %v, want the fault", err)
+	}
+	if !slices.Equal(s.line.arrived, late) || s.left() != 0 {
+		t.Errorf("got %v sent and %d left, want %v", s.line.arrived, s.left(), late)
+	}
+	if !strings.Contains(s.out.String(), `"Published":3`) || !strings.Contains(s.out.String(), `"level":"ERROR"`) {
+		t.Errorf("the line is %s", s.out.String())
+	}
+}
+
 // stale is an outbox whose index lags: it goes on showing what was sent.
 type stale struct {
 	events.Outbox

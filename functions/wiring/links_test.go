@@ -44,6 +44,10 @@ var never = []struct {
 	{carriers, "apitoken/functions/httpapi", "nobody calls it over HTTP"},
 	{carriers, "apitoken/functions/issuer", "it carries facts and makes none"},
 	{carriers, "apitoken/functions/guard", "it verifies no credential and has no peppers"},
+	{[]string{"audit"}, "apitoken/functions/httpapi", "nobody calls it over HTTP"},
+	{[]string{"audit"}, "apitoken/functions/issuer", "whoever vouches for the log does not write it"},
+	{[]string{"audit"}, "apitoken/functions/guard", "it verifies no credential and has no peppers"},
+	{[]string{"audit"}, "apitoken/functions/relay", "it takes events and sends none"},
 }
 
 var (

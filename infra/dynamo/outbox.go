@@ -23,7 +23,7 @@ import (
 func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
 	ms, err := s.pending(ctx, olderThan, limit)
 	if err != nil {
-		return nil, fmt.Errorf("reading unsent messages: %w", err)
+		return ms, fmt.Errorf("reading unsent messages: %w", err)
 	}
 	return ms, nil
 }
@@ -67,7 +67,8 @@ func (s *Store) unsent(ctx context.Context, shard int, olderThan time.Time, limi
 	return entries[:min(len(entries), limit)], nil
 }
 
-// messages reads what the entries point to, in their order.
+// messages reads what the entries point to, in their order. An item that is no
+// message blocks its own partition, and the error says so.
 func (s *Store) messages(ctx context.Context, entries []item.Item) ([]events.Message, error) {
 	place := make(map[string]int, len(entries))
 	keys := make([]item.Item, 0, len(entries))
@@ -81,13 +82,22 @@ func (s *Store) messages(ctx context.Context, entries []item.Item) ([]events.Mes
 	}
 	its = slices.DeleteFunc(its, func(it item.Item) bool { return !item.Unsent(it) })
 	slices.SortFunc(its, func(a, b item.Item) int { return cmp.Compare(place[item.Name(a)], place[item.Name(b)]) })
-	ms := make([]events.Message, len(its))
-	for i, it := range its {
-		if ms[i], err = item.ReadMessage(it); err != nil {
-			return nil, err
+	ms := make([]events.Message, 0, len(its))
+	var faults error
+	blocked := map[string]bool{} // by partition
+	for _, it := range its {
+		pk := item.Partition(it)
+		if blocked[pk] {
+			continue
 		}
+		m, err := item.ReadMessage(it)
+		if err != nil {
+			blocked[pk], faults = true, errors.Join(faults, err)
+			continue
+		}
+		ms = append(ms, m)
 	}
-	return ms, nil
+	return ms, faults
 }
 
 // sentAtOnce is how many messages Sent takes out of the outbox at a time.

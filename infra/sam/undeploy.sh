@@ -9,7 +9,7 @@ need_aws
 read_stack
 tokens=$(physical TokenTable)
 audit=$(physical AuditTable)
-pepper=$(physical PepperOne)
+peppers=$(output PepperSecrets | tr ',' '\n' | sed 's/^[^=]*=//')
 key=$(physical ConfigKey)
 
 cat <<END
@@ -18,12 +18,12 @@ These stay when the stack is gone, and cost, in us-east-1:
   table $tokens
   table $audit
       0.25 USD a GB and month, and 0.20 for the point-in-time recovery of that GB
-  secret $pepper
-      0.40 USD a month
+$(printf '  secret %s\n' $peppers)
+      0.40 USD a month for each
   key $key
       1 USD a month, and 1 more for each of its first two yearly rotations
 
-Without the pepper no token of these tables can ever be checked again.
+Without its pepper no token of these tables can ever be checked again.
 
 END
 "$sam" delete --stack-name "$stack" --region "$region"
@@ -35,6 +35,6 @@ To delete what stays, for good:
     aws dynamodb update-table --region $region --table-name \$table --no-deletion-protection-enabled
     aws dynamodb delete-table --region $region --table-name \$table
   done
-  aws secretsmanager delete-secret --region $region --secret-id $pepper
+$(printf "  aws secretsmanager delete-secret --region $region --secret-id %s\n" $peppers)
   aws kms schedule-key-deletion --region $region --key-id $key
 END

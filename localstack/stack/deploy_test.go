@@ -310,11 +310,17 @@ func (s *stack) bootstrap(t *testing.T) {
 // apitoken runs the command line's bootstrap at the table.
 func (s *stack) apitoken(t *testing.T, args ...string) (string, error) {
 	t.Helper()
-	c := exec.CommandContext(t.Context(), "go", append([]string{"run", "apitoken/cmd/apitoken", "bootstrap", "--table", s.outputs["TokenTableName"]}, args...)...)
+	return s.run(t, append([]string{"bootstrap", "--table", s.outputs["TokenTableName"]}, args...)...)
+}
+
+// run runs the command line as an operator of the stack.
+func (s *stack) run(t *testing.T, args ...string) (string, error) {
+	t.Helper()
+	c := exec.CommandContext(t.Context(), "go", append([]string{"run", "apitoken/cmd/apitoken"}, args...)...)
 	c.Env = append(os.Environ(), "PEPPERS="+s.peppers, "AWS_ENDPOINT_URL="+s.root.endpoint, "AWS_REGION="+region, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")
 	out, err := c.CombinedOutput()
 	if strings.Contains(string(out), s.admin) && s.admin != "" {
-		t.Error("bootstrap printed the token")
+		t.Errorf("%s printed the token", args[0])
 	}
 	return string(out), err
 }

@@ -30,6 +30,7 @@ func TestTheDeployedStack(t *testing.T) {
 	t.Run("200 creates at once and four slots make four tokens", s.race)
 	t.Run("every statement of every role is needed", s.statements)
 	t.Run("the audit table has every event once", s.audited)
+	t.Run("a revocation that was undone in the log is made good", s.reapplied)
 	t.Run("no log has a secret", s.silent)
 }
 

@@ -13,6 +13,7 @@ import (
 	"apitoken/cmd/apitoken/folder"
 	"apitoken/events"
 	"apitoken/events/token"
+	"apitoken/functions/issuer"
 	"apitoken/functions/ledger"
 	"apitoken/infra/audit"
 	"apitoken/infra/dynamo"
@@ -23,14 +24,14 @@ import (
 func newAudit(w *world) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit",
-		Short: "Verify the log against the copies of its events, or export them",
-		Long: `Verify the log against the copies of its events, or export them. Each event is
-copied as it is published: on AWS into the audit table, which one function alone
-may write, and by serve into DIR/events.jsonl.`,
+		Short: "Verify the log against the copies of its events, or export or reapply them",
+		Long: `Verify the log against the copies of its events, or export or reapply them. Each
+event is copied as it is published: on AWS into the audit table, which one
+function alone may write, and by serve into DIR/events.jsonl.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		Args: noArgs,
 	}
-	c.AddCommand(newAuditVerify(w), newAuditExport(w))
+	c.AddCommand(newAuditVerify(w), newAuditExport(w), newAuditReapply(w))
 	return c
 }
 
@@ -52,15 +53,11 @@ both are in the data folder DIR, which no server may be using meanwhile; events
 that were moved away from DIR/events.jsonl count as missing.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			if (o.table == "") != (o.copies == "") {
-				return usagef("--table and --audit-table go together")
-			}
-			return o.with(c, w, func(a *opened) error { return a.verify(c.Context(), w) })
+			return o.both(c, w, func(a *opened) error { return a.verify(c.Context(), w) })
 		},
 	}
 	o.add(c)
-	c.Flags().StringVar(&o.table, "table", "", "the table of the log")
-	c.Flags().StringVar(&o.peppers, "peppers-file", "", "with --table: a file (mode 0600) with the peppers")
+	o.addLog(c)
 	return c
 }
 
@@ -96,18 +93,28 @@ func (o *archive) add(c *cobra.Command) {
 	c.Flags().StringVar(&o.copies, "audit-table", "", "the table of the copies")
 }
 
+func (o *archive) addLog(c *cobra.Command) {
+	c.Flags().StringVar(&o.table, "table", "", "the table of the log")
+	c.Flags().StringVar(&o.peppers, "peppers-file", "", "with --table: a file (mode 0600) with the peppers")
+}
+
 // opened is a log with its copies. Export needs no log.
 type opened struct {
-	log interface {
-		events.Log
-		events.Views
-	}
+	log     issuer.Store
 	keys    events.Keys
 	copies  ledger.Library
 	streams []events.Stream  // that have copies
 	faults  []ledger.Finding // what cannot be a copy
 	waiting map[string]bool  // events that wait in the outbox
 	close   func() error
+}
+
+// both is with for what needs the log as well as the copies.
+func (o *archive) both(c *cobra.Command, w *world, do func(*opened) error) error {
+	if (o.table == "") != (o.copies == "") {
+		return usagef("--table and --audit-table go together")
+	}
+	return o.with(c, w, do)
 }
 
 func (o *archive) with(c *cobra.Command, w *world, do func(*opened) error) (err error) {

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/events"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/telemetry"
@@ -289,6 +290,19 @@ func TestStreamAndQueueSourcesAreBounded(t *testing.T) {
 	}
 }
 
+// A rule that matches nothing is no error anywhere: the copies would just stay
+// away.
+func TestTheAuditRuleMatchesWhatIsPublished(t *testing.T) {
+	rule := at(read(t), "Resources", "AuditRule", "Properties")
+	want(t, rule, object{"source": list(events.Source)}, "EventPattern")
+	want(t, rule, ref("Bus"), "EventBusName")
+	targets := objects(at(rule, "Targets"))
+	if len(targets) != 1 {
+		t.Fatalf("got %d targets, want the queue alone", len(targets))
+	}
+	want(t, targets[0], getAtt("AuditQueue.Arn"), "Arn")
+}
+
 func TestCallersHaveTheirAnswerBeforeTheGatewayGivesUp(t *testing.T) {
 	for name, f := range functions(t, read(t)) {
 		limit := 29 // seconds, for an integration
@@ -342,6 +356,18 @@ func TestEveryTroubleHasItsAlarm(t *testing.T) {
 		}
 	}
 	want(t, template, ref("AWS::StackName"), "Resources", "Api", "Properties", "Name") // which its alarm goes by
+}
+
+func TestTheRunbookKnowsEveryAlarm(t *testing.T) {
+	readme, err := os.ReadFile(top + "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for logical := range resources(t, read(t), "CloudWatch::Alarm") {
+		if name := strings.TrimSuffix(logical, "Alarm"); !strings.Contains(string(readme), "`"+name+"`") {
+			t.Errorf("the README does not say what to do about %s", name)
+		}
+	}
 }
 
 func TestParametersExplainThemselves(t *testing.T) {

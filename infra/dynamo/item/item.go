@@ -91,6 +91,15 @@ func KindOf(it Item) Kind {
 	return KindUnknown
 }
 
+// Partition is the partition that an item lies in, "" if it has no key.
+func Partition(it Item) string {
+	pk, _ := it[PK].(*types.AttributeValueMemberS)
+	if pk == nil {
+		return ""
+	}
+	return pk.Value
+}
+
 // Name says which item it is. Keys hold ids and owners, which are no secrets;
 // nothing else of an item may appear in an error.
 func Name(it Item) string {
