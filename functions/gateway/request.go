@@ -17,7 +17,7 @@ import (
 // restRequest is the request behind a payload of format 1.0.
 func restRequest(ctx context.Context, in lambdaevents.APIGatewayProxyRequest) (*http.Request, error) {
 	public := in.RequestContext.Path
-	if public == "" {
+	if public == "" || public == in.Resource { // `sam local` names the resource there
 		public = in.Path
 	}
 	return request{
