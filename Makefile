@@ -49,7 +49,7 @@ fresh: ## Generated files are what their sources say
 
 FUZZTIME ?= 30s
 .PHONY: fuzz
-fuzz: ## Fuzz every parser (FUZZTIME=30s each)
+fuzz: ## Fuzz every parser (FUZZTIME=30s or 20000x each)
 	.ci/fuzz $(FUZZTIME)
 
 .PHONY: readme

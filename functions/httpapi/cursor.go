@@ -33,10 +33,11 @@ func cursorOf(p events.Position) string {
 	return cursorText.EncodeToString(b)
 }
 
-// parseCursor reads what cursorOf wrote, and nothing else.
+// parseCursor reads what cursorOf wrote, and nothing else. The decoder skips
+// line ends, so a text of the right length may hold too few bytes.
 func parseCursor(text string) (events.Position, error) {
 	b, err := cursorText.DecodeString(text)
-	if err != nil || len(text) != cursorText.EncodedLen(cursorSize) || b[0] != cursorV || !secret.IsID(string(b[cursorHead:])) {
+	if err != nil || len(text) != cursorText.EncodedLen(cursorSize) || len(b) != cursorSize || b[0] != cursorV || !secret.IsID(string(b[cursorHead:])) {
 		return events.Position{}, errCursor
 	}
 	at := int64(binary.BigEndian.Uint64(b[1:cursorHead]))

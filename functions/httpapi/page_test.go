@@ -161,6 +161,7 @@ func FuzzCursor(f *testing.F) {
 	f.Add("")
 	f.Add("AA==")
 	f.Add(strings.Repeat("_", 23))
+	f.Add(strings.Repeat("\r", 23))
 	f.Fuzz(func(t *testing.T, text string) {
 		p, err := httpapi.ParseCursor(text)
 		if err != nil {
