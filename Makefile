@@ -54,7 +54,7 @@ fuzz: ## Fuzz every parser (FUZZTIME=30s or 20000x each)
 
 .PHONY: readme
 readme: ## Run the README's commands in a fresh clone and compare what it promises
-	go run ./.ci/readme
+	go run ./cmd/readme
 
 .PHONY: bench
 bench: ## Measure the budgets, each against its baseline in the same run

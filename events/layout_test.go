@@ -3,36 +3,74 @@ package events_test
 import (
 	"os"
 	"os/exec"
-	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 )
 
-// TestImportsPointInward holds the layout: who may import whom, and why.
+// TestImportsPointInward holds the layout: what each folder may not import, and
+// why.
 func TestImportsPointInward(t *testing.T) {
+	all := packages(t)
 	for _, rule := range []struct {
 		in     string // packages at or below
 		never  string // what they may not import, at or below
+		but    string // the exception, at or below
 		reason string
 	}{
-		{"apitoken/events", "apitoken/functions", "what can happen does not depend on who asks for it"},
-		{"apitoken/events", "apitoken/infra", "the rules do not depend on a store"},
-		{"apitoken/events", "github.com/", "whoever verifies a history needs the standard library only"},
-		{"apitoken/functions/issuer", "apitoken/infra", "the issuer runs on any store"},
-		{"apitoken/functions/guard", "apitoken/infra", "the guard runs on any store"},
-		{"apitoken/functions/httpapi", "apitoken/infra", "the handlers run on any store"},
-		{"apitoken/functions/relay", "apitoken/infra", "the relay runs between any outbox and any bus"},
-		{"apitoken/infra", "apitoken/functions", "an adapter serves whoever calls it"},
-		{"apitoken/infra", "apitoken/events/token", "an adapter knows facts, and no rules"},
-		{"apitoken/infra", "apitoken/events/settings", "an adapter knows facts, and no rules"},
+		{"apitoken/events", "apitoken/functions", "", "the service does not depend on who calls it"},
+		{"apitoken/events", "apitoken/infra", "", "the service runs on any store and any bus"},
+		{"apitoken/events", "apitoken/cmd", "", "the service does not depend on the command line"},
+		{"apitoken/functions/httpapi", "apitoken/infra", "", "the handlers run on any store"},
+		{"apitoken/functions", "apitoken/cmd", "", "Lambda and the command line are equal: neither needs the other"},
+		{"apitoken/cmd", "apitoken/functions", "apitoken/functions/httpapi", "Lambda and the command line are equal: they share the HTTP interface only"},
+		{"apitoken/infra", "apitoken/functions", "", "an adapter does not depend on who calls it"},
+		{"apitoken/infra", "apitoken/cmd", "", "an adapter does not depend on who calls it"},
+		{"apitoken/infra", "apitoken/events/token", "", "an adapter knows facts and no rules"},
+		{"apitoken/infra", "apitoken/events/settings", "", "an adapter knows facts and no rules"},
 	} {
-		for pkg, imports := range packages(t) {
-			for _, imported := range imports {
-				if below(pkg, rule.in) && below(imported, rule.never) {
+		for pkg, p := range all {
+			for _, imported := range p.imports {
+				if below(pkg, rule.in) && below(imported, rule.never) && (rule.but == "" || !below(imported, rule.but)) {
 					t.Errorf("%s imports %s: %s", pkg, imported, rule.reason)
 				}
 			}
+		}
+	}
+}
+
+// TestEventsImportTheStandardLibraryOnly: a program that verifies a history
+// needs nothing else.
+func TestEventsImportTheStandardLibraryOnly(t *testing.T) {
+	for pkg, p := range packages(t) {
+		if !below(pkg, "apitoken/events") {
+			continue
+		}
+		for _, imported := range p.imports {
+			first, _, _ := strings.Cut(imported, "/")
+			if strings.Contains(first, ".") {
+				t.Errorf("%s imports %s, which is not in the standard library", pkg, imported)
+			}
+		}
+	}
+}
+
+// TestFunctionsHoldDeployables: a folder of functions/ is either the main
+// package of one Lambda function or one of four libraries.
+func TestFunctionsHoldDeployables(t *testing.T) {
+	libraries := []string{"httpapi", "gateway", "wiring", "payloads"}
+	for pkg, p := range packages(t) {
+		path, found := strings.CutPrefix(pkg, "apitoken/functions/")
+		if !found {
+			continue
+		}
+		room, rest, _ := strings.Cut(path, "/")
+		switch library := slices.Contains(libraries, room); {
+		case library && p.name == "main":
+			t.Errorf("%s is a command; the libraries of functions/ hold none", pkg)
+		case !library && (p.name != "main" || rest != "" && !strings.HasPrefix(rest, "testdata")):
+			t.Errorf("%s is neither a Lambda function nor one of the libraries %v", pkg, libraries)
 		}
 	}
 }
@@ -47,30 +85,47 @@ func TestTopLevelIsFixed(t *testing.T) {
 	for line := range strings.Lines(string(tracked)) {
 		top, _, _ := strings.Cut(strings.TrimSpace(line), "/")
 		if !slices.Contains(allowed, top) && !strings.HasPrefix(top, ".") {
-			t.Errorf("%s stands at the top level", top)
+			t.Errorf("%s may not be at the top level", top)
 		}
 	}
 }
 
-// packages gives the non-test imports of every package of the module. The
-// suites of events (logtest, bustest) are test code and left out.
-func packages(t *testing.T) map[string][]string {
+// pkg is a package of the module: its name, and its imports outside of tests.
+type pkg struct {
+	name    string
+	imports []string
+}
+
+// packages are all packages of the module by import path. The suites of events
+// (storetest, bustest) are test code and left out.
+func packages(t *testing.T) map[string]pkg {
 	t.Helper()
-	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{join .Imports " "}}`, "./...")
-	cmd.Dir = filepath.Join("..")
-	cmd.Stderr = os.Stderr
-	out, err := cmd.Output()
+	all, err := listedOnce()
 	if err != nil {
 		t.Fatalf("listing the packages: %v", err)
 	}
-	all := map[string][]string{}
+	return all
+}
+
+// listedOnce spares all tests but the first the second that go list takes.
+var listedOnce = sync.OnceValues(listPackages)
+
+func listPackages() (map[string]pkg, error) {
+	cmd := exec.Command("go", "list", "-f", `{{.ImportPath}} {{.Name}} {{join .Imports " "}}`, "./...")
+	cmd.Dir = ".."
+	cmd.Stderr = os.Stderr
+	out, err := cmd.Output()
+	if err != nil {
+		return nil, err
+	}
+	all := map[string]pkg{}
 	for line := range strings.Lines(string(out)) {
 		words := strings.Fields(line)
 		if !strings.HasSuffix(words[0], "test") {
-			all[words[0]] = words[1:]
+			all[words[0]] = pkg{name: words[1], imports: words[2:]}
 		}
 	}
-	return all
+	return all, nil
 }
 
 func below(path, root string) bool {

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"crypto/sha256"
 	"encoding/json"
 	"fmt"
 	"reflect"
@@ -28,6 +29,16 @@ type Message struct {
 	PrivateDigest Hash
 	Prev          Hash
 	Hash          Hash
+}
+
+// Message is the record as it is published: everything that its hash covers,
+// with the digest of the private part in place of that part.
+func (r Record) Message() Message {
+	return Message{
+		ID: r.ID(), Type: r.Type, V: r.V, Time: r.At, Subject: r.Subject(),
+		Stream: r.Stream, Seq: r.Seq, Command: r.Command, Actor: r.Actor, TokenID: r.TokenID,
+		KeepUntil: r.KeepUntil, Data: r.Public, PrivateDigest: sha256.Sum256(r.Private), Prev: r.Prev, Hash: r.Hash,
+	}
 }
 
 // detail is a CloudEvents 1.0 object in JSON format. Extension names have

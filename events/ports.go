@@ -17,7 +17,7 @@ var (
 	ErrNotFound = errors.New("not found")
 )
 
-// The ports. events/logtest states their promises as tests that every adapter
+// The ports. events/storetest states their promises as tests that every adapter
 // passes. All of them: what is returned is the caller's own; a context that is
 // cancelled before the call writes nothing; every method may be called from
 // many goroutines.

@@ -8,7 +8,7 @@
 #   engines.sh tool NAME         install what is needed and print the path of sam, cfn-lint or rie
 #
 # ENGINE is dynamodb (port 8021), ministack (4566), localstack (4577) or, to install only, sam. What each is good for is
-# said in ENGINE/engine.sh. Starting what already runs prints its endpoint again. Every start begins with empty state.
+# said in engines/ENGINE/engine.sh. Starting what already runs prints its endpoint again. Every start begins with empty state.
 #
 # APITOKEN_DYNAMODB_PORT, APITOKEN_MINISTACK_PORT and APITOKEN_LOCALSTACK_PORT choose another port; engines on different
 # ports run side by side and do not know of each other. APITOKEN_ENGINES is the cache folder (.engines at the top of the
@@ -32,25 +32,25 @@ main() {
     "install 2") load "$2"; install_once; echo "$home" ;;
     "tool 2") tool "$2" ;;
     *) die "usage: ${0##*/} start|install ENGINE, stop|status [ENGINE], tool sam|cfn-lint|rie; ENGINE is one of" \
-      "$(cd "$here" && echo */engine.sh | sed 's,/engine.sh,,g')" ;;
+      "$(cd "$here/engines" && echo */engine.sh | sed 's,/engine.sh,,g')" ;;
   esac
 }
 
 say() { printf 'engines: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 
-# load takes over an engine's definition. Each ENGINE/engine.sh gives `inputs`, the files that its installation depends
+# load takes over an engine's definition. Each engines/ENGINE/engine.sh gives `inputs`, the files that its installation depends
 # on, the functions prerequisites and install and, if it is a server, default_port and the functions launch, which fills
 # `command` and `environment`, and answers, which says whether the server is up.
 load() {
   engine=$1
-  [[ $engine =~ ^[a-z]+$ && -f $here/$engine/engine.sh ]] || die "no engine is called '$engine'"
+  [[ $engine =~ ^[a-z]+$ && -f $here/engines/$engine/engine.sh ]] || die "no engine is called '$engine'"
   mkdir -p "$cache/run"
   cache=$(cd "$cache" && pwd -P)
   [ -e "$cache/.gitignore" ] || echo '*' >"$cache/.gitignore"
   home=$cache/$engine default_port='' inputs=() environment=() command=()
   # shellcheck source=/dev/null
-  . "$here/$engine/engine.sh"
+  . "$here/engines/$engine/engine.sh"
   local chosen=APITOKEN_${engine^^}_PORT
   port=${!chosen:-$default_port}
   endpoint=http://127.0.0.1:$port

@@ -20,10 +20,10 @@ import (
 	"testing"
 	"time"
 
-	"apitoken/cmd/apitoken/folder"
+	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
+	"apitoken/events/secret"
 	"apitoken/events/token"
-	"apitoken/events/token/secret"
 	"apitoken/functions/httpapi"
 )
 
@@ -154,7 +154,7 @@ func (c *crash) create(admin *httpapi.Client, owner string, dead *atomic.Bool) {
 
 func (c *crash) admin() secret.Secret {
 	c.t.Helper()
-	text, err := folder.ReadPrivate(filepath.Join(c.dir, "admin.token"))
+	text, err := datadir.ReadPrivate(filepath.Join(c.dir, "admin.token"))
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -179,13 +179,13 @@ func (c *crash) everyAnsweredTokenAuthorizes() {
 func (c *crash) storeIsWhole() map[events.Stream][]events.Record {
 	c.t.Helper()
 	ctx := c.t.Context()
-	f, err := folder.OpenExisting(ctx, c.dir)
+	f, err := datadir.OpenExisting(ctx, c.dir)
 	if err != nil {
 		c.t.Fatal(err)
 	}
 	defer f.Close()
 	committed := map[events.Stream][]events.Record{}
-	streams := []events.Stream{events.SettingsStream, events.UserStream(folder.Admin)}
+	streams := []events.Stream{events.SettingsStream, events.UserStream(datadir.Admin)}
 	for n := range crashOwners {
 		streams = append(streams, events.UserStream(fmt.Sprintf("user%03d", n)))
 	}
@@ -201,7 +201,7 @@ func (c *crash) storeIsWhole() map[events.Stream][]events.Record {
 	return committed
 }
 
-func (c *crash) streamIsWhole(ctx context.Context, f *folder.Folder, s events.Stream) []events.Record {
+func (c *crash) streamIsWhole(ctx context.Context, f *datadir.Folder, s events.Stream) []events.Record {
 	c.t.Helper()
 	head, err := f.Store.Head(ctx, s)
 	if err != nil {

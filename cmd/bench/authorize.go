@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
 	"apitoken/infra/bolt"
 
 	"go.etcd.io/bbolt"

@@ -15,8 +15,8 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/events/token/secret"
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
+	"apitoken/events/secret"
 	"apitoken/infra/dynamo"
 
 	"github.com/aws/aws-sdk-go-v2/aws"

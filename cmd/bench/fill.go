@@ -11,8 +11,8 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/secret"
 	"apitoken/events/token"
-	"apitoken/events/token/secret"
 	"apitoken/infra/bolt"
 
 	"go.etcd.io/bbolt"

@@ -7,8 +7,8 @@ import (
 	"io"
 	"time"
 
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/infra/bolt"
 )
 

@@ -17,9 +17,9 @@ import (
 	"sync"
 	"time"
 
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
-	"apitoken/functions/issuer"
 	"apitoken/infra/bolt"
 
 	"go.etcd.io/bbolt"

@@ -14,7 +14,7 @@ import (
 	"pgregory.net/rapid"
 
 	"apitoken/events"
-	"apitoken/events/token/secret"
+	"apitoken/events/secret"
 )
 
 // schemas are those of the facts of an owner's stream, by type.

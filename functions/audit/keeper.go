@@ -10,13 +10,13 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
 	"apitoken/events"
-	"apitoken/functions/ledger"
+	"apitoken/events/audit"
 	"apitoken/functions/wiring/telemetry"
 )
 
 // keeper answers both kinds of invocation.
 type keeper struct {
-	ledger *ledger.Ledger
+	ledger *audit.Ledger
 	log    *slog.Logger
 	now    func() time.Time
 }
@@ -62,7 +62,7 @@ func (k *keeper) take(ctx context.Context, batch lambdaevents.SQSEvent) lambdaev
 }
 
 // one keeps the event in an EventBridge envelope.
-func (k *keeper) one(ctx context.Context, body string) (id string, found []ledger.Finding, err error) {
+func (k *keeper) one(ctx context.Context, body string) (id string, found []audit.Finding, err error) {
 	var envelope struct {
 		Detail json.RawMessage `json:"detail"`
 	}
@@ -99,10 +99,10 @@ func (k *keeper) record(ctx context.Context, began time.Time, failed bool, attrs
 }
 
 // report raises the alarms: a gap is counted apart, since it may yet close.
-func (k *keeper) report(ctx context.Context, found []ledger.Finding) {
+func (k *keeper) report(ctx context.Context, found []audit.Finding) {
 	for _, f := range found {
 		metric := telemetry.AuditMismatch
-		if f.Kind == ledger.Gap {
+		if f.Kind == audit.Gap {
 			metric = telemetry.AuditGap
 		}
 		k.log.LogAttrs(ctx, slog.LevelError, "the audit found a disagreement", slog.String("kind", string(f.Kind)),

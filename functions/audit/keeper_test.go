@@ -15,7 +15,8 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"apitoken/events"
-	"apitoken/functions/ledger"
+	"apitoken/events/audit"
+	"apitoken/functions/payloads"
 	"apitoken/functions/wiring/telemetry"
 )
 
@@ -67,7 +68,7 @@ func deliver(t *testing.T, s *shelf, payload []byte) (answer []byte, lines []map
 	}
 	var out bytes.Buffer
 	k := &keeper{
-		ledger: &ledger.Ledger{Copies: s, Now: time.Now},
+		ledger: &audit.Ledger{Copies: s, Now: time.Now},
 		log:    telemetry.NewLogger(telemetry.Config{Out: &out, Function: "stack-audit"}), now: time.Now,
 	}
 	answer, err = lambda.NewHandler(k.handle).Invoke(t.Context(), payload)
@@ -81,9 +82,10 @@ func deliver(t *testing.T, s *shelf, payload []byte) (answer []byte, lines []map
 	return answer, lines, err
 }
 
-func sample(t *testing.T, name string) []byte {
+// published is the sample of an event, as the bus carries it.
+func published(t *testing.T, kind string) []byte {
 	t.Helper()
-	b, err := os.ReadFile("../../events/samples/" + name)
+	b, err := os.ReadFile("../../events/samples/" + kind + ".v1.json")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -94,7 +96,7 @@ func sample(t *testing.T, name string) []byte {
 func batch(t *testing.T, bodies map[string]string) []byte {
 	t.Helper()
 	var e lambdaevents.SQSEvent
-	if err := json.Unmarshal(sample(t, "queue.json"), &e); err != nil {
+	if err := json.Unmarshal(payloads.Read(t, "queue"), &e); err != nil {
 		t.Fatal(err)
 	}
 	for id, body := range bodies {
@@ -138,7 +140,7 @@ func metrics(lines []map[string]any, name string) (n int) {
 func TestARecordedBatchIsKept(t *testing.T) {
 	s := &shelf{}
 	for range 2 { // delivery is at least once
-		answer, lines, err := deliver(t, s, sample(t, "queue.json"))
+		answer, lines, err := deliver(t, s, payloads.Read(t, "queue"))
 		if err != nil || len(failed(t, answer)) > 0 {
 			t.Errorf("got %s, %v", answer, err)
 		}
@@ -146,7 +148,7 @@ func TestARecordedBatchIsKept(t *testing.T) {
 			t.Errorf("logged %v", lines)
 		}
 	}
-	want, err := events.ParseDetail(sample(t, "TokenCreated.v1.json"))
+	want, err := events.ParseDetail(published(t, "TokenCreated"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -159,7 +161,7 @@ func TestARecordedBatchIsKept(t *testing.T) {
 func TestWhatIsNoEventComesAgainAlone(t *testing.T) {
 	bodies := map[string]string{
 		"a": "", "b": "{}", "c": `{"detail":{}}`, "d": `{"detail":"text"}`,
-		"e": `{"detail":` + strings.Replace(string(sample(t, "TokenRevoked.v1.json")), `"ann"`, `"bob"`, 1) + `}`,
+		"e": `{"detail":` + strings.Replace(string(published(t, "TokenRevoked")), `"ann"`, `"bob"`, 1) + `}`,
 	}
 	s := &shelf{}
 	answer, lines, err := deliver(t, s, batch(t, bodies))
@@ -172,11 +174,11 @@ func TestWhatIsNoEventComesAgainAlone(t *testing.T) {
 }
 
 func TestOnlyWhatCouldNotBeKeptComesAgain(t *testing.T) {
-	revoked, err := events.ParseDetail(sample(t, "TokenRevoked.v1.json"))
+	revoked, err := events.ParseDetail(published(t, "TokenRevoked"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	created, err := events.ParseDetail(sample(t, "TokenCreated.v1.json"))
+	created, err := events.ParseDetail(published(t, "TokenCreated"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -193,14 +195,14 @@ func TestOnlyWhatCouldNotBeKeptComesAgain(t *testing.T) {
 
 // TestWhatIsWrongIsKeptAndRaisesTheAlarm: a finding is no failure.
 func TestWhatIsWrongIsKeptAndRaisesTheAlarm(t *testing.T) {
-	m, err := events.ParseDetail(sample(t, "TokenCreated.v1.json"))
+	m, err := events.ParseDetail(published(t, "TokenCreated"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := m
 	other.Hash[0] ^= 1
 	s := &shelf{copies: map[string]events.Message{m.ID: other}}
-	answer, lines, err := deliver(t, s, sample(t, "queue.json"))
+	answer, lines, err := deliver(t, s, payloads.Read(t, "queue"))
 	if err != nil || len(failed(t, answer)) > 0 {
 		t.Errorf("got %s, %v", answer, err)
 	}
@@ -211,12 +213,12 @@ func TestWhatIsWrongIsKeptAndRaisesTheAlarm(t *testing.T) {
 
 func TestTheScheduleLooksForGaps(t *testing.T) {
 	s := &shelf{waits: []events.Message{{Stream: "user/ann", Seq: 7, Time: time.Now().Add(-time.Hour)}, {Stream: "user/bob", Seq: 2}}}
-	answer, lines, err := deliver(t, s, sample(t, "schedule.json"))
+	answer, lines, err := deliver(t, s, payloads.Read(t, "schedule"))
 	if err != nil || metrics(lines, telemetry.AuditGap) != 2 || metrics(lines, telemetry.AuditMismatch) != 0 {
 		t.Errorf("got %s, %v, logged %v", answer, err, lines)
 	}
 	s.down = errors.New("no table")
-	if _, lines, err := deliver(t, s, sample(t, "schedule.json")); err == nil || lines[len(lines)-1]["code"] != "unavailable" {
+	if _, lines, err := deliver(t, s, payloads.Read(t, "schedule")); err == nil || lines[len(lines)-1]["code"] != "unavailable" {
 		t.Errorf("without a table: got %v, logged %v", err, lines)
 	}
 }

@@ -17,10 +17,10 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
-	"apitoken/functions/ledger"
+	"apitoken/events/audit"
 	"apitoken/functions/wiring/telemetry"
-	"apitoken/infra/audit"
 	"apitoken/infra/dynamo"
+	"apitoken/infra/dynamo/copies"
 )
 
 func main() {
@@ -43,6 +43,6 @@ func handler(getenv func(string) string, log *slog.Logger) (lambda.Handler, erro
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{ledger: &ledger.Ledger{Copies: audit.New(client, table), Now: time.Now}, log: log, now: time.Now}
+	k := &keeper{ledger: &audit.Ledger{Copies: copies.New(client, table), Now: time.Now}, log: log, now: time.Now}
 	return telemetry.Observe(lambda.NewHandler(k.handle)), nil
 }

@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
+	"apitoken/events/guard"
 	"apitoken/functions/gateway"
-	"apitoken/functions/guard"
 	"apitoken/functions/wiring/telemetry"
 )
 

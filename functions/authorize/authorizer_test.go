@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/netip"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -17,9 +16,10 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
 	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/functions/gateway"
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/functions/payloads"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/bolt"
 )
@@ -78,11 +78,7 @@ func (s *scene) token(in issuer.NewToken) (issuer.Token, string) {
 // ask sends a sample with the token in place of its own.
 func (s *scene) ask(name, token string) ([]byte, error) {
 	s.Helper()
-	payload, err := os.ReadFile(filepath.Join("..", "..", "events", "samples", name+".json"))
-	if err != nil {
-		s.Fatal(err)
-	}
-	return s.Invoke(s.Context(), bytes.ReplaceAll(payload, []byte(vector), []byte(token)))
+	return s.Invoke(s.Context(), bytes.ReplaceAll(payloads.Read(s, name), []byte(vector), []byte(token)))
 }
 
 // forms are the four payloads that an authorizer may get.
@@ -187,10 +183,7 @@ func TestTokenInQueryIsUnauthorized(t *testing.T) {
 	s := newScene(t)
 	_, text := s.token(issuer.NewToken{})
 	for _, form := range []string{"authorizer-request", "authorizer-http-1.0", "authorizer-http-2.0"} {
-		payload, err := os.ReadFile("../../events/samples/" + form + ".json")
-		if err != nil {
-			t.Fatal(err)
-		}
+		payload := payloads.Read(t, form)
 		leaky := strings.NewReplacer(vector, text, `"limit=10"`, `"limit=`+text+`"`, `"limit": "10"`, `"limit": "`+text+`"`, `"10"`, `"`+text+`"`).Replace(string(payload))
 		if answer, err := s.Invoke(t.Context(), []byte(leaky)); !errors.Is(err, gateway.ErrUnauthorized) {
 			t.Errorf("%s: got %s, %v", form, answer, err)

@@ -13,8 +13,8 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambda"
 
+	"apitoken/events/guard"
 	"apitoken/functions/gateway"
-	"apitoken/functions/guard"
 	"apitoken/functions/wiring"
 )
 

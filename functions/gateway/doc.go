@@ -7,7 +7,7 @@
 // RequestURI keeps the public path, stage and base path included. Who the
 // caller is comes from the authorizer's context and from nowhere else.
 //
-// Whether a token passes is for functions/guard, what a call does for
+// Whether a token passes is for events/guard, what a call does for
 // functions/httpapi. The shapes are those of AWS's documentation ("Set up Lambda
 // proxy integrations", "Create AWS Lambda proxy integrations for HTTP APIs",
 // "Input to an API Gateway Lambda authorizer", "Control access to HTTP APIs with

@@ -9,7 +9,7 @@ import (
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
 )
 
 // Config is what a gateway is made of. Handler is required.

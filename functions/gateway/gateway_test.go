@@ -20,7 +20,8 @@ import (
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
+	"apitoken/functions/payloads"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -30,11 +31,11 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // endpoint, on a stage and under a custom domain's base path, PATCH with a body
 // in base64, headers and queries with several values.
 func TestRequestsArriveAsSent(t *testing.T) {
-	for _, name := range samples(t, "rest-*", "http-*") {
+	for _, name := range append(payloads.Names(t, "rest-*"), payloads.Names(t, "http-*")...) {
 		t.Run(name, func(t *testing.T) {
 			var got string
 			g := New(Config{TrustAuthorizer: true, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = dump(t, r) })})
-			if _, err := g.Invoke(t.Context(), sample(t, name)); err != nil {
+			if _, err := g.Invoke(t.Context(), payloads.Read(t, name)); err != nil {
 				t.Fatalf("Invoke: %v", err)
 			}
 			golden(t, name, got)
@@ -118,7 +119,7 @@ func TestTimeIsLeftToAnswer(t *testing.T) {
 			w.WriteHeader(http.StatusServiceUnavailable)
 		})})
 		for _, name := range []string{"rest-get", "http-get"} {
-			answer, err := g.Invoke(ctx, sample(t, name))
+			answer, err := g.Invoke(ctx, payloads.Read(t, name))
 			if err != nil || ctx.Err() != nil || !strings.Contains(string(answer), `"statusCode":503`) {
 				t.Errorf("%s: got %s, %v, and the invocation's time: %v", name, answer, err, ctx.Err())
 			}
@@ -186,7 +187,7 @@ func TestAuthorizerContextIsIgnoredUnlessTrusted(t *testing.T) {
 			_, named = guard.PrincipalFrom(r.Context())
 		})})
 		for _, name := range []string{"rest-get", "http-get"} {
-			if _, err := g.Invoke(t.Context(), sample(t, name)); err != nil || named != trust {
+			if _, err := g.Invoke(t.Context(), payloads.Read(t, name)); err != nil || named != trust {
 				t.Errorf("%s, trusted %t: got a principal %t, %v", name, trust, named, err)
 			}
 		}
@@ -225,7 +226,7 @@ func TestBytesThatAreNoTextGoOutInBase64(t *testing.T) {
 
 func TestHeadHasNoBody(t *testing.T) {
 	g := New(Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "body") })})
-	payload := strings.ReplaceAll(string(sample(t, "rest-get")), `"GET"`, `"HEAD"`)
+	payload := strings.ReplaceAll(string(payloads.Read(t, "rest-get")), `"GET"`, `"HEAD"`)
 	answer, err := g.Invoke(t.Context(), []byte(payload))
 	if err != nil || strings.Contains(string(answer), "body\":\"body") {
 		t.Errorf("got %s, %v", answer, err)
@@ -256,38 +257,13 @@ func TestSourceOfNoFormIsNoAddress(t *testing.T) {
 
 func invoke(t *testing.T, g *Gateway, name string, into any) {
 	t.Helper()
-	answer, err := g.Invoke(t.Context(), sample(t, name))
+	answer, err := g.Invoke(t.Context(), payloads.Read(t, name))
 	if err != nil {
 		t.Fatalf("Invoke: %v", err)
 	}
 	if err := json.Unmarshal(answer, into); err != nil {
 		t.Fatalf("reading the answer: %v", err)
 	}
-}
-
-const samplesFolder = "../../events/samples/"
-
-func samples(t *testing.T, patterns ...string) (names []string) {
-	t.Helper()
-	for _, pattern := range patterns {
-		files, err := filepath.Glob(samplesFolder + pattern + ".json")
-		if err != nil || len(files) == 0 {
-			t.Fatalf("no samples %s: %v", pattern, err)
-		}
-		for _, file := range files {
-			names = append(names, strings.TrimSuffix(filepath.Base(file), ".json"))
-		}
-	}
-	return names
-}
-
-func sample(t *testing.T, name string) []byte {
-	t.Helper()
-	b, err := os.ReadFile(samplesFolder + name + ".json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return b
 }
 
 func golden(t *testing.T, name, got string) {

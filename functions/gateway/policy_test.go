@@ -8,8 +8,8 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 	"pgregory.net/rapid"
 
+	"apitoken/events/guard"
 	"apitoken/events/token"
-	"apitoken/functions/guard"
 )
 
 const stage = "arn:aws:execute-api:us-east-1:123456789012:gy415nuibc/prod"

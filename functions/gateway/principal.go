@@ -7,7 +7,7 @@ import (
 	"net/netip"
 	"time"
 
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
 )
 
 // The names under which the authorizer tells the handlers behind it whom it let

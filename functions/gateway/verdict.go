@@ -7,7 +7,7 @@ import (
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
 )
 
 // ErrUnauthorized answers a question with 401. API Gateway compares the whole

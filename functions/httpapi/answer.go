@@ -11,8 +11,8 @@ import (
 	"strings"
 
 	"apitoken/events"
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 )
 
 const (

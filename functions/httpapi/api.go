@@ -8,8 +8,8 @@ import (
 	"strings"
 	"time"
 
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 )
 
 // Config is what the handler is made of. Issuer, Guard (unless TrustPrincipal)

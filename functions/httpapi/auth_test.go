@@ -11,9 +11,9 @@ import (
 	"testing"
 	"time"
 
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
-	"apitoken/functions/issuer"
 )
 
 func TestCredentialsThatDoNotPassAre401WithAChallenge(t *testing.T) {

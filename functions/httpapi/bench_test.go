@@ -12,9 +12,9 @@ import (
 	"strings"
 	"testing"
 
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
-	"apitoken/functions/issuer"
 	"apitoken/infra/bolt"
 
 	"go.etcd.io/bbolt"

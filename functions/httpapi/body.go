@@ -12,8 +12,8 @@ import (
 	"strings"
 	"unicode/utf8"
 
+	"apitoken/events/secret"
 	"apitoken/events/token"
-	"apitoken/events/token/secret"
 )
 
 // maxBody is how many bytes of a request's body are read at most. The largest

@@ -12,7 +12,7 @@ import (
 	"strconv"
 	"strings"
 
-	"apitoken/events/token/secret"
+	"apitoken/events/secret"
 )
 
 // maxAnswer bounds what the client reads of one answer: a full page of 1000

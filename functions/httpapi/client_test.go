@@ -11,7 +11,7 @@ import (
 	"testing"
 	"time"
 
-	"apitoken/events/token/secret"
+	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
 

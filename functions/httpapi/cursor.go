@@ -7,7 +7,7 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/events/token/secret"
+	"apitoken/events/secret"
 )
 
 // A cursor is a Position: a version byte, nanoseconds since 1970, the id. It

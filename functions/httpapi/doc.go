@@ -7,8 +7,8 @@
 // is refused stores nothing; that an outage is a 5xx and never a 401; and that
 // no token, body, query or foreign path reaches a log line or an error.
 //
-// It decides nothing: whether a credential passes is up to functions/guard,
-// what may be done and whose tokens may be seen is up to functions/issuer and
+// It decides nothing: whether a credential passes is up to events/guard,
+// what may be done and whose tokens may be seen is up to events/issuer and
 // the rules. It is plain net/http, so the same handler answers API Gateway, the
 // local server and tests.
 package httpapi

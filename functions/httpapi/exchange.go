@@ -14,8 +14,8 @@ import (
 	"strings"
 	"time"
 
-	"apitoken/events/token/secret"
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
+	"apitoken/events/secret"
 )
 
 // resource is all that one path answers, by method.

@@ -6,8 +6,8 @@ import (
 	"net/url"
 	"strconv"
 
+	"apitoken/events/issuer"
 	"apitoken/events/token"
-	"apitoken/functions/issuer"
 )
 
 func (x *exchange) tokenEvents() (reply, error) {

@@ -9,8 +9,8 @@ import (
 	"strings"
 
 	"apitoken/events"
+	"apitoken/events/issuer"
 	"apitoken/events/token"
-	"apitoken/functions/issuer"
 )
 
 // parseQuery reads the parameters of a request: only the known ones, each once

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"apitoken/events/secret"
 	"apitoken/events/token"
-	"apitoken/events/token/secret"
 )
 
 func (x *exchange) whoAmI() (reply, error) {

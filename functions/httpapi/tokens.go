@@ -6,8 +6,8 @@ import (
 	"strings"
 	"time"
 
+	"apitoken/events/issuer"
 	"apitoken/events/token"
-	"apitoken/functions/issuer"
 )
 
 // created is Created on its way out, the one place where a token's text is

@@ -6,9 +6,9 @@ import (
 	"net/netip"
 	"time"
 
+	"apitoken/events/issuer"
+	"apitoken/events/secret"
 	"apitoken/events/token"
-	"apitoken/events/token/secret"
-	"apitoken/functions/issuer"
 )
 
 // Time is an instant as the API writes it: RFC 3339, UTC, up to nine digits of

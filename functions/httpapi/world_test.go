@@ -19,10 +19,10 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/events/token/secret"
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
-	"apitoken/functions/issuer"
 	"apitoken/infra/bolt"
 )
 

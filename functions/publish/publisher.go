@@ -9,8 +9,9 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
 	"apitoken/events"
-	"apitoken/functions/relay"
+	"apitoken/events/relay"
 	"apitoken/functions/wiring/telemetry"
+	"apitoken/infra/dynamo/stream"
 )
 
 // margin is what is left of an invocation's time to answer in: without an
@@ -29,19 +30,19 @@ type publisher struct {
 
 func (p *publisher) publish(ctx context.Context, in lambdaevents.DynamoDBEvent) (lambdaevents.DynamoDBEventResponse, error) {
 	began := p.now()
-	b := read(in.Records)
-	sent, failed, err := p.send(ctx, b.messages())
-	r := report{records: len(in.Records), fault: errors.Join(err, first(failed), b.fault())}
+	b := stream.Read(in.Records)
+	sent, failed, err := p.send(ctx, b.Messages())
+	r := report{records: len(in.Records), fault: errors.Join(err, first(failed), b.Fault())}
 	r.unmarked = p.outbox.Sent(ctx, sent...) // the reconciler sends again what stays marked
 	took := map[string]bool{}
 	for _, id := range sent {
 		took[id] = true
 	}
 	answer := lambdaevents.DynamoDBEventResponse{BatchItemFailures: []lambdaevents.DynamoDBBatchItemFailure{}}
-	if at, stuck := b.stuck(took); stuck {
+	if at, stuck := b.Stuck(took); stuck {
 		answer.BatchItemFailures = append(answer.BatchItemFailures, lambdaevents.DynamoDBBatchItemFailure{ItemIdentifier: at})
 	}
-	r.sent, r.lag = b.sent(took, p.now())
+	r.sent, r.lag = b.Sent(took, p.now())
 	r.waiting = len(b) - r.sent
 	p.record(ctx, r, p.now().Sub(began))
 	return answer, nil

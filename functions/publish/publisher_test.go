@@ -19,6 +19,7 @@ import (
 	"pgregory.net/rapid"
 
 	"apitoken/events"
+	"apitoken/functions/payloads"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/dynamo/item"
 )
@@ -342,9 +343,9 @@ func TestNothingOvertakesAndNothingIsLost(t *testing.T) {
 	})
 }
 
-var update = flag.Bool("update", false, "write events/samples/stream.json anew")
+var update = flag.Bool("update", false, "write functions/payloads/stream.json again")
 
-const sample = "../../events/samples/stream.json"
+const sample = "../payloads/stream.json"
 
 // TestSampleIsPublished holds the payload that people send by hand: a token
 // made, and revoked, and its first record collected by DynamoDB.
@@ -352,12 +353,8 @@ func TestSampleIsPublished(t *testing.T) {
 	if *update {
 		writeSample(t)
 	}
-	payload, err := os.ReadFile(sample)
-	if err != nil {
-		t.Fatal(err)
-	}
 	var in lambdaevents.DynamoDBEvent
-	if err := json.Unmarshal(payload, &in); err != nil {
+	if err := json.Unmarshal(payloads.Read(t, "stream"), &in); err != nil {
 		t.Fatal(err)
 	}
 	l := &line{}

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/functions/relay"
+	"apitoken/events/relay"
 	"apitoken/functions/wiring/telemetry"
 )
 

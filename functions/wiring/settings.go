@@ -6,7 +6,7 @@ import (
 	"log/slog"
 
 	"apitoken/events"
-	"apitoken/events/token/secret"
+	"apitoken/events/secret"
 )
 
 // Settings are what a deployment decides, by the environment of its functions.

@@ -5,7 +5,7 @@ import (
 	"testing"
 
 	"apitoken/events"
-	"apitoken/events/logtest"
+	"apitoken/events/storetest"
 	"apitoken/infra/bolt"
 )
 
@@ -25,10 +25,10 @@ func open(t testing.TB, o bolt.Options) *bolt.Store {
 }
 
 func TestStoreKeepsThePromisesOfThePorts(t *testing.T) {
-	logtest.Run(t, func(t *testing.T) events.Store { return open(t, bolt.Options{}) })
+	storetest.Run(t, func(t *testing.T) events.Store { return open(t, bolt.Options{}) })
 }
 
 func TestOneFileServesAllChecks(t *testing.T) {
 	shared := open(t, bolt.Options{})
-	logtest.Run(t, func(*testing.T) events.Store { return shared })
+	storetest.Run(t, func(*testing.T) events.Store { return shared })
 }

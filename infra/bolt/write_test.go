@@ -16,7 +16,7 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/events/logtest"
+	"apitoken/events/storetest"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -39,7 +39,7 @@ func step(t testing.TB, owner string, base events.Head, vs ...events.View) event
 	t.Helper()
 	m := events.Meta{Command: "c", Actor: owner, At: time.Now()}
 	facts := []events.Fact{events.TokenCreated{TokenID: "JhxND7ci", Owner: owner}}
-	c, err := events.NewCommit(logtest.Keys, events.UserStream(owner), base, m, facts, 1, []byte("{}"), events.Effect{Minted: vs})
+	c, err := events.NewCommit(storetest.Keys, events.UserStream(owner), base, m, facts, 1, []byte("{}"), events.Effect{Minted: vs})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,8 +6,8 @@ import (
 	"testing"
 	"time"
 
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/infra/dynamo"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"

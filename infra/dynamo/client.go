@@ -4,7 +4,7 @@ import (
 	"fmt"
 	"time"
 
-	"apitoken/infra/lambdaenv"
+	"apitoken/infra/awsenv"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -22,14 +22,14 @@ const (
 // Limit gives a client the time-outs and the number of attempts that suit a
 // service whose callers wait.
 func Limit(o *dynamodb.Options) {
-	limits := lambdaenv.Limits{Attempts: attempts, AttemptTime: attemptTime, MaxPause: maxPause}
+	limits := awsenv.Limits{Attempts: attempts, AttemptTime: attemptTime, MaxPause: maxPause}
 	o.HTTPClient, o.Retryer = limits.HTTPClient(), limits.Retryer()
 }
 
-// FromEnv is the client of a Lambda function, see lambdaenv.Read. The more
+// FromEnv is the client of a Lambda function, see awsenv.Read. The more
 // special endpoint is AWS_ENDPOINT_URL_DYNAMODB.
 func FromEnv(getenv func(string) string) (*dynamodb.Client, error) {
-	env, err := lambdaenv.Read(getenv, "DYNAMODB")
+	env, err := awsenv.Read(getenv, "DYNAMODB")
 	if err != nil {
 		return nil, fmt.Errorf("making a DynamoDB client: %w", err)
 	}

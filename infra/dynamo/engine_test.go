@@ -9,7 +9,7 @@ import (
 	"testing"
 
 	"apitoken/events"
-	"apitoken/events/logtest"
+	"apitoken/events/storetest"
 	"apitoken/infra/dynamo"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -81,7 +81,7 @@ func via(c *dynamodb.Client, transport http.RoundTripper) *dynamodb.Client {
 
 func TestKeepsThePromisesOfThePorts(t *testing.T) {
 	endpoint(t)
-	logtest.Run(t, func(t *testing.T) events.Store { return newStore(t) })
+	storetest.Run(t, func(t *testing.T) events.Store { return newStore(t) })
 }
 
 var keys = func() events.Keys {

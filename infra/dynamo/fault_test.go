@@ -11,9 +11,9 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/events/token/secret"
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/events/secret"
 	"apitoken/infra/dynamo"
 )
 

@@ -10,8 +10,8 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/item"
 

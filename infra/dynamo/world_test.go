@@ -11,10 +11,10 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/events/secret"
 	"apitoken/events/token"
-	"apitoken/events/token/secret"
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
 	"apitoken/infra/dynamo"
 )
 

@@ -15,10 +15,9 @@ import (
 	"testing"
 	"time"
 
-	"go.yaml.in/yaml/v3"
-
-	"apitoken/events/token/secret"
+	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
+	"apitoken/infra/sam/template"
 )
 
 const (
@@ -232,37 +231,24 @@ func (s *stack) look(t *testing.T) {
 // one by one, and so their texts at least are seen at work.
 func (s *stack) answerLikeTheTemplate(t *testing.T) {
 	t.Helper()
-	b, err := os.ReadFile(top + "template.yaml")
+	all, err := template.Read(top + "template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var template struct {
-		Resources map[string]struct {
-			Properties yaml.Node `yaml:"Properties"`
-		} `yaml:"Resources"`
-	}
-	if err := yaml.Unmarshal(b, &template); err != nil {
-		t.Fatal(err)
-	}
-	var api struct {
-		GatewayResponses map[string]struct {
-			StatusCode         int                          `yaml:"StatusCode"`
-			ResponseParameters map[string]map[string]string `yaml:"ResponseParameters"`
-			ResponseTemplates  map[string]string            `yaml:"ResponseTemplates"`
-		} `yaml:"GatewayResponses"`
-	}
-	properties := template.Resources["Api"].Properties
-	if err := properties.Decode(&api); err != nil || len(api.GatewayResponses) == 0 {
-		t.Fatalf("the template's gateway responses: %v, %d found", err, len(api.GatewayResponses))
+	responses, _ := template.At(all, "Resources", "Api", "Properties", "GatewayResponses").(object)
+	if len(responses) == 0 {
+		t.Fatal("template.yaml has no gateway responses")
 	}
 	id := s.ids["Api"]
-	for kind, r := range api.GatewayResponses {
-		parameters := map[string]string{}
-		for name, text := range r.ResponseParameters["Headers"] {
+	for kind, r := range responses {
+		parameters := object{}
+		for name, text := range template.At(r, "ResponseParameters", "Headers").(object) {
 			parameters["gatewayresponse.header."+name] = text
 		}
 		s.gateway(t, "PUT", "/restapis/"+id+"/gatewayresponses/"+kind, object{
-			"statusCode": r.StatusCode, "responseParameters": parameters, "responseTemplates": r.ResponseTemplates,
+			"statusCode":         template.At(r, "StatusCode"),
+			"responseParameters": parameters,
+			"responseTemplates":  template.At(r, "ResponseTemplates"),
 		})
 	}
 	s.gateway(t, "POST", "/restapis/"+id+"/deployments", object{"stageName": stage})

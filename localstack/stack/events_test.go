@@ -11,10 +11,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"apitoken/events"
-	"apitoken/events/token/secret"
+	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
-	"apitoken/infra/audit"
 	"apitoken/infra/dynamo"
+	"apitoken/infra/dynamo/copies"
 )
 
 // dynamoDB is the emulator's, as the account's root.
@@ -31,7 +31,7 @@ func (s *stack) dynamoDB(t *testing.T) *dynamodb.Client {
 // The audit table keeps an event under its id alone, so "once" is that nothing
 // is missing, nothing is there beside, and nothing came with other content.
 func (s *stack) audited(t *testing.T) {
-	copies := audit.New(s.dynamoDB(t), s.outputs["AuditTableName"])
+	copies := copies.New(s.dynamoDB(t), s.outputs["AuditTableName"])
 	dora := person("dora")
 	c := s.made(t, httpapi.CreateRequest{User: dora})
 	if err := s.api.as(s.admin).Revoke(t.Context(), c.ID); err != nil {
@@ -61,7 +61,7 @@ func (s *stack) audited(t *testing.T) {
 }
 
 // compare holds the copies of a stream against the log.
-func (s *stack) compare(t *testing.T, log events.Log, copies *audit.Table, of events.Stream) {
+func (s *stack) compare(t *testing.T, log events.Log, copies *copies.Table, of events.Stream) {
 	t.Helper()
 	head, err := log.Head(t.Context(), of)
 	if err != nil {
@@ -79,7 +79,7 @@ func (s *stack) compare(t *testing.T, log events.Log, copies *audit.Table, of ev
 // reapplied copies one user's head and view aside, lets a token be revoked and
 // puts them back, without the record: so does a restore to an earlier time.
 func (s *stack) reapplied(t *testing.T) {
-	copies := audit.New(s.dynamoDB(t), s.outputs["AuditTableName"])
+	copies := copies.New(s.dynamoDB(t), s.outputs["AuditTableName"])
 	erna := person("erna")
 	c := s.made(t, httpapi.CreateRequest{User: erna})
 	bearer := c.BearerToken.Reveal()

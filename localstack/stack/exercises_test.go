@@ -10,7 +10,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/functions/httpapi"
-	"apitoken/infra/audit"
+	"apitoken/infra/dynamo/copies"
 	"apitoken/infra/dynamo/item"
 )
 
@@ -240,7 +240,7 @@ func (s *stack) keep(t *testing.T) string {
 
 // forget lets the audit function find that what it awaited has come.
 func (s *stack) forget(t *testing.T) string {
-	copies := audit.New(s.dynamoDB(t), s.outputs["AuditTableName"])
+	copies := copies.New(s.dynamoDB(t), s.outputs["AuditTableName"])
 	if err := copies.Await(t.Context(), events.UserStream("admin"), 2, time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}

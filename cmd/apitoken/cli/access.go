@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"apitoken/events/token/secret"
+	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
 

@@ -10,15 +10,15 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"apitoken/cmd/apitoken/folder"
+	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
+	"apitoken/events/audit"
+	"apitoken/events/issuer"
 	"apitoken/events/token"
-	"apitoken/functions/issuer"
-	"apitoken/functions/ledger"
-	"apitoken/infra/audit"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/chain"
-	"apitoken/infra/jsonl"
+	"apitoken/infra/dynamo/copies"
+	"apitoken/infra/eventfile"
 )
 
 func newAudit(w *world) *cobra.Command {
@@ -102,10 +102,10 @@ func (o *archive) addLog(c *cobra.Command) {
 type opened struct {
 	log     issuer.Store
 	keys    events.Keys
-	copies  ledger.Library
-	streams []events.Stream  // that have copies
-	faults  []ledger.Finding // what cannot be a copy
-	waiting map[string]bool  // events that wait in the outbox
+	copies  audit.Library
+	streams []events.Stream // that have copies
+	faults  []audit.Finding // what cannot be a copy
+	waiting map[string]bool // events that wait in the outbox
 	close   func() error
 }
 
@@ -145,7 +145,7 @@ func (o *archive) tables(ctx context.Context, w *world) (*opened, error) {
 		}
 		a.log = dynamo.New(client, o.table)
 	}
-	copies := audit.New(client, o.copies)
+	copies := copies.New(client, o.copies)
 	a.copies = copies
 	return a, copies.Streams(ctx, func(s events.Stream) { a.streams = append(a.streams, s) })
 }
@@ -154,7 +154,7 @@ func (o *archive) keys(w *world) (events.Keys, error) {
 	text, from := w.getenv("PEPPERS"), "PEPPERS"
 	if o.peppers != "" {
 		var err error
-		if text, err = folder.ReadPrivate(o.peppers); err != nil {
+		if text, err = datadir.ReadPrivate(o.peppers); err != nil {
 			return events.Keys{}, err
 		}
 		from = o.peppers
@@ -174,7 +174,7 @@ func (o *archive) keys(w *world) (events.Keys, error) {
 const outboxPage = 100_000
 
 func (o *archive) folder(ctx context.Context, _ *world) (*opened, error) {
-	f, err := folder.OpenExisting(ctx, o.data)
+	f, err := datadir.OpenExisting(ctx, o.data)
 	if err != nil {
 		return nil, err
 	}
@@ -186,7 +186,7 @@ func (o *archive) folder(ctx context.Context, _ *world) (*opened, error) {
 	for _, m := range pending {
 		a.waiting[m.ID] = true
 	}
-	copies, err := jsonl.OpenCopies(f.EventsPath())
+	copies, err := eventfile.OpenCopies(f.EventsPath())
 	if errors.Is(err, os.ErrNotExist) {
 		a.copies = noCopies{}
 		return a, nil
@@ -200,11 +200,11 @@ func (o *archive) folder(ctx context.Context, _ *world) (*opened, error) {
 		if fault.ID != "" {
 			id = fault.ID
 		}
-		kind := ledger.Forged
+		kind := audit.Forged
 		if fault.ID != "" {
-			kind = ledger.Differs
+			kind = audit.Differs
 		}
-		a.faults = append(a.faults, ledger.Finding{Kind: kind, ID: id, Detail: fault.Detail})
+		a.faults = append(a.faults, audit.Finding{Kind: kind, ID: id, Detail: fault.Detail})
 	}
 	a.close = func() error { return errors.Join(copies.Close(), f.Close()) }
 	return a, nil
@@ -227,11 +227,11 @@ func (a *opened) verify(ctx context.Context, w *world) error {
 		return err
 	}
 	for _, s := range streams {
-		r, err := ledger.Compare(ctx, a.log, a.copies, a.keys, s, time.Now())
+		r, err := audit.Compare(ctx, a.log, a.copies, a.keys, s, time.Now())
 		if err != nil {
 			return fmt.Errorf("comparing stream %s: %w", s, err)
 		}
-		r.Findings = slices.DeleteFunc(r.Findings, func(f ledger.Finding) bool { return f.Kind == ledger.Missing && a.waiting[f.ID] })
+		r.Findings = slices.DeleteFunc(r.Findings, func(f audit.Finding) bool { return f.Kind == audit.Missing && a.waiting[f.ID] })
 		if _, err := fmt.Fprintf(w.out, "%s: %d in the log, %d copies\n", plain(string(s)), r.Log, r.Copies); err != nil {
 			return err
 		}
@@ -246,7 +246,7 @@ func (a *opened) verify(ctx context.Context, w *world) error {
 	return nil
 }
 
-func (a *opened) print(w *world, found []ledger.Finding) error {
+func (a *opened) print(w *world, found []audit.Finding) error {
 	for _, f := range found {
 		if _, err := fmt.Fprintf(w.out, "  %s\n", plain(f.String())); err != nil {
 			return err

@@ -7,8 +7,8 @@ import (
 	"github.com/spf13/cobra"
 
 	"apitoken/events"
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 )
 
 func newAuditReapply(w *world) *cobra.Command {

@@ -9,11 +9,11 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"apitoken/cmd/apitoken/folder"
+	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
-	"apitoken/events/token/secret"
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/events/secret"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/chain"
 )
@@ -120,7 +120,7 @@ func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error)
 	if _, err := os.Stat(b.file); b.replace || errors.Is(err, os.ErrNotExist) {
 		return false, nil
 	}
-	text, err := folder.ReadPrivate(b.file)
+	text, err := datadir.ReadPrivate(b.file)
 	if err != nil {
 		return false, err
 	}
@@ -133,7 +133,7 @@ func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error)
 		return false, nil
 	}
 	if err == nil {
-		err = fmt.Errorf("the token in %s still works: use it, or give --replace to revoke all tokens of %s", b.file, folder.Admin)
+		err = fmt.Errorf("the token in %s still works: use it, or give --replace to revoke all tokens of %s", b.file, datadir.Admin)
 	}
 	return false, err
 }
@@ -141,14 +141,14 @@ func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error)
 // write makes the token and puts it into the file. The file is written once
 // before, so that a place that cannot be written to costs no token.
 func (b tableBootstrap) write(ctx context.Context, i *issuer.Issuer) error {
-	if err := folder.WritePrivate(b.file, ""); err != nil {
+	if err := datadir.WritePrivate(b.file, ""); err != nil {
 		return err
 	}
-	_, text, err := i.Bootstrap(ctx, folder.Admin, b.replace)
+	_, text, err := i.Bootstrap(ctx, datadir.Admin, b.replace)
 	if err != nil {
-		return fmt.Errorf("making a token for %s: %w", folder.Admin, err)
+		return fmt.Errorf("making a token for %s: %w", datadir.Admin, err)
 	}
-	if err := folder.WritePrivate(b.file, text.Reveal()); err != nil {
+	if err := datadir.WritePrivate(b.file, text.Reveal()); err != nil {
 		return fmt.Errorf("a token was made and is lost, --replace makes another: %w", err)
 	}
 	return nil

@@ -8,8 +8,8 @@ import (
 
 	"golang.org/x/term"
 
-	"apitoken/cmd/apitoken/folder"
-	"apitoken/events/token/secret"
+	"apitoken/cmd/apitoken/datadir"
+	"apitoken/events/secret"
 )
 
 // maxToken is more than any token has.
@@ -36,12 +36,12 @@ func (a *access) read(ctx context.Context, w *world) (text, from string, err err
 		text, err = typed(ctx, w)
 		return text, "standard input", err
 	case a.tokenFile != "":
-		text, err = folder.ReadPrivate(a.tokenFile)
+		text, err = datadir.ReadPrivate(a.tokenFile)
 		return text, a.tokenFile, err
 	case path != "" && inline != "":
 		return "", "", usagef("APITOKEN_TOKEN and APITOKEN_TOKEN_FILE are both set: unset one")
 	case path != "":
-		text, err = folder.ReadPrivate(path)
+		text, err = datadir.ReadPrivate(path)
 		return text, path, err
 	case inline != "":
 		return strings.TrimSpace(inline), "APITOKEN_TOKEN", nil

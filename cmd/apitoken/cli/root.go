@@ -3,7 +3,7 @@ package cli
 import (
 	"github.com/spf13/cobra"
 
-	"apitoken/events/token/secret"
+	"apitoken/events/secret"
 )
 
 func newRoot(w *world) *cobra.Command {

@@ -8,10 +8,10 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"apitoken/cmd/apitoken/folder"
+	"apitoken/cmd/apitoken/datadir"
 	"apitoken/cmd/apitoken/serve"
-	"apitoken/functions/guard"
-	"apitoken/functions/issuer"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 )
 
 const defaultData = "./.apitoken"
@@ -62,7 +62,7 @@ folder meanwhile.`,
 }
 
 func bootstrap(ctx context.Context, w *world, data string, replace bool) (err error) {
-	f, err := folder.OpenExisting(ctx, data)
+	f, err := datadir.OpenExisting(ctx, data)
 	if err != nil {
 		return err
 	}
@@ -70,7 +70,7 @@ func bootstrap(ctx context.Context, w *world, data string, replace bool) (err er
 	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys})
 	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys})
 	start, err := f.EnsureAdmin(ctx, i)
-	if err == nil && start != folder.StartWrote {
+	if err == nil && start != datadir.StartWrote {
 		err = another(ctx, f, g, i, replace)
 	}
 	if err != nil {
@@ -83,14 +83,14 @@ func bootstrap(ctx context.Context, w *world, data string, replace bool) (err er
 // another makes a further token for the administrator, unless the one in the
 // file still works: it would be overwritten, and live on without anybody
 // having it.
-func another(ctx context.Context, f *folder.Folder, g *guard.Guard, i *issuer.Issuer, replace bool) error {
+func another(ctx context.Context, f *datadir.Folder, g *guard.Guard, i *issuer.Issuer, replace bool) error {
 	if !replace {
 		works, err := f.AdminWorks(ctx, g)
 		if err != nil {
 			return err
 		}
 		if works {
-			return fmt.Errorf("the token in %s still works: use it, or give --replace to revoke all tokens of %s", f.AdminPath(), folder.Admin)
+			return fmt.Errorf("the token in %s still works: use it, or give --replace to revoke all tokens of %s", f.AdminPath(), datadir.Admin)
 		}
 	}
 	return f.NewAdmin(ctx, i, replace)

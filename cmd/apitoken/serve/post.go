@@ -10,9 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"apitoken/cmd/apitoken/folder"
-	"apitoken/functions/relay"
-	"apitoken/infra/jsonl"
+	"apitoken/cmd/apitoken/datadir"
+	"apitoken/events/relay"
+	"apitoken/infra/eventfile"
 )
 
 // drainTimeout is how long the end of the process waits for events that are
@@ -33,11 +33,11 @@ func (b *bell) ring() {
 // post carries what was committed to the file of events.
 type post struct {
 	relay *relay.Relay
-	file  *jsonl.File
+	file  *eventfile.File
 }
 
-func openPost(f *folder.Folder, b *bell, logger *slog.Logger) (*post, error) {
-	file, err := jsonl.Open(f.EventsPath())
+func openPost(f *datadir.Folder, b *bell, logger *slog.Logger) (*post, error) {
+	file, err := eventfile.Open(f.EventsPath())
 	if err != nil {
 		return nil, err
 	}

@@ -20,10 +20,10 @@ import (
 	"net/http"
 	"time"
 
-	"apitoken/cmd/apitoken/folder"
-	"apitoken/functions/guard"
+	"apitoken/cmd/apitoken/datadir"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
-	"apitoken/functions/issuer"
 )
 
 // Limits of one connection. No call of ours takes long, and no header is long.
@@ -61,7 +61,7 @@ func Run(ctx context.Context, c Config) error {
 	}
 	defer listener.Close()
 	bell := &bell{}
-	f, err := folder.Open(ctx, c.Data, bell.ring)
+	f, err := datadir.Open(ctx, c.Data, bell.ring)
 	if err != nil {
 		return err
 	}
@@ -69,7 +69,7 @@ func Run(ctx context.Context, c Config) error {
 }
 
 // serveFolder is Run once the address and the folder are ours.
-func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tls.Config, f *folder.Folder, b *bell) error {
+func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tls.Config, f *datadir.Folder, b *bell) error {
 	post, err := openPost(f, b, c.Logger)
 	if err != nil {
 		return err
@@ -93,7 +93,7 @@ func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tl
 
 // assemble puts the service together on the folder's store, and bootstraps it
 // if that was not done yet.
-func assemble(ctx context.Context, c Config, f *folder.Folder) (http.Handler, error) {
+func assemble(ctx context.Context, c Config, f *datadir.Folder) (http.Handler, error) {
 	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys, Logger: c.Logger})
 	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys})
 	started, err := f.EnsureAdmin(ctx, i)
@@ -104,14 +104,14 @@ func assemble(ctx context.Context, c Config, f *folder.Folder) (http.Handler, er
 	return httpapi.New(httpapi.Config{Issuer: i, Guard: g, Logger: c.Logger, Version: c.Version, Ready: f.Store.Ready}), nil
 }
 
-func tellAdmin(c Config, f *folder.Folder, started folder.Start) {
+func tellAdmin(c Config, f *datadir.Folder, started datadir.Start) {
 	switch started {
-	case folder.StartWrote:
+	case datadir.StartWrote:
 		fmt.Fprintf(c.Out, "the administrator's token is in %s\n", f.AdminPath())
-	case folder.StartUnclear:
-		c.Logger.Warn("a bootstrap was cut short and may have left a token that nobody has", "owner", folder.Admin,
+	case datadir.StartUnclear:
+		c.Logger.Warn("a bootstrap was cut short and may have left a token that nobody has", "owner", datadir.Admin,
 			"remedy", "look for it with `apitoken list --owner admin` and revoke it")
-	case folder.StartReady:
+	case datadir.StartReady:
 	default:
 		panic(fmt.Sprintf("serve: start of unknown kind %d", started))
 	}

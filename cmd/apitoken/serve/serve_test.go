@@ -8,11 +8,11 @@ import (
 	"testing"
 	"time"
 
-	"apitoken/cmd/apitoken/folder"
+	"apitoken/cmd/apitoken/datadir"
 )
 
 func TestCertificateIsKeptWhileItServes(t *testing.T) {
-	f, err := folder.Open(t.Context(), filepath.Join(t.TempDir(), "data"), nil)
+	f, err := datadir.Open(t.Context(), filepath.Join(t.TempDir(), "data"), nil)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -45,7 +45,7 @@ func TestCertificateIsKeptWhileItServes(t *testing.T) {
 	}
 }
 
-func certificate(t *testing.T, f *folder.Folder, names []string, now time.Time) tls.Certificate {
+func certificate(t *testing.T, f *datadir.Folder, names []string, now time.Time) tls.Certificate {
 	t.Helper()
 	c, err := selfSigned(f, names, now)
 	if err != nil {

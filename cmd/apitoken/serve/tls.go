@@ -16,7 +16,7 @@ import (
 	"os"
 	"time"
 
-	"apitoken/cmd/apitoken/folder"
+	"apitoken/cmd/apitoken/datadir"
 )
 
 const (
@@ -46,7 +46,7 @@ func givenCertificate(c Config) (*tls.Config, error) {
 }
 
 // secured is how the listener is secured, nil if it is not.
-func secured(c Config, given *tls.Config, f *folder.Folder) (*tls.Config, error) {
+func secured(c Config, given *tls.Config, f *datadir.Folder) (*tls.Config, error) {
 	if !c.TLSSelfSigned {
 		return given, nil
 	}
@@ -67,7 +67,7 @@ func loadPair(certPath, keyPath string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("reading the certificate: %w", err)
 	}
-	keyPEM, err := folder.ReadPrivate(keyPath)
+	keyPEM, err := datadir.ReadPrivate(keyPath)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("reading the certificate's key: %w", err)
 	}
@@ -90,7 +90,7 @@ func hosts(listen string) []string {
 
 // selfSigned is the folder's own certificate. One that still lasts and names
 // the hosts is kept, so that clients who trust it need not be told again.
-func selfSigned(f *folder.Folder, names []string, now time.Time) (tls.Certificate, error) {
+func selfSigned(f *datadir.Folder, names []string, now time.Time) (tls.Certificate, error) {
 	cert, err := loadPair(f.Path(certificateFile), f.Path(keyFile))
 	if err == nil && good(cert, names, now) {
 		return cert, nil
@@ -110,7 +110,7 @@ func good(cert tls.Certificate, names []string, now time.Time) bool {
 	return now.Add(certificateRenew).Before(cert.Leaf.NotAfter)
 }
 
-func makePair(f *folder.Folder, names []string, now time.Time) error {
+func makePair(f *datadir.Folder, names []string, now time.Time) error {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		return fmt.Errorf("making a key: %w", err)
@@ -124,10 +124,10 @@ func makePair(f *folder.Folder, names []string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("encoding the key: %w", err)
 	}
-	if err := folder.WritePrivate(f.Path(keyFile), text("PRIVATE KEY", pkcs8)); err != nil {
+	if err := datadir.WritePrivate(f.Path(keyFile), text("PRIVATE KEY", pkcs8)); err != nil {
 		return err
 	}
-	return folder.WritePrivate(f.Path(certificateFile), text("CERTIFICATE", der))
+	return datadir.WritePrivate(f.Path(certificateFile), text("CERTIFICATE", der))
 }
 
 // form is the certificate before it is signed. It begins an hour early for

@@ -9,10 +9,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/functions/gateway"
-	"apitoken/functions/guard"
 	"apitoken/functions/httpapi"
-	"apitoken/functions/issuer"
 	"apitoken/functions/wiring"
 )
 

@@ -14,9 +14,10 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"apitoken/events"
-	"apitoken/functions/guard"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
-	"apitoken/functions/issuer"
+	"apitoken/functions/payloads"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/bolt"
@@ -76,11 +77,8 @@ type answer struct {
 // call sends a sample payload, with changes, to a function.
 func (d *deployment) call(h lambda.Handler, name string, changes ...string) answer {
 	d.Helper()
-	payload, err := os.ReadFile(filepath.Join("..", "..", "..", "events", "samples", name+".json"))
-	if err != nil {
-		d.Fatal(err)
-	}
-	out, err := h.Invoke(d.Context(), []byte(strings.NewReplacer(changes...).Replace(string(payload))))
+	payload := strings.NewReplacer(changes...).Replace(string(payloads.Read(d.T, name)))
+	out, err := h.Invoke(d.Context(), []byte(payload))
 	if err != nil {
 		d.Fatalf("%s: %v", name, err)
 	}

@@ -1,0 +1,95 @@
+package datadir
+
+import (
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+	"sync"
+	"testing"
+)
+
+// TestFirstStartsAgreeOnThePeppers: two servers may be started on a new folder
+// at once. One of them will hold it; neither may have replaced the peppers
+// under the other.
+func TestFirstStartsAgreeOnThePeppers(t *testing.T) {
+	for range 20 {
+		dir := t.TempDir()
+		var starts sync.WaitGroup
+		macs := make([]string, 8)
+		for i := range macs {
+			starts.Go(func() {
+				keys, err := loadKeys(dir)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				mac, err := keys.MAC(keys.Current(), []byte("same"))
+				if err != nil {
+					t.Error(err)
+				}
+				macs[i] = string(mac)
+			})
+		}
+		starts.Wait()
+		for _, mac := range macs {
+			if mac != macs[0] {
+				t.Fatal("two starts read different peppers")
+			}
+		}
+	}
+}
+
+func TestWritePrivateReplacesWholeAndLeavesNothingBehind(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "secret")
+	if err := os.WriteFile(path, []byte("open to all"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := WritePrivate(path, "kept close"); err != nil {
+		t.Fatal(err)
+	}
+	if got, err := ReadPrivate(path); got != "kept close" || err != nil {
+		t.Errorf("got %q, %v; want the new text", got, err)
+	}
+	entries, err := os.ReadDir(dir)
+	if err != nil || len(entries) != 1 {
+		t.Errorf("the folder holds %v, %v; want the one file", entries, err)
+	}
+}
+
+func TestWriteOnceKeepsWhatIsThere(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	for _, text := range []string{"first", "second"} {
+		if err := writeOnce(path, text); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got, err := ReadPrivate(path); got != "first" || err != nil {
+		t.Errorf("got %q, %v; want the first text", got, err)
+	}
+}
+
+func TestOnlyPrivateFilesAreRead(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "secret")
+	if err := os.WriteFile(path, []byte("text\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for mode := range fs.FileMode(0o1000) {
+		if mode&0o400 == 0 {
+			continue // unreadable to its owner
+		}
+		if err := os.Chmod(path, mode); err != nil {
+			t.Fatal(err)
+		}
+		text, err := ReadPrivate(path)
+		if mode&0o077 == 0 {
+			if text != "text" || err != nil {
+				t.Errorf("mode %03o: %q, %v; want the text", mode, text, err)
+			}
+		} else if remedy := fmt.Sprintf("run `chmod 600 %s`", path); err == nil || !strings.HasSuffix(err.Error(), remedy) || text != "" {
+			t.Errorf("mode %03o: %q, %v; want an error that ends in %q", mode, text, err, remedy)
+		}
+	}
+}

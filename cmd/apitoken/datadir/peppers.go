@@ -1,0 +1,43 @@
+package datadir
+
+import (
+	"crypto/rand"
+	"encoding/base64"
+	"fmt"
+	"path/filepath"
+
+	"apitoken/events"
+)
+
+// loadKeys reads the peppers, and makes them if there is no store yet. It
+// looks for the store before it looks for the peppers, which are durable
+// before a store comes about: so it never takes the moment of somebody else's
+// first start for a lost pepper file.
+func loadKeys(dir string) (events.Keys, error) {
+	path := filepath.Join(dir, pepperFile)
+	stored := exists(dir, storeFile)
+	if !exists(dir, pepperFile) {
+		if stored {
+			return events.Keys{}, fmt.Errorf("%s is missing: without its peppers no token in %s can be checked; put the file back from your backup", path, filepath.Join(dir, storeFile))
+		}
+		if err := writeOnce(path, newPepper()); err != nil {
+			return events.Keys{}, err
+		}
+	}
+	text, err := ReadPrivate(path)
+	if err != nil {
+		return events.Keys{}, err
+	}
+	keys, err := events.ParseKeys(text)
+	if err != nil {
+		return events.Keys{}, fmt.Errorf("reading %s: %w", path, err)
+	}
+	return keys, nil
+}
+
+// newPepper is a pepper in the form of the file and of the variable PEPPERS.
+func newPepper() string {
+	b := make([]byte, 32)
+	rand.Read(b)
+	return "p1:" + base64.StdEncoding.EncodeToString(b)
+}

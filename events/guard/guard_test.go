@@ -1,0 +1,355 @@
+package guard_test
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/secret"
+	"apitoken/events/storetest"
+	"apitoken/infra/bolt"
+)
+
+var (
+	now  = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	here = netip.MustParseAddr("10.1.2.3")
+)
+
+// counted counts what the guard asks of a store.
+type counted struct {
+	events.Store
+	reads, touches atomic.Int64
+}
+
+func (c *counted) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+	c.reads.Add(1)
+	return c.Store.Token(ctx, id)
+}
+
+func (c *counted) Touch(ctx context.Context, id string, u events.Use) error {
+	c.touches.Add(1)
+	return c.Store.Touch(ctx, id, u)
+}
+
+func open(t testing.TB) *counted {
+	t.Helper()
+	s, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	return &counted{Store: s}
+}
+
+func guardAt(s events.Store, at time.Time) *guard.Guard {
+	return guard.New(guard.Config{Views: s, Uses: s, Keys: storetest.Keys, Now: func() time.Time { return at }})
+}
+
+// put stores a token of ann's as the change makes it, and gives its secret.
+func put(t testing.TB, s events.Store, change func(*events.View)) secret.Token {
+	t.Helper()
+	minted := secret.Mint("")
+	verifier, err := secret.NewVerifier(storetest.Keys, minted, "ann")
+	if err != nil {
+		t.Fatal(err)
+	}
+	v := events.View{ID: minted.ID, Owner: "ann", Creator: "ann", Verifier: verifier, CreatedAt: now.Add(-time.Hour), First: 1, Seq: 1}
+	if change != nil {
+		change(&v)
+	}
+	stream := events.UserStream("ann")
+	head, err := s.Head(t.Context(), stream)
+	if err != nil {
+		t.Fatal(err)
+	}
+	meta := events.Meta{Command: minted.ID, Actor: "ann", At: v.CreatedAt}
+	facts := []events.Fact{events.TokenCreated{TokenID: v.ID, Owner: "ann", Creator: "ann"}}
+	c, err := events.NewCommit(storetest.Keys, stream, head, meta, facts, 1, []byte("{}"), events.Effect{Minted: []events.View{v}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Commit(t.Context(), c); err != nil {
+		t.Fatal(err)
+	}
+	return minted
+}
+
+// another is a token with the same id and another secret.
+func another(t testing.TB, of secret.Token) secret.Token {
+	t.Helper()
+	wrong := secret.Mint("")
+	wrong.ID = of.ID // the checksum is looked at by Parse, the guard trusts it
+	return wrong
+}
+
+func codeOf(t testing.TB, err error) string {
+	t.Helper()
+	if err == nil {
+		return ""
+	}
+	d, ok := errors.AsType[*guard.Denial](err)
+	if !ok {
+		t.Fatalf("got the fault %v, want an answer", err)
+	}
+	return d.Code
+}
+
+// TestCheckDecides has a row for each answer, and shows that whoever does not
+// hold the secret learns none of it.
+func TestCheckDecides(t *testing.T) {
+	prefixes := func(texts ...string) (ps []netip.Prefix) {
+		for _, text := range texts {
+			ps = append(ps, netip.MustParsePrefix(text))
+		}
+		return ps
+	}
+	ended := func(how events.Ending, keep time.Time) func(*events.View) {
+		return func(v *events.View) { v.Ended, v.EndedAt, v.KeepUntil = how, now.Add(-time.Minute), keep }
+	}
+	for name, test := range map[string]struct {
+		change func(*events.View)
+		source netip.Addr
+		want   string
+	}{
+		"active":                      {nil, here, ""},
+		"active, source unknown":      {nil, netip.Addr{}, ""},
+		"not yet expired":             {func(v *events.View) { v.ExpiresAt = now.Add(1) }, here, ""},
+		"expires at this instant":     {func(v *events.View) { v.ExpiresAt = now }, here, guard.CodeExpired},
+		"expired a nanosecond ago":    {func(v *events.View) { v.ExpiresAt = now.Add(-1) }, here, guard.CodeExpired},
+		"stated as expired":           {ended(events.EndedExpired, now.Add(1)), here, guard.CodeExpired},
+		"revoked":                     {ended(events.EndedRevoked, now.Add(1)), here, guard.CodeRevoked},
+		"revoked, kept for ever":      {ended(events.EndedRevoked, time.Time{}), here, guard.CodeRevoked},
+		"revoked, past its retention": {ended(events.EndedRevoked, now), here, guard.CodeInvalid},
+		"disabled":                    {func(v *events.View) { v.Disabled = true }, here, guard.CodeDisabled},
+		"disabled and expired":        {func(v *events.View) { v.Disabled, v.ExpiresAt = true, now }, here, guard.CodeExpired},
+		"in its range":                {func(v *events.View) { v.SourceIPs = prefixes("192.0.2.0/24", "10.1.2.0/24") }, here, ""},
+		"outside its range":           {func(v *events.View) { v.SourceIPs = prefixes("10.1.3.0/24") }, here, guard.CodeWrongSource},
+		"range, source unknown":       {func(v *events.View) { v.SourceIPs = prefixes("0.0.0.0/0", "::/0") }, netip.Addr{}, guard.CodeWrongSource},
+		"IPv4 within IPv6":            {func(v *events.View) { v.SourceIPs = prefixes("10.1.2.0/24") }, netip.MustParseAddr("::ffff:10.1.2.3"), ""},
+		"address with a zone":         {func(v *events.View) { v.SourceIPs = prefixes("fe80::/10") }, netip.MustParseAddr("fe80::1%eth0"), ""},
+		"revoked and outside its range": {func(v *events.View) {
+			ended(events.EndedRevoked, now.Add(1))(v)
+			v.SourceIPs = prefixes("192.0.2.0/24")
+		}, here, guard.CodeRevoked},
+		"verifier of another owner": {func(v *events.View) { v.Owner = "bob" }, here, guard.CodeInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			shown := put(t, s, test.change)
+			g := guardAt(s, now)
+			p, err := g.Check(t.Context(), shown, test.source)
+			if got := codeOf(t, err); got != test.want {
+				t.Fatalf("got %q, want %q", got, test.want)
+			}
+			if err == nil && (p.Owner != "ann" || p.TokenID != shown.ID) {
+				t.Errorf("got principal %s with token %s, want ann with %s", p.Owner, p.TokenID, shown.ID)
+			}
+			if _, err := g.Check(t.Context(), another(t, shown), test.source); codeOf(t, err) != guard.CodeInvalid {
+				t.Errorf("a wrong secret got %q, want %q", codeOf(t, err), guard.CodeInvalid)
+			}
+			if got := s.reads.Load(); got != 2 {
+				t.Errorf("two checks took %d reads, want one each", got)
+			}
+		})
+	}
+}
+
+func TestUnknownTokenAndWrongSecretAreAlikeByteForByte(t *testing.T) {
+	s := open(t)
+	g := guardAt(s, now)
+	_, unknown := g.Check(t.Context(), secret.Mint(""), here)
+	_, wrong := g.Check(t.Context(), another(t, put(t, s, nil)), here)
+	a, _ := json.Marshal(unknown)
+	b, _ := json.Marshal(wrong)
+	if codeOf(t, unknown) != guard.CodeInvalid || string(a) != string(b) || unknown.Error() != wrong.Error() {
+		t.Errorf("unknown: %s, wrong secret: %s; want both the same %s", a, b, guard.CodeInvalid)
+	}
+}
+
+func TestPrincipalHasWhatTheRulesNeed(t *testing.T) {
+	s := open(t)
+	expires := now.Add(time.Nanosecond)
+	shown := put(t, s, func(v *events.View) {
+		v.Scopes = []string{"GET /v1/*"}
+		v.SourceIPs = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+		v.ExpiresAt = expires
+	})
+	p, err := guardAt(s, now).Check(t.Context(), shown, netip.MustParseAddr("::ffff:10.1.2.3"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(p.Scopes) != 1 || p.Scopes[0] != "GET /v1/*" || len(p.SourceIPs) != 1 || !p.ExpiresAt.Equal(expires) || p.Address != here {
+		t.Errorf("got %+v, want scopes, ranges and expiry of the token and address %s", p, here)
+	}
+	back, ok := guard.PrincipalFrom(guard.WithPrincipal(t.Context(), p))
+	if !ok || back.TokenID != p.TokenID {
+		t.Errorf("the context gave %+v %v, want the principal", back, ok)
+	}
+	if p, ok := guard.PrincipalFrom(t.Context()); ok {
+		t.Errorf("a context without a principal gave %+v", p)
+	}
+}
+
+// TestTroubleIsNoDenial: an outage must never look like a bad token.
+func TestTroubleIsNoDenial(t *testing.T) {
+	s := open(t)
+	shown := put(t, s, nil)
+	other, err := events.ParseKeys("other:" + strings.Repeat("QUJD", 11))
+	if err != nil {
+		t.Fatal(err)
+	}
+	faulty := storetest.NewFaulty(s, storetest.Once(storetest.OpToken, storetest.Unapplied))
+	for name, test := range map[string]struct {
+		config guard.Config
+		want   error
+	}{
+		"store fault": {guard.Config{Views: faulty, Uses: faulty, Keys: storetest.Keys}, storetest.ErrFault},
+		"unknown kid": {guard.Config{Views: s, Uses: s, Keys: other}, events.ErrUnknownKid},
+	} {
+		_, err := guard.New(test.config).Check(t.Context(), shown, here)
+		_, denied := errors.AsType[*guard.Denial](err)
+		if !errors.Is(err, test.want) || denied {
+			t.Errorf("%s: got %v, want a fault that wraps %v", name, err, test.want)
+		}
+		if strings.Contains(err.Error(), shown.Secret.Reveal()) {
+			t.Errorf("%s: the fault holds the secret", name)
+		}
+	}
+}
+
+// TestExpiryIsLookedAtAfterTheRead: a slow store prolongs no life.
+func TestExpiryIsLookedAtAfterTheRead(t *testing.T) {
+	s := open(t)
+	shown := put(t, s, func(v *events.View) { v.ExpiresAt = now.Add(time.Second) })
+	clock := now
+	slow := slowViews{s, func() { clock = now.Add(time.Second) }}
+	g := guard.New(guard.Config{Views: slow, Uses: s, Keys: storetest.Keys, Now: func() time.Time { return clock }})
+	if _, err := g.Check(t.Context(), shown, here); codeOf(t, err) != guard.CodeExpired {
+		t.Errorf("got %q, want %q", codeOf(t, err), guard.CodeExpired)
+	}
+}
+
+// slowViews does something while a read is under way.
+type slowViews struct {
+	events.Views
+	meanwhile func()
+}
+
+func (s slowViews) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+	v, u, err := s.Views.Token(ctx, id)
+	s.meanwhile()
+	return v, u, err
+}
+
+// TestPrincipalNamesTheTokenThatWasShown and that the verifier covers, also if
+// somebody wrote another id into the view.
+func TestPrincipalNamesTheTokenThatWasShown(t *testing.T) {
+	s := open(t)
+	shown := put(t, s, nil)
+	v, _, err := s.Token(t.Context(), shown.ID)
+	if err != nil {
+		t.Fatal(err)
+	}
+	v.ID = "00000000"
+	g := guard.New(guard.Config{Views: fixed{view: v}, Uses: s, Keys: storetest.Keys, Now: func() time.Time { return now }})
+	if p, err := g.Check(t.Context(), shown, here); err != nil || p.TokenID != shown.ID {
+		t.Errorf("got token %s %v, want %s", p.TokenID, err, shown.ID)
+	}
+}
+
+func TestLastUseIsNotedEveryQuarterOfAnHour(t *testing.T) {
+	s := open(t)
+	shown := put(t, s, nil)
+	for _, step := range []struct {
+		after time.Duration
+		want  int64
+	}{
+		{0, 1}, {time.Second, 1}, {events.TouchEvery - 1, 1}, {events.TouchEvery, 2}, {events.TouchEvery, 2}, {-time.Hour, 2},
+	} {
+		if _, err := guardAt(s, now.Add(step.after)).Check(t.Context(), shown, here); err != nil {
+			t.Fatal(err)
+		}
+		if got := s.touches.Load(); got != step.want {
+			t.Errorf("after %s: %d uses were noted, want %d", step.after, got, step.want)
+		}
+		put(t, s, nil) // what was noted is written before the commit is
+	}
+	uses, err := s.LastUses(t.Context(), []string{shown.ID})
+	want := events.Use{At: now.Add(events.TouchEvery), Address: here.String()}
+	if got := uses[shown.ID]; err != nil || !got.At.Equal(want.At) || got.Address != want.Address {
+		t.Errorf("kept %v %v, want %v", got, err, want)
+	}
+}
+
+func TestRefusedTokensAreNotUsed(t *testing.T) {
+	s := open(t)
+	g := guardAt(s, now)
+	shown := put(t, s, func(v *events.View) { v.Disabled = true })
+	for _, refused := range []secret.Token{shown, another(t, shown), secret.Mint("")} {
+		if _, err := g.Check(t.Context(), refused, here); err == nil {
+			t.Error("got no denial")
+		}
+	}
+	if got := s.touches.Load(); got != 0 {
+		t.Errorf("%d uses were noted, want none", got)
+	}
+}
+
+func TestTroubleWithLastUsesIsCountedAndDropped(t *testing.T) {
+	s := open(t)
+	faulty := storetest.NewFaulty(s, storetest.Once(storetest.OpTouch, storetest.Unapplied))
+	shown := put(t, s, nil)
+	g := guardAt(faulty, now)
+	for range 2 {
+		if _, err := g.Check(t.Context(), shown, here); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := g.Dropped(); got != 1 {
+		t.Errorf("%d uses were dropped, want the first", got)
+	}
+}
+
+// stuck is a store that never notes a use, until it is told to give up.
+type stuck struct{ events.Uses }
+
+func (stuck) Touch(ctx context.Context, _ string, _ events.Use) error {
+	<-ctx.Done()
+	return ctx.Err()
+}
+
+func TestLastUseKeepsNobodyWaitingForMoreThan100ms(t *testing.T) {
+	s := open(t)
+	shown := put(t, s, nil)
+	synctest.Test(t, func(t *testing.T) {
+		g := guard.New(guard.Config{Views: s, Uses: stuck{}, Keys: storetest.Keys})
+		start := time.Now()
+		_, err := g.Check(context.Background(), shown, here)
+		if took := time.Since(start); err != nil || took != 100*time.Millisecond || g.Dropped() != 1 {
+			t.Errorf("got %v after %s with %d dropped, want a principal after 100ms with 1 dropped", err, took, g.Dropped())
+		}
+	})
+}
+
+func TestCancelledRequestStillNotesItsUse(t *testing.T) {
+	s := open(t)
+	shown := put(t, s, nil)
+	ctx, cancel := context.WithCancel(t.Context())
+	g := guard.New(guard.Config{Views: slowViews{s, cancel}, Uses: s, Keys: storetest.Keys})
+	if _, err := g.Check(ctx, shown, here); err != nil || g.Dropped() != 0 || s.touches.Load() != 1 {
+		t.Errorf("got %v, %d dropped, %d noted; want a principal and one noted use", err, g.Dropped(), s.touches.Load())
+	}
+}

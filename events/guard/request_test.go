@@ -1,0 +1,219 @@
+package guard_test
+
+import (
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"strings"
+	"testing"
+
+	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/secret"
+)
+
+const sample = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"
+
+func basic(text string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(text)) }
+
+func TestCredentialIsExactlyOne(t *testing.T) {
+	one := func(values ...string) []string { return values }
+	for name, test := range map[string]struct {
+		headers []string
+		want    string // code, or empty for the sample
+	}{
+		"bearer":                    {one("Bearer " + sample), ""},
+		"any case":                  {one("bEARER " + sample), ""},
+		"more blanks":               {one("  Bearer \t " + sample + " "), ""},
+		"api token":                 {one("Api-Token " + sample), ""},
+		"api token in any case":     {one("API-TOKEN " + sample), ""},
+		"with prefix":               {one("Bearer acme_" + sample), ""},
+		"basic":                     {one(basic("ann:" + sample)), ""},
+		"basic without user":        {one(basic(":" + sample)), ""},
+		"basic in any case":         {one("BASIC" + basic("ann:" + sample)[5:]), ""},
+		"no header":                 {nil, guard.CodeMissing},
+		"empty header":              {one(""), guard.CodeMissing},
+		"blank header":              {one(" \t"), guard.CodeMissing},
+		"scheme alone":              {one("Bearer"), guard.CodeMissing},
+		"scheme and blanks":         {one("Basic  "), guard.CodeMissing},
+		"two headers":               {one("Bearer "+sample, "Bearer "+sample), guard.CodeRepeated},
+		"two headers, one empty":    {one("", "Bearer "+sample), guard.CodeRepeated},
+		"joined by a gateway":       {one("Bearer " + sample + ", Bearer " + sample), guard.CodeRepeated},
+		"joined without blank":      {one("Bearer " + sample + ",Bearer " + sample), guard.CodeRepeated},
+		"two tokens":                {one("Bearer " + sample + " " + sample), guard.CodeRepeated},
+		"basic and bearer":          {one(basic("ann:"+sample) + ", Bearer " + sample), guard.CodeRepeated},
+		"two tokens in basic":       {one(basic(sample + ":" + sample)), guard.CodeRepeated},
+		"unknown scheme":            {one("Digest " + sample), guard.CodeScheme},
+		"no scheme":                 {one(sample), guard.CodeScheme},
+		"tab for the blank":         {one("Bearer\t" + sample), guard.CodeScheme},
+		"shape":                     {one("Bearer hello"), guard.CodeMalformed},
+		"checksum":                  {one("Bearer " + sample[:len(sample)-1] + "G"), guard.CodeMalformed},
+		"basic, not base64":         {one("Basic ?"), guard.CodeMalformed},
+		"basic, no colon":           {one(basic(sample)), guard.CodeMalformed},
+		"basic, token as user name": {one(basic(sample + ":")), guard.CodeRepeated},
+		"basic, two colons":         {one(basic("ann::" + sample)), guard.CodeMalformed},
+	} {
+		t.Run(name, func(t *testing.T) {
+			got, err := guard.Credential(test.headers)
+			if codeOf(t, err) != test.want {
+				t.Fatalf("got %v, want %q", err, test.want)
+			}
+			if err == nil && got.ID+"."+got.Secret.Reveal() != sample {
+				t.Errorf("got token %s, want the one that was sent", got.ID)
+			}
+		})
+	}
+}
+
+func request(method, target, token string) *http.Request {
+	r := httptest.NewRequest(method, target, nil)
+	if token != "" {
+		r.Header.Set("Authorization", "Bearer "+token)
+	}
+	return r
+}
+
+func TestTokenInTheQueryIsRefused(t *testing.T) {
+	s := open(t)
+	shown := put(t, s, nil).Text().Reveal()
+	g := guardAt(s, now)
+	for _, query := range []string{
+		"access_token=" + shown, "access_token=hello", "access_token", "x=1&access_token=",
+		"key=" + shown, shown, shown + "=1", "a=%zz&b=" + shown, "a=1;b=" + shown, "b=acme_" + shown,
+		"b=" + strings.Replace(shown, ".", "%2e", 1), "%61ccess_token=hello",
+		"authorization=Bearer%20" + shown, "b=Bearer+" + shown, "b=x" + shown + "y",
+	} {
+		p, err := g.Authorize(request("GET", "/v1/things?"+query, shown), here)
+		if codeOf(t, err) != guard.CodeInQuery {
+			t.Errorf("%s: got %+v %v, want %s", strings.ReplaceAll(query, shown, "TOKEN"), p, err, guard.CodeInQuery)
+		}
+	}
+	if got := s.reads.Load(); got != 0 {
+		t.Errorf("took %d reads, want none", got)
+	}
+	for _, query := range []string{"", "limit=3&after=x", "access_tokens=1", "id=" + shown[:8]} {
+		if _, err := g.Authorize(request("GET", "/v1/things?"+query, shown), here); err != nil {
+			t.Errorf("%q: got %v, want it to pass", query, err)
+		}
+	}
+}
+
+func TestGarbageCausesNoRead(t *testing.T) {
+	s := open(t)
+	g := guardAt(s, now)
+	good := put(t, s, nil).Text().Reveal()
+	for _, garbage := range []string{"", "hello", good[1:], good + "x", "_" + good, good[:8] + "," + good[9:], swap(good, 12), strings.Repeat("A", 1<<20)} {
+		if _, err := g.Authorize(request("GET", "/v1/things", garbage), here); err == nil {
+			t.Errorf("%.60q passed", garbage)
+		}
+	}
+	if got := s.reads.Load(); got != 0 {
+		t.Errorf("garbage took %d reads, want none", got)
+	}
+	if _, err := g.Authorize(request("GET", "/v1/things", good), here); err != nil || s.reads.Load() != 1 {
+		t.Errorf("a good token got %v after %d reads, want it to pass after one", err, s.reads.Load())
+	}
+}
+
+// swap changes the character at i, which breaks the checksum.
+func swap(text string, i int) string {
+	c := byte('A')
+	if text[i] == c {
+		c = 'B'
+	}
+	return text[:i] + string(c) + text[i+1:]
+}
+
+func TestScopesDecideWhichCalls(t *testing.T) {
+	s := open(t)
+	scoped := put(t, s, func(v *events.View) {
+		v.Scopes = []string{"GET /v1/auth/access-tokens/*", "* /v1/users/ann/events"}
+	}).Text().Reveal()
+	free := put(t, s, nil).Text().Reveal()
+	g := guardAt(s, now)
+	for _, test := range []struct {
+		method, path string
+		admitted     bool
+	}{
+		{"GET", "/v1/auth/access-tokens/abc", true},
+		{"GET", "/v1/auth/access-tokens/abc/events?limit=3", true},
+		{"DELETE", "/v1/auth/access-tokens/abc", false},
+		{"GET", "/v1/users/ann/events", true},
+		{"DELETE", "/v1/users/ann/events/", true},
+		{"GET", "/v1/users/bob/events", false},
+		{"GET", "/v1/auth/access-tokens/../../users/bob/events", false},
+		{"GET", "/v1/auth/access-tokens//x", false},
+		{"GET", "/v1/auth/access-tokens/a%2Fb", false},
+		{"GET", "/v1/auth/access-tokens/%2e%2e%2fwho", false},
+		{"GET", "/", false},
+	} {
+		p, err := g.Authorize(request(test.method, test.path, scoped), here)
+		want := guard.CodeOutOfScope
+		if test.admitted {
+			want = ""
+		}
+		if codeOf(t, err) != want || p.TokenID == "" {
+			t.Errorf("%s %s: got %v with token %q, want %q and the token's id", test.method, test.path, err, p.TokenID, want)
+		}
+		if _, err := g.Authorize(request(test.method, test.path, free), here); err != nil {
+			t.Errorf("%s %s: a token without scopes got %v", test.method, test.path, err)
+		}
+	}
+}
+
+func TestAuthorizeTakesTheCredentialFromTheHeader(t *testing.T) {
+	s := open(t)
+	shown := put(t, s, nil).Text().Reveal()
+	g := guardAt(s, now)
+	r := request("GET", "/", shown)
+	r.Header.Add("Authorization", "Bearer "+shown)
+	if _, err := g.Authorize(r, here); codeOf(t, err) != guard.CodeRepeated {
+		t.Errorf("two headers: got %v, want %s", err, guard.CodeRepeated)
+	}
+	if _, err := g.Authorize(request("GET", "/", ""), here); codeOf(t, err) != guard.CodeMissing {
+		t.Errorf("no header: got %v, want %s", err, guard.CodeMissing)
+	}
+	if p, err := g.Authorize(request("GET", "/", shown), here); err != nil || p.Owner != "ann" {
+		t.Errorf("one header: got %+v %v, want ann", p, err)
+	}
+}
+
+// FuzzCredential: whatever is sent is a token or a denial that repeats nothing
+// of it.
+func FuzzCredential(f *testing.F) {
+	f.Add("Bearer " + sample)
+	f.Add(basic("ann:" + sample))
+	f.Add("Bearer " + sample + ", " + sample)
+	f.Fuzz(func(t *testing.T, header string) {
+		got, err := guard.Credential([]string{header})
+		if err == nil {
+			if _, perr := secret.Parse(got.Text().Reveal()); perr != nil {
+				t.Fatalf("%q gave what is no token: %v", header, perr)
+			}
+			return
+		}
+		if d, ok := errors.AsType[*guard.Denial](err); !ok || len(header) > 40 && strings.Contains(fmt.Sprint(d), header) {
+			t.Fatalf("%q gave %v, want a denial that does not repeat it", header, err)
+		}
+	})
+}
+
+// FuzzQuery: a token is found under every name and in every escaping that a
+// handler would read it in.
+func FuzzQuery(f *testing.F) {
+	s := open(f)
+	shown := put(f, s, nil).Text().Reveal()
+	g := guardAt(s, now)
+	f.Add("key", "a=1&b=2")
+	f.Add("a b", "%zz;;&=")
+	f.Fuzz(func(t *testing.T, name, rest string) {
+		r := request("GET", "/", shown)
+		r.URL.RawQuery = rest + "&" + url.QueryEscape(name) + "=" + url.QueryEscape(shown)
+		if _, err := g.Authorize(r, here); codeOf(t, err) != guard.CodeInQuery {
+			t.Fatalf("%q: got %v, want %s", name, err, guard.CodeInQuery)
+		}
+	})
+}

@@ -1,0 +1,155 @@
+package issuer
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/settings"
+	"apitoken/events/token"
+)
+
+const (
+	// DefaultLimit is the size of a page if none is asked for.
+	DefaultLimit = 100
+	// MaxLimit is the size to which a page is cut.
+	MaxLimit = 1000
+)
+
+// maxHeads is how many owners are answered from their heads. A bare name names
+// that many: it may be a local user, or one of either directory.
+const maxHeads = 3
+
+// ListQuery selects tokens.
+type ListQuery struct {
+	Owners []string            // owner keys; none: all whose tokens the caller may see
+	States []events.TokenState // none: live ones
+	After  events.Position     // those strictly after it
+	Limit  int                 // none: DefaultLimit; cut to MaxLimit
+}
+
+// ListPage is a part of a list, in the order of events.Position.
+type ListPage struct {
+	Tokens []Token
+	More   bool            // there may be more
+	Next   events.Position // where to go on, if More
+}
+
+// List shows tokens. Owners whose tokens the caller may not view have none.
+// Live tokens of a few owners are as fresh as the last commit; all other lists
+// may lag behind a little.
+func (i *Issuer) List(ctx context.Context, by guard.Principal, q ListQuery) (ListPage, error) {
+	states, err := wanted(q.States)
+	if err != nil {
+		return ListPage{}, err
+	}
+	owners, some, err := i.listable(ctx, by, q.Owners)
+	if err != nil || !some {
+		return ListPage{}, err
+	}
+	query := events.Query{Owners: owners, States: states, Now: i.now(), After: q.After, Limit: pageSize(q.Limit)}
+	page, err := i.views(ctx, query)
+	if err != nil {
+		return ListPage{}, err
+	}
+	return i.withUses(ctx, query, page)
+}
+
+// wanted are the states to list. Tokens past their retention are nobody's to
+// ask for.
+func wanted(states []events.TokenState) ([]events.TokenState, error) {
+	if len(states) == 0 {
+		return []events.TokenState{events.StateActive, events.StateDisabled}, nil
+	}
+	for _, s := range states {
+		switch s {
+		case events.StateActive, events.StateDisabled, events.StateExpired, events.StateRevoked:
+		default:
+			return nil, &events.Refusal{
+				Code: token.CodeInvalidField, Field: "state",
+				Detail: "a state is one of active, disabled, expired and revoked",
+			}
+		}
+	}
+	return states, nil
+}
+
+// listable are the owners among the asked ones (none: everybody) whose tokens
+// the caller may see, and false if there are none of them.
+func (i *Issuer) listable(ctx context.Context, by guard.Principal, asked []string) ([]string, bool, error) {
+	owners := slices.Compact(slices.Sorted(slices.Values(asked)))
+	own := []string{by.Owner}
+	if slices.Equal(owners, own) {
+		return own, true, nil
+	}
+	set, err := i.readSettings(ctx)
+	if err != nil {
+		return nil, false, err
+	}
+	if set.Holds(by.Owner, settings.ActionView) {
+		return owners, true, nil
+	}
+	return own, len(owners) == 0 || slices.Contains(owners, by.Owner), nil
+}
+
+func (i *Issuer) views(ctx context.Context, q events.Query) (events.Page, error) {
+	live := !slices.ContainsFunc(q.States, func(s events.TokenState) bool { return s != events.StateActive && s != events.StateDisabled })
+	if live && len(q.Owners) > 0 && len(q.Owners) <= maxHeads {
+		return i.fromHeads(ctx, q)
+	}
+	page, err := i.store.Tokens(ctx, q)
+	if err != nil {
+		return events.Page{}, fmt.Errorf("listing tokens: %w: %w", ErrBusy, err)
+	}
+	return page, nil
+}
+
+// fromHeads merges the live tokens of a few owners. A head holds them all.
+func (i *Issuer) fromHeads(ctx context.Context, q events.Query) (events.Page, error) {
+	var p events.Page
+	for _, owner := range q.Owners {
+		s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(owner))
+		if err != nil {
+			return events.Page{}, err
+		}
+		for _, v := range s.Tokens {
+			if q.Matches(v) {
+				p.Views = append(p.Views, v)
+			}
+		}
+	}
+	slices.SortFunc(p.Views, func(a, b events.View) int { return a.Position().Compare(b.Position()) })
+	if len(p.Views) > q.Limit {
+		p.Views = p.Views[:q.Limit]
+		p.More, p.Next = true, p.Views[q.Limit-1].Position()
+	}
+	return p, nil
+}
+
+func (i *Issuer) withUses(ctx context.Context, q events.Query, page events.Page) (ListPage, error) {
+	p := ListPage{Tokens: make([]Token, len(page.Views)), More: page.More, Next: page.Next}
+	if len(page.Views) == 0 {
+		return p, nil
+	}
+	ids := make([]string, len(page.Views))
+	for n, v := range page.Views {
+		ids[n] = v.ID
+	}
+	uses, err := i.store.LastUses(ctx, ids)
+	if err != nil {
+		return ListPage{}, fmt.Errorf("reading last uses: %w: %w", ErrBusy, err)
+	}
+	for n, v := range page.Views {
+		p.Tokens[n] = Token{View: v, State: v.StateAt(q.Now), LastUse: uses[v.ID]}
+	}
+	return p, nil
+}
+
+func pageSize(limit int) int {
+	if limit < 1 {
+		return DefaultLimit
+	}
+	return min(limit, MaxLimit)
+}

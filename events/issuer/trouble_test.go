@@ -1,0 +1,123 @@
+package issuer_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+
+	"apitoken/events"
+	"apitoken/events/issuer"
+	"apitoken/events/settings"
+	"apitoken/events/storetest"
+)
+
+// TestOutageIsNoAnswer: each call, with each of the ports' calls failing, gives
+// what was asked for or a fault that is worth another try; never a refusal.
+func TestOutageIsNoAnswer(t *testing.T) {
+	w := newWorld(t)
+	w.grant("viewer", settings.Actions()...)
+	made, shown := w.create(person("ann"), issuer.NewToken{})
+	viewer := person("viewer")
+	var ctx context.Context // of the call that is made; its time is up with the first write
+	calls := map[string]func() error{
+		"Create": func() error { _, _, err := w.Create(ctx, viewer, issuer.NewToken{Owner: "bob"}); return err },
+		"Get":    func() error { _, err := w.Get(ctx, viewer, made.ID); return err },
+		"List":   func() error { _, err := w.List(ctx, viewer, issuer.ListQuery{}); return err },
+		"List of ann": func() error {
+			_, err := w.List(ctx, viewer, issuer.ListQuery{Owners: []string{"ann"}})
+			return err
+		},
+		"TokenEvents":  func() error { _, err := w.TokenEvents(ctx, viewer, made.ID, 0, 0); return err },
+		"UserEvents":   func() error { _, err := w.UserEvents(ctx, viewer, "ann", 0, 0); return err },
+		"WhoAmI":       func() error { _, err := w.WhoAmI(ctx, viewer); return err },
+		"Introspect":   func() error { _, err := w.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
+		"Revoke":       func() error { return w.Revoke(ctx, viewer, made.ID) },
+		"Bootstrap":    func() error { _, _, err := w.Bootstrap(ctx, "root", true); return err },
+		"guard's look": func() error { _, err := w.guard.Check(ctx, shown, here); return err },
+	}
+	before := w.image("ann", "bob", "root")
+	for name, call := range calls {
+		failed := 0
+		for _, op := range []storetest.Op{storetest.OpCommit, storetest.OpHead, storetest.OpHistory, storetest.OpToken, storetest.OpTokens, storetest.OpLastUses} {
+			asked := false
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithCancel(t.Context())
+			w.faulty(func(called storetest.Op) storetest.Fault {
+				asked = asked || called == op
+				switch called {
+				case storetest.OpCommit:
+					cancel()
+					return storetest.Unapplied
+				case op:
+					return storetest.Unapplied
+				}
+				return storetest.None
+			})
+			if err := call(); asked {
+				failed++
+				trouble(t, name+" without "+string(op), err)
+				if !errors.Is(err, issuer.ErrBusy) && name != "guard's look" {
+					t.Errorf("%s without %s: got %v, want it to wrap ErrBusy", name, op, err)
+				}
+			}
+			cancel()
+		}
+		if failed == 0 {
+			t.Errorf("%s asked the store for nothing", name)
+		}
+	}
+	if after := w.image("ann", "bob", "root"); !reflect.DeepEqual(before, after) {
+		t.Errorf("an outage left something behind:\n%+v\nwant\n%+v", after, before)
+	}
+}
+
+// planted is a store in which somebody wrote a state without the peppers.
+type planted struct {
+	events.Store
+	stream events.Stream
+	state  string
+}
+
+func (p planted) Head(ctx context.Context, s events.Stream) (events.Head, error) {
+	h, err := p.Store.Head(ctx, s)
+	if s == p.stream {
+		h.Version, h.State = max(h.Version, 1), []byte(p.state)
+	}
+	return h, err
+}
+
+// TestBrokenSealIsAFault: neither a planted limit nor a planted permission is
+// ever decided from, and nobody is refused because of it.
+func TestBrokenSealIsAFault(t *testing.T) {
+	w := newWorld(t)
+	w.grant("viewer", settings.ActionView)
+	made, _ := w.create(person("ann"), issuer.NewToken{})
+	for _, p := range []planted{
+		{w.store, events.SettingsStream, `{"n":1,"l":50,"h":{"ann":["view","create","edit","delete"]}}`},
+		{w.store, events.UserStream("ann"), `{"o":"ann","n":1}`},
+		{w.store, events.UserStream("bob"), `{"o":"bob","n":1}`}, // which was never written
+	} {
+		w.use(p)
+		owner, known := p.stream.Owner()
+		if !known {
+			owner = "bob"
+			_, err := w.WhoAmI(t.Context(), person("ann"))
+			trouble(t, "WhoAmI", err)
+			_, err = w.List(t.Context(), person("ann"), issuer.ListQuery{})
+			trouble(t, "List", err)
+		} else {
+			_, err := w.List(t.Context(), person(owner), issuer.ListQuery{Owners: []string{owner}})
+			trouble(t, "List of "+owner, err)
+		}
+		_, _, err := w.Create(t.Context(), person(owner), issuer.NewToken{})
+		trouble(t, "Create for "+owner, err)
+		if owner == "ann" {
+			trouble(t, "Revoke", w.Revoke(t.Context(), person("ann"), made.ID))
+		}
+		w.use(w.store)
+	}
+	if len(w.log("ann")) != 1 || len(w.log("bob")) != 0 {
+		t.Error("something was written onto a head with a broken seal")
+	}
+}

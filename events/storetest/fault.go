@@ -1,0 +1,184 @@
+package storetest
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"time"
+
+	"apitoken/events"
+)
+
+// ErrFault is wrapped by nothing and returned by every call that was made to
+// fail.
+var ErrFault = errors.New("injected fault")
+
+// Fault is a way in which a call goes wrong.
+type Fault int
+
+const (
+	None       Fault = iota
+	Unapplied        // it fails and does nothing
+	Unanswered       // it is done and reported as failed
+	Late             // it fails and is done when Land is called, if it still can be
+)
+
+// Op names a call of the ports.
+type Op string
+
+const (
+	OpHead     Op = "Head"
+	OpCommit   Op = "Commit"
+	OpHistory  Op = "History"
+	OpToken    Op = "Token"
+	OpTokens   Op = "Tokens"
+	OpTouch    Op = "Touch"
+	OpLastUses Op = "LastUses"
+	OpReply    Op = "Reply"
+	OpPending  Op = "Pending"
+	OpSent     Op = "Sent"
+	OpNotify   Op = "Notify"
+)
+
+// Faulty is a store whose calls fail as its plan says. A read that is to fail
+// in any way just fails.
+type Faulty struct {
+	store events.Store
+	plan  func(Op) Fault
+
+	mu   sync.Mutex
+	late []func(context.Context) error
+}
+
+var _ events.Store = (*Faulty)(nil)
+
+// NewFaulty wraps a store. The plan is asked once for each call, from whatever
+// goroutine makes it.
+func NewFaulty(store events.Store, plan func(Op) Fault) *Faulty {
+	return &Faulty{store: store, plan: plan}
+}
+
+// Once is the plan by which the first call of one kind goes wrong and all
+// others go well.
+func Once(op Op, fault Fault) func(Op) Fault {
+	var once sync.Once
+	return func(called Op) (f Fault) {
+		if called == op {
+			once.Do(func() { f = fault })
+		}
+		return f
+	}
+}
+
+// Land does what was to land late, in order, and forgets it. It returns the
+// store's own answers, which nobody else will ever see.
+func (f *Faulty) Land(ctx context.Context) []error {
+	f.mu.Lock()
+	late := f.late
+	f.late = nil
+	f.mu.Unlock()
+	errs := make([]error, len(late))
+	for i, do := range late {
+		errs[i] = do(ctx)
+	}
+	return errs
+}
+
+func (f *Faulty) write(ctx context.Context, op Op, do func(context.Context) error) error {
+	switch f.plan(op) {
+	case None:
+		return do(ctx)
+	case Unanswered:
+		if err := do(ctx); err != nil {
+			return err // it was refused, and there is no answer to lose
+		}
+	case Late:
+		f.mu.Lock()
+		f.late = append(f.late, do)
+		f.mu.Unlock()
+	}
+	return ErrFault
+}
+
+func (f *Faulty) read(op Op) error {
+	if f.plan(op) != None {
+		return ErrFault
+	}
+	return nil
+}
+
+// Commit implements events.Log.
+func (f *Faulty) Commit(ctx context.Context, c events.Commit) error {
+	return f.write(ctx, OpCommit, func(ctx context.Context) error { return f.store.Commit(ctx, c) })
+}
+
+// Touch implements events.Uses.
+func (f *Faulty) Touch(ctx context.Context, id string, u events.Use) error {
+	return f.write(ctx, OpTouch, func(ctx context.Context) error { return f.store.Touch(ctx, id, u) })
+}
+
+// Sent implements events.Outbox.
+func (f *Faulty) Sent(ctx context.Context, ids ...string) error {
+	return f.write(ctx, OpSent, func(ctx context.Context) error { return f.store.Sent(ctx, ids...) })
+}
+
+// Notify implements events.Outbox.
+func (f *Faulty) Notify(ctx context.Context, m events.Message) error {
+	return f.write(ctx, OpNotify, func(ctx context.Context) error { return f.store.Notify(ctx, m) })
+}
+
+// Head implements events.Log.
+func (f *Faulty) Head(ctx context.Context, s events.Stream) (events.Head, error) {
+	if err := f.read(OpHead); err != nil {
+		return events.Head{}, err
+	}
+	return f.store.Head(ctx, s)
+}
+
+// History implements events.Log.
+func (f *Faulty) History(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Record, error) {
+	if err := f.read(OpHistory); err != nil {
+		return nil, err
+	}
+	return f.store.History(ctx, s, after, limit)
+}
+
+// Token implements events.Views.
+func (f *Faulty) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+	if err := f.read(OpToken); err != nil {
+		return events.View{}, events.Use{}, err
+	}
+	return f.store.Token(ctx, id)
+}
+
+// Tokens implements events.Views.
+func (f *Faulty) Tokens(ctx context.Context, q events.Query) (events.Page, error) {
+	if err := f.read(OpTokens); err != nil {
+		return events.Page{}, err
+	}
+	return f.store.Tokens(ctx, q)
+}
+
+// LastUses implements events.Uses.
+func (f *Faulty) LastUses(ctx context.Context, ids []string) (map[string]events.Use, error) {
+	if err := f.read(OpLastUses); err != nil {
+		return nil, err
+	}
+	return f.store.LastUses(ctx, ids)
+}
+
+// Reply implements events.Replies.
+func (f *Faulty) Reply(ctx context.Context, key string) (events.Reply, error) {
+	if err := f.read(OpReply); err != nil {
+		return events.Reply{}, err
+	}
+	return f.store.Reply(ctx, key)
+}
+
+// Pending implements events.Outbox.
+func (f *Faulty) Pending(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
+	if err := f.read(OpPending); err != nil {
+		return nil, err
+	}
+	return f.store.Pending(ctx, olderThan, limit)
+}

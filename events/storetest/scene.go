@@ -1,0 +1,264 @@
+package storetest
+
+import (
+	"context"
+	"crypto/rand"
+	"fmt"
+	"net/netip"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/events"
+)
+
+// Keys are fixed peppers, for tests only.
+var Keys = func() events.Keys {
+	k, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
+	if err != nil {
+		panic(err)
+	}
+	return k
+}()
+
+// scene is one stream of a store, with an owner whom nobody else uses.
+type scene struct {
+	testing.TB
+	events.Store
+	ctx   context.Context
+	owner string
+	now   time.Time
+}
+
+func newScene(t testing.TB, s events.Store) *scene {
+	return &scene{TB: t, Store: s, ctx: t.Context(), owner: "ann-" + rand.Text(), now: time.Now().UTC()}
+}
+
+// other is another owner in the same store.
+func (x *scene) other() *scene {
+	y := *x
+	y.owner = "bob-" + rand.Text()
+	return &y
+}
+
+func (x *scene) stream() events.Stream { return events.UserStream(x.owner) }
+
+func newID() string { return rand.Text()[:8] }
+
+// view is a token of the owner, with every field filled.
+func (x *scene) view() events.View {
+	return events.View{
+		ID: newID(), Owner: x.owner, Creator: "ACTIVE_DIRECTORY:boss", Name: "déploiement ✓", Description: "line one",
+		Verifier:  events.Verifier{Kid: "k1", MAC: []byte("0123456789abcdef0123456789abcdef")},
+		CreatedAt: x.now.Add(-time.Hour), ExpiresAt: x.now.Add(time.Hour + time.Nanosecond),
+		Disabled: true, Scopes: []string{"GET /v1/*", "* /files/ü"},
+		SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
+		First:     1, Seq: 7,
+	}
+}
+
+// plain is a live token made at the given time.
+func (x *scene) plain(at time.Time) events.View {
+	return events.View{ID: newID(), Owner: x.owner, Creator: x.owner, Name: "n", CreatedAt: at, First: 1, Seq: 1}
+}
+
+// step builds the commit that follows base. Its facts are about the tokens of
+// the effect, or about one that no view tells of.
+func (x *scene) step(base events.Head, e events.Effect) events.Commit {
+	x.Helper()
+	var facts []events.Fact
+	for _, v := range e.Minted {
+		facts = append(facts, events.TokenCreated{TokenID: v.ID, Owner: v.Owner, Creator: v.Creator, Name: v.Name, Verifier: v.Verifier})
+	}
+	for _, v := range e.Changed {
+		facts = append(facts, events.TokenRevoked{TokenID: v.ID, Owner: v.Owner})
+	}
+	if len(facts) == 0 {
+		facts = []events.Fact{events.TokenRevoked{TokenID: newID(), Owner: x.owner}}
+	}
+	return x.stepOf(base, facts, []byte("state of "+x.owner), e)
+}
+
+func (x *scene) stepOf(base events.Head, facts []events.Fact, state []byte, e events.Effect) events.Commit {
+	x.Helper()
+	m := events.Meta{
+		Command: rand.Text(), Actor: x.owner, TokenID: "JhxND7ci", Address: "192.0.2.1", At: x.now, Retention: 400 * 24 * time.Hour,
+	}
+	c, err := events.NewCommit(Keys, x.stream(), base, m, facts, 3, state, e)
+	if err != nil {
+		x.Fatalf("building a commit: %v", err)
+	}
+	return c
+}
+
+// write commits one step on what the stream's head is now.
+func (x *scene) write(e events.Effect) events.Commit {
+	x.Helper()
+	c := x.step(x.head(), e)
+	x.commit(c)
+	return c
+}
+
+func (x *scene) commit(c events.Commit) {
+	x.Helper()
+	if err := x.Commit(x.ctx, c); err != nil {
+		x.Fatalf("Commit to %s at %d: %v", c.Stream(), c.Base(), err)
+	}
+}
+
+func (x *scene) head() events.Head {
+	x.Helper()
+	h, err := x.Head(x.ctx, x.stream())
+	if err != nil {
+		x.Fatalf("Head of %s: %v", x.stream(), err)
+	}
+	return h
+}
+
+// history is the whole stream, read by pages of the given size.
+func (x *scene) history(page int) (all []events.Record) {
+	x.Helper()
+	for {
+		var after uint64
+		if len(all) > 0 {
+			after = all[len(all)-1].Seq
+		}
+		rs, err := x.History(x.ctx, x.stream(), after, page)
+		if err != nil {
+			x.Fatalf("History of %s after %d: %v", x.stream(), after, err)
+		}
+		if len(rs) > page {
+			x.Fatalf("History gave %d records, at most %d were asked for", len(rs), page)
+		}
+		all = append(all, rs...)
+		if len(rs) < page {
+			return all
+		}
+	}
+}
+
+func (x *scene) token(id string) (events.View, events.Use) {
+	x.Helper()
+	v, u, err := x.Token(x.ctx, id)
+	if err != nil {
+		x.Fatalf("Token %s: %v", id, err)
+	}
+	return v, u
+}
+
+// pending is what the outbox holds of this stream, and of the notices named.
+func (x *scene) pending(notices ...string) (ms []events.Message) {
+	x.Helper()
+	all, err := x.Pending(x.ctx, x.now.Add(24*time.Hour), 1_000_000)
+	if err != nil {
+		x.Fatalf("Pending: %v", err)
+	}
+	for _, m := range all {
+		if m.Stream == x.stream() || slices.Contains(notices, m.ID) {
+			ms = append(ms, m)
+		}
+	}
+	return ms
+}
+
+// list walks all pages of a query and keeps the owners' that the check made.
+func (x *scene) list(q events.Query, owners ...string) (vs []events.View) {
+	x.Helper()
+	for {
+		p, err := x.Tokens(x.ctx, q)
+		if err != nil {
+			x.Fatalf("Tokens: %v", err)
+		}
+		if len(p.Views) > q.Limit {
+			x.Fatalf("Tokens gave %d, at most %d were asked for", len(p.Views), q.Limit)
+		}
+		for _, v := range p.Views {
+			if slices.Contains(owners, v.Owner) {
+				vs = append(vs, v)
+			}
+		}
+		if !p.More {
+			return vs
+		}
+		if p.Next.Compare(q.After) <= 0 {
+			x.Fatalf("Tokens: the next page starts at %v, which is not after %v", p.Next, q.After)
+		}
+		q.After = p.Next
+	}
+}
+
+// patience is how long a port that may lag is given; the suite's own tests
+// shorten it.
+var patience = 15 * time.Second
+
+// eventually asks until the answer is the wanted one.
+func eventually[V any](x *scene, what string, want V, ask func() V) {
+	x.Helper()
+	deadline := time.Now().Add(patience)
+	pause := time.Millisecond
+	for {
+		got := ask()
+		if same(got, want) {
+			return
+		}
+		if time.Now().After(deadline) {
+			x.Fatalf("%s: still\n%s\nwant\n%s", what, show(got), show(want))
+		}
+		time.Sleep(pause)
+		pause = min(2*pause, 200*time.Millisecond)
+	}
+}
+
+func equal[V any](x *scene, what string, got, want V) {
+	x.Helper()
+	if !same(got, want) {
+		x.Fatalf("%s: got\n%s\nwant\n%s", what, show(got), show(want))
+	}
+}
+
+// same is deep equality in which times are the same only in the same zone, and
+// an empty list is the same as none, which is what it means.
+func same(a, b any) bool { return reflect.DeepEqual(a, b) || show(a) == show(b) }
+
+func show(v any) string {
+	var b strings.Builder
+	showValue(&b, reflect.ValueOf(v))
+	return b.String()
+}
+
+func showValue(b *strings.Builder, v reflect.Value) {
+	if v.IsValid() && v.CanInterface() {
+		switch s := v.Interface().(type) {
+		case time.Time:
+			fmt.Fprintf(b, "%s %s", s.Format(time.RFC3339Nano), s.Location())
+			return
+		case netip.Prefix, events.Hash:
+			fmt.Fprintf(b, "%v", s)
+			return
+		}
+	}
+	switch v.Kind() {
+	case reflect.Struct:
+		b.WriteString("{")
+		for i := range v.NumField() {
+			fmt.Fprintf(b, " %s:", v.Type().Field(i).Name)
+			showValue(b, v.Field(i))
+		}
+		b.WriteString(" }")
+	case reflect.Slice:
+		if v.Type().Elem().Kind() == reflect.Uint8 {
+			fmt.Fprintf(b, "%q", v.Bytes())
+			return
+		}
+		b.WriteString("[")
+		for i := range v.Len() {
+			b.WriteString("\n ")
+			showValue(b, v.Index(i))
+		}
+		b.WriteString("]")
+	default:
+		fmt.Fprintf(b, "%#v", v)
+	}
+}

@@ -1,0 +1,337 @@
+package storetest
+
+import (
+	"context"
+	"fmt"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"apitoken/events"
+	"apitoken/infra/bolt"
+)
+
+func TestMain(m *testing.M) {
+	patience = 100 * time.Millisecond
+	m.Run()
+}
+
+// recorder notes that a check failed, instead of failing the test.
+type recorder struct {
+	testing.TB
+	mu      sync.Mutex
+	failure string
+}
+
+func (r *recorder) Errorf(format string, args ...any) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.failure += fmt.Sprintf(format, args...) + "\n"
+}
+
+func (r *recorder) Fatalf(format string, args ...any) {
+	r.Errorf(format, args...)
+	runtime.Goexit()
+}
+
+func (r *recorder) Fatal(args ...any) { r.Fatalf("%s", fmt.Sprint(args...)) }
+
+// outcome runs one check and returns what it complained about.
+func outcome(t *testing.T, name string, s events.Store) string {
+	t.Helper()
+	i := slices.IndexFunc(checks, func(c check) bool { return c.name == name })
+	if i < 0 {
+		t.Fatalf("there is no check %q", name)
+	}
+	r := &recorder{TB: t}
+	done := make(chan struct{})
+	go func() {
+		defer close(done)
+		checks[i].run(r, s)
+	}()
+	<-done
+	return r.failure
+}
+
+func realStore(t *testing.T) *bolt.Store {
+	t.Helper()
+	s, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// broken is a right store with some of its calls replaced by wrong ones.
+type broken struct {
+	events.Store
+	commit   func(context.Context, events.Commit) error
+	history  func(context.Context, events.Stream, uint64, int) ([]events.Record, error)
+	token    func(context.Context, string) (events.View, events.Use, error)
+	tokens   func(context.Context, events.Query) (events.Page, error)
+	touch    func(context.Context, string, events.Use) error
+	pending  func(context.Context, time.Time, int) ([]events.Message, error)
+	notify   func(context.Context, events.Message) error
+	reply    func(context.Context, string) (events.Reply, error)
+	lastUses func(context.Context, []string) (map[string]events.Use, error)
+	head     func(context.Context, events.Stream) (events.Head, error)
+}
+
+func (b *broken) Commit(ctx context.Context, c events.Commit) error { return b.commit(ctx, c) }
+func (b *broken) History(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Record, error) {
+	return b.history(ctx, s, after, limit)
+}
+func (b *broken) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+	return b.token(ctx, id)
+}
+func (b *broken) Tokens(ctx context.Context, q events.Query) (events.Page, error) {
+	return b.tokens(ctx, q)
+}
+func (b *broken) Touch(ctx context.Context, id string, u events.Use) error {
+	return b.touch(ctx, id, u)
+}
+func (b *broken) Pending(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
+	return b.pending(ctx, olderThan, limit)
+}
+func (b *broken) Notify(ctx context.Context, m events.Message) error { return b.notify(ctx, m) }
+func (b *broken) LastUses(ctx context.Context, ids []string) (map[string]events.Use, error) {
+	return b.lastUses(ctx, ids)
+}
+func (b *broken) Reply(ctx context.Context, key string) (events.Reply, error) {
+	return b.reply(ctx, key)
+}
+func (b *broken) Head(ctx context.Context, s events.Stream) (events.Head, error) {
+	return b.head(ctx, s)
+}
+
+// rebuilt is the commit with another base or effect.
+func rebuilt(t *testing.T, c events.Commit, base events.Head, e events.Effect) events.Commit {
+	t.Helper()
+	var facts []events.Fact
+	for _, r := range c.Records() {
+		f, err := events.Decode(r)
+		if err != nil {
+			t.Fatal(err)
+		}
+		facts = append(facts, f)
+	}
+	m := events.Meta{Command: c.Command(), Actor: c.Records()[0].Actor, At: c.Head().At}
+	n, err := events.NewCommit(Keys, c.Stream(), base, m, facts, c.Head().StateV, c.Head().State, e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestARightStoreIsNotAccused(t *testing.T) {
+	for _, c := range checks {
+		if got := outcome(t, c.name, realStore(t)); got != "" {
+			t.Errorf("%s complains about a right store:\n%s", c.name, got)
+		}
+	}
+}
+
+// TestEveryBreachIsCaught breaks one promise at a time, and names the check
+// that must notice and what it must say.
+func TestEveryBreachIsCaught(t *testing.T) {
+	for _, breach := range []struct {
+		what   string
+		check  string
+		says   string
+		breaks func(*testing.T, *broken)
+	}{
+		{"Base is ignored", "AStaleCommitConflicts", "a commit ahead of its stream: got <nil>", ignoreBase},
+		{"Base is ignored in a race", "RacingWritersHaveOneWinnerForEachVersion", "winners at version 0", ignoreBase},
+		{"the reply is dropped", "ACommitIsReadBackAsItWasWritten", "Reply: not found", func(_ *testing.T, b *broken) {
+			b.reply = func(context.Context, string) (events.Reply, error) { return events.Reply{}, events.ErrNotFound }
+		}},
+		{"an existing reply is overlooked", "AnExistingReplyWritesNothing", "Commit: got <nil>, want the stream moved on", func(t *testing.T, b *broken) {
+			b.commit = func(ctx context.Context, c events.Commit) error {
+				e := c.Effect()
+				if e.Reply != nil {
+					if _, err := b.Store.Reply(ctx, e.Reply.Key); err == nil {
+						e.Reply = nil
+					}
+				}
+				return b.Store.Commit(ctx, rebuilt(t, c, baseOf(ctx, t, b.Store, c), e))
+			}
+		}},
+		{"a taken id is overwritten", "ATakenIDWritesNothing", "Commit: got <nil>, want the token id is in use", func(t *testing.T, b *broken) {
+			b.commit = func(ctx context.Context, c events.Commit) error {
+				e := c.Effect()
+				e.Changed, e.Minted = append(e.Minted, e.Changed...), nil
+				return b.Store.Commit(ctx, rebuilt(t, c, baseOf(ctx, t, b.Store, c), e))
+			}
+		}},
+		{"a taken id wins over a conflict", "AConflictWinsOverATakenID", "a stale commit with a taken id: got the token id is in use", func(_ *testing.T, b *broken) {
+			b.commit = func(ctx context.Context, c events.Commit) error {
+				for _, v := range c.Effect().Minted {
+					if _, _, err := b.Store.Token(ctx, v.ID); err == nil {
+						return events.ErrIDTaken
+					}
+				}
+				return b.Store.Commit(ctx, c)
+			}
+		}},
+		{"what is refused leaves a view behind", "ATakenIDWritesNothing", "was written by a commit that was refused", func(t *testing.T, b *broken) {
+			b.commit = func(ctx context.Context, c events.Commit) error {
+				err := b.Store.Commit(ctx, c)
+				if err != nil {
+					v := c.Effect().Minted[0]
+					s := events.UserStream("elsewhere " + v.ID)
+					facts := []events.Fact{events.TokenRevoked{TokenID: v.ID}}
+					n, failed := events.NewCommit(Keys, s, events.Head{}, events.Meta{}, facts, 1, nil, events.Effect{Minted: []events.View{v}})
+					if failed != nil || b.Store.Commit(ctx, n) != nil {
+						t.Fatal(failed)
+					}
+				}
+				return err
+			}
+		}},
+		{"a cancelled context is overlooked", "ACancelledContextWritesNothing", "Commit: got <nil>, want context canceled", func(_ *testing.T, b *broken) {
+			b.commit = func(ctx context.Context, c events.Commit) error {
+				return b.Store.Commit(context.WithoutCancel(ctx), c)
+			}
+		}},
+		{"a history is cut", "LongHistoriesComeBackWhole", "the number of records by pages of 10000", func(_ *testing.T, b *broken) {
+			b.history = func(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Record, error) {
+				return b.Store.History(ctx, s, after, min(limit, 1000))
+			}
+		}},
+		{"times lose their nanoseconds", "ACommitIsReadBackAsItWasWritten", "the view: got", func(_ *testing.T, b *broken) {
+			b.token = func(ctx context.Context, id string) (events.View, events.Use, error) {
+				v, u, err := b.Store.Token(ctx, id)
+				v.ExpiresAt = v.ExpiresAt.Truncate(time.Microsecond)
+				return v, u, err
+			}
+		}},
+		{"a head loses its seal's sense", "ACommitIsReadBackAsItWasWritten", "the head: got", func(_ *testing.T, b *broken) {
+			b.head = func(ctx context.Context, s events.Stream) (events.Head, error) {
+				h, err := b.Store.Head(ctx, s)
+				h.KeepUntil = h.KeepUntil.Truncate(time.Second)
+				return h, err
+			}
+		}},
+		{"heads are shared", "WhatIsReturnedIsTheCallersOwn", "reached the store", shareHeads},
+		{"lists are by id", "ListsAreInOrder", "everybody's tokens: still", func(_ *testing.T, b *broken) {
+			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+				p, err := b.Store.Tokens(ctx, q)
+				slices.SortFunc(p.Views, func(a, b events.View) int { return strings.Compare(a.ID, b.ID) })
+				return p, err
+			}
+		}},
+		{"states are overlooked", "ListsTakeOwnersAndStates", "tokens of some states: still", func(_ *testing.T, b *broken) {
+			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+				q.States = nil
+				return b.Store.Tokens(ctx, q)
+			}
+		}},
+		{"a cursor repeats its own token", "ACursorStaysRight", "the list before: still", func(_ *testing.T, b *broken) {
+			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+				if !q.After.At.IsZero() {
+					q.After.At = q.After.At.Add(-time.Nanosecond)
+				}
+				return b.Store.Tokens(ctx, q)
+			}
+		}},
+		{"a use is kept each time", "UsesAreKeptEveryFifteenMinutes", "a use soon after: got", func(_ *testing.T, b *broken) {
+			kept := map[string]events.Use{}
+			b.touch = func(_ context.Context, id string, u events.Use) error { kept[id] = u; return nil }
+			b.token = func(ctx context.Context, id string) (events.View, events.Use, error) {
+				v, _, err := b.Store.Token(ctx, id)
+				return v, kept[id], err
+			}
+			b.lastUses = func(context.Context, []string) (map[string]events.Use, error) { return kept, nil }
+		}},
+		{"the outbox turns each stream round", "TheOutboxKeepsEachStreamsOrder", "one stream's messages: still", func(_ *testing.T, b *broken) {
+			b.pending = func(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
+				ms, err := b.Store.Pending(ctx, olderThan, limit)
+				slices.Reverse(ms)
+				return ms, err
+			}
+		}},
+		{"the outbox gives what is too young", "TheOutboxGivesWhatIsOlder", "what is older than the first: got", func(_ *testing.T, b *broken) {
+			b.pending = func(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
+				return b.Store.Pending(ctx, olderThan.Add(time.Nanosecond), limit)
+			}
+		}},
+		{"a notice comes again", "ANoticeIsPutOnce", "the notice: still", func(_ *testing.T, b *broken) {
+			var all []events.Message
+			b.notify = func(_ context.Context, m events.Message) error { all = append(all, m); return nil }
+			b.pending = func(context.Context, time.Time, int) ([]events.Message, error) { return all, nil }
+		}},
+	} {
+		t.Run(breach.what, func(t *testing.T) {
+			s := realStore(t)
+			b := &broken{
+				Store: s, commit: s.Commit, history: s.History, token: s.Token, tokens: s.Tokens, touch: s.Touch,
+				pending: s.Pending, notify: s.Notify, reply: s.Reply, head: s.Head, lastUses: s.LastUses,
+			}
+			breach.breaks(t, b)
+			if got := outcome(t, breach.check, b); !strings.Contains(got, breach.says) {
+				t.Errorf("%s says\n%s\nwant it to say %q", breach.check, got, breach.says)
+			}
+		})
+	}
+}
+
+// baseOf is the head that a commit stands on, if that is still the stream's.
+func baseOf(ctx context.Context, t *testing.T, s events.Store, c events.Commit) events.Head {
+	t.Helper()
+	h, err := s.Head(ctx, c.Stream())
+	if err != nil {
+		t.Fatal(err)
+	}
+	h.Version = c.Base()
+	return h
+}
+
+// ignoreBase puts each commit on whatever stands.
+func ignoreBase(t *testing.T, b *broken) {
+	var mu sync.Mutex
+	b.commit = func(ctx context.Context, c events.Commit) error {
+		mu.Lock()
+		defer mu.Unlock()
+		h, err := b.Store.Head(ctx, c.Stream())
+		if err != nil {
+			return err
+		}
+		return b.Store.Commit(ctx, rebuilt(t, c, h, c.Effect()))
+	}
+}
+
+// shareHeads hands the same bytes to every reader.
+func shareHeads(_ *testing.T, b *broken) {
+	shared := map[events.Stream]events.Head{}
+	b.head = func(ctx context.Context, s events.Stream) (events.Head, error) {
+		if h, ok := shared[s]; ok {
+			return h, nil
+		}
+		h, err := b.Store.Head(ctx, s)
+		if h.Version > 0 {
+			shared[s] = h
+		}
+		return h, err
+	}
+}
+
+func TestFaultsAreWhatTheySay(t *testing.T) {
+	for fault, want := range map[Fault][2]int{None: {1, 1}, Unapplied: {0, 0}, Unanswered: {1, 1}, Late: {0, 1}} {
+		f := NewFaulty(realStore(t), Once(OpNotify, fault))
+		err := f.Notify(t.Context(), events.Message{ID: "notice", Time: time.Now()})
+		if (err != nil) != (fault != None) {
+			t.Errorf("fault %d: got %v", fault, err)
+		}
+		x := newScene(t, f)
+		before := len(x.pending("notice"))
+		f.Land(t.Context())
+		if got := [2]int{before, len(x.pending("notice"))}; got != want {
+			t.Errorf("fault %d: %v messages before and after it landed, want %v", fault, got, want)
+		}
+	}
+}

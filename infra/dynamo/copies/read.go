@@ -1,0 +1,118 @@
+package copies
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"apitoken/events"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+)
+
+// Around reads consistently the copies numbered seq-1 and seq+1 of a stream,
+// nil if there is none.
+func (t *Table) Around(ctx context.Context, s events.Stream, seq uint64) (before, after *events.Message, err error) {
+	its, err := t.query(ctx, string(s), seqSK(seq-1), seqSK(seq+1), 0)
+	if err != nil {
+		return nil, nil, fmt.Errorf("reading the copies around %s/%d: %w", s, seq, err)
+	}
+	for _, it := range its {
+		m, err := message(it)
+		if err != nil {
+			return nil, nil, err
+		}
+		switch m.Seq {
+		case seq - 1:
+			before = &m
+		case seq + 1:
+			after = &m
+		}
+	}
+	return before, after, nil
+}
+
+// Copy reads the copies of a stream with Seq > after, ascending, at most limit.
+func (t *Table) Copy(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Message, error) {
+	its, err := t.query(ctx, string(s), seqSK(after+1), seqSK(lastSeq), limit)
+	if err != nil {
+		return nil, fmt.Errorf("reading the copies of %s: %w", s, err)
+	}
+	ms := make([]events.Message, 0, len(its))
+	for _, it := range its {
+		m, err := message(it)
+		if err != nil {
+			return nil, err
+		}
+		ms = append(ms, m)
+	}
+	return ms, nil
+}
+
+// Waiting calls f for each wait that is older than olderThan.
+func (t *Table) Waiting(ctx context.Context, olderThan time.Time, f func(s events.Stream, seq uint64, since time.Time)) error {
+	its, err := t.query(ctx, WaitPK, "0", olderThan.UTC().Format(sinceForm), 0)
+	if err != nil {
+		return fmt.Errorf("reading what is awaited: %w", err)
+	}
+	for _, it := range its {
+		s, seq, since, err := parseWait(textOf(it, skAttr))
+		if err != nil {
+			return err
+		}
+		f(s, seq, since)
+	}
+	return nil
+}
+
+// query reads what lies between two sort keys, both included, page by page; at
+// most limit items unless that is 0.
+func (t *Table) query(ctx context.Context, pk, from, to string, limit int) (all []item, err error) {
+	in := &dynamodb.QueryInput{
+		TableName: &t.name, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression:    aws.String("PK = :pk AND SK BETWEEN :from AND :to"),
+		ExpressionAttributeValues: item{":pk": text(pk), ":from": text(from), ":to": text(to)},
+	}
+	if limit > 0 {
+		in.Limit = aws.Int32(int32(limit))
+	}
+	for {
+		out, err := t.client.Query(ctx, in)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, out.Items...)
+		if limit > 0 && len(all) >= limit {
+			return all[:limit], nil // pages end at 1 MB, so the last may bring too many
+		}
+		if out.LastEvaluatedKey == nil {
+			return all, nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}
+
+// Streams calls f once for each stream that has copies. It scans the table: it
+// is for an operator's tool and for no function.
+func (t *Table) Streams(ctx context.Context, f func(events.Stream)) error {
+	in := &dynamodb.ScanInput{TableName: &t.name, ProjectionExpression: aws.String("PK")}
+	seen := map[string]bool{noticePK: true, evidencePK: true, WaitPK: true}
+	for {
+		out, err := t.client.Scan(ctx, in)
+		if err != nil {
+			return fmt.Errorf("scanning the audit table: %w", err)
+		}
+		for _, it := range out.Items {
+			if pk := textOf(it, pkAttr); !seen[pk] {
+				seen[pk] = true
+				f(events.Stream(strings.Clone(pk)))
+			}
+		}
+		if out.LastEvaluatedKey == nil {
+			return nil
+		}
+		in.ExclusiveStartKey = out.LastEvaluatedKey
+	}
+}

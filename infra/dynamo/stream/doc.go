@@ -1,0 +1,9 @@
+// Package stream reads the change stream of the DynamoDB table, as Lambda
+// delivers it in batches.
+//
+// It finds the messages of a batch: the records and notices that were
+// inserted. Items that were changed or removed, by a caller or by DynamoDB's
+// time to live, are no messages. It promises that the messages of one stream
+// come in their order, and that no message comes before an unreadable record
+// of its stream. Sending the messages is the work of functions/publish.
+package stream

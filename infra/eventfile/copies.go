@@ -1,0 +1,138 @@
+package eventfile
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"sort"
+
+	"apitoken/events"
+)
+
+// Copies are the events of a file as the second copy of each stream. Where
+// they stand is kept in memory, some 100 bytes for each.
+type Copies struct {
+	f       *os.File
+	streams map[events.Stream][]place // by sequence, each once
+
+	// Faults are the lines that do not fit: that are no event of ours, or that
+	// say something else than an earlier line with the same id.
+	Faults []Fault
+}
+
+// Fault is a line that does not fit.
+type Fault struct {
+	Line   int    // from 1
+	ID     string // of the event, if it can be told
+	Detail string
+}
+
+// place is where an event stands in the file.
+type place struct {
+	seq  uint64
+	at   int64
+	n    int
+	line int
+	hash events.Hash
+}
+
+// OpenCopies reads the file once. A last line without an end, which a crash
+// tore, counts as never written.
+func OpenCopies(path string) (*Copies, error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return nil, fmt.Errorf("opening the event file: %w", err)
+	}
+	c := &Copies{f: f, streams: map[events.Stream][]place{}}
+	if err := c.index(); err != nil {
+		return nil, errors.Join(fmt.Errorf("reading the event file %s: %w", path, err), f.Close())
+	}
+	return c, nil
+}
+
+// Close lets go of the file.
+func (c *Copies) Close() error { return c.f.Close() }
+
+func (c *Copies) index() error {
+	r := bufio.NewReaderSize(c.f, 1<<20)
+	var at int64
+	for n := 1; ; n++ {
+		b, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			break
+		}
+		if err != nil {
+			return err
+		}
+		c.add(n, at, b)
+		at += int64(len(b))
+	}
+	for s, places := range c.streams {
+		c.streams[s] = c.once(s, places)
+	}
+	slices.SortStableFunc(c.Faults, func(a, b Fault) int { return a.Line - b.Line })
+	return nil
+}
+
+func (c *Copies) add(n int, at int64, b []byte) {
+	m, err := parse(b)
+	switch {
+	case err != nil:
+		c.Faults = append(c.Faults, Fault{Line: n, Detail: err.Error()})
+	case m.Seq > 0:
+		c.streams[m.Stream] = append(c.streams[m.Stream], place{m.Seq, at, len(b), n, m.Hash})
+	}
+}
+
+// once sorts the places and drops repeats: delivery is at least once.
+func (c *Copies) once(s events.Stream, places []place) []place {
+	sort.SliceStable(places, func(i, j int) bool { return places[i].seq < places[j].seq })
+	kept := places[:0]
+	for _, p := range places {
+		if n := len(kept); n > 0 && kept[n-1].seq == p.seq {
+			if kept[n-1].hash != p.hash {
+				c.Faults = append(c.Faults, Fault{Line: p.line, ID: fmt.Sprintf("%s/%d", s, p.seq), Detail: "it came before with other content"})
+			}
+			continue
+		}
+		kept = append(kept, p)
+	}
+	return kept
+}
+
+func parse(b []byte) (events.Message, error) {
+	var l line
+	if err := json.Unmarshal(b, &l); err != nil {
+		return events.Message{}, fmt.Errorf("decoding the line: %w", err)
+	}
+	return events.ParseDetail(l.Detail)
+}
+
+// Streams are the streams that have copies, in the order of their names.
+func (c *Copies) Streams() []events.Stream { return slices.Sorted(maps.Keys(c.streams)) }
+
+// Copy returns the copies of a stream with Seq > after, ascending, at most
+// limit.
+func (c *Copies) Copy(_ context.Context, s events.Stream, after uint64, limit int) ([]events.Message, error) {
+	places := c.streams[s]
+	from := sort.Search(len(places), func(i int) bool { return places[i].seq > after })
+	places = places[from:min(len(places), from+limit)]
+	ms := make([]events.Message, len(places))
+	for i, p := range places {
+		b := make([]byte, p.n)
+		_, err := c.f.ReadAt(b, p.at)
+		if err == nil {
+			ms[i], err = parse(b)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("reading %s/%d again: %w", s, p.seq, err)
+		}
+	}
+	return ms, nil
+}

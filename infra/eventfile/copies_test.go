@@ -1,0 +1,106 @@
+package eventfile_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/storetest"
+	"apitoken/infra/eventfile"
+)
+
+// stream is n messages of one stream.
+func stream(t *testing.T, s events.Stream, n int) (ms []events.Message) {
+	t.Helper()
+	var head events.Head
+	for i := range n {
+		m := events.Meta{Command: fmt.Sprint(s, i, t.Name()), Actor: "ann", At: time.Now()}
+		c, err := events.NewCommit(storetest.Keys, s, head, m, []events.Fact{events.TokenRevoked{TokenID: "JhxND7ci", Owner: "ann"}}, 1, nil, events.Effect{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		head = c.Head()
+		ms = append(ms, c.Records()[0].Message())
+	}
+	return ms
+}
+
+// written is a file of these messages, with something done to its text.
+func written(t *testing.T, change func(string) string, ms ...events.Message) *eventfile.Copies {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "events.jsonl")
+	f := open(t, path)
+	if failed, err := f.Put(t.Context(), ms); failed != nil || err != nil {
+		t.Fatal(failed, err)
+	}
+	b, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(path, []byte(change(string(b))), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c, err := eventfile.OpenCopies(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+func as(text string) string { return text }
+
+// TestCopiesComeInOrderAndOnce: whatever the order and the repeats of the file.
+func TestCopiesComeInOrderAndOnce(t *testing.T) {
+	ann, bob := stream(t, "user/ann", 12), stream(t, "user/bob", 2)
+	mixed := append(slices.Clone(bob), ann...)
+	slices.Reverse(mixed)
+	notice := events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: time.Now(), Data: []byte(`{"v":1}`)}
+	c := written(t, as, append(append(mixed, notice), ann...)...)
+	if got := c.Streams(); !slices.Equal(got, []events.Stream{"user/ann", "user/bob"}) || len(c.Faults) > 0 {
+		t.Errorf("got streams %v, faults %v", got, c.Faults)
+	}
+	for _, q := range []struct{ after, limit, from, to int }{{0, 12, 0, 12}, {0, 5, 0, 5}, {5, 100, 5, 12}, {12, 1, 12, 12}} {
+		got, err := c.Copy(t.Context(), "user/ann", uint64(q.after), q.limit)
+		if want := ann[q.from:q.to]; err != nil || len(got) != len(want) || len(got) > 0 && !reflect.DeepEqual(got, want) {
+			t.Errorf("after %d at most %d: got %v, %v", q.after, q.limit, got, err)
+		}
+	}
+	if got, err := c.Copy(t.Context(), "user/carol", 0, 1); len(got) > 0 || err != nil {
+		t.Errorf("of a stream without copies: got %v, %v", got, err)
+	}
+}
+
+func TestLinesThatDoNotFitAreNamed(t *testing.T) {
+	ms := stream(t, "user/ann", 3)
+	other := ms[1]
+	other.Hash[0] ^= 1
+	c := written(t, func(text string) string {
+		lines := strings.SplitAfter(text, "\n")
+		return lines[0] + "rubbish\n" + strings.Replace(lines[1], `"JhxND7ci"`, `"L7k8ljIC"`, 1) + lines[2] + lines[3]
+	}, ms[0], ms[1], ms[1], other)
+	var got []string
+	for _, f := range c.Faults {
+		got = append(got, fmt.Sprint(f.Line, f.ID))
+	}
+	if want := []string{"2", "3", "5user/ann/2"}; !slices.Equal(got, want) {
+		t.Errorf("got %q, want %q", got, want)
+	}
+	if kept, err := c.Copy(t.Context(), "user/ann", 0, 10); err != nil || !reflect.DeepEqual(kept, ms[:2]) {
+		t.Errorf("got %v, %v", kept, err)
+	}
+}
+
+// TestATornLineWasNeverWritten: as for whoever opens the file to go on.
+func TestATornLineWasNeverWritten(t *testing.T) {
+	c := written(t, func(text string) string { return text[:len(text)-1] }, stream(t, "user/ann", 2)...)
+	if got, err := c.Copy(t.Context(), "user/ann", 0, 10); err != nil || len(got) != 1 || len(c.Faults) > 0 {
+		t.Errorf("got %v, %v, faults %v", got, err, c.Faults)
+	}
+}
