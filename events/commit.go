@@ -1,8 +1,6 @@
 package events
 
 import (
-	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
@@ -83,53 +81,28 @@ func keepUntil(base Head, m Meta) time.Time {
 }
 
 func newRecord(s Stream, seq uint64, m Meta, keep time.Time, f Fact, prev Hash) (Record, error) {
-	f, v := versioned(f)
-	public, err := json.Marshal(f)
-	if err != nil {
-		return Record{}, fmt.Errorf("stream %s: encoding %s: %w", s, f.kind(), err)
+	k, err := kindNamed(f.kind())
+	if err == nil {
+		err = k.belongsTo(s)
 	}
-	hidden, err := json.Marshal(hide(f, m))
 	if err != nil {
-		return Record{}, fmt.Errorf("stream %s: encoding the private part of %s: %w", s, f.kind(), err)
+		return Record{}, fmt.Errorf("stream %s: %w", s, err)
+	}
+	public, err := publicPart(k, f)
+	if err != nil {
+		return Record{}, fmt.Errorf("stream %s: encoding %s: %w", s, k.Name, err)
+	}
+	hidden, err := privatePart(f, m)
+	if err != nil {
+		return Record{}, fmt.Errorf("stream %s: encoding the private part of %s: %w", s, k.Name, err)
 	}
 	r := Record{
-		Stream: s, Seq: seq, Type: f.kind(), V: v,
+		Stream: s, Seq: seq, Type: k.Name, V: k.Version,
 		Command: m.Command, Actor: m.Actor, TokenID: m.TokenID, At: m.At,
 		Public: public, Private: hidden, Prev: prev, KeepUntil: keep,
 	}
 	r.Hash = r.Message().sum()
 	return r, nil
-}
-
-// versioned stamps a fact with the version of its type that is written today.
-func versioned(f Fact) (Fact, int) {
-	switch f := f.(type) {
-	case TokenCreated:
-		f.V = 1
-		return f, f.V
-	case TokenRevoked:
-		f.V = 1
-		return f, f.V
-	case TokenExpired:
-		f.V = 1
-		return f, f.V
-	case SettingsChanged:
-		f.V = 1
-		return f, f.V
-	case PermissionsChanged:
-		f.V = 1
-		return f, f.V
-	}
-	panic(fmt.Sprintf("events: fact of unknown type %T", f))
-}
-
-func hide(f Fact, m Meta) private {
-	p := private{Nonce: make([]byte, 16), Address: m.Address}
-	rand.Read(p.Nonce)
-	if created, ok := f.(TokenCreated); ok {
-		p.Verifier = &created.Verifier
-	}
-	return p
 }
 
 // Stream is the log that the commit belongs to.

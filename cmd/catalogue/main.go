@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -85,26 +84,33 @@ type member struct {
 func catalogue(samples string) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString(preface)
-	names, err := fs.Glob(events.Schemas, "schemas/*.json")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		b, err := events.Schemas.ReadFile(name)
-		if err != nil {
-			return nil, err
+	for _, k := range events.Kinds() {
+		for v := 1; v <= k.Version; v++ {
+			if err := describe(&out, fmt.Sprintf("%s.v%d.json", k.Name, v), samples); err != nil {
+				return nil, err
+			}
 		}
-		var s schema
-		if err := json.Unmarshal(b, &s); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		sample, err := os.ReadFile(filepath.Join(samples, filepath.Base(name)))
-		if err != nil {
-			return nil, err
-		}
-		write(&out, filepath.Base(name), s, sample)
 	}
 	return out.Bytes(), nil
+}
+
+// describe writes about one version of an event, from its schema and its
+// sample, which both are in files of this name.
+func describe(out *bytes.Buffer, file, samples string) error {
+	b, err := events.Schemas.ReadFile("schemas/" + file)
+	if err != nil {
+		return err
+	}
+	var s schema
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	sample, err := os.ReadFile(filepath.Join(samples, file))
+	if err != nil {
+		return err
+	}
+	write(out, file, s, sample)
+	return nil
 }
 
 func write(out *bytes.Buffer, file string, s schema, sample []byte) {

@@ -72,7 +72,7 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 	case len(s.Holders[c.User]) == 0 && len(s.Holders) >= MaxHolders:
 		return nil, refuse(CodeTooManyHolders, "user", "%d users hold permissions, and no more may", MaxHolders)
 	}
-	return []events.Fact{events.PermissionsChanged{V: 1, User: c.User, Actions: actions}}, nil
+	return []events.Fact{events.PermissionsChanged{User: c.User, Actions: actions}}, nil
 }
 
 // ordered is the actions in their order, each once.
@@ -104,11 +104,11 @@ func change(s State, c Change) ([]events.Fact, error) {
 	if err := wholeSeconds("retention", c.Retention); err != nil {
 		return nil, err
 	}
-	f := events.SettingsChanged{V: 1, Expiration: news(c.Expiration, s.Expiration), Retention: news(c.Retention, s.Retention)}
+	f := events.SettingsChanged{Expiration: news(c.Expiration, s.Expiration), Retention: news(c.Retention, s.Retention)}
 	if c.TokenLimit != nil && *c.TokenLimit != s.TokenLimit {
 		f.TokenLimit = new(*c.TokenLimit)
 	}
-	if f == (events.SettingsChanged{V: 1}) {
+	if f == (events.SettingsChanged{}) {
 		return nil, nil
 	}
 	return []events.Fact{f}, nil

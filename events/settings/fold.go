@@ -19,10 +19,8 @@ func Fold(s State, f events.Fact, _ time.Time) State {
 		return changed(s, f)
 	case events.PermissionsChanged:
 		return granted(s, f)
-	case events.TokenCreated, events.TokenRevoked, events.TokenExpired:
-		panic(fmt.Sprintf("settings: fact %T belongs to another stream", f))
 	}
-	panic(fmt.Sprintf("settings: fact of unknown type %T", f))
+	panic(fmt.Sprintf("settings: no rule folds the fact %T", f))
 }
 
 func changed(s State, f events.SettingsChanged) State {

@@ -20,10 +20,8 @@ func Fold(s State, f events.Fact, at time.Time) State {
 		s.Tokens = without(s.Tokens, f.TokenID)
 	case events.TokenExpired:
 		s.Tokens = without(s.Tokens, f.TokenID)
-	case events.SettingsChanged, events.PermissionsChanged:
-		panic(fmt.Sprintf("token: fact %T belongs to another stream", f))
 	default:
-		panic(fmt.Sprintf("token: fact of unknown type %T", f))
+		panic(fmt.Sprintf("token: no rule folds the fact %T", f))
 	}
 	return s
 }
@@ -65,10 +63,8 @@ func Effect(before, after State, facts []events.Fact, at time.Time, retention ti
 			e.Changed = append(e.Changed, ended(mustFind(before, f.TokenID), seq, events.EndedRevoked, utc(at), retention))
 		case events.TokenExpired:
 			e.Changed = append(e.Changed, ended(mustFind(before, f.TokenID), seq, events.EndedExpired, f.ExpiresAt, retention))
-		case events.SettingsChanged, events.PermissionsChanged:
-			panic(fmt.Sprintf("token: fact %T belongs to another stream", f))
 		default:
-			panic(fmt.Sprintf("token: fact of unknown type %T", f))
+			panic(fmt.Sprintf("token: no rule gives the effect of the fact %T", f))
 		}
 	}
 	return e
