@@ -4,7 +4,9 @@ package api
 
 import (
 	"context"
+	"fmt"
 	"runtime/debug"
+	"slices"
 
 	"github.com/aws/aws-lambda-go/lambda"
 
@@ -19,16 +21,51 @@ import (
 // Run is the main of the function that answers the calls of that name, as
 // httpapi.Routes has them.
 func Run(function string) {
-	wiring.Run(wiring.Peppers, func(f wiring.Function) (lambda.Handler, error) { return serve(f, function), nil })
+	wiring.RunJob(jobOf(function, httpapi.Routes()), func(f wiring.Function) (lambda.Handler, error) { return serve(f, function), nil })
 }
 
-// RunOpen is Run for a function whose calls ask for no credential. It verifies
-// nothing, so it has no peppers.
-func RunOpen(function string) {
-	wiring.Run(0, func(f wiring.Function) (lambda.Handler, error) { return serveOpen(f, function), nil })
+// Jobs are the jobs of all Lambda functions: those that answer HTTP calls and
+// those of wiring.Jobs.
+func Jobs() []wiring.Job {
+	all, routes := wiring.Jobs(), httpapi.Routes()
+	var names []string
+	for _, r := range routes {
+		names = append(names, r.Function)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		all = append(all, jobOf(name, routes))
+	}
+	return all
 }
 
+// jobOf is what a function does that answers some of the routes. A function
+// without a route is a fault of the program and panics. So is one that has both
+// open and guarded routes: everybody may call the first, so they must not share
+// the peppers and the role of the others.
+func jobOf(function string, routes []httpapi.Route) wiring.Job {
+	j := wiring.Job{Function: function}
+	for _, r := range routes {
+		if r.Function == function {
+			j.Open, j.Guarded = j.Open || r.Open, j.Guarded || !r.Open
+			j.Command, j.Mints, j.Checks = j.Command || r.Command, j.Mints || r.Mints, j.Checks || r.Checks
+		}
+	}
+	if !j.HTTP() {
+		panic(fmt.Sprintf("wiring/api: no route belongs to a function %q", function))
+	}
+	if j.Open && j.Guarded {
+		panic(fmt.Sprintf("wiring/api: the function %q has both open and guarded routes", function))
+	}
+	return j
+}
+
+// serve makes the handler of one function. A function that needs no peppers
+// verifies nothing, so it gets neither guard nor issuer.
 func serve(f wiring.Function, function string) lambda.Handler {
+	if jobOf(function, httpapi.Routes()).Need()&wiring.Peppers == 0 {
+		return serveOpen(f, function)
+	}
 	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys, Logger: f.Log})
 	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys, Prefix: f.Prefix})
 	return gateway.New(gateway.Config{TrustAuthorizer: !f.AuthorizeInHandler, Handler: httpapi.New(httpapi.Config{
