@@ -23,10 +23,10 @@ func Jobs() []wiring.Job {
 	return all
 }
 
-// jobOf is what a function does that answers some of the routes. A function
-// without a route is a fault of the program and panics. So is one that has both
-// open and guarded routes: everybody may call the first, so they must not share
-// the peppers and the role of the others.
+// jobOf computes the job of a function from its routes. A function without a
+// route is a fault of the program and panics. So is a function with open and
+// guarded routes: an open route answers requests without a credential, so it
+// must not share the peppers and the role of guarded routes.
 func jobOf(function string, routes []httpapi.Route) wiring.Job {
 	j := wiring.Job{Function: function}
 	for _, r := range routes {
