@@ -4,4 +4,4 @@ package main
 
 import "apitoken/functions/wiring/api"
 
-func main() { api.RunOpen("about") }
+func main() { api.Run("about") }

@@ -26,7 +26,7 @@ import (
 )
 
 func main() {
-	outbound.Run(func(f wiring.Function, bus events.Bus) lambda.Handler {
+	outbound.Run("publish", func(f wiring.Function, bus events.Bus) lambda.Handler {
 		p := &publisher{bus: bus, outbox: f.Store, log: f.Log, now: time.Now}
 		return lambda.NewHandler(p.publish)
 	})

@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	outbound.Run(func(f wiring.Function, bus events.Bus) lambda.Handler {
+	outbound.Run("reconcile", func(f wiring.Function, bus events.Bus) lambda.Handler {
 		r := &reconciler{bus: bus, outbox: f.Store, log: f.Log, now: time.Now}
 		return lambda.NewHandler(r.reconcile)
 	})

@@ -10,8 +10,9 @@ import (
 )
 
 // Run is the main of a function that build makes from the bus and the rest.
-func Run(build func(wiring.Function, events.Bus) lambda.Handler) {
-	wiring.Run(wiring.Bus, func(f wiring.Function) (lambda.Handler, error) {
+// function is its name in wiring.Jobs.
+func Run(function string, build func(wiring.Function, events.Bus) lambda.Handler) {
+	wiring.Run(function, func(f wiring.Function) (lambda.Handler, error) {
 		client, err := bridge.FromEnv(f.Getenv)
 		if err != nil {
 			return nil, err
