@@ -24,8 +24,8 @@ func Read(t testing.TB, name string) []byte {
 	return b
 }
 
-// Names returns the payloads whose names match a pattern of path.Match, in
-// order. It fails the test if there is none.
+// Names returns the sorted names of the payloads that match a pattern of
+// path.Match. It fails the test if there is none.
 func Names(t testing.TB, pattern string) (names []string) {
 	t.Helper()
 	found, err := fs.Glob(files, pattern+".json")
