@@ -111,7 +111,7 @@ func (r reply) allowed() bool {
 	return slices.ContainsFunc(r.PolicyDocument.Statement, func(s lambdaevents.IAMPolicyStatement) bool { return s.Effect == "Allow" })
 }
 
-func TestTokenPassesInEveryForm(t *testing.T) {
+func TestValidTokenIsAllowedInEveryForm(t *testing.T) {
 	s := newScene(t)
 	made, text := s.token(issuer.NewToken{ExpiresAt: s.now.Add(time.Hour)})
 	want := map[string]any{

@@ -1,6 +1,6 @@
-// Package payloads holds events as AWS sends them to Lambda functions: requests
-// of API Gateway, questions to an authorizer, batches of a stream and of a
-// queue, and the schedule. The tests use them, and people send them with
+// Package payloads has samples of the events that AWS sends to Lambda functions:
+// requests of API Gateway, questions to an authorizer, batches of a stream and
+// of a queue, and the schedule. The tests use them, and people send them with
 // `sam local invoke`. The functions do not link this package.
 package payloads
 
