@@ -1,4 +1,7 @@
-// Package outbound makes the Lambda functions that carry messages to the bus.
+// Package outbound makes the Lambda functions that send messages to the bus. It
+// makes the client of the bus from the environment; build makes the handler.
+// Other functions must not import this package, so that they do not link the
+// client.
 package outbound
 
 import (
