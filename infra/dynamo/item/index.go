@@ -36,10 +36,10 @@ var ListAttributes = []string{
 	viewFirst, viewSeq, viewEnded, viewEndedAt, viewKeepUntil,
 }
 
-// Genesis is the first month that the list index has a partition for. No token
-// is older than this software; one with an earlier time, from a clock that was
-// wrong, lies in the first partition too.
-var Genesis = Month{2026, time.January}
+// FirstMonth is the first partition of the list index. No token is older than
+// this software. A token with an earlier time, from a wrong clock, is in the
+// first partition too.
+var FirstMonth = Month{2026, time.January}
 
 // Month is a partition of the list index.
 type Month struct {
@@ -51,8 +51,8 @@ type Month struct {
 func MonthOf(t time.Time) Month {
 	t = t.UTC()
 	m := Month{t.Year(), t.Month()}
-	if m.Before(Genesis) {
-		return Genesis
+	if m.Before(FirstMonth) {
+		return FirstMonth
 	}
 	return m
 }
