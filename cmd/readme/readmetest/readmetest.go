@@ -68,7 +68,7 @@ func differences(header string, table []Name, code []string) (problems []string)
 // codeSpan is a text between backquotes.
 var codeSpan = regexp.MustCompile("`([^`]+)`")
 
-// namesIn reads the table whose header begins with the given cell.
+// namesIn reads the one table with this first cell in its header.
 func namesIn(readme, header string) (names []Name, err error) {
 	lines := strings.Split(readme, "\n")
 	found := false
