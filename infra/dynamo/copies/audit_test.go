@@ -42,11 +42,7 @@ func newTable(t *testing.T) *copies.Table {
 	default:
 		t.Skip("SKIPPED: needs DynamoDB Local, whose URL is in APITOKEN_DYNAMODB (make integration starts one)")
 	}
-	env := map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": url}
-	c, err := dynamo.FromEnv(func(name string) string { return env[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := clientAt(t, url)
 	name := "audit-" + rand.Text()
 	if _, err := c.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: &name, BillingMode: types.BillingModePayPerRequest,
@@ -63,6 +59,16 @@ func newTable(t *testing.T) *copies.Table {
 		c.DeleteTable(context.WithoutCancel(t.Context()), &dynamodb.DeleteTableInput{TableName: &name})
 	})
 	return copies.New(c, name)
+}
+
+func clientAt(t *testing.T, url string) *dynamodb.Client {
+	t.Helper()
+	env := map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": url}
+	c, err := dynamo.FromEnv(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
 }
 
 // made says that an attempt that was not answered in time has made the table.
