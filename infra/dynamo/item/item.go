@@ -92,13 +92,7 @@ func KindOf(it Item) Kind {
 }
 
 // Partition is the partition that an item lies in, "" if it has no key.
-func Partition(it Item) string {
-	pk, _ := it[PK].(*types.AttributeValueMemberS)
-	if pk == nil {
-		return ""
-	}
-	return pk.Value
-}
+func Partition(it Item) string { return TextOf(it, PK) }
 
 // Name says which item it is. Keys hold ids and owners, which are no secrets;
 // nothing else of an item may appear in an error.

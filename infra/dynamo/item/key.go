@@ -38,9 +38,12 @@ func streamOf(pk string) (events.Stream, error) {
 	return "", fmt.Errorf("%q is not the partition of a stream", pk)
 }
 
-// RecordSK is the sort key of the record with that sequence. The fixed number
-// of digits makes text order the order of numbers.
-func RecordSK(seq uint64) string { return fmt.Sprintf("%s%012d", skEvent, seq) }
+// Sequence writes a sequence for a sort key. All have 12 digits, so the order
+// of the texts is the order of the numbers.
+func Sequence(seq uint64) string { return fmt.Sprintf("%012d", seq) }
+
+// RecordSK is the sort key of the record with that sequence.
+func RecordSK(seq uint64) string { return skEvent + Sequence(seq) }
 
 // RecordKey is where a record stands.
 func RecordKey(s events.Stream, seq uint64) (Item, error) {
@@ -48,7 +51,7 @@ func RecordKey(s events.Stream, seq uint64) (Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key(pk, RecordSK(seq)), nil
+	return Key(pk, RecordSK(seq)), nil
 }
 
 // HeadKey is where a stream's head stands.
@@ -57,20 +60,20 @@ func HeadKey(s events.Stream) (Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key(pk, skHead), nil
+	return Key(pk, skHead), nil
 }
 
 // TokenPK is the partition of a token: its view, and its use if it was used.
 func TokenPK(id string) string { return pkToken + id }
 
 // ViewKey is where a token's view stands.
-func ViewKey(id string) Item { return key(TokenPK(id), skView) }
+func ViewKey(id string) Item { return Key(TokenPK(id), skView) }
 
 // UseKey is where a token's last use stands.
-func UseKey(id string) Item { return key(TokenPK(id), skUse) }
+func UseKey(id string) Item { return Key(TokenPK(id), skUse) }
 
 // ReplyKey is where a reply stands.
-func ReplyKey(name string) Item { return key(pkReply+name, skReply) }
+func ReplyKey(name string) Item { return Key(pkReply+name, skReply) }
 
 // MessageKey is where the message with that id stands: a record's is
 // "stream/sequence", every other id is a notice's.
@@ -81,12 +84,13 @@ func MessageKey(id string) Item {
 			return k
 		}
 	}
-	return key(pkNotice+id, skNotice)
+	return Key(pkNotice+id, skNotice)
 }
 
 // KeyOf is the primary key of an item.
 func KeyOf(it Item) Item { return Item{PK: it[PK], SK: it[SK]} }
 
-func key(pk, sk string) Item { return Item{PK: text(pk), SK: text(sk)} }
+// Key is the primary key of these two texts.
+func Key(pk, sk string) Item { return Item{PK: text(pk), SK: text(sk)} }
 
 func text(s string) *types.AttributeValueMemberS { return &types.AttributeValueMemberS{Value: s} }

@@ -26,7 +26,7 @@ const noticeKept = 30 * 24 * time.Hour
 
 // Notice is a notice as an item that waits to be sent.
 func Notice(m events.Message) Item {
-	it := key(pkNotice+m.ID, skNotice)
+	it := Key(pkNotice+m.ID, skNotice)
 	putText(it, noticeType, m.Type)
 	it[noticeV] = integer(m.V)
 	putTime(it, noticeAt, m.Time)

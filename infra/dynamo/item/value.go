@@ -17,8 +17,20 @@ const timeForm = "2006-01-02T15:04:05.000000000Z"
 // Time is how times are written, in attributes and in conditions.
 func Time(t time.Time) string { return t.UTC().Format(timeForm) }
 
+// ParseTime reads what Time gives.
+func ParseTime(text string) (time.Time, error) { return time.Parse(timeForm, text) }
+
 // Text is an attribute value for a condition or a key.
 func Text(s string) types.AttributeValue { return text(s) }
+
+// TextOf is the text in an attribute, "" if the attribute is absent or of
+// another type.
+func TextOf(it Item, attr string) string {
+	if v, ok := it[attr].(*types.AttributeValueMemberS); ok {
+		return v.Value
+	}
+	return ""
+}
 
 // Number is an attribute value for a condition.
 func Number(n uint64) types.AttributeValue {
@@ -165,7 +177,7 @@ func (r *reader) time(attr string) time.Time {
 	if s == "" {
 		return time.Time{}
 	}
-	t, err := time.Parse(timeForm, s)
+	t, err := ParseTime(s)
 	if err != nil {
 		r.fail(attr, err)
 	}

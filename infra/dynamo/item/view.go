@@ -33,7 +33,7 @@ const OwnerAttribute = viewOwner
 // View is a token's view as an item. With everything at its cap it is smaller
 // than 4 KB, so that one read unit reads it.
 func View(v events.View) Item {
-	it := key(TokenPK(v.ID), skView)
+	it := Key(TokenPK(v.ID), skView)
 	putText(it, viewOwner, v.Owner)
 	putText(it, viewCreator, v.Creator)
 	putText(it, viewName, v.Name)
