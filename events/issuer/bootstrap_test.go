@@ -30,7 +30,7 @@ func TestBootstrapMakesAnAdministrator(t *testing.T) {
 	if made.Owner != "admin" || made.Creator != "API_OPERATOR_DOMAIN:operator" || w.check(shown) != "" {
 		t.Errorf("got owner %s, creator %s, and the token gets %q", made.Owner, made.Creator, w.check(shown))
 	}
-	admin, err := w.guard.Check(t.Context(), shown, here)
+	admin, err := w.Guard().Check(t.Context(), shown, here)
 	if err != nil {
 		t.Fatal(err)
 	}

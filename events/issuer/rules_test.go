@@ -106,7 +106,7 @@ func TestDelegationHolds(t *testing.T) {
 	_, shown := w.create(person("ann"), issuer.NewToken{
 		ExpiresIn: time.Hour, Scopes: []string{"* /v1/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 	})
-	maker, err := w.guard.Check(t.Context(), shown, here)
+	maker, err := w.Guard().Check(t.Context(), shown, here)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -119,7 +119,7 @@ func TestDelegationHolds(t *testing.T) {
 	if r := w.log("ann")[1]; r.TokenID != maker.TokenID {
 		t.Errorf("the record names token %s, want the maker's %s", r.TokenID, maker.TokenID)
 	}
-	p, err := w.guard.Check(t.Context(), text, here)
+	p, err := w.Guard().Check(t.Context(), text, here)
 	if err != nil || !p.Allows("GET", "/v1/things/7") || p.Allows("GET", "/v1/others") || p.Allows("PUT", "/v1/things/7") {
 		t.Errorf("the child gives %+v %v, want its own scopes", p, err)
 	}
@@ -142,7 +142,7 @@ func TestAdministratorMakesTokensForOthers(t *testing.T) {
 	if made.Owner != "ACTIVE_DIRECTORY:bob" || made.Creator != "admin" || !made.ExpiresAt.IsZero() {
 		t.Errorf("got owner %s, creator %s, expiry %v", made.Owner, made.Creator, made.ExpiresAt)
 	}
-	if p, err := w.guard.Check(t.Context(), shown, here); err != nil || p.Owner != made.Owner {
+	if p, err := w.Guard().Check(t.Context(), shown, here); err != nil || p.Owner != made.Owner {
 		t.Errorf("the token acts for %s %v, want %s", p.Owner, err, made.Owner)
 	}
 	if rs := w.log(made.Owner); len(rs) != 1 || rs[0].Actor != "admin" {

@@ -34,7 +34,7 @@ func TestOutageIsNoAnswer(t *testing.T) {
 		"Introspect":   func() error { _, err := w.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
 		"Revoke":       func() error { return w.Revoke(ctx, viewer, made.ID) },
 		"Bootstrap":    func() error { _, _, err := w.Bootstrap(ctx, "root", true); return err },
-		"guard's look": func() error { _, err := w.guard.Check(ctx, shown, here); return err },
+		"guard's look": func() error { _, err := w.Guard().Check(ctx, shown, here); return err },
 	}
 	before := w.image("ann", "bob", "root")
 	for name, call := range calls {

@@ -3,7 +3,6 @@ package issuer_test
 import (
 	"errors"
 	"net/netip"
-	"path/filepath"
 	"reflect"
 	"sync/atomic"
 	"testing"
@@ -16,7 +15,7 @@ import (
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 var (
@@ -28,7 +27,6 @@ var (
 type world struct {
 	testing.TB
 	*issuer.Issuer
-	guard *guard.Guard
 	store events.Store // the embedded store itself, without faults
 	nanos atomic.Int64 // since start
 }
@@ -39,24 +37,14 @@ func (w *world) wait(d time.Duration) { w.nanos.Add(int64(d)) }
 
 func newWorld(t testing.TB) *world {
 	t.Helper()
-	s, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	w := &world{TB: t, store: s}
-	w.use(s)
+	w := &world{TB: t, store: bolttest.Open(t)}
+	w.use(w.store)
 	return w
 }
 
 // use puts a new issuer before the store, or before a double of it.
 func (w *world) use(s events.Store) {
-	w.guard = guard.New(guard.Config{Views: s, Uses: s, Keys: storetest.Keys, Now: w.now})
-	w.Issuer = issuer.New(issuer.Config{Store: s, Guard: w.guard, Keys: storetest.Keys, Prefix: "acme", Now: w.now})
+	w.Issuer = issuer.New(issuer.Config{Store: s, Keys: storetest.Keys, Prefix: "acme", Now: w.now})
 }
 
 // faulty is a new issuer on the same store, whose calls go wrong as planned.
@@ -110,7 +98,7 @@ func (w *world) parse(text secret.Secret) secret.Token {
 // check is what the guard says of the token: empty if it passes.
 func (w *world) check(t secret.Token) string {
 	w.Helper()
-	_, err := w.guard.Check(w.Context(), t, here)
+	_, err := w.Guard().Check(w.Context(), t, here)
 	if err == nil {
 		return ""
 	}

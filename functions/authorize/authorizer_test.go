@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,10 +17,12 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/storetest"
 	"apitoken/functions/gateway"
 	"apitoken/functions/payloads"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 // vector is the token that the sample payloads carry.
@@ -33,31 +34,15 @@ type scene struct {
 	*authorizer
 	store  *bolt.Store
 	issuer *issuer.Issuer
-	keys   events.Keys
 	log    bytes.Buffer
 	now    time.Time
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &scene{T: t, store: store, keys: keys, now: time.Now().UTC()}
-	clock := func() time.Time { return s.now }
-	g := guard.New(guard.Config{Views: store, Uses: store, Keys: keys, Now: clock})
-	s.issuer = issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys, Now: clock})
-	s.authorizer = s.on(g)
+	s := &scene{T: t, store: bolttest.Open(t), now: time.Now().UTC()}
+	s.issuer = issuer.New(issuer.Config{Store: s.store, Keys: storetest.Keys, Now: func() time.Time { return s.now }})
+	s.authorizer = s.on(s.issuer.Guard())
 	return s
 }
 
@@ -255,7 +240,7 @@ func (broken) Token(context.Context, string) (events.View, events.Use, error) {
 
 func TestOutageIsAFaultAndNoRefusal(t *testing.T) {
 	s := newScene(t)
-	s.authorizer = s.on(guard.New(guard.Config{Views: broken{}, Uses: s.store, Keys: s.keys}))
+	s.authorizer = s.on(guard.New(guard.Config{Views: broken{}, Uses: s.store, Keys: storetest.Keys}))
 	for _, form := range forms {
 		answer, err := s.ask(form, vector)
 		if !errors.Is(err, errOutage) || strings.Contains(err.Error(), "Unauthorized") {

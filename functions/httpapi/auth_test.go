@@ -168,7 +168,7 @@ func TestOutageIs503AndNever401(t *testing.T) {
 
 func TestFaultIs500ThatSaysNothingAndTheLogHasIt(t *testing.T) {
 	w := newWorld(t)
-	other := issuer.New(issuer.Config{Store: w.store, Guard: w.guard, Keys: testKeys(t, "other"), Now: w.clock})
+	other := issuer.New(issuer.Config{Store: w.store, Keys: testKeys(t, "other"), Now: w.clock})
 	h := w.handler(func(c *httpapi.Config) { c.Issuer = other })
 	s := through(h, request(t, "POST", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
 	golden(t, "problem_internal.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")

@@ -24,6 +24,7 @@ import (
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -38,7 +39,6 @@ type world struct {
 	file   string
 	store  *bolt.Store
 	keys   events.Keys
-	guard  *guard.Guard
 	issuer *issuer.Issuer
 	log    *logBuffer
 	server *httptest.Server
@@ -53,14 +53,8 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	t.Helper()
 	w := &world{t: t, file: filepath.Join(t.TempDir(), "apitoken.db"), log: &logBuffer{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
 	w.keys = testKeys(t, "k1")
-	store, err := bolt.Open(w.file, bolt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	w.store = store
-	w.guard = guard.New(guard.Config{Views: store, Uses: store, Keys: w.keys, Now: w.clock})
-	w.issuer = issuer.New(issuer.Config{Store: store, Guard: w.guard, Keys: w.keys, Now: w.clock})
+	w.store = bolttest.OpenFile(t, w.file)
+	w.issuer = issuer.New(issuer.Config{Store: w.store, Keys: w.keys, Now: w.clock})
 	_, text, err := w.issuer.Bootstrap(t.Context(), "admin", false)
 	if err != nil {
 		t.Fatal(err)
@@ -74,7 +68,7 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 // handler is another handler on the same store.
 func (w *world) handler(change ...func(*httpapi.Config)) http.Handler {
 	c := httpapi.Config{
-		Issuer: w.issuer, Guard: w.guard, Version: "1.2.3", Now: w.clock,
+		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Now: w.clock,
 		Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
 	}
 	for _, f := range change {

@@ -174,7 +174,7 @@ func (c *caller) authorize(t *testing.T, ctx context.Context, id string, known *
 		t.Error(err)
 		return
 	}
-	_, err = c.guard.Check(ctx, parsed, netip.Addr{})
+	_, err = c.Guard().Check(ctx, parsed, netip.Addr{})
 	switch denial, denied := errors.AsType[*guard.Denial](err); {
 	case err == nil:
 		c.tally.answered++

@@ -23,13 +23,11 @@ const tokenLimit = 5 // settings.Initial
 // world is the service on one table: what the adapter is there for.
 type world struct {
 	*issuer.Issuer
-	guard *guard.Guard
 	store *dynamo.Store
 }
 
 func newWorld(store *dynamo.Store, now func() time.Time) *world {
-	g := guard.New(guard.Config{Views: store, Uses: store, Keys: keys, Now: now})
-	return &world{issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys, Now: now}), g, store}
+	return &world{issuer.New(issuer.Config{Store: store, Keys: keys, Now: now}), store}
 }
 
 // check shows the token as a caller would.
@@ -39,7 +37,7 @@ func (w *world) check(t *testing.T, text secret.Secret) error {
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.guard.Check(t.Context(), parsed, netip.Addr{})
+	_, err = w.Guard().Check(t.Context(), parsed, netip.Addr{})
 	return err
 }
 

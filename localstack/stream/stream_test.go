@@ -31,7 +31,7 @@ func TestEveryEventReachesTheAuditTable(t *testing.T) {
 
 // flows takes tokens through their lives, as the API does.
 func (p *pipeline) flows(t *testing.T) {
-	i := issuer.New(issuer.Config{Store: p.store, Guard: guard.New(guard.Config{Views: p.store, Uses: p.store, Keys: p.keys}), Keys: p.keys})
+	i := issuer.New(issuer.Config{Store: p.store, Keys: p.keys})
 	if _, _, err := i.Bootstrap(t.Context(), "admin", false); err != nil {
 		t.Fatal(err)
 	}

@@ -7,7 +7,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"apitoken/events"
-	"apitoken/events/guard"
 	"apitoken/events/issuer"
 )
 
@@ -42,8 +41,7 @@ server may be using meanwhile.`,
 // reapply takes all revocations there are copies of and not only the young
 // ones: what was revoked once is never live again.
 func (a *opened) reapply(ctx context.Context, w *world) error {
-	g := guard.New(guard.Config{Views: a.log, Uses: a.log, Keys: a.keys})
-	i := issuer.New(issuer.Config{Store: a.log, Guard: g, Keys: a.keys})
+	i := issuer.New(issuer.Config{Store: a.log, Keys: a.keys})
 	for _, s := range a.streams {
 		owner, ok := s.Owner()
 		if !ok {

@@ -16,11 +16,12 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/storetest"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/payloads"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/telemetry"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 // vector is the token that the sample payloads carry.
@@ -35,23 +36,10 @@ type deployment struct {
 
 func deploy(t *testing.T, authorizeInHandler bool) *deployment {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := &deployment{T: t}
 	d.Function = wiring.Function{
-		Settings: wiring.Settings{Keys: keys, AuthorizeInHandler: authorizeInHandler},
-		Store:    store, Log: telemetry.NewLogger(telemetry.Config{Out: &d.log, Function: "f"}),
+		Settings: wiring.Settings{Keys: storetest.Keys, AuthorizeInHandler: authorizeInHandler},
+		Store:    bolttest.Open(t), Log: telemetry.NewLogger(telemetry.Config{Out: &d.log, Function: "f"}),
 	}
 	return d
 }
@@ -59,8 +47,7 @@ func deploy(t *testing.T, authorizeInHandler bool) *deployment {
 // token makes ann's, or somebody's, and gives its text and id.
 func (d *deployment) token(in issuer.NewToken) (text, id string) {
 	d.Helper()
-	g := guard.New(guard.Config{Views: d.Store, Uses: d.Store, Keys: d.Keys})
-	made, secret, err := issuer.New(issuer.Config{Store: d.Store, Guard: g, Keys: d.Keys}).Create(d.Context(), guard.Principal{Owner: "ann"}, in)
+	made, secret, err := issuer.New(issuer.Config{Store: d.Store, Keys: d.Keys}).Create(d.Context(), guard.Principal{Owner: "ann"}, in)
 	if err != nil {
 		d.Fatal(err)
 	}
