@@ -41,6 +41,10 @@ func (r Record) Message() Message {
 	}
 }
 
+// Is reports whether the message is of the fact's kind, in any version. Only
+// the type of the fact matters.
+func (m Message) Is(f Fact) bool { return m.Type == f.kind() }
+
 // detail is a CloudEvents 1.0 object in JSON format. Extension names have
 // lower-case letters and digits only, as CloudEvents section 3.1 demands.
 type detail struct {

@@ -261,7 +261,7 @@ func (p *pipeline) overdue(t *testing.T, gap events.Message) {
 			t.Fatal(err)
 		}
 	}
-	if err := p.copies.Await(t.Context(), gap.Stream, gap.Seq, time.Now().Add(-audit.Patience-time.Minute)); err != nil {
+	if err := p.copies.Await(t.Context(), gap.Stream, gap.Seq, time.Now().Add(-audit.GracePeriod-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if answer, failed, log := p.engine.invoke(t, p.ids["AuditFunction"], scheduled); failed || !strings.Contains(log, "AuditGap") {
