@@ -37,7 +37,7 @@ func TestBootstrapMakesAnAdministrator(t *testing.T) {
 	if self, err := w.WhoAmI(t.Context(), admin); err != nil || len(self.Permissions) != len(settings.Actions()) {
 		t.Errorf("got %+v %v, want every permission", self, err)
 	}
-	theirs, _ := w.create(admin, issuer.NewToken{Owner: "ann"})
+	theirs, _ := w.create(admin, "ann", token.Wish{})
 	if err := w.Revoke(t.Context(), admin, theirs.ID); err != nil {
 		t.Error(err)
 	}
@@ -109,7 +109,7 @@ func TestBootstrapsAtTheSameTime(t *testing.T) {
 func TestBootstrapGoesOnWhereItWasCutShort(t *testing.T) {
 	for lost := range 3 {
 		w := newWorld(t)
-		_, old := w.create(person("admin"), issuer.NewToken{})
+		_, old := w.create(person("admin"), "", token.Wish{})
 		commits := 0
 		ctx, cancel := context.WithCancel(t.Context())
 		w.faulty(func(op storetest.Op) storetest.Fault {
@@ -148,9 +148,9 @@ func TestBootstrapOfWhatIsNoUserIsRefused(t *testing.T) {
 // often as it is run.
 func TestRevokeAgainEndsWhatIsNamedAndNothingElse(t *testing.T) {
 	w := newWorld(t)
-	back, shown := w.create(person("ann"), issuer.NewToken{})
-	_, kept := w.create(person("ann"), issuer.NewToken{})
-	theirs, other := w.create(person("bob"), issuer.NewToken{})
+	back, shown := w.create(person("ann"), "", token.Wish{})
+	_, kept := w.create(person("ann"), "", token.Wish{})
+	theirs, other := w.create(person("bob"), "", token.Wish{})
 	w.limit(0)
 	named := map[string]bool{back.ID: true, theirs.ID: true, "JhxND7ci": true}
 	for _, want := range [][]string{{back.ID}, nil} {

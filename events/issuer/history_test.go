@@ -38,19 +38,19 @@ func TestHistoryIsTheLog(t *testing.T) {
 	ann := person("ann")
 	var ids []string
 	for range 3 {
-		made, _ := w.create(ann, issuer.NewToken{ExpiresIn: time.Hour})
+		made, _ := w.create(ann, "", token.Wish{ExpiresIn: time.Hour})
 		ids = append(ids, made.ID)
 	}
 	// More records than are read at a time lie between those of a token.
 	for range 60 {
-		made, _ := w.create(ann, issuer.NewToken{})
+		made, _ := w.create(ann, "", token.Wish{})
 		if err := w.Revoke(t.Context(), ann, made.ID); err != nil {
 			t.Fatal(err)
 		}
 		ids = append(ids, made.ID)
 	}
 	w.wait(time.Hour)
-	last, _ := w.create(ann, issuer.NewToken{})
+	last, _ := w.create(ann, "", token.Wish{})
 	ids = append(ids, last.ID)
 
 	log := w.log("ann")
@@ -106,9 +106,9 @@ func TestTokenHistoryReadsNoFurtherThanTheToken(t *testing.T) {
 	w := newWorld(t)
 	ann := person("ann")
 	for range 3 {
-		w.create(ann, issuer.NewToken{})
+		w.create(ann, "", token.Wish{})
 	}
-	made, _ := w.create(ann, issuer.NewToken{})
+	made, _ := w.create(ann, "", token.Wish{})
 	spy := &historySpy{Store: w.store}
 	w.use(spy)
 	page, err := w.TokenEvents(t.Context(), ann, made.ID, 0, 0)
@@ -124,9 +124,9 @@ func TestTokenHistoryReadsNoFurtherThanTheToken(t *testing.T) {
 func TestHistoryLeavesOutWhatIsPastItsRetention(t *testing.T) {
 	w := newWorld(t)
 	ann := person("ann")
-	early, _ := w.create(ann, issuer.NewToken{})
+	early, _ := w.create(ann, "", token.Wish{})
 	w.wait(400*24*time.Hour - 1)
-	late, _ := w.create(ann, issuer.NewToken{})
+	late, _ := w.create(ann, "", token.Wish{})
 	count := func() (n int) {
 		page, err := w.UserEvents(t.Context(), ann, "ann", 0, 0)
 		if err != nil {

@@ -19,10 +19,10 @@ func TestIntrospectTellsWhoMayKnow(t *testing.T) {
 	w.grant("viewer", settings.ActionView)
 	ann := person("ann")
 	scopes := []string{"GET /v1/things/*"}
-	_, plain := w.create(ann, issuer.NewToken{Scopes: scopes})
-	_, ranged := w.create(ann, issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
-	_, expired := w.create(ann, issuer.NewToken{ExpiresIn: time.Second})
-	_, revoked := w.create(ann, issuer.NewToken{})
+	_, plain := w.create(ann, "", token.Wish{Scopes: scopes})
+	_, ranged := w.create(ann, "", token.Wish{SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	_, expired := w.create(ann, "", token.Wish{ExpiresIn: time.Second})
+	_, revoked := w.create(ann, "", token.Wish{})
 	if err := w.Revoke(t.Context(), ann, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -75,7 +75,7 @@ func TestIntrospectTellsWhoMayKnow(t *testing.T) {
 
 func TestIntrospectRefusesWhatIsNoCall(t *testing.T) {
 	w := newWorld(t)
-	_, shown := w.create(person("ann"), issuer.NewToken{})
+	_, shown := w.create(person("ann"), "", token.Wish{})
 	for _, action := range []string{"GET", "GET ", "GET things", "get /things", " /things", "GET  /things", "GET /a b", "GET /a?b=1", "* /things", "GET /a\n"} {
 		_, err := w.Introspect(t.Context(), person("ann"), shown.Text().Reveal(), action, here)
 		if got := refusal(t, err); got != token.CodeInvalidField {
@@ -87,12 +87,12 @@ func TestIntrospectRefusesWhatIsNoCall(t *testing.T) {
 // TestIntrospectionThatPassesIsAUse, and no other is.
 func TestIntrospectionThatPassesIsAUse(t *testing.T) {
 	w := newWorld(t)
-	_, shown := w.create(person("ann"), issuer.NewToken{Scopes: []string{"GET /v1/*"}})
+	_, shown := w.create(person("ann"), "", token.Wish{Scopes: []string{"GET /v1/*"}})
 	used := func(caller, action string) bool {
 		if _, err := w.Introspect(t.Context(), person(caller), shown.Text().Reveal(), action, here); err != nil {
 			t.Fatal(err)
 		}
-		w.create(person("writer-"+rand()), issuer.NewToken{}) // by now a use is written
+		w.create(person("writer-"+rand()), "", token.Wish{}) // by now a use is written
 		uses, err := w.store.LastUses(t.Context(), []string{shown.ID})
 		if err != nil {
 			t.Fatal(err)

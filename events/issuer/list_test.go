@@ -43,11 +43,11 @@ func populated(t *testing.T) *world {
 	for n := 1; n <= 4; n++ {
 		for _, letter := range []string{"a", "b", "c"} {
 			w.wait(time.Second)
-			in := issuer.NewToken{Name: fmt.Sprint(letter, n)}
+			wish := token.Wish{Name: fmt.Sprint(letter, n)}
 			if n == 3 {
-				in.ExpiresIn = time.Minute
+				wish.ExpiresIn = time.Minute
 			}
-			made, _ := w.create(person(owners[letter]), in)
+			made, _ := w.create(person(owners[letter]), "", wish)
 			if n == 4 {
 				if err := w.Revoke(t.Context(), person(owners[letter]), made.ID); err != nil {
 					t.Fatal(err)
@@ -103,7 +103,7 @@ func TestListCursorStaysRightWhileTokensComeAndGo(t *testing.T) {
 	if err := w.Revoke(t.Context(), person("ann"), page.Tokens[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	w.create(person("ann"), issuer.NewToken{Name: "a5"})
+	w.create(person("ann"), "", token.Wish{Name: "a5"})
 	if got := fmt.Sprint(w.listed("ann", issuer.ListQuery{After: page.Next})); got != "[a2 a5]" {
 		t.Errorf("got %s, want [a2 a5]", got)
 	}
@@ -122,13 +122,13 @@ func TestListRefusesStatesThatNobodyMayAskFor(t *testing.T) {
 // TestListShowsStateAndLastUse, from heads and from the index alike.
 func TestListShowsStateAndLastUse(t *testing.T) {
 	w := newWorld(t)
-	w.create(person("ann"), issuer.NewToken{})
-	_, shown := w.create(person("ann"), issuer.NewToken{})
+	w.create(person("ann"), "", token.Wish{})
+	_, shown := w.create(person("ann"), "", token.Wish{})
 	w.wait(time.Second)
 	if got := w.check(shown); got != "" {
 		t.Fatal(got)
 	}
-	w.create(person("ann"), issuer.NewToken{}) // by now the use is written
+	w.create(person("ann"), "", token.Wish{}) // by now the use is written
 	for _, states := range [][]events.TokenState{nil, {events.StateActive, events.StateRevoked}} {
 		page, err := w.List(t.Context(), person("ann"), issuer.ListQuery{States: states})
 		if err != nil || len(page.Tokens) != 3 {

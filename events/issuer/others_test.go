@@ -6,7 +6,6 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
-	"apitoken/events/issuer"
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
@@ -30,7 +29,7 @@ func TestWhoMaySeeAndRevoke(t *testing.T) {
 			w.grant("deleter", settings.ActionDelete, settings.ActionCreate, settings.ActionEdit)
 			w.grant("viewer", settings.ActionView)
 			w.grant("warden", settings.ActionView, settings.ActionDelete)
-			made, shown := w.create(person("ann"), issuer.NewToken{})
+			made, shown := w.create(person("ann"), "", token.Wish{})
 			by := person(test.caller)
 			_, err := w.Get(t.Context(), by, made.ID)
 			if got := refusal(t, err); got != test.see {
@@ -59,8 +58,8 @@ func TestWhoMaySeeAndRevoke(t *testing.T) {
 func TestForbiddenAndMissingAreTheSame(t *testing.T) {
 	w := newWorld(t)
 	w.grant("deleter", settings.ActionDelete)
-	made, _ := w.create(person("ann"), issuer.NewToken{})
-	w.create(person("deleter"), issuer.NewToken{})
+	made, _ := w.create(person("ann"), "", token.Wish{})
+	w.create(person("deleter"), "", token.Wish{})
 	calls := map[string]func(by guard.Principal, id string) error{
 		"Get":    func(by guard.Principal, id string) error { _, err := w.Get(t.Context(), by, id); return err },
 		"Revoke": func(by guard.Principal, id string) error { return w.Revoke(t.Context(), by, id) },
@@ -88,7 +87,7 @@ func TestForbiddenAndMissingAreTheSame(t *testing.T) {
 // what is read by ends up in errors.
 func TestWhatIsNoIDIsNotReadBy(t *testing.T) {
 	w := newWorld(t)
-	_, text, err := w.Create(t.Context(), person("ann"), issuer.NewToken{})
+	_, text, err := w.Create(t.Context(), person("ann"), "", token.Wish{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -104,8 +103,8 @@ func TestWhatIsNoIDIsNotReadBy(t *testing.T) {
 func TestEndedTokensByID(t *testing.T) {
 	w := newWorld(t)
 	ann := person("ann")
-	expired, _ := w.create(ann, issuer.NewToken{ExpiresIn: time.Minute})
-	revoked, _ := w.create(ann, issuer.NewToken{})
+	expired, _ := w.create(ann, "", token.Wish{ExpiresIn: time.Minute})
+	revoked, _ := w.create(ann, "", token.Wish{})
 	if err := w.Revoke(t.Context(), ann, revoked.ID); err != nil {
 		t.Fatal(err)
 	}

@@ -29,7 +29,7 @@ func (w *world) createAtOnce(n int) []outcome {
 	for i := range outcomes {
 		group.Go(func() {
 			<-begin
-			_, outcomes[i].text, outcomes[i].err = w.Create(w.Context(), person("ann"), issuer.NewToken{})
+			_, outcomes[i].text, outcomes[i].err = w.Create(w.Context(), person("ann"), "", token.Wish{})
 		})
 	}
 	close(begin)
@@ -61,7 +61,7 @@ func (w *world) count(outcomes []outcome) (tokens []secret.Token, refused, busy 
 
 func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	w := newWorld(t)
-	w.create(person("ann"), issuer.NewToken{})
+	w.create(person("ann"), "", token.Wish{})
 	tokens, refused, busy := w.count(w.createAtOnce(200))
 	if len(tokens) != 4 || refused != 196 || busy != 0 {
 		t.Errorf("%d made, %d refused, %d busy; want 4, 196, 0", len(tokens), refused, busy)
@@ -87,7 +87,7 @@ func TestLimitHoldsWhileWritesFail(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
-			w.create(person("ann"), issuer.NewToken{})
+			w.create(person("ann"), "", token.Wish{})
 			f := w.faulty(func(op storetest.Op) storetest.Fault {
 				if op != storetest.OpCommit {
 					return storetest.None
@@ -139,7 +139,7 @@ func TestRevokesAndCreatesTogetherKeepLimitAndLog(t *testing.T) {
 	for range 8 {
 		group.Go(func() {
 			for range 10 {
-				made, text, err := w.Create(t.Context(), person("ann"), issuer.NewToken{})
+				made, text, err := w.Create(t.Context(), person("ann"), "", token.Wish{})
 				if err != nil {
 					if !errors.Is(err, issuer.ErrBusy) && refusal(t, err) != token.CodeLimitReached {
 						t.Errorf("creating: %v", err)
@@ -184,7 +184,7 @@ func TestRevokesAndCreatesTogetherKeepLimitAndLog(t *testing.T) {
 // the others are told that there is no such token.
 func TestOneTokenIsRevokedOnce(t *testing.T) {
 	w := newWorld(t)
-	made, shown := w.create(person("ann"), issuer.NewToken{})
+	made, shown := w.create(person("ann"), "", token.Wish{})
 	var group sync.WaitGroup
 	errs := make([]error, 20)
 	for i := range errs {

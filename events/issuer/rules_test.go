@@ -9,7 +9,6 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
-	"apitoken/events/issuer"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
@@ -18,17 +17,17 @@ func TestCreatedTokenIsWhatWasAskedFor(t *testing.T) {
 	w := newWorld(t)
 	by := person("ann")
 	by.TokenID = "OfAnn123"
-	in := issuer.NewToken{
+	wish := token.Wish{
 		Name: "deploy", Description: "for CI", ExpiresIn: time.Hour, Scopes: []string{"GET /v1/*"},
 		SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 	}
-	made, text, err := w.Create(t.Context(), by, in)
+	made, text, err := w.Create(t.Context(), by, "", wish)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := events.View{
-		ID: made.ID, Owner: "ann", Creator: "ann", Name: in.Name, Description: in.Description,
-		CreatedAt: start, ExpiresAt: start.Add(time.Hour), Scopes: in.Scopes, SourceIPs: in.SourceIPs, First: 1, Seq: 1,
+		ID: made.ID, Owner: "ann", Creator: "ann", Name: wish.Name, Description: wish.Description,
+		CreatedAt: start, ExpiresAt: start.Add(time.Hour), Scopes: wish.Scopes, SourceIPs: wish.SourceIPs, First: 1, Seq: 1,
 		Verifier: made.Verifier,
 	}
 	if !reflect.DeepEqual(made.View, want) || made.State != events.StateActive {
@@ -57,24 +56,25 @@ func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 	ranged.SourceIPs = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	brief.ExpiresAt = start.Add(time.Hour)
 	for name, test := range map[string]struct {
-		by   guard.Principal
-		in   issuer.NewToken
-		want string
+		by    guard.Principal
+		owner string
+		wish  token.Wish
+		want  string
 	}{
-		"for another":              {person("ann"), issuer.NewToken{Owner: "bob"}, token.CodePermissionDenied},
-		"for another, at a limit":  {person("ann"), issuer.NewToken{Owner: "full"}, token.CodePermissionDenied},
-		"at the limit":             {person("full"), issuer.NewToken{}, token.CodeLimitReached},
-		"at another's limit":       {person("admin"), issuer.NewToken{Owner: "full"}, token.CodeLimitReached},
-		"no owner":                 {person("admin"), issuer.NewToken{Owner: "local:bob"}, token.CodeInvalidField},
-		"control character":        {person("ann"), issuer.NewToken{Name: "a\nb"}, token.CodeInvalidField},
-		"no scope":                 {person("ann"), issuer.NewToken{Scopes: []string{"read"}}, token.CodeInvalidField},
-		"two expiries":             {person("ann"), issuer.NewToken{ExpiresIn: 1, ExpiresAt: start.Add(1)}, token.CodeInvalidField},
-		"past":                     {person("ann"), issuer.NewToken{ExpiresAt: start}, token.CodeExpiryInPast},
-		"above the maximum":        {person("ann"), issuer.NewToken{ExpiresIn: 25 * time.Hour}, token.CodeExpiryTooLate},
-		"beyond its maker's scope": {scoped, issuer.NewToken{Scopes: []string{"* /v1/*"}}, token.CodeScopeExceeds},
-		"no scope of a scoped":     {scoped, issuer.NewToken{}, token.CodeScopeExceeds},
-		"no ranges of a ranged":    {ranged, issuer.NewToken{}, token.CodeSourceIPsExceed},
-		"outlives its maker":       {brief, issuer.NewToken{ExpiresIn: time.Hour + 1}, token.CodeExpiryOutlives},
+		"for another":              {person("ann"), "bob", token.Wish{}, token.CodePermissionDenied},
+		"for another, at a limit":  {person("ann"), "full", token.Wish{}, token.CodePermissionDenied},
+		"at the limit":             {person("full"), "", token.Wish{}, token.CodeLimitReached},
+		"at another's limit":       {person("admin"), "full", token.Wish{}, token.CodeLimitReached},
+		"no owner":                 {person("admin"), "local:bob", token.Wish{}, token.CodeInvalidField},
+		"control character":        {person("ann"), "", token.Wish{Name: "a\nb"}, token.CodeInvalidField},
+		"no scope":                 {person("ann"), "", token.Wish{Scopes: []string{"read"}}, token.CodeInvalidField},
+		"two expiries":             {person("ann"), "", token.Wish{ExpiresIn: 1, ExpiresAt: start.Add(1)}, token.CodeInvalidField},
+		"past":                     {person("ann"), "", token.Wish{ExpiresAt: start}, token.CodeExpiryInPast},
+		"above the maximum":        {person("ann"), "", token.Wish{ExpiresIn: 25 * time.Hour}, token.CodeExpiryTooLate},
+		"beyond its maker's scope": {scoped, "", token.Wish{Scopes: []string{"* /v1/*"}}, token.CodeScopeExceeds},
+		"no scope of a scoped":     {scoped, "", token.Wish{}, token.CodeScopeExceeds},
+		"no ranges of a ranged":    {ranged, "", token.Wish{}, token.CodeSourceIPsExceed},
+		"outlives its maker":       {brief, "", token.Wish{ExpiresIn: time.Hour + 1}, token.CodeExpiryOutlives},
 	} {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
@@ -82,10 +82,10 @@ func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 			day := 24 * time.Hour
 			w.with(settings.Change{Expiration: &day})
 			for range 5 {
-				w.create(person("full"), issuer.NewToken{})
+				w.create(person("full"), "", token.Wish{})
 			}
 			before := w.image("ann", "bob", "full", "admin")
-			made, text, err := w.Create(t.Context(), test.by, test.in)
+			made, text, err := w.Create(t.Context(), test.by, test.owner, test.wish)
 			if got := refusal(t, err); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
@@ -103,14 +103,14 @@ func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 // the guard lets exactly that through.
 func TestDelegationHolds(t *testing.T) {
 	w := newWorld(t)
-	_, shown := w.create(person("ann"), issuer.NewToken{
+	_, shown := w.create(person("ann"), "", token.Wish{
 		ExpiresIn: time.Hour, Scopes: []string{"* /v1/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 	})
 	maker, err := w.Guard().Check(t.Context(), shown, here)
 	if err != nil {
 		t.Fatal(err)
 	}
-	child, text := w.create(maker, issuer.NewToken{
+	child, text := w.create(maker, "", token.Wish{
 		Scopes: []string{"GET /v1/things/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
 	})
 	if !child.ExpiresAt.Equal(maker.ExpiresAt) {
@@ -138,7 +138,7 @@ func TestAdministratorMakesTokensForOthers(t *testing.T) {
 	w.grant("admin", settings.ActionCreate)
 	admin := person("admin")
 	admin.ExpiresAt = start.Add(time.Minute) // is no bound for others' tokens
-	made, shown := w.create(admin, issuer.NewToken{Owner: "ACTIVE_DIRECTORY:bob"})
+	made, shown := w.create(admin, "ACTIVE_DIRECTORY:bob", token.Wish{})
 	if made.Owner != "ACTIVE_DIRECTORY:bob" || made.Creator != "admin" || !made.ExpiresAt.IsZero() {
 		t.Errorf("got owner %s, creator %s, expiry %v", made.Owner, made.Creator, made.ExpiresAt)
 	}
@@ -155,15 +155,15 @@ func TestAdministratorMakesTokensForOthers(t *testing.T) {
 func TestExpiredTokensTakeNoSlot(t *testing.T) {
 	w := newWorld(t)
 	for range 5 {
-		w.create(person("ann"), issuer.NewToken{ExpiresIn: time.Hour})
+		w.create(person("ann"), "", token.Wish{ExpiresIn: time.Hour})
 	}
 	w.wait(time.Hour - 1)
-	_, _, err := w.Create(t.Context(), person("ann"), issuer.NewToken{})
+	_, _, err := w.Create(t.Context(), person("ann"), "", token.Wish{})
 	if refusal(t, err) != token.CodeLimitReached {
 		t.Errorf("a nanosecond before: got %v, want %s", err, token.CodeLimitReached)
 	}
 	w.wait(1)
-	w.create(person("ann"), issuer.NewToken{})
+	w.create(person("ann"), "", token.Wish{})
 	if rs := w.log("ann"); len(rs) != 11 {
 		t.Errorf("the log has %d records, want 5 created, 5 expired, 1 created", len(rs))
 	}
@@ -172,9 +172,9 @@ func TestExpiredTokensTakeNoSlot(t *testing.T) {
 // TestTimeOfAStreamNeverRunsBackwards, though the clock does.
 func TestTimeOfAStreamNeverRunsBackwards(t *testing.T) {
 	w := newWorld(t)
-	first, _ := w.create(person("ann"), issuer.NewToken{})
+	first, _ := w.create(person("ann"), "", token.Wish{})
 	w.wait(-time.Hour)
-	second, _ := w.create(person("ann"), issuer.NewToken{ExpiresIn: time.Minute})
+	second, _ := w.create(person("ann"), "", token.Wish{ExpiresIn: time.Minute})
 	if !second.CreatedAt.Equal(first.CreatedAt) || !second.ExpiresAt.Equal(first.CreatedAt.Add(time.Minute)) {
 		t.Errorf("created at %s until %s, want from %s for a minute", second.CreatedAt, second.ExpiresAt, first.CreatedAt)
 	}
@@ -190,16 +190,16 @@ func TestSettingsAreFreshForOthersAndFiveSecondsOldAtMost(t *testing.T) {
 	}
 	w.limit(0)
 	w.Issuer = old
-	w.create(person("ann"), issuer.NewToken{}) // by settings that are 0 s old
+	w.create(person("ann"), "", token.Wish{}) // by settings that are 0 s old
 	w.wait(5 * time.Second)
-	w.create(person("ann"), issuer.NewToken{})
+	w.create(person("ann"), "", token.Wish{})
 	w.wait(1)
-	if _, _, err := w.Create(t.Context(), person("ann"), issuer.NewToken{}); refusal(t, err) != token.CodeLimitReached {
+	if _, _, err := w.Create(t.Context(), person("ann"), "", token.Wish{}); refusal(t, err) != token.CodeLimitReached {
 		t.Errorf("after 5s and 1ns: got %v, want %s", err, token.CodeLimitReached)
 	}
 	w.grant("admin")
 	w.Issuer = old
-	if _, _, err := w.Create(t.Context(), person("admin"), issuer.NewToken{Owner: "bob"}); refusal(t, err) != token.CodePermissionDenied {
+	if _, _, err := w.Create(t.Context(), person("admin"), "bob", token.Wish{}); refusal(t, err) != token.CodePermissionDenied {
 		t.Errorf("for another, at once: got %v, want %s", err, token.CodePermissionDenied)
 	}
 }
@@ -215,7 +215,7 @@ func TestSettingsOfTheFutureAreReadAgain(t *testing.T) {
 	w.limit(0)
 	w.Issuer = old
 	w.wait(-time.Second)
-	if _, _, err := w.Create(t.Context(), person("ann"), issuer.NewToken{}); refusal(t, err) != token.CodeLimitReached {
+	if _, _, err := w.Create(t.Context(), person("ann"), "", token.Wish{}); refusal(t, err) != token.CodeLimitReached {
 		t.Errorf("got %v, want %s", err, token.CodeLimitReached)
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/issuer"
 	"apitoken/events/storetest"
+	"apitoken/events/token"
 )
 
 // TestUnknownOutcomeIsSettledBeforeTheAnswer: one command, one token, whatever
@@ -20,7 +21,7 @@ func TestUnknownOutcomeIsSettledBeforeTheAnswer(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			w := newWorld(t)
 			f := w.faulty(storetest.Once(storetest.OpCommit, fault))
-			_, shown := w.create(person("ann"), issuer.NewToken{})
+			_, shown := w.create(person("ann"), "", token.Wish{})
 			for _, err := range f.Land(t.Context()) {
 				if !errors.Is(err, events.ErrConflict) && !errors.Is(err, events.ErrIDTaken) {
 					t.Errorf("the late write got %v, want it to be too late", err)
@@ -45,13 +46,13 @@ func TestOvertakenWriteIsDecidedAgain(t *testing.T) {
 	w.faulty(func(op storetest.Op) storetest.Fault {
 		f := lost(op)
 		if f != storetest.None {
-			if _, _, err := quiet.Create(t.Context(), person("ann"), issuer.NewToken{Name: "faster"}); err != nil {
+			if _, _, err := quiet.Create(t.Context(), person("ann"), "", token.Wish{Name: "faster"}); err != nil {
 				t.Error(err)
 			}
 		}
 		return f
 	})
-	made, shown := w.create(person("ann"), issuer.NewToken{})
+	made, shown := w.create(person("ann"), "", token.Wish{})
 	if rs := w.log("ann"); len(rs) != 2 || made.First != 2 || w.check(shown) != "" {
 		t.Errorf("the log has %d records, the token is number %d and gets %q; want 2, 2 and to pass", len(rs), made.First, w.check(shown))
 	}
@@ -63,7 +64,7 @@ func TestSettlingSurvivesTroubleOfItsOwn(t *testing.T) {
 	w := newWorld(t)
 	commit, history := storetest.Once(storetest.OpCommit, storetest.Unanswered), storetest.Once(storetest.OpHistory, storetest.Unapplied)
 	w.faulty(func(op storetest.Op) storetest.Fault { return max(commit(op), history(op)) })
-	if _, shown := w.create(person("ann"), issuer.NewToken{}); w.check(shown) != "" || len(w.log("ann")) != 1 {
+	if _, shown := w.create(person("ann"), "", token.Wish{}); w.check(shown) != "" || len(w.log("ann")) != 1 {
 		t.Errorf("the token gets %q and the log has %d records, want it to pass and 1", w.check(shown), len(w.log("ann")))
 	}
 }
@@ -83,7 +84,7 @@ func TestDeadlineBeforeTheOutcomeIsAFault(t *testing.T) {
 				cancel()
 				return fault
 			})
-			_, text, err := w.Create(ctx, person("ann"), issuer.NewToken{})
+			_, text, err := w.Create(ctx, person("ann"), "", token.Wish{})
 			trouble(t, "create", err)
 			if !errors.Is(err, issuer.ErrBusy) || !errors.Is(err, context.Canceled) || text.Reveal() != "" {
 				t.Errorf("got %v and a secret of %d bytes, want an error that wraps ErrBusy and the context's, and no secret", err, len(text.Reveal()))
@@ -95,7 +96,7 @@ func TestDeadlineBeforeTheOutcomeIsAFault(t *testing.T) {
 func TestStreamThatAlwaysMovesOnIsBusy(t *testing.T) {
 	w := newWorld(t)
 	w.use(conflicting{w.store, events.ErrConflict})
-	_, _, err := w.Create(t.Context(), person("ann"), issuer.NewToken{})
+	_, _, err := w.Create(t.Context(), person("ann"), "", token.Wish{})
 	trouble(t, "create", err)
 	if !errors.Is(err, issuer.ErrBusy) {
 		t.Errorf("got %v, want it to wrap ErrBusy", err)
@@ -115,11 +116,11 @@ func (c conflicting) Commit(context.Context, events.Commit) error { return c.err
 func TestTakenTokenIDMintsAnother(t *testing.T) {
 	w := newWorld(t)
 	cryptotest.SetGlobalRandom(t, 7)
-	first, shown := w.create(person("ann"), issuer.NewToken{})
+	first, shown := w.create(person("ann"), "", token.Wish{})
 	cryptotest.SetGlobalRandom(t, 7)
 	taken := false
 	w.use(watched{w.store, func(err error) { taken = taken || errors.Is(err, events.ErrIDTaken) }})
-	second, other := w.create(person("bob"), issuer.NewToken{})
+	second, other := w.create(person("bob"), "", token.Wish{})
 	if !taken || first.ID == second.ID {
 		t.Fatalf("the same id was drawn: %v; got %s after %s", taken, second.ID, first.ID)
 	}
@@ -132,7 +133,7 @@ func TestTakenTokenIDMintsAnother(t *testing.T) {
 func TestTokenIDsThatAreAlwaysTakenAreAFault(t *testing.T) {
 	w := newWorld(t)
 	w.use(conflicting{w.store, events.ErrIDTaken})
-	_, _, err := w.Create(t.Context(), person("ann"), issuer.NewToken{})
+	_, _, err := w.Create(t.Context(), person("ann"), "", token.Wish{})
 	trouble(t, "create", err)
 }
 

@@ -10,6 +10,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
+	"apitoken/events/token"
 )
 
 // TestOutageIsNoAnswer: each call, with each of the ports' calls failing, gives
@@ -17,11 +18,11 @@ import (
 func TestOutageIsNoAnswer(t *testing.T) {
 	w := newWorld(t)
 	w.grant("viewer", settings.Actions()...)
-	made, shown := w.create(person("ann"), issuer.NewToken{})
+	made, shown := w.create(person("ann"), "", token.Wish{})
 	viewer := person("viewer")
 	var ctx context.Context // of the call that is made; its time is up with the first write
 	calls := map[string]func() error{
-		"Create": func() error { _, _, err := w.Create(ctx, viewer, issuer.NewToken{Owner: "bob"}); return err },
+		"Create": func() error { _, _, err := w.Create(ctx, viewer, "bob", token.Wish{}); return err },
 		"Get":    func() error { _, err := w.Get(ctx, viewer, made.ID); return err },
 		"List":   func() error { _, err := w.List(ctx, viewer, issuer.ListQuery{}); return err },
 		"List of ann": func() error {
@@ -92,7 +93,7 @@ func (p planted) Head(ctx context.Context, s events.Stream) (events.Head, error)
 func TestBrokenSealIsAFault(t *testing.T) {
 	w := newWorld(t)
 	w.grant("viewer", settings.ActionView)
-	made, _ := w.create(person("ann"), issuer.NewToken{})
+	made, _ := w.create(person("ann"), "", token.Wish{})
 	for _, p := range []planted{
 		{w.store, events.SettingsStream, `{"n":1,"l":50,"h":{"ann":["view","create","edit","delete"]}}`},
 		{w.store, events.UserStream("ann"), `{"o":"ann","n":1}`},
@@ -110,7 +111,7 @@ func TestBrokenSealIsAFault(t *testing.T) {
 			_, err := w.List(t.Context(), person(owner), issuer.ListQuery{Owners: []string{owner}})
 			trouble(t, "List of "+owner, err)
 		}
-		_, _, err := w.Create(t.Context(), person(owner), issuer.NewToken{})
+		_, _, err := w.Create(t.Context(), person(owner), "", token.Wish{})
 		trouble(t, "Create for "+owner, err)
 		if owner == "ann" {
 			trouble(t, "Revoke", w.Revoke(t.Context(), person("ann"), made.ID))

@@ -77,9 +77,9 @@ func (w *world) grant(user string, actions ...string) {
 
 func rand() string { return secret.Mint("").ID }
 
-func (w *world) create(by guard.Principal, in issuer.NewToken) (issuer.Token, secret.Token) {
+func (w *world) create(by guard.Principal, owner string, wish token.Wish) (issuer.Token, secret.Token) {
 	w.Helper()
-	t, text, err := w.Create(w.Context(), by, in)
+	t, text, err := w.Create(w.Context(), by, owner, wish)
 	if err != nil {
 		w.Fatalf("creating a token: %v", err)
 	}

@@ -18,6 +18,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/storetest"
+	"apitoken/events/token"
 	"apitoken/functions/gateway"
 	"apitoken/functions/payloads"
 	"apitoken/functions/wiring/telemetry"
@@ -51,9 +52,9 @@ func (s *scene) on(g *guard.Guard) *authorizer {
 }
 
 // token makes one for ann and gives its text.
-func (s *scene) token(in issuer.NewToken) (issuer.Token, string) {
+func (s *scene) token(w token.Wish) (issuer.Token, string) {
 	s.Helper()
-	made, text, err := s.issuer.Create(s.Context(), guard.Principal{Owner: "ann"}, in)
+	made, text, err := s.issuer.Create(s.Context(), guard.Principal{Owner: "ann"}, "", w)
 	if err != nil {
 		s.Fatalf("creating a token: %v", err)
 	}
@@ -98,7 +99,7 @@ func (r reply) allowed() bool {
 
 func TestTokenPassesInEveryForm(t *testing.T) {
 	s := newScene(t)
-	made, text := s.token(issuer.NewToken{ExpiresAt: s.now.Add(time.Hour)})
+	made, text := s.token(token.Wish{ExpiresAt: s.now.Add(time.Hour)})
 	want := map[string]any{
 		"owner": "ann", "token_id": made.ID, "scopes": "[]", "source_ips": "[]",
 		"expires_at": s.now.Add(time.Hour).Format(time.RFC3339Nano),
@@ -124,7 +125,7 @@ func TestTokenPassesInEveryForm(t *testing.T) {
 
 func TestHTTPAPIsMayAskForAPolicy(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{})
+	_, text := s.token(token.Wish{})
 	s.form = gateway.Policy
 	if r := s.reply("authorizer-http-2.0", text); r.IsAuthorized != nil || !r.allowed() || r.PrincipalID != "ann" {
 		t.Errorf("got %+v, want a policy", r)
@@ -135,13 +136,13 @@ func TestHTTPAPIsMayAskForAPolicy(t *testing.T) {
 // Gateway turns into 401, which wrapping would turn into 500.
 func TestWhoIsNotAuthenticatedIsUnauthorized(t *testing.T) {
 	s := newScene(t)
-	made, revoked := s.token(issuer.NewToken{})
+	made, revoked := s.token(token.Wish{})
 	if err := s.issuer.Revoke(t.Context(), guard.Principal{Owner: "ann"}, made.ID); err != nil {
 		t.Fatal(err)
 	}
-	_, expired := s.token(issuer.NewToken{ExpiresIn: time.Minute})
+	_, expired := s.token(token.Wish{ExpiresIn: time.Minute})
 	s.now = s.now.Add(time.Minute)
-	_, live := s.token(issuer.NewToken{})
+	_, live := s.token(token.Wish{})
 	for name, token := range map[string]string{
 		"unknown": vector, "garbage": "garbage", "none": "", "revoked": revoked, "expired": expired,
 		"wrong checksum": live[:len(live)-1] + "_", "two": live + ",Bearer " + live, "another scheme": "x\",\"y",
@@ -156,7 +157,7 @@ func TestWhoIsNotAuthenticatedIsUnauthorized(t *testing.T) {
 
 func TestRepeatedCredentialIsUnauthorized(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{})
+	_, text := s.token(token.Wish{})
 	payload := `{"type":"REQUEST","methodArn":"arn:aws:execute-api:us-east-1:1:a/prod/GET/x","path":"/x","httpMethod":"GET",
 		"multiValueHeaders":{"Authorization":["Bearer T","Bearer T"]},"headers":{"Authorization":"Bearer T"}}`
 	if answer, err := s.Invoke(t.Context(), []byte(strings.ReplaceAll(payload, "Bearer T", "Bearer "+text))); !errors.Is(err, gateway.ErrUnauthorized) {
@@ -166,7 +167,7 @@ func TestRepeatedCredentialIsUnauthorized(t *testing.T) {
 
 func TestTokenInQueryIsUnauthorized(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{})
+	_, text := s.token(token.Wish{})
 	for _, form := range []string{"authorizer-request", "authorizer-http-1.0", "authorizer-http-2.0"} {
 		payload := payloads.Read(t, form)
 		leaky := strings.NewReplacer(vector, text, `"limit=10"`, `"limit=`+text+`"`, `"limit": "10"`, `"limit": "`+text+`"`, `"10"`, `"`+text+`"`).Replace(string(payload))
@@ -180,7 +181,7 @@ func TestTokenInQueryIsUnauthorized(t *testing.T) {
 // and that a plain answer is no.
 func TestOutOfScopeIsForbidden(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/other"}})
+	_, text := s.token(token.Wish{Scopes: []string{"GET /v1/other"}})
 	if r := s.reply("authorizer-http-2.0", text); r.allowed() {
 		t.Errorf("format 2.0: got %+v, want no", r)
 	}
@@ -198,7 +199,7 @@ func TestOutOfScopeIsForbidden(t *testing.T) {
 // policy answers them.
 func TestPolicyDoesNotDependOnTheCall(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/auth/*", "POST /v1/x"}})
+	_, text := s.token(token.Wish{Scopes: []string{"GET /v1/auth/*", "POST /v1/x"}})
 	var first []byte
 	for _, call := range []string{"GET/v1/auth/access-tokens", "POST/v1/x", "DELETE/v1/elsewhere", "GET/v1/../x", ""} {
 		answer, err := s.Invoke(t.Context(), []byte(`{"type":"TOKEN","authorizationToken":"Bearer `+text+`","methodArn":"arn:aws:execute-api:us-east-1:1:a/prod/`+call+`"}`))
@@ -216,8 +217,8 @@ func TestPolicyDoesNotDependOnTheCall(t *testing.T) {
 
 func TestSourceOutsideTheRangesIsForbidden(t *testing.T) {
 	s := newScene(t)
-	_, inside := s.token(issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
-	_, outside := s.token(issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	_, inside := s.token(token.Wish{SourceIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+	_, outside := s.token(token.Wish{SourceIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
 	for _, form := range forms {
 		knows := form != "authorizer-token" // which tells no address
 		if r := s.reply(form, inside); r.allowed() != knows {
@@ -270,7 +271,7 @@ var requestIDs = map[string]string{
 // log or answers.
 func TestOneLineEachWithoutTheToken(t *testing.T) {
 	s := newScene(t)
-	made, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/auth/*"}})
+	made, text := s.token(token.Wish{Scopes: []string{"GET /v1/auth/*"}})
 	var told bytes.Buffer
 	ask := func(token string) {
 		for _, form := range forms {

@@ -8,6 +8,7 @@ import (
 
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/token"
 	"apitoken/infra/dynamo"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -65,7 +66,7 @@ func TestReadsStayInTheirUnits(t *testing.T) {
 	ann := guard.Principal{Owner: "ann"}
 	create := func() {
 		t.Helper()
-		_, text, err := w.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
+		_, text, err := w.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -83,7 +84,7 @@ func TestReadsStayInTheirUnits(t *testing.T) {
 		do   func() error
 	}{
 		{"create", 1, func() (err error) {
-			last, _, err = w.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
+			last, _, err = w.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
 			return err
 		}},
 		{"authorize", 1, func() error { _, _, err := w.store.Token(t.Context(), last.ID); return err }},

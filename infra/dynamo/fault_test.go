@@ -14,6 +14,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/secret"
+	"apitoken/events/token"
 	"apitoken/infra/dynamo"
 )
 
@@ -126,7 +127,7 @@ func (c *caller) live() (least, most int) {
 }
 
 func (c *caller) create(t *testing.T, ctx context.Context, by guard.Principal) {
-	made, text, err := c.Create(ctx, by, issuer.NewToken{})
+	made, text, err := c.Create(ctx, by, "", token.Wish{})
 	least, most := c.live()
 	switch refusal, refused := errors.AsType[*events.Refusal](err); {
 	case err == nil:

@@ -12,6 +12,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/token"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/item"
 
@@ -39,12 +40,12 @@ func TestDecisionsDoNotDependOnCollection(t *testing.T) {
 	ann := guard.Principal{Owner: "ann"}
 	create := func() (issuer.Token, error) {
 		clock = clock.Add(time.Millisecond)
-		made, _, err := w.Create(t.Context(), ann, issuer.NewToken{})
+		made, _, err := w.Create(t.Context(), ann, "", token.Wish{})
 		return made, err
 	}
-	ended, endedText, err := w.Create(t.Context(), ann, issuer.NewToken{})
+	ended, endedText, err := w.Create(t.Context(), ann, "", token.Wish{})
 	clock = clock.Add(time.Millisecond)
-	kept, keptText, err2 := w.Create(t.Context(), ann, issuer.NewToken{})
+	kept, keptText, err2 := w.Create(t.Context(), ann, "", token.Wish{})
 	if err := errors.Join(err, err2, w.Revoke(t.Context(), ann, ended.ID)); err != nil {
 		t.Fatal(err)
 	}

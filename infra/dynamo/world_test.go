@@ -96,7 +96,7 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	w := newWorld(dynamo.New(patient, newTable(t, c)), time.Now)
 	ann := guard.Principal{Owner: "ann"}
 	for range tokenLimit - slots {
-		if _, _, err := w.Create(t.Context(), ann, issuer.NewToken{}); err != nil {
+		if _, _, err := w.Create(t.Context(), ann, "", token.Wish{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,7 +105,7 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	for range writers {
 		wg.Go(func() {
 			for {
-				_, text, err := w.Create(t.Context(), ann, issuer.NewToken{})
+				_, text, err := w.Create(t.Context(), ann, "", token.Wish{})
 				refusal, isRefusal := errors.AsType[*events.Refusal](err)
 				switch {
 				case err == nil:

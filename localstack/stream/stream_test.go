@@ -14,6 +14,7 @@ import (
 	"apitoken/events/audit"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/token"
 	"apitoken/infra/dynamo/item"
 )
 
@@ -38,7 +39,7 @@ func (p *pipeline) flows(t *testing.T) {
 	for _, owner := range []string{"ann", "bob", "ACTIVE_DIRECTORY:ann"} {
 		by := guard.Principal{Owner: owner}
 		for range 3 {
-			made, _, err := i.Create(t.Context(), by, issuer.NewToken{Description: "<nightly> & ünïcode"})
+			made, _, err := i.Create(t.Context(), by, "", token.Wish{Description: "<nightly> & ünïcode"})
 			if err != nil {
 				t.Fatal(err)
 			}
