@@ -15,6 +15,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 
 	"go.etcd.io/bbolt"
 )
@@ -24,11 +25,7 @@ import (
 // run with the same clients; the service also logs.
 func BenchmarkWhoAmI(b *testing.B) {
 	b.Run("service", func(b *testing.B) {
-		store, err := bolt.Open(filepath.Join(b.TempDir(), "apitoken.db"), bolt.Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer store.Close()
+		store := bolttest.OpenFile(b, filepath.Join(b.TempDir(), "apitoken.db"), bolt.Options{})
 		keys := testKeys(b, "k1")
 		i := issuer.New(issuer.Config{Store: store, Keys: keys})
 		_, text, err := i.Bootstrap(b.Context(), "admin", false)

@@ -62,15 +62,15 @@ func metered(c *dynamodb.Client, m *meter) *dynamodb.Client {
 func TestReadsStayInTheirUnits(t *testing.T) {
 	c := client(t)
 	m := &meter{}
-	w := newWorld(dynamo.New(metered(c, m), newTable(t, c)), time.Now)
+	s := newScene(dynamo.New(metered(c, m), newTable(t, c)), time.Now)
 	ann := guard.Principal{Owner: "ann"}
 	create := func() {
 		t.Helper()
-		_, text, err := w.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
+		_, text, err := s.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.check(t, text); err != nil { // notes its first use
+		if err := s.check(t, text); err != nil { // notes its first use
 			t.Fatal(err)
 		}
 	}
@@ -84,12 +84,12 @@ func TestReadsStayInTheirUnits(t *testing.T) {
 		do   func() error
 	}{
 		{"create", 1, func() (err error) {
-			last, _, err = w.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
+			last, _, err = s.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
 			return err
 		}},
-		{"authorize", 1, func() error { _, _, err := w.store.Token(t.Context(), last.ID); return err }},
+		{"authorize", 1, func() error { _, _, err := s.store.Token(t.Context(), last.ID); return err }},
 		{"list of one owner", 4, func() error {
-			page, err := w.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, Limit: 100})
+			page, err := s.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, Limit: 100})
 			if err == nil && len(page.Tokens) != tokenLimit {
 				t.Errorf("got %d tokens, want %d", len(page.Tokens), tokenLimit)
 			}

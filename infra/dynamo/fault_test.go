@@ -27,10 +27,10 @@ func TestFaultsLoseAndDoubleNothing(t *testing.T) {
 	t.Logf("seed %d", seed)
 	c := client(t)
 	f := newFaulty(seed)
-	w := newWorld(dynamo.New(via(c, f), newTable(t, c)), time.Now)
+	s := newScene(dynamo.New(via(c, f), newTable(t, c)), time.Now)
 	all := make([]*caller, owners)
 	for i := range all {
-		all[i] = &caller{world: w, owner: fmt.Sprintf("user%d", i), known: map[string]*tokenKnown{}}
+		all[i] = &caller{scene: s, owner: fmt.Sprintf("user%d", i), known: map[string]*tokenKnown{}}
 	}
 	var wg sync.WaitGroup
 	for i := range callers {
@@ -65,7 +65,7 @@ func (t *tally) add(o tally) {
 
 // caller is one owner and what it was told.
 type caller struct {
-	*world
+	*scene
 	owner  string
 	known  map[string]*tokenKnown
 	unsure int // creates of which no answer came

@@ -36,17 +36,17 @@ func TestDecisionsDoNotDependOnCollection(t *testing.T) {
 	dropAfter(t, c, table)
 	store := dynamo.New(c, table)
 	clock := time.Now().AddDate(0, 0, -401)
-	w := newWorld(store, func() time.Time { return clock })
+	s := newScene(store, func() time.Time { return clock })
 	ann := guard.Principal{Owner: "ann"}
 	create := func() (issuer.Token, error) {
 		clock = clock.Add(time.Millisecond)
-		made, _, err := w.Create(t.Context(), ann, "", token.Wish{})
+		made, _, err := s.Create(t.Context(), ann, "", token.Wish{})
 		return made, err
 	}
-	ended, endedText, err := w.Create(t.Context(), ann, "", token.Wish{})
+	ended, endedText, err := s.Create(t.Context(), ann, "", token.Wish{})
 	clock = clock.Add(time.Millisecond)
-	kept, keptText, err2 := w.Create(t.Context(), ann, "", token.Wish{})
-	if err := errors.Join(err, err2, w.Revoke(t.Context(), ann, ended.ID)); err != nil {
+	kept, keptText, err2 := s.Create(t.Context(), ann, "", token.Wish{})
+	if err := errors.Join(err, err2, s.Revoke(t.Context(), ann, ended.ID)); err != nil {
 		t.Fatal(err)
 	}
 	completeForEngine(t, c, table, pastRetention(t, ended.ID))
@@ -60,11 +60,11 @@ func TestDecisionsDoNotDependOnCollection(t *testing.T) {
 			}
 			want = append(want, made.ID)
 		}
-		expectDecisions(t, w, when, want)
-		if err := w.check(t, endedText); !isDenied(err, guard.CodeInvalid) {
+		expectDecisions(t, s, when, want)
+		if err := s.check(t, endedText); !isDenied(err, guard.CodeInvalid) {
 			t.Errorf("%s: a token past its retention: got %v, want it unknown", when, err)
 		}
-		if err := w.check(t, keptText); err != nil {
+		if err := s.check(t, keptText); err != nil {
 			t.Errorf("%s: the token that lives: %v", when, err)
 		}
 		if when == "before collection" {
@@ -89,15 +89,15 @@ func isDenied(err error, code string) bool {
 	return denied && d.Code == code
 }
 
-func expectDecisions(t *testing.T, w *world, when string, want []string) {
+func expectDecisions(t *testing.T, s *scene, when string, want []string) {
 	t.Helper()
-	h, err := w.store.Head(t.Context(), "user/ann")
+	h, err := s.store.Head(t.Context(), "user/ann")
 	if err := errors.Join(err, h.Check(keys, "user/ann")); err != nil {
 		t.Errorf("%s: the head: %v", when, err)
 	}
 	ann := guard.Principal{Owner: "ann"}
 	for _, states := range [][]events.TokenState{nil, {events.StateActive, events.StateRevoked}} { // from the head, from the index
-		page, err := w.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, States: states, Limit: 100})
+		page, err := s.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, States: states, Limit: 100})
 		var got []string
 		for _, listed := range page.Tokens {
 			got = append(got, listed.ID)

@@ -8,18 +8,17 @@ import (
 	"apitoken/infra/bolt"
 )
 
-// Open returns an empty store in a folder of its own. It is closed when the
-// test ends. Nothing is synced to the disk, since a test does not outlive a
-// power failure.
+// Open returns an empty store in a folder of its own. The store is closed when
+// the test ends. It does not sync, since no test outlives a power failure.
 func Open(t testing.TB) *bolt.Store {
 	t.Helper()
-	return OpenFile(t, filepath.Join(t.TempDir(), "apitoken.db"))
+	return OpenFile(t, filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
 }
 
-// OpenFile is Open for a test that needs the path of the store's file.
-func OpenFile(t testing.TB, path string) *bolt.Store {
+// OpenFile is Open for a test that needs a certain file or certain options.
+func OpenFile(t testing.TB, path string, o bolt.Options) *bolt.Store {
 	t.Helper()
-	s, err := bolt.Open(path, bolt.Options{NoSync: true})
+	s, err := bolt.Open(path, o)
 	if err != nil {
 		t.Fatal(err)
 	}

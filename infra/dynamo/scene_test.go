@@ -20,45 +20,45 @@ import (
 
 const tokenLimit = 5 // settings.Initial
 
-// world is the service on one table: what the adapter is there for.
-type world struct {
+// scene is the service on one table: what the adapter is there for.
+type scene struct {
 	*issuer.Issuer
 	store *dynamo.Store
 }
 
-func newWorld(store *dynamo.Store, now func() time.Time) *world {
-	return &world{issuer.New(issuer.Config{Store: store, Keys: keys, Now: now}), store}
+func newScene(store *dynamo.Store, now func() time.Time) *scene {
+	return &scene{issuer.New(issuer.Config{Store: store, Keys: keys, Now: now}), store}
 }
 
 // check shows the token as a caller would.
-func (w *world) check(t *testing.T, text secret.Secret) error {
+func (s *scene) check(t *testing.T, text secret.Secret) error {
 	t.Helper()
 	parsed, err := secret.Parse(text.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.Guard().Check(t.Context(), parsed, netip.Addr{})
+	_, err = s.Guard().Check(t.Context(), parsed, netip.Addr{})
 	return err
 }
 
 // expectSound verifies what stands of an owner's stream: chain, seal, that the
 // log folds to the head, that no command made two tokens, and the limit.
-func (w *world) expectSound(t *testing.T, owner string) (token.State, []events.Record) {
+func (s *scene) expectSound(t *testing.T, owner string) (token.State, []events.Record) {
 	t.Helper()
-	s := events.UserStream(owner)
-	h, err := w.store.Head(t.Context(), s)
+	stream := events.UserStream(owner)
+	h, err := s.store.Head(t.Context(), stream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rs, err := w.store.History(t.Context(), s, 0, 10_000)
+	rs, err := s.store.History(t.Context(), stream, 0, 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(h.Check(keys, s), events.Verify(events.Hash{}, rs)); err != nil {
-		t.Errorf("stream %s: %v", s, err)
+	if err := errors.Join(h.Check(keys, stream), events.Verify(events.Hash{}, rs)); err != nil {
+		t.Errorf("stream %s: %v", stream, err)
 	}
 	if uint64(len(rs)) != h.Version || len(rs) > 0 && rs[len(rs)-1].Hash != h.Hash {
-		t.Errorf("stream %s: %d records, the head says %d", s, len(rs), h.Version)
+		t.Errorf("stream %s: %d records, the head says %d", stream, len(rs), h.Version)
 	}
 	kept, err := token.DecodeState(h.StateV, h.State)
 	if err != nil {
@@ -72,16 +72,16 @@ func (w *world) expectSound(t *testing.T, owner string) (token.State, []events.R
 		}
 		folded = token.Fold(folded, f, r.At)
 		if _, creates := f.(events.TokenCreated); creates && made[r.Command] {
-			t.Errorf("stream %s: command %s made two tokens", s, r.Command)
+			t.Errorf("stream %s: command %s made two tokens", stream, r.Command)
 		} else if creates {
 			made[r.Command] = true
 		}
 		if n := folded.Live(r.At); n > tokenLimit {
-			t.Errorf("stream %s: %d live tokens at record %d", s, n, r.Seq)
+			t.Errorf("stream %s: %d live tokens at record %d", stream, n, r.Seq)
 		}
 	}
 	if len(rs) > 0 && !reflect.DeepEqual(folded, kept) {
-		t.Errorf("stream %s: the log folds to\n%+v\nthe head says\n%+v", s, folded, kept)
+		t.Errorf("stream %s: the log folds to\n%+v\nthe head says\n%+v", stream, folded, kept)
 	}
 	return kept, rs
 }
@@ -93,10 +93,10 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	// longer than a client of ours would.
 	c := client(t)
 	patient := via(c, &http.Transport{MaxIdleConnsPerHost: writers})
-	w := newWorld(dynamo.New(patient, newTable(t, c)), time.Now)
+	s := newScene(dynamo.New(patient, newTable(t, c)), time.Now)
 	ann := guard.Principal{Owner: "ann"}
 	for range tokenLimit - slots {
-		if _, _, err := w.Create(t.Context(), ann, "", token.Wish{}); err != nil {
+		if _, _, err := s.Create(t.Context(), ann, "", token.Wish{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -105,12 +105,12 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	for range writers {
 		wg.Go(func() {
 			for {
-				_, text, err := w.Create(t.Context(), ann, "", token.Wish{})
+				_, text, err := s.Create(t.Context(), ann, "", token.Wish{})
 				refusal, isRefusal := errors.AsType[*events.Refusal](err)
 				switch {
 				case err == nil:
 					made.Add(1)
-					if err := w.check(t, text); err != nil {
+					if err := s.check(t, text); err != nil {
 						t.Errorf("an answered token does not pass: %v", err)
 					}
 				case isRefusal && refusal.Code == "token_limit_reached":
@@ -130,7 +130,7 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	if made.Load() != slots || refused.Load() != writers-slots {
 		t.Errorf("got %d tokens and %d refusals, want %d and %d", made.Load(), refused.Load(), slots, writers-slots)
 	}
-	if state, _ := w.expectSound(t, "ann"); state.Live(time.Now()) != tokenLimit {
+	if state, _ := s.expectSound(t, "ann"); state.Live(time.Now()) != tokenLimit {
 		t.Errorf("got %d live tokens, want %d", state.Live(time.Now()), tokenLimit)
 	}
 }

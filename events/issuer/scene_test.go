@@ -23,88 +23,88 @@ var (
 	here  = netip.MustParseAddr("10.1.2.3")
 )
 
-// world is an issuer on a store of its own, with a clock that stands still.
-type world struct {
+// scene is an issuer on a store of its own, with a clock that only the test moves.
+type scene struct {
 	testing.TB
 	*issuer.Issuer
 	store events.Store // the embedded store itself, without faults
 	nanos atomic.Int64 // since start
 }
 
-func (w *world) now() time.Time { return start.Add(time.Duration(w.nanos.Load())) }
+func (s *scene) now() time.Time { return start.Add(time.Duration(s.nanos.Load())) }
 
-func (w *world) wait(d time.Duration) { w.nanos.Add(int64(d)) }
+func (s *scene) wait(d time.Duration) { s.nanos.Add(int64(d)) }
 
-func newWorld(t testing.TB) *world {
+func newScene(t testing.TB) *scene {
 	t.Helper()
-	w := &world{TB: t, store: bolttest.Open(t)}
-	w.use(w.store)
-	return w
+	s := &scene{TB: t, store: bolttest.Open(t)}
+	s.use(s.store)
+	return s
 }
 
 // use puts a new issuer before the store, or before a double of it.
-func (w *world) use(s events.Store) {
-	w.Issuer = issuer.New(issuer.Config{Store: s, Keys: storetest.Keys, Prefix: "acme", Now: w.now})
+func (s *scene) use(store events.Store) {
+	s.Issuer = issuer.New(issuer.Config{Store: store, Keys: storetest.Keys, Prefix: "acme", Now: s.now})
 }
 
 // faulty is a new issuer on the same store, whose calls go wrong as planned.
-func (w *world) faulty(plan func(storetest.Op) storetest.Fault) *storetest.Faulty {
-	f := storetest.NewFaulty(w.store, plan)
-	w.use(f)
+func (s *scene) faulty(plan func(storetest.Op) storetest.Fault) *storetest.Faulty {
+	f := storetest.NewFaulty(s.store, plan)
+	s.use(f)
 	return f
 }
 
 func person(owner string) guard.Principal { return guard.Principal{Owner: owner, Address: here} }
 
 // with gives a command to the settings.
-func (w *world) with(command settings.Command) {
-	w.Helper()
-	m := events.Meta{Command: rand(), Actor: "test", At: w.now(), Retention: time.Hour}
-	_, err := issuer.Do(w.Context(), w.store, storetest.Keys, issuer.SettingsRules, events.SettingsStream, m,
+func (s *scene) with(command settings.Command) {
+	s.Helper()
+	m := events.Meta{Command: rand(), Actor: "test", At: s.now(), Retention: time.Hour}
+	_, err := issuer.Do(s.Context(), s.store, storetest.Keys, issuer.SettingsRules, events.SettingsStream, m,
 		func(time.Time) settings.Command { return command })
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
-	w.use(w.store) // which knows no older settings
+	s.use(s.store) // which knows no older settings
 }
 
-func (w *world) limit(n int) { w.Helper(); w.with(settings.Change{TokenLimit: &n}) }
+func (s *scene) limit(n int) { s.Helper(); s.with(settings.Change{TokenLimit: &n}) }
 
-func (w *world) grant(user string, actions ...string) {
-	w.Helper()
-	w.with(settings.Grant{User: user, Actions: actions})
+func (s *scene) grant(user string, actions ...string) {
+	s.Helper()
+	s.with(settings.Grant{User: user, Actions: actions})
 }
 
 func rand() string { return secret.Mint("").ID }
 
-func (w *world) create(by guard.Principal, owner string, wish token.Wish) (issuer.Token, secret.Token) {
-	w.Helper()
-	t, text, err := w.Create(w.Context(), by, owner, wish)
+func (s *scene) create(by guard.Principal, owner string, wish token.Wish) (issuer.Token, secret.Token) {
+	s.Helper()
+	t, text, err := s.Create(s.Context(), by, owner, wish)
 	if err != nil {
-		w.Fatalf("creating a token: %v", err)
+		s.Fatalf("creating a token: %v", err)
 	}
-	return t, w.parse(text)
+	return t, s.parse(text)
 }
 
-func (w *world) parse(text secret.Secret) secret.Token {
-	w.Helper()
+func (s *scene) parse(text secret.Secret) secret.Token {
+	s.Helper()
 	t, err := secret.Parse(text.Reveal())
 	if err != nil {
-		w.Fatalf("reading the token that was answered: %v", err)
+		s.Fatalf("reading the token that was answered: %v", err)
 	}
 	return t
 }
 
 // check is what the guard says of the token: empty if it passes.
-func (w *world) check(t secret.Token) string {
-	w.Helper()
-	_, err := w.Guard().Check(w.Context(), t, here)
+func (s *scene) check(t secret.Token) string {
+	s.Helper()
+	_, err := s.Guard().Check(s.Context(), t, here)
 	if err == nil {
 		return ""
 	}
 	d, ok := errors.AsType[*guard.Denial](err)
 	if !ok {
-		w.Fatalf("checking token %s: %v", t.ID, err)
+		s.Fatalf("checking token %s: %v", t.ID, err)
 	}
 	return d.Code
 }
@@ -133,22 +133,22 @@ func trouble(t testing.TB, what string, err error) {
 }
 
 // log is all records of a stream, after a look at chain, seal and fold.
-func (w *world) log(owner string) []events.Record {
-	w.Helper()
-	s := events.UserStream(owner)
-	rs, err := w.store.History(w.Context(), s, 0, 10_000)
+func (s *scene) log(owner string) []events.Record {
+	s.Helper()
+	stream := events.UserStream(owner)
+	rs, err := s.store.History(s.Context(), stream, 0, 10_000)
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
 	if err := events.Verify(events.Hash{}, rs); err != nil {
-		w.Error(err)
+		s.Error(err)
 	}
 	var folded token.State
 	commands := map[string]int{}
 	for _, r := range rs {
 		f, err := events.Decode(r)
 		if err != nil {
-			w.Fatal(err)
+			s.Fatal(err)
 		}
 		if _, ok := f.(events.TokenExpired); !ok {
 			commands[r.Command]++
@@ -157,45 +157,45 @@ func (w *world) log(owner string) []events.Record {
 	}
 	for command, n := range commands {
 		if n > 1 {
-			w.Errorf("command %s took effect %d times", command, n)
+			s.Errorf("command %s took effect %d times", command, n)
 		}
 	}
-	if kept := w.state(owner); !reflect.DeepEqual(kept, folded) {
-		w.Errorf("the head holds %+v, the log folds into %+v", kept, folded)
+	if kept := s.state(owner); !reflect.DeepEqual(kept, folded) {
+		s.Errorf("the head holds %+v, the log folds into %+v", kept, folded)
 	}
 	return rs
 }
 
-func (w *world) state(owner string) token.State {
-	w.Helper()
-	s := events.UserStream(owner)
-	h, err := w.store.Head(w.Context(), s)
+func (s *scene) state(owner string) token.State {
+	s.Helper()
+	stream := events.UserStream(owner)
+	h, err := s.store.Head(s.Context(), stream)
 	if err == nil {
-		err = h.Check(storetest.Keys, s)
+		err = h.Check(storetest.Keys, stream)
 	}
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
 	state, err := token.DecodeState(h.StateV, h.State)
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
 	return state
 }
 
 // image is everything that is kept about some owners, to see that nothing changed.
-func (w *world) image(owners ...string) (all []any) {
-	w.Helper()
+func (s *scene) image(owners ...string) (all []any) {
+	s.Helper()
 	for _, o := range owners {
-		all = append(all, w.log(o), w.state(o))
+		all = append(all, s.log(o), s.state(o))
 	}
-	page, err := w.store.Tokens(w.Context(), events.Query{Now: w.now(), Limit: 1000})
+	page, err := s.store.Tokens(s.Context(), events.Query{Now: s.now(), Limit: 1000})
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
-	pending, err := w.store.Pending(w.Context(), w.now().Add(time.Hour), 1000)
+	pending, err := s.store.Pending(s.Context(), s.now().Add(time.Hour), 1000)
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
 	return append(all, page, pending)
 }
