@@ -17,7 +17,7 @@ const GracePeriod = 15 * time.Minute
 
 // Copies stores the copies.
 type Copies interface {
-	// Keep stores a message for ever if no message with its id is stored, and
+	// Keep stores a message permanently if no message with its id is stored, and
 	// returns the stored one otherwise. The copy is durable on return.
 	Keep(context.Context, events.Message) (first bool, earlier events.Message, err error)
 

@@ -18,8 +18,8 @@ import (
 const mints = 4
 
 // Create makes a token for the owner (a key; empty: the caller) and returns it
-// with its text, which is nowhere kept and never told again. What the rules
-// refuse leaves nothing behind.
+// with its text. The text is stored nowhere and never returned again. A refused
+// Create writes nothing.
 func (i *Issuer) Create(ctx context.Context, by guard.Principal, owner string, w token.Wish) (Token, secret.Secret, error) {
 	owner = cmp.Or(owner, by.Owner)
 	set, err := i.settingsFor(ctx, by, owner)
@@ -29,8 +29,8 @@ func (i *Issuer) Create(ctx context.Context, by guard.Principal, owner string, w
 	return i.create(ctx, i.meta(by, set), token.Create{Policy: policy(set), By: maker(by, set), Owner: owner, Wish: w})
 }
 
-// create tries one minted id after the other: a taken one wrote nothing, so
-// all tries are one command. The command still lacks its time, id and verifier.
+// create adds time, id and verifier to the command. It tries one minted id after
+// the other. A taken id wrote nothing, so all tries are one command.
 func (i *Issuer) create(ctx context.Context, m events.Meta, c token.Create) (Token, secret.Secret, error) {
 	for range mints {
 		minted := secret.Mint(i.prefix)

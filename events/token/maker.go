@@ -27,8 +27,8 @@ func (m Maker) may(owner string, permission bool) bool {
 }
 
 // checkBounds refuses scopes and source ranges that go beyond those of the
-// token that the maker uses: no token gives another one more calls, or more
-// places to call from.
+// token that the maker uses. So a token makes no token that may do more, or that
+// may be used from more places.
 func (m Maker) checkBounds(scopes []string, ranges []netip.Prefix) error {
 	switch {
 	case m.Operator:
@@ -42,8 +42,8 @@ func (m Maker) checkBounds(scopes []string, ranges []netip.Prefix) error {
 }
 
 // latestExpiry is the latest expiry that the maker's own token allows for a
-// token of the owner, zero if it sets none: nobody prolongs an expiring token
-// by making a child of it.
+// token of the owner, zero if it sets none. It prevents that an expiring token
+// lives on in a token that it makes.
 func (m Maker) latestExpiry(owner string) time.Time {
 	if m.Operator || m.MayCreate || m.Owner != owner {
 		return time.Time{}

@@ -5,18 +5,18 @@ import (
 	"time"
 )
 
-// lastYear is the last one that RFC 3339 can write, in UTC.
+// lastYear is the last year that RFC 3339 can write, in UTC.
 const lastYear = 9999
 
-// Wish is what a caller asks a token to be. At most one of ExpiresAt and
-// ExpiresIn is given.
+// Wish says what a token shall be. At most one of ExpiresAt and ExpiresIn is
+// set.
 type Wish struct {
 	Name        string // empty: OWNER_api_token
 	Description string // may be empty
 	ExpiresAt   time.Time
 	ExpiresIn   time.Duration
 	Scopes      []string       // none: all that the owner may do
-	SourceIPs   []netip.Prefix // canonical, as ParseSourceIPs gives them; none: from anywhere
+	SourceIPs   []netip.Prefix // canonical, as ParseSourceIPs returns them; none: from anywhere
 }
 
 // check refuses fields that no caller may ask for.

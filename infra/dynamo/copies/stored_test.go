@@ -63,8 +63,8 @@ func sampleOf(t *testing.T, kind string) events.Message {
 }
 
 // TestItemsAreStoredAsTheyEverWere compares with items of testdata, which are
-// what audit tables in use hold. Copies are kept for ever, so no attribute and
-// no key changes.
+// what audit tables in use hold. Copies are permanent, so no attribute and no
+// key may change.
 func TestItemsAreStoredAsTheyEverWere(t *testing.T) {
 	m := sampleOf(t, "TokenRevoked")
 	long := m

@@ -71,7 +71,7 @@ func clientAt(t *testing.T, url string) *dynamodb.Client {
 	return c
 }
 
-// made says that an attempt that was not answered in time has made the table.
+// made reports whether an attempt that was not answered in time made the table.
 func made(err error) bool {
 	_, exists := errors.AsType[*types.ResourceInUseException](err)
 	return exists
