@@ -28,6 +28,17 @@ func TestEventsRoundTripAndVerifyWithoutWhatIsPrivate(t *testing.T) {
 	}
 }
 
+func TestAMessageIsOfItsFactsKindOnly(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	for i, r := range rs {
+		for j, f := range anns {
+			if got, want := r.Message().Is(f), i%len(anns) == j; got != want {
+				t.Errorf("the message of a %s is a %T: got %t, want %t", r.Type, f, got, want)
+			}
+		}
+	}
+}
+
 func detail(t testing.TB, m events.Message) []byte {
 	t.Helper()
 	b, err := m.Detail()

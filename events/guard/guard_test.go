@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,7 +15,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/secret"
 	"apitoken/events/storetest"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 var (
@@ -42,16 +41,7 @@ func (c *counted) Touch(ctx context.Context, id string, u events.Use) error {
 
 func open(t testing.TB) *counted {
 	t.Helper()
-	s, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &counted{Store: s}
+	return &counted{Store: bolttest.Open(t)}
 }
 
 func guardAt(s events.Store, at time.Time) *guard.Guard {

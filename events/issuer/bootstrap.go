@@ -37,7 +37,8 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 			return Token{}, secret.Secret{}, err
 		}
 	}
-	return i.create(ctx, i.meta(guard.Principal{Owner: operator}, set), theOperator, set, NewToken{Owner: owner})
+	command := token.Create{Policy: policy(set), By: theOperator, Owner: owner}
+	return i.create(ctx, i.meta(guard.Principal{Owner: operator}, set), command)
 }
 
 var theOperator = token.Maker{Owner: operator, Operator: true}

@@ -5,13 +5,11 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/secret"
-	"apitoken/events/settings"
 	"apitoken/events/token"
 )
 
@@ -19,35 +17,24 @@ import (
 // taken with a chance of 5 in a billion, so more tries would only hide a fault.
 const mints = 4
 
-// NewToken is what a caller asks a token to be. At most one of ExpiresAt and
-// ExpiresIn is given; with neither, the settings decide.
-type NewToken struct {
-	Owner       string // owner key; empty: the caller
-	Name        string // empty: OWNER_api_token
-	Description string
-	ExpiresAt   time.Time
-	ExpiresIn   time.Duration
-	Scopes      []string       // none: all that the owner may do
-	SourceIPs   []netip.Prefix // none: from anywhere
-}
-
-// Create makes a token and returns it with its text, which is nowhere kept and
-// never told again. What the rules refuse leaves nothing behind.
-func (i *Issuer) Create(ctx context.Context, by guard.Principal, in NewToken) (Token, secret.Secret, error) {
-	in.Owner = cmp.Or(in.Owner, by.Owner)
-	set, err := i.settingsFor(ctx, by, in.Owner)
+// Create makes a token for the owner (a key; empty: the caller) and returns it
+// with its text. The text is stored nowhere and never returned again. A refused
+// Create writes nothing.
+func (i *Issuer) Create(ctx context.Context, by guard.Principal, owner string, w token.Wish) (Token, secret.Secret, error) {
+	owner = cmp.Or(owner, by.Owner)
+	set, err := i.settingsFor(ctx, by, owner)
 	if err != nil {
 		return Token{}, secret.Secret{}, err
 	}
-	return i.create(ctx, i.meta(by, set), maker(by, set), set, in)
+	return i.create(ctx, i.meta(by, set), token.Create{Policy: policy(set), By: maker(by, set), Owner: owner, Wish: w})
 }
 
-// create tries one minted id after the other: a taken one wrote nothing, so
-// all tries are one command.
-func (i *Issuer) create(ctx context.Context, m events.Meta, by token.Maker, set settings.State, in NewToken) (Token, secret.Secret, error) {
+// create adds time, id and verifier to the command. It tries one minted id after
+// the other. A taken id wrote nothing, so all tries are one command.
+func (i *Issuer) create(ctx context.Context, m events.Meta, c token.Create) (Token, secret.Secret, error) {
 	for range mints {
 		minted := secret.Mint(i.prefix)
-		v, err := i.add(ctx, m, by, set, in, minted)
+		v, err := i.tryID(ctx, m, c, minted)
 		if err == nil {
 			return i.told(v, events.Use{}), minted.Text(), nil
 		}
@@ -58,18 +45,15 @@ func (i *Issuer) create(ctx context.Context, m events.Meta, by token.Maker, set 
 	return Token{}, secret.Secret{}, fmt.Errorf("minting a token id: %d in a row are in use: chance is broken", mints)
 }
 
-func (i *Issuer) add(ctx context.Context, m events.Meta, by token.Maker, set settings.State, in NewToken, minted secret.Token) (events.View, error) {
-	verifier, err := secret.NewVerifier(i.keys, minted, in.Owner)
+func (i *Issuer) tryID(ctx context.Context, m events.Meta, c token.Create, minted secret.Token) (events.View, error) {
+	verifier, err := secret.NewVerifier(i.keys, minted, c.Owner)
 	if err != nil {
 		return events.View{}, fmt.Errorf("making the verifier of token %s: %w", minted.ID, err)
 	}
-	after, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(in.Owner), m, func(at time.Time) token.Command {
-		return token.Create{
-			At: at, Policy: policy(set), By: by,
-			ID: minted.ID, Owner: in.Owner, Name: in.Name, Description: in.Description,
-			ExpiresAt: in.ExpiresAt, ExpiresIn: in.ExpiresIn,
-			Scopes: in.Scopes, SourceIPs: in.SourceIPs, Verifier: verifier,
-		}
+	c.ID, c.Verifier = minted.ID, verifier
+	after, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(c.Owner), m, func(at time.Time) token.Command {
+		c.At = at
+		return c
 	})
 	if err != nil {
 		return events.View{}, err

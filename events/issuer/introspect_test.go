@@ -15,18 +15,18 @@ import (
 
 // TestIntrospectTellsWhoMayKnow has a row for each caller, token and call.
 func TestIntrospectTellsWhoMayKnow(t *testing.T) {
-	w := newWorld(t)
-	w.grant("viewer", settings.ActionView)
+	s := newScene(t)
+	s.grant("viewer", settings.ActionView)
 	ann := person("ann")
 	scopes := []string{"GET /v1/things/*"}
-	_, plain := w.create(ann, issuer.NewToken{Scopes: scopes})
-	_, ranged := w.create(ann, issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
-	_, expired := w.create(ann, issuer.NewToken{ExpiresIn: time.Second})
-	_, revoked := w.create(ann, issuer.NewToken{})
-	if err := w.Revoke(t.Context(), ann, revoked.ID); err != nil {
+	_, plain := s.create(ann, "", token.Wish{Scopes: scopes})
+	_, ranged := s.create(ann, "", token.Wish{SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}})
+	_, expired := s.create(ann, "", token.Wish{ExpiresIn: time.Second})
+	_, revoked := s.create(ann, "", token.Wish{})
+	if err := s.Revoke(t.Context(), ann, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.wait(time.Second)
+	s.wait(time.Second)
 	wrong := secret.Mint("")
 	text := func(t secret.Token) string { return t.Text().Reveal() }
 
@@ -54,7 +54,7 @@ func TestIntrospectTellsWhoMayKnow(t *testing.T) {
 		"no token":                     {"viewer", "hello", "", here, guard.CodeMalformed, false},
 		"no token, with a wrong check": {"ann", text(plain) + "x", "", here, guard.CodeMalformed, false},
 	} {
-		got, err := w.Introspect(t.Context(), person(test.caller), test.text, test.action, test.source)
+		got, err := s.Introspect(t.Context(), person(test.caller), test.text, test.action, test.source)
 		if err != nil {
 			t.Errorf("%s: %v", name, err)
 			continue
@@ -66,7 +66,7 @@ func TestIntrospectTellsWhoMayKnow(t *testing.T) {
 			t.Errorf("%s: got %+v, want nothing but the reason", name, got)
 		}
 	}
-	got, err := w.Introspect(t.Context(), ann, text(plain), "", here)
+	got, err := s.Introspect(t.Context(), ann, text(plain), "", here)
 	want := issuer.Introspection{Active: true, ID: plain.ID, Owner: "ann", Scopes: scopes}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v %v, want %+v", got, err, want)
@@ -74,10 +74,10 @@ func TestIntrospectTellsWhoMayKnow(t *testing.T) {
 }
 
 func TestIntrospectRefusesWhatIsNoCall(t *testing.T) {
-	w := newWorld(t)
-	_, shown := w.create(person("ann"), issuer.NewToken{})
+	s := newScene(t)
+	_, shown := s.create(person("ann"), "", token.Wish{})
 	for _, action := range []string{"GET", "GET ", "GET things", "get /things", " /things", "GET  /things", "GET /a b", "GET /a?b=1", "* /things", "GET /a\n"} {
-		_, err := w.Introspect(t.Context(), person("ann"), shown.Text().Reveal(), action, here)
+		_, err := s.Introspect(t.Context(), person("ann"), shown.Text().Reveal(), action, here)
 		if got := refusal(t, err); got != token.CodeInvalidField {
 			t.Errorf("%q: got %q, want %s", action, got, token.CodeInvalidField)
 		}
@@ -86,14 +86,14 @@ func TestIntrospectRefusesWhatIsNoCall(t *testing.T) {
 
 // TestIntrospectionThatPassesIsAUse, and no other is.
 func TestIntrospectionThatPassesIsAUse(t *testing.T) {
-	w := newWorld(t)
-	_, shown := w.create(person("ann"), issuer.NewToken{Scopes: []string{"GET /v1/*"}})
+	s := newScene(t)
+	_, shown := s.create(person("ann"), "", token.Wish{Scopes: []string{"GET /v1/*"}})
 	used := func(caller, action string) bool {
-		if _, err := w.Introspect(t.Context(), person(caller), shown.Text().Reveal(), action, here); err != nil {
+		if _, err := s.Introspect(t.Context(), person(caller), shown.Text().Reveal(), action, here); err != nil {
 			t.Fatal(err)
 		}
-		w.create(person("writer-"+rand()), issuer.NewToken{}) // by now a use is written
-		uses, err := w.store.LastUses(t.Context(), []string{shown.ID})
+		s.create(person("writer-"+rand()), "", token.Wish{}) // by now a use is written
+		uses, err := s.store.LastUses(t.Context(), []string{shown.ID})
 		if err != nil {
 			t.Fatal(err)
 		}

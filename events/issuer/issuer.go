@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"log/slog"
 	"time"
 
 	"apitoken/events"
@@ -16,13 +17,13 @@ type Store interface {
 	events.Uses
 }
 
-// Config is what an issuer needs. All but Prefix and Now are required.
+// Config is what an issuer and its guard need. Store and Keys are required.
 type Config struct {
 	Store  Store
-	Guard  *guard.Guard // on the same store and keys
 	Keys   events.Keys
 	Prefix string           // of new tokens; may be empty, otherwise one that secret.ValidPrefix accepts
 	Now    func() time.Time // default time.Now
+	Logger *slog.Logger     // the guard's, default: none
 }
 
 // Issuer answers calls. Many goroutines may use one. Its errors are an
@@ -37,13 +38,17 @@ type Issuer struct {
 	cache  settingsCache
 }
 
-// New makes an issuer.
+// New makes an issuer, and its guard on the same store, keys and clock.
 func New(c Config) *Issuer {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Issuer{store: c.Store, guard: c.Guard, keys: c.Keys, prefix: c.Prefix, clock: c.Now}
+	g := guard.New(guard.Config{Views: c.Store, Uses: c.Store, Keys: c.Keys, Now: c.Now, Logger: c.Logger})
+	return &Issuer{store: c.Store, guard: g, keys: c.Keys, prefix: c.Prefix, clock: c.Now}
 }
+
+// Guard decides about the credentials of the tokens that this issuer makes.
+func (i *Issuer) Guard() *guard.Guard { return i.guard }
 
 // Token is a token as whoever may see it sees it: without its secret. State is
 // the state at the time of the answer.

@@ -6,7 +6,6 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
-	"apitoken/events/issuer"
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
@@ -26,28 +25,28 @@ func TestWhoMaySeeAndRevoke(t *testing.T) {
 		{"warden", "", "", ""},
 	} {
 		t.Run(test.caller, func(t *testing.T) {
-			w := newWorld(t)
-			w.grant("deleter", settings.ActionDelete, settings.ActionCreate, settings.ActionEdit)
-			w.grant("viewer", settings.ActionView)
-			w.grant("warden", settings.ActionView, settings.ActionDelete)
-			made, shown := w.create(person("ann"), issuer.NewToken{})
+			s := newScene(t)
+			s.grant("deleter", settings.ActionDelete, settings.ActionCreate, settings.ActionEdit)
+			s.grant("viewer", settings.ActionView)
+			s.grant("warden", settings.ActionView, settings.ActionDelete)
+			made, shown := s.create(person("ann"), "", token.Wish{})
 			by := person(test.caller)
-			_, err := w.Get(t.Context(), by, made.ID)
+			_, err := s.Get(t.Context(), by, made.ID)
 			if got := refusal(t, err); got != test.see {
 				t.Errorf("Get: got %q, want %q", got, test.see)
 			}
-			_, err = w.TokenEvents(t.Context(), by, made.ID, 0, 0)
+			_, err = s.TokenEvents(t.Context(), by, made.ID, 0, 0)
 			if got := refusal(t, err); got != test.see {
 				t.Errorf("TokenEvents: got %q, want %q", got, test.see)
 			}
-			_, err = w.UserEvents(t.Context(), by, "ann", 0, 0)
+			_, err = s.UserEvents(t.Context(), by, "ann", 0, 0)
 			if got := refusal(t, err); got != test.user {
 				t.Errorf("UserEvents: got %q, want %q", got, test.user)
 			}
-			if got := refusal(t, w.Revoke(t.Context(), by, made.ID)); got != test.end {
+			if got := refusal(t, s.Revoke(t.Context(), by, made.ID)); got != test.end {
 				t.Errorf("Revoke: got %q, want %q", got, test.end)
 			}
-			if revoked := w.check(shown) == guard.CodeRevoked; revoked != (test.end == "") {
+			if revoked := s.check(shown) == guard.CodeRevoked; revoked != (test.end == "") {
 				t.Errorf("the token is revoked: %v, want %v", revoked, test.end == "")
 			}
 		})
@@ -57,27 +56,27 @@ func TestWhoMaySeeAndRevoke(t *testing.T) {
 // TestForbiddenAndMissingAreTheSame for whoever may not view: the same words,
 // and the same trouble when the store has some.
 func TestForbiddenAndMissingAreTheSame(t *testing.T) {
-	w := newWorld(t)
-	w.grant("deleter", settings.ActionDelete)
-	made, _ := w.create(person("ann"), issuer.NewToken{})
-	w.create(person("deleter"), issuer.NewToken{})
+	s := newScene(t)
+	s.grant("deleter", settings.ActionDelete)
+	made, _ := s.create(person("ann"), "", token.Wish{})
+	s.create(person("deleter"), "", token.Wish{})
 	calls := map[string]func(by guard.Principal, id string) error{
-		"Get":    func(by guard.Principal, id string) error { _, err := w.Get(t.Context(), by, id); return err },
-		"Revoke": func(by guard.Principal, id string) error { return w.Revoke(t.Context(), by, id) },
+		"Get":    func(by guard.Principal, id string) error { _, err := s.Get(t.Context(), by, id); return err },
+		"Revoke": func(by guard.Principal, id string) error { return s.Revoke(t.Context(), by, id) },
 		"TokenEvents": func(by guard.Principal, id string) error {
-			_, err := w.TokenEvents(t.Context(), by, id, 0, 0)
+			_, err := s.TokenEvents(t.Context(), by, id, 0, 0)
 			return err
 		},
 	}
 	for name, call := range calls {
 		for _, caller := range []string{"stranger", "deleter"} {
-			w.use(w.store)
+			s.use(s.store)
 			theirs, missing := call(person(caller), made.ID), call(person(caller), "00000000")
 			if theirs.Error() != missing.Error() || *theirs.(*events.Refusal) != *missing.(*events.Refusal) {
 				t.Errorf("%s by %s: somebody else's gives %#v, a missing one %#v", name, caller, theirs, missing)
 			}
 			for _, id := range []string{made.ID, "00000000"} {
-				w.faulty(storetest.Once(storetest.OpHead, storetest.Unapplied))
+				s.faulty(storetest.Once(storetest.OpHead, storetest.Unapplied))
 				trouble(t, name+" without settings", call(person(caller), id))
 			}
 		}
@@ -87,14 +86,14 @@ func TestForbiddenAndMissingAreTheSame(t *testing.T) {
 // TestWhatIsNoIDIsNotReadBy: people paste whole tokens where an id belongs, and
 // what is read by ends up in errors.
 func TestWhatIsNoIDIsNotReadBy(t *testing.T) {
-	w := newWorld(t)
-	_, text, err := w.Create(t.Context(), person("ann"), issuer.NewToken{})
+	s := newScene(t)
+	_, text, err := s.Create(t.Context(), person("ann"), "", token.Wish{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.faulty(func(storetest.Op) storetest.Fault { return storetest.Unapplied })
+	s.faulty(func(storetest.Op) storetest.Fault { return storetest.Unapplied })
 	for _, id := range []string{"", "1234567", "123456789", "1234567.", "1234567é", text.Reveal()} {
-		_, err := w.Get(t.Context(), person("ann"), id)
+		_, err := s.Get(t.Context(), person("ann"), id)
 		if got := refusal(t, err); got != token.CodeNotFound {
 			t.Errorf("%d bytes: got %q, want %s", len(id), got, token.CodeNotFound)
 		}
@@ -102,39 +101,39 @@ func TestWhatIsNoIDIsNotReadBy(t *testing.T) {
 }
 
 func TestEndedTokensByID(t *testing.T) {
-	w := newWorld(t)
+	s := newScene(t)
 	ann := person("ann")
-	expired, _ := w.create(ann, issuer.NewToken{ExpiresIn: time.Minute})
-	revoked, _ := w.create(ann, issuer.NewToken{})
-	if err := w.Revoke(t.Context(), ann, revoked.ID); err != nil {
+	expired, _ := s.create(ann, "", token.Wish{ExpiresIn: time.Minute})
+	revoked, _ := s.create(ann, "", token.Wish{})
+	if err := s.Revoke(t.Context(), ann, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
-	w.wait(time.Minute)
-	if got, err := w.Get(t.Context(), ann, expired.ID); err != nil || got.State != events.StateExpired {
+	s.wait(time.Minute)
+	if got, err := s.Get(t.Context(), ann, expired.ID); err != nil || got.State != events.StateExpired {
 		t.Errorf("Get of an expired token: got %s %v, want %s", got.State, err, events.StateExpired)
 	}
 	for _, id := range []string{expired.ID, revoked.ID} {
-		if got := refusal(t, w.Revoke(t.Context(), ann, id)); got != token.CodeNotFound {
+		if got := refusal(t, s.Revoke(t.Context(), ann, id)); got != token.CodeNotFound {
 			t.Errorf("Revoke of an ended token: got %q, want %s", got, token.CodeNotFound)
 		}
 	}
-	if _, err := w.Get(t.Context(), ann, revoked.ID); refusal(t, err) != token.CodeNotFound {
+	if _, err := s.Get(t.Context(), ann, revoked.ID); refusal(t, err) != token.CodeNotFound {
 		t.Errorf("Get of a revoked token: got %v, want %s", err, token.CodeNotFound)
 	}
-	if page, err := w.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); err != nil || len(page.Events) != 2 {
+	if page, err := s.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); err != nil || len(page.Events) != 2 {
 		t.Errorf("history of a revoked token: got %d events %v, want 2", len(page.Events), err)
 	}
-	w.wait(400 * 24 * time.Hour)
-	if _, err := w.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); refusal(t, err) != token.CodeNotFound {
+	s.wait(400 * 24 * time.Hour)
+	if _, err := s.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); refusal(t, err) != token.CodeNotFound {
 		t.Errorf("history past its retention: got %v, want %s", err, token.CodeNotFound)
 	}
 }
 
 func TestWhoAmI(t *testing.T) {
-	w := newWorld(t)
-	w.grant("admin", settings.ActionView, settings.ActionEdit)
+	s := newScene(t)
+	s.grant("admin", settings.ActionView, settings.ActionEdit)
 	for owner, want := range map[string]int{"admin": 2, "ann": 0} {
-		if self, err := w.WhoAmI(t.Context(), person(owner)); err != nil || self.Owner != owner || len(self.Permissions) != want {
+		if self, err := s.WhoAmI(t.Context(), person(owner)); err != nil || self.Owner != owner || len(self.Permissions) != want {
 			t.Errorf("got %+v %v, want %s with %d permissions", self, err, owner, want)
 		}
 	}

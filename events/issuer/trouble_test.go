@@ -10,40 +10,41 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
+	"apitoken/events/token"
 )
 
 // TestOutageIsNoAnswer: each call, with each of the ports' calls failing, gives
 // what was asked for or a fault that is worth another try; never a refusal.
 func TestOutageIsNoAnswer(t *testing.T) {
-	w := newWorld(t)
-	w.grant("viewer", settings.Actions()...)
-	made, shown := w.create(person("ann"), issuer.NewToken{})
+	s := newScene(t)
+	s.grant("viewer", settings.Actions()...)
+	made, shown := s.create(person("ann"), "", token.Wish{})
 	viewer := person("viewer")
 	var ctx context.Context // of the call that is made; its time is up with the first write
 	calls := map[string]func() error{
-		"Create": func() error { _, _, err := w.Create(ctx, viewer, issuer.NewToken{Owner: "bob"}); return err },
-		"Get":    func() error { _, err := w.Get(ctx, viewer, made.ID); return err },
-		"List":   func() error { _, err := w.List(ctx, viewer, issuer.ListQuery{}); return err },
+		"Create": func() error { _, _, err := s.Create(ctx, viewer, "bob", token.Wish{}); return err },
+		"Get":    func() error { _, err := s.Get(ctx, viewer, made.ID); return err },
+		"List":   func() error { _, err := s.List(ctx, viewer, issuer.ListQuery{}); return err },
 		"List of ann": func() error {
-			_, err := w.List(ctx, viewer, issuer.ListQuery{Owners: []string{"ann"}})
+			_, err := s.List(ctx, viewer, issuer.ListQuery{Owners: []string{"ann"}})
 			return err
 		},
-		"TokenEvents":  func() error { _, err := w.TokenEvents(ctx, viewer, made.ID, 0, 0); return err },
-		"UserEvents":   func() error { _, err := w.UserEvents(ctx, viewer, "ann", 0, 0); return err },
-		"WhoAmI":       func() error { _, err := w.WhoAmI(ctx, viewer); return err },
-		"Introspect":   func() error { _, err := w.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
-		"Revoke":       func() error { return w.Revoke(ctx, viewer, made.ID) },
-		"Bootstrap":    func() error { _, _, err := w.Bootstrap(ctx, "root", true); return err },
-		"guard's look": func() error { _, err := w.guard.Check(ctx, shown, here); return err },
+		"TokenEvents":  func() error { _, err := s.TokenEvents(ctx, viewer, made.ID, 0, 0); return err },
+		"UserEvents":   func() error { _, err := s.UserEvents(ctx, viewer, "ann", 0, 0); return err },
+		"WhoAmI":       func() error { _, err := s.WhoAmI(ctx, viewer); return err },
+		"Introspect":   func() error { _, err := s.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
+		"Revoke":       func() error { return s.Revoke(ctx, viewer, made.ID) },
+		"Bootstrap":    func() error { _, _, err := s.Bootstrap(ctx, "root", true); return err },
+		"guard's look": func() error { _, err := s.Guard().Check(ctx, shown, here); return err },
 	}
-	before := w.image("ann", "bob", "root")
+	before := s.image("ann", "bob", "root")
 	for name, call := range calls {
 		failed := 0
 		for _, op := range []storetest.Op{storetest.OpCommit, storetest.OpHead, storetest.OpHistory, storetest.OpToken, storetest.OpTokens, storetest.OpLastUses} {
 			asked := false
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithCancel(t.Context())
-			w.faulty(func(called storetest.Op) storetest.Fault {
+			s.faulty(func(called storetest.Op) storetest.Fault {
 				asked = asked || called == op
 				switch called {
 				case storetest.OpCommit:
@@ -67,7 +68,7 @@ func TestOutageIsNoAnswer(t *testing.T) {
 			t.Errorf("%s asked the store for nothing", name)
 		}
 	}
-	if after := w.image("ann", "bob", "root"); !reflect.DeepEqual(before, after) {
+	if after := s.image("ann", "bob", "root"); !reflect.DeepEqual(before, after) {
 		t.Errorf("an outage left something behind:\n%+v\nwant\n%+v", after, before)
 	}
 }
@@ -90,34 +91,34 @@ func (p planted) Head(ctx context.Context, s events.Stream) (events.Head, error)
 // TestBrokenSealIsAFault: neither a planted limit nor a planted permission is
 // ever decided from, and nobody is refused because of it.
 func TestBrokenSealIsAFault(t *testing.T) {
-	w := newWorld(t)
-	w.grant("viewer", settings.ActionView)
-	made, _ := w.create(person("ann"), issuer.NewToken{})
+	s := newScene(t)
+	s.grant("viewer", settings.ActionView)
+	made, _ := s.create(person("ann"), "", token.Wish{})
 	for _, p := range []planted{
-		{w.store, events.SettingsStream, `{"n":1,"l":50,"h":{"ann":["view","create","edit","delete"]}}`},
-		{w.store, events.UserStream("ann"), `{"o":"ann","n":1}`},
-		{w.store, events.UserStream("bob"), `{"o":"bob","n":1}`}, // which was never written
+		{s.store, events.SettingsStream, `{"n":1,"l":50,"h":{"ann":["view","create","edit","delete"]}}`},
+		{s.store, events.UserStream("ann"), `{"o":"ann","n":1}`},
+		{s.store, events.UserStream("bob"), `{"o":"bob","n":1}`}, // which was never written
 	} {
-		w.use(p)
+		s.use(p)
 		owner, known := p.stream.Owner()
 		if !known {
 			owner = "bob"
-			_, err := w.WhoAmI(t.Context(), person("ann"))
+			_, err := s.WhoAmI(t.Context(), person("ann"))
 			trouble(t, "WhoAmI", err)
-			_, err = w.List(t.Context(), person("ann"), issuer.ListQuery{})
+			_, err = s.List(t.Context(), person("ann"), issuer.ListQuery{})
 			trouble(t, "List", err)
 		} else {
-			_, err := w.List(t.Context(), person(owner), issuer.ListQuery{Owners: []string{owner}})
+			_, err := s.List(t.Context(), person(owner), issuer.ListQuery{Owners: []string{owner}})
 			trouble(t, "List of "+owner, err)
 		}
-		_, _, err := w.Create(t.Context(), person(owner), issuer.NewToken{})
+		_, _, err := s.Create(t.Context(), person(owner), "", token.Wish{})
 		trouble(t, "Create for "+owner, err)
 		if owner == "ann" {
-			trouble(t, "Revoke", w.Revoke(t.Context(), person("ann"), made.ID))
+			trouble(t, "Revoke", s.Revoke(t.Context(), person("ann"), made.ID))
 		}
-		w.use(w.store)
+		s.use(s.store)
 	}
-	if len(w.log("ann")) != 1 || len(w.log("bob")) != 0 {
+	if len(s.log("ann")) != 1 || len(s.log("bob")) != 0 {
 		t.Error("something was written onto a head with a broken seal")
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -14,6 +13,7 @@ import (
 	"apitoken/events/relay"
 	"apitoken/events/storetest"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 
 	"pgregory.net/rapid"
 )
@@ -124,11 +124,7 @@ func TestSendReportsWhatWentBeforeTheBusFailed(t *testing.T) {
 // store is a real one, with n records in each of the owners' streams.
 func store(t testing.TB, n int, owners ...string) *bolt.Store {
 	t.Helper()
-	s, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := bolttest.Open(t)
 	for range n {
 		for _, owner := range owners {
 			add(t, s, owner)

@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,7 +11,7 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 func TestMain(m *testing.M) {
@@ -55,16 +54,6 @@ func outcome(t *testing.T, name string, s events.Store) string {
 	}()
 	<-done
 	return r.failure
-}
-
-func realStore(t *testing.T) *bolt.Store {
-	t.Helper()
-	s, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
 }
 
 // broken is a right store with some of its calls replaced by wrong ones.
@@ -130,7 +119,7 @@ func rebuilt(t *testing.T, c events.Commit, base events.Head, e events.Effect) e
 
 func TestARightStoreIsNotAccused(t *testing.T) {
 	for _, c := range checks {
-		if got := outcome(t, c.name, realStore(t)); got != "" {
+		if got := outcome(t, c.name, bolttest.Open(t)); got != "" {
 			t.Errorf("%s complains about a right store:\n%s", c.name, got)
 		}
 	}
@@ -267,7 +256,7 @@ func TestEveryBreachIsCaught(t *testing.T) {
 		}},
 	} {
 		t.Run(breach.what, func(t *testing.T) {
-			s := realStore(t)
+			s := bolttest.Open(t)
 			b := &broken{
 				Store: s, commit: s.Commit, history: s.History, token: s.Token, tokens: s.Tokens, touch: s.Touch,
 				pending: s.Pending, notify: s.Notify, reply: s.Reply, head: s.Head, lastUses: s.LastUses,
@@ -322,7 +311,7 @@ func shareHeads(_ *testing.T, b *broken) {
 
 func TestFaultsAreWhatTheySay(t *testing.T) {
 	for fault, want := range map[Fault][2]int{None: {1, 1}, Unapplied: {0, 0}, Unanswered: {1, 1}, Late: {0, 1}} {
-		f := NewFaulty(realStore(t), Once(OpNotify, fault))
+		f := NewFaulty(bolttest.Open(t), Once(OpNotify, fault))
 		err := f.Notify(t.Context(), events.Message{ID: "notice", Time: time.Now()})
 		if (err != nil) != (fault != None) {
 			t.Errorf("fault %d: got %v", fault, err)

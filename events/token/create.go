@@ -8,58 +8,21 @@ import (
 	"apitoken/events"
 )
 
-// lastYear is the last one that RFC 3339 can write, in UTC.
-const lastYear = 9999
-
 const defaultNameEnd = "_api_token"
 
-// checkFields refuses what is wrong whoever asks.
+// checkFields refuses fields that no maker may ask for.
 func (c Create) checkFields() error {
 	if err := ValidOwner(c.Owner); err != nil {
 		return err
 	}
-	if err := checkText(fieldName, c.Name, MaxName); err != nil {
-		return err
-	}
-	if err := checkText(fieldDescription, c.Description, MaxDescription); err != nil {
-		return err
-	}
-	if err := ValidScopes(c.Scopes); err != nil {
-		return err
-	}
-	if err := validSourceIPs(c.SourceIPs); err != nil {
-		return err
-	}
-	switch {
-	case !c.ExpiresAt.IsZero() && c.ExpiresIn != 0:
-		return invalid(fieldExpiresIn, "expiration_time and expires_in are both given; give one of them")
-	case c.ExpiresIn < 0:
-		return invalid(fieldExpiresIn, "the lifetime is negative")
-	case c.ExpiresAt.UTC().Year() > lastYear:
-		return invalid(fieldExpirationTime, "the expiration time lies beyond the year %d in UTC", lastYear)
-	}
-	return nil
+	return c.Wish.check()
 }
 
-// checkDelegation refuses a token that could do more than the one it is made
-// with, or be used from more places.
-func (c Create) checkDelegation() error {
-	switch {
-	case c.By.Operator:
-		return nil
-	case !Within(c.Scopes, c.By.Scopes):
-		return refuse(CodeScopeExceeds, fieldScopes, "the token that you use is limited to scopes; a token made with it needs scopes, each within one of those")
-	case !rangesWithin(c.SourceIPs, c.By.SourceIPs):
-		return refuse(CodeSourceIPsExceed, fieldSourceIPs, "the token that you use is limited to source ranges; a token made with it needs ranges, each within one of those")
-	}
-	return nil
-}
-
-// expiry is when the token will end, zero for never. What was asked for is
+// expires is when the token will end, zero for never. What was asked for is
 // taken as it is or refused. Only the default is cut, to the maker's expiry.
-func (c Create) expiry() (time.Time, error) {
-	maximum, makers := c.maximum(), c.makersExpiry()
-	expires := c.asked()
+func (c Create) expires() (time.Time, error) {
+	maximum, makers := c.maximum(), c.By.latestExpiry(c.Owner)
+	expires := c.Wish.expiry(c.At)
 	if expires.IsZero() {
 		expires = earlier(maximum, makers)
 	}
@@ -78,22 +41,6 @@ func (c Create) expiry() (time.Time, error) {
 	return expires, nil
 }
 
-// asked is the expiry that the command names, zero if it names none.
-func (c Create) asked() time.Time {
-	if c.ExpiresIn != 0 {
-		return utc(c.At.Add(c.ExpiresIn))
-	}
-	return utc(c.ExpiresAt)
-}
-
-// expiryField is the member of the request that gave the expiry.
-func (c Create) expiryField() string {
-	if c.ExpiresIn != 0 {
-		return fieldExpiresIn
-	}
-	return fieldExpirationTime
-}
-
 // maximum is the latest expiry that the policy allows, and its default; zero
 // if it sets none.
 func (c Create) maximum() time.Time {
@@ -101,15 +48,6 @@ func (c Create) maximum() time.Time {
 		return time.Time{}
 	}
 	return utc(c.At.Add(c.Policy.Expiration))
-}
-
-// makersExpiry is the latest expiry that the maker's own token allows, zero if
-// it sets none: nobody prolongs an expiring token by making a child of it.
-func (c Create) makersExpiry() time.Time {
-	if c.By.Operator || c.By.MayCreate || c.By.Owner != c.Owner {
-		return time.Time{}
-	}
-	return utc(c.By.ExpiresAt)
 }
 
 func (c Create) fact(expires time.Time) events.TokenCreated {

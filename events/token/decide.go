@@ -51,10 +51,10 @@ func create(s State, c Create) (events.Fact, error) {
 	if !c.By.may(c.Owner, c.By.MayCreate) {
 		return nil, refuse(CodePermissionDenied, fieldUser, `making a token for another user takes the permission create on the realm "security"`)
 	}
-	if err := c.checkDelegation(); err != nil {
+	if err := c.By.checkBounds(c.Scopes, c.SourceIPs); err != nil {
 		return nil, err
 	}
-	expires, err := c.expiry()
+	expires, err := c.expires()
 	if err != nil {
 		return nil, err
 	}

@@ -140,11 +140,13 @@ func (w *world) create(t *rapid.T) {
 	}
 	c := Create{
 		At: w.now, Policy: w.policy, By: Maker{Owner: "ann"}, ID: minted.ID, Owner: "ann", Verifier: verifier,
-		Name:        rapid.StringN(0, 40, -1).Draw(t, "name"),
-		Description: rapid.SampledFrom([]string{"", "<&> \u2028 \"é\""}).Draw(t, "description"),
-		ExpiresIn:   time.Duration(rapid.IntRange(0, 20).Draw(t, "hours")) * time.Hour,
-		Scopes:      someScopes.Draw(t, "scopes"),
-		SourceIPs:   rapid.SampledFrom([][]netip.Prefix{nil, prefixes("192.0.2.0/24")}).Draw(t, "ranges"),
+		Wish: Wish{
+			Name:        rapid.StringN(0, 40, -1).Draw(t, "name"),
+			Description: rapid.SampledFrom([]string{"", "<&> \u2028 \"é\""}).Draw(t, "description"),
+			ExpiresIn:   time.Duration(rapid.IntRange(0, 20).Draw(t, "hours")) * time.Hour,
+			Scopes:      someScopes.Draw(t, "scopes"),
+			SourceIPs:   rapid.SampledFrom([][]netip.Prefix{nil, prefixes("192.0.2.0/24")}).Draw(t, "ranges"),
+		},
 	}
 	live := w.state(t).Live(w.now)
 	switch r := w.do(t, c); {

@@ -60,7 +60,7 @@ func TestCredentialsThatDoNotPassAre401WithAChallenge(t *testing.T) {
 }
 
 func TestAllThreeSchemesAreAccepted(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, value := range []string{
 		"Bearer " + w.admin, "bearer " + w.admin, "API-TOKEN " + w.admin,
 		"Basic " + base64.StdEncoding.EncodeToString([]byte("anybody:"+w.admin)),
@@ -70,7 +70,7 @@ func TestAllThreeSchemesAreAccepted(t *testing.T) {
 }
 
 func TestScopesAndSourcesLimitWhatATokenReaches(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	_, reader := w.make(httpapi.CreateRequest{Scopes: []string{"GET /v1/auth/access-tokens/*"}})
 	w.do("GET", collection, reader, "").expect(t, http.StatusOK, "")
 	w.do("GET", strings.TrimSuffix(collection, "/"), reader, "").expect(t, http.StatusOK, "")
@@ -88,7 +88,7 @@ func TestScopesAndSourcesLimitWhatATokenReaches(t *testing.T) {
 }
 
 func TestBehindAGatewayOnlyItsPrincipalCounts(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	h := w.handler(func(c *httpapi.Config) { c.TrustPrincipal, c.Guard = true, nil })
 	s := through(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusUnauthorized, "credential_missing")
 	if s.header.Get("Www-Authenticate") == "" {
@@ -133,7 +133,7 @@ func TestTimeThatRunsOutIsAnErrorInTheLog(t *testing.T) {
 }
 
 func TestOutageIs503AndNever401(t *testing.T) {
-	w := newWorld(t, func(c *httpapi.Config) { c.Ready = notReady })
+	w := newScene(t, func(c *httpapi.Config) { c.Ready = notReady })
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -167,8 +167,8 @@ func TestOutageIs503AndNever401(t *testing.T) {
 }
 
 func TestFaultIs500ThatSaysNothingAndTheLogHasIt(t *testing.T) {
-	w := newWorld(t)
-	other := issuer.New(issuer.Config{Store: w.store, Guard: w.guard, Keys: testKeys(t, "other"), Now: w.clock})
+	w := newScene(t)
+	other := issuer.New(issuer.Config{Store: w.store, Keys: testKeys(t, "other"), Now: w.clock})
 	h := w.handler(func(c *httpapi.Config) { c.Issuer = other })
 	s := through(h, request(t, "POST", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
 	golden(t, "problem_internal.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
@@ -179,7 +179,7 @@ func TestFaultIs500ThatSaysNothingAndTheLogHasIt(t *testing.T) {
 }
 
 func TestPanicIs500WithoutItsText(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for name, value := range map[string]any{"text": "panic with " + w.admin, "error": fmt.Errorf("token %s", w.admin), "struct": struct{ Token string }{w.admin}} {
 		h := w.handler(func(c *httpapi.Config) { c.Source = func(*http.Request) netip.Addr { panic(value) } })
 		s := through(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
@@ -200,7 +200,7 @@ func TestPanicIs500WithoutItsText(t *testing.T) {
 }
 
 func TestOneLogLineARequestWithoutAnythingPrivate(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 	w.do("GET", collection+"?user=private-query", w.admin, "").expect(t, http.StatusOK, "")
 	w.do("GET", collection+made.ID+"?private=query", w.admin, "").expect(t, http.StatusBadRequest, "invalid_parameter")

@@ -12,10 +12,10 @@ import (
 	"strings"
 	"testing"
 
-	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 
 	"go.etcd.io/bbolt"
 )
@@ -25,19 +25,14 @@ import (
 // run with the same clients; the service also logs.
 func BenchmarkWhoAmI(b *testing.B) {
 	b.Run("service", func(b *testing.B) {
-		store, err := bolt.Open(filepath.Join(b.TempDir(), "apitoken.db"), bolt.Options{})
-		if err != nil {
-			b.Fatal(err)
-		}
-		defer store.Close()
+		store := bolttest.OpenFile(b, filepath.Join(b.TempDir(), "apitoken.db"), bolt.Options{})
 		keys := testKeys(b, "k1")
-		g := guard.New(guard.Config{Views: store, Uses: store, Keys: keys})
-		i := issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys})
+		i := issuer.New(issuer.Config{Store: store, Keys: keys})
 		_, text, err := i.Bootstrap(b.Context(), "admin", false)
 		if err != nil {
 			b.Fatal(err)
 		}
-		hammer(b, httpapi.New(httpapi.Config{Issuer: i, Guard: g, Logger: slog.New(slog.NewJSONHandler(io.Discard, nil))}), text.Reveal())
+		hammer(b, httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: slog.New(slog.NewJSONHandler(io.Discard, nil))}), text.Reveal())
 	})
 	b.Run("bare", func(b *testing.B) {
 		const text = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"

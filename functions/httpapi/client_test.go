@@ -16,7 +16,7 @@ import (
 )
 
 func TestClientDoesEverythingTheServiceDoes(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	ctx, c := t.Context(), w.client(w.admin)
 	made, err := c.Create(ctx, httpapi.CreateRequest{
 		User: named("ann"), Name: "n", Description: "d", ExpirationTime: httpapi.Time{Time: w.clock().Add(time.Hour)},
@@ -62,7 +62,7 @@ func TestClientDoesEverythingTheServiceDoes(t *testing.T) {
 }
 
 func TestClientGivesRefusalsAsProblems(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	_, err := w.client(w.admin).Get(t.Context(), "zzzzzzzz")
 	p, ok := errors.AsType[*httpapi.Problem](err)
 	if !ok || p.Code != "not_found" || p.Status != http.StatusNotFound || p.Detail == "" || !strings.Contains(err.Error(), p.RequestID) {

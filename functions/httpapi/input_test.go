@@ -15,11 +15,11 @@ import (
 
 func named(name string) *token.Identity { return &token.Identity{Name: name} }
 
-// settled gives a world in which the administrator's token has just been used
+// settled gives a scene in which the administrator's token has just been used
 // and that use has been written, so that nothing but a command changes the
 // store.
-func settled(t *testing.T) *world {
-	w := newWorld(t)
+func settled(t *testing.T) *scene {
+	w := newScene(t)
 	w.do("GET", "/v1/session/who-am-i", w.admin, "").expect(t, http.StatusOK, "")
 	w.make(httpapi.CreateRequest{User: named("settled")}) // written after the use, by the same goroutine
 	return w
@@ -135,7 +135,7 @@ func TestBadBodiesAreRefusedByNameAndStoreNothing(t *testing.T) {
 }
 
 func TestCapsThemselvesAreAllowed(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for i, body := range []string{
 		`{"user":{"name":"` + strings.Repeat("u", token.MaxOwner) + `"}}`,
 		`{"user":{"name":"b"},"name":"` + strings.Repeat("n", token.MaxName) + `","description":"` + strings.Repeat("d", token.MaxDescription) + `"}`,
@@ -247,7 +247,7 @@ func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
 // TestAnswersRepeatNoTokenThatWasPutInTheWrongPlace pastes a whole token
 // wherever a request has room for text.
 func TestAnswersRepeatNoTokenThatWasPutInTheWrongPlace(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann")})
 	secretPart := text[len(made.ID)+1:]
 	for _, c := range []struct{ method, path, body string }{

@@ -22,7 +22,7 @@ func TestOpenAPIDocumentIsValidWithItsExamples(t *testing.T) {
 }
 
 // tour asks for every call once and for every member that an answer may have.
-func tour(w *world) []seen {
+func tour(w *scene) []seen {
 	ann, text := w.make(httpapi.CreateRequest{Name: "tour", ExpiresIn: "1Y", Scopes: []string{"* /v1/*"}, SourceIPs: []string{"0.0.0.0/0"}})
 	var all []seen
 	visit := func(method, path, token, body string) {
@@ -52,7 +52,7 @@ func tour(w *world) []seen {
 }
 
 func TestOpenAPIDocumentHoldsForRoutesCodesAndAnswers(t *testing.T) {
-	answers := tour(newWorld(t))
+	answers := tour(newScene(t))
 	if complaints := parseDocument(t).first(answers); len(complaints) > 0 {
 		t.Errorf("got complaints:\n%s", strings.Join(complaints, "\n"))
 	}
@@ -65,7 +65,7 @@ var requests = map[string]bool{"CreateRequest": true, "IdentityRequest": true, "
 // status, member of an answer and code out of the document, one at a time, and
 // each required member out of real answers.
 func TestOpenAPICheckerNoticesWhatIsMissing(t *testing.T) {
-	answers := tour(newWorld(t))
+	answers := tour(newScene(t))
 	noticed := func(what string, d *document, answers []seen) {
 		t.Helper()
 		if len(d.first(answers)) == 0 {
@@ -127,7 +127,7 @@ func TestOpenAPICheckerNoticesAMissingRouteCodeAndMember(t *testing.T) {
 			t.Errorf("without the route %s %s nothing complains", r.Method, r.Path)
 		}
 	}
-	for _, s := range tour(newWorld(t)) {
+	for _, s := range tour(newScene(t)) {
 		var whole map[string]any
 		if json.Unmarshal(s.body, &whole) != nil {
 			continue
@@ -166,7 +166,7 @@ var optional = map[string]bool{
 // TestOpenAPIRequestsHaveTheMembersThatAreRead compares the document with the
 // members and parameters that a refusal names as known.
 func TestOpenAPIRequestsHaveTheMembersThatAreRead(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, c := range []struct{ path, body, schema string }{
 		{collection, `{"surplus":1}`, "CreateRequest"},
 		{collection, `{"user":{"surplus":1}}`, "IdentityRequest"},

@@ -16,7 +16,7 @@ import (
 )
 
 // pages follows the links from path to the last page and returns the ids.
-func pages(t *testing.T, w *world, path string) (ids []string) {
+func pages(t *testing.T, w *scene, path string) (ids []string) {
 	t.Helper()
 	for path != "" {
 		page := decodeAs[httpapi.List](t, w.do("GET", path, w.admin, "").expect(t, http.StatusOK, ""))
@@ -32,7 +32,7 @@ func pages(t *testing.T, w *world, path string) (ids []string) {
 }
 
 func TestPagesHaveEveryTokenOnceAndKeepTheirFilters(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	var anns, all []string
 	for _, owner := range []string{"ann", "bob"} {
 		for range 5 {
@@ -68,7 +68,7 @@ func TestPagesHaveEveryTokenOnceAndKeepTheirFilters(t *testing.T) {
 }
 
 func TestPageSizeIs100UnlessAskedAndAtMost1000(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for i := range 25 {
 		for range 5 {
 			w.make(httpapi.CreateRequest{User: named(fmt.Sprintf("u%d", i))})
@@ -83,7 +83,7 @@ func TestPageSizeIs100UnlessAskedAndAtMost1000(t *testing.T) {
 }
 
 func TestLinksKeepTheGatewaysPrefix(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	w.make(httpapi.CreateRequest{User: named("ann")})
 	behind := http.StripPrefix("/prod/tokens", w.handler())
 	s := through(behind, request(t, "GET", "/prod/tokens/v1/auth/access-tokens?limit=1", w.admin)).expect(t, http.StatusOK, "")
@@ -110,7 +110,7 @@ func TestLinksKeepTheGatewaysPrefix(t *testing.T) {
 }
 
 func TestHistoriesPageAndVerify(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	var ids []string
 	for range 3 {
 		made, _ := w.make(httpapi.CreateRequest{User: named("ann")})

@@ -13,7 +13,7 @@ import (
 )
 
 // raw sends a request line as it stands: Go's client would tidy it.
-func (w *world) raw(method, target string) seen {
+func (w *scene) raw(method, target string) seen {
 	w.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(w.server.URL, "http://"))
 	if err != nil {
@@ -34,7 +34,7 @@ func (w *world) raw(method, target string) seen {
 }
 
 func TestUnknownPathsAnswerAProblemAndNeverARedirect(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, target := range []string{
 		"/", "/v1", "/v2/auth/access-tokens", "/v1/auth/access-tokens/JhxND7ci/secrets", "/V1/version",
 		"//v1/auth/access-tokens/", "/v1//auth/access-tokens", "/v1/auth/access-tokens//", "/v1/auth/access-tokens//JhxND7ci",
@@ -54,7 +54,7 @@ func TestUnknownPathsAnswerAProblemAndNeverARedirect(t *testing.T) {
 // TestEveryUserHasAHistoryPath: a name may be what a path would not survive as
 // it stands. Escaped, it is one segment.
 func TestEveryUserHasAHistoryPath(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, name := range []string{"a/b", "a//b", "..", ".", "a/../b", "a b", "a?b#c%2Fd", `AD\ann`} {
 		made, _ := w.make(httpapi.CreateRequest{User: named(name)})
 		got, err := w.client(w.admin).UserEvents(t.Context(), name, httpapi.HistoryQuery{})
@@ -65,7 +65,7 @@ func TestEveryUserHasAHistoryPath(t *testing.T) {
 }
 
 func TestEveryRouteAnswersWithAndWithoutASlash(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, route := range httpapi.Routes() {
 		path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
 		for _, target := range []string{path, path + "/", "http://localhost" + path} {
@@ -78,7 +78,7 @@ func TestEveryRouteAnswersWithAndWithoutASlash(t *testing.T) {
 }
 
 func TestUnknownMethodsAnswerAProblemWithAllow(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, c := range []struct{ method, path, allow string }{
 		{"PUT", "/v1/auth/access-tokens", "GET, HEAD, POST"},
 		{"OPTIONS", "/v1/auth/access-tokens/", "GET, HEAD, POST"},
@@ -103,7 +103,7 @@ func TestUnknownMethodsAnswerAProblemWithAllow(t *testing.T) {
 }
 
 func TestHeadIsGetWithoutBody(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 	for _, path := range []string{collection, collection + made.ID, "/v1/session/who-am-i", "/v1/version", "/openapi.yaml"} {
 		get := w.do("GET", path, w.admin, "")
@@ -123,7 +123,7 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 }
 
 func TestOpenRoutesAskForNoCredential(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, route := range httpapi.Routes() {
 		path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
 		s := w.do(route.Method, path, "", "")
@@ -140,7 +140,7 @@ func TestOpenRoutesAskForNoCredential(t *testing.T) {
 }
 
 func TestOnlyTheNamedFunctionsAreServed(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	h := w.handler(func(c *httpapi.Config) { c.Only = []string{"get", "about"} })
 	through(h, request(t, "GET", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusNotFound, "not_found")
 	through(h, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
@@ -155,7 +155,7 @@ func TestOnlyTheNamedFunctionsAreServed(t *testing.T) {
 }
 
 func TestEveryAnswerHasItsSafetyHeaders(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, c := range []struct{ method, path, token, cache string }{
 		{"POST", collection, w.admin, "no-store"},
 		{"GET", collection, w.admin, "no-store"},
@@ -179,7 +179,7 @@ func TestEveryAnswerHasItsSafetyHeaders(t *testing.T) {
 }
 
 func TestRequestIDsAreOursAndNeverRepeat(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	header := http.Header{"X-Request-Id": {"theirs\tforged"}}
 	a := w.send("GET", "/nowhere", header, nil)
 	b := w.send("GET", "/nowhere", header, nil)

@@ -10,7 +10,7 @@ import (
 )
 
 func TestLimitHoldsUnder200ConcurrentCreatesOverHTTP(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1D"}) // four slots are left
 	soonest := w.clock().Add(24 * time.Hour)
 	answers := make([]seen, 200)

@@ -18,7 +18,7 @@ import (
 func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		t.Run(route.Method+" "+route.Path, func(t *testing.T) {
-			w := newWorld(t)
+			w := newScene(t)
 			made, text := w.make(httpapi.CreateRequest{User: named("ann")})
 			path := strings.NewReplacer("{id}", made.ID, "{user}", "ann").Replace(route.Path)
 			used := &usage{Store: w.store}
@@ -50,9 +50,8 @@ func sampleBody(route httpapi.Route, token string) string {
 
 // afterAuthorizer is a handler on another store that leaves the check of the
 // caller's credential to a gateway.
-func (w *world) afterAuthorizer(store events.Store) http.Handler {
-	g := guard.New(guard.Config{Views: store, Uses: store, Keys: w.keys, Now: w.clock})
-	i := issuer.New(issuer.Config{Store: store, Guard: g, Keys: w.keys, Now: w.clock})
+func (w *scene) afterAuthorizer(store events.Store) http.Handler {
+	i := issuer.New(issuer.Config{Store: store, Keys: w.keys, Now: w.clock})
 	return w.handler(func(c *httpapi.Config) { c.Issuer, c.Guard, c.TrustPrincipal = i, nil, true })
 }
 

@@ -10,7 +10,7 @@ import (
 )
 
 func TestIntrospectionTellsWhatATokenIsGoodFor(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h", Scopes: []string{"GET /v1/things/*"}})
 	expired, late := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1s"})
 	w.sleep(time.Second)
@@ -48,7 +48,7 @@ func TestIntrospectionTellsWhatATokenIsGoodFor(t *testing.T) {
 }
 
 func TestIntrospectionRefusesWhatItCannotRead(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, c := range []struct{ body, code, names string }{
 		{``, "invalid_field", "token"},
 		{`{"token":null}`, "invalid_field", "token"},
@@ -66,7 +66,7 @@ func TestIntrospectionRefusesWhatItCannotRead(t *testing.T) {
 }
 
 func TestWhoAmIGivesAnIDThatWorksAsAuthID(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	self := decodeAs[httpapi.Self](t, w.do("GET", "/v1/session/who-am-i", w.admin, ""))
 	if self.ID != "admin" || len(self.Permissions) != 4 {
 		t.Errorf("got %+v, want admin with four permissions", self)

@@ -18,54 +18,55 @@ type created struct {
 }
 
 func (x *exchange) create() (reply, error) {
-	in, err := x.newToken()
+	owner, wish, err := x.wish()
 	if err != nil {
 		return reply{}, err
 	}
-	made, text, err := x.api.Issuer.Create(x.r.Context(), x.who, in)
+	made, text, err := x.api.Issuer.Create(x.r.Context(), x.who, owner, wish)
 	if err != nil {
 		return reply{}, fmt.Errorf("creating a token: %w", err)
 	}
 	return reply{body: created{Entry: entryOf(made), BearerToken: text.Reveal()}}, nil
 }
 
-// newToken reads the body of a create.
-func (x *exchange) newToken() (in issuer.NewToken, err error) {
+// wish reads the body of a create: whose token it shall be ("": the caller's),
+// and what token.
+func (x *exchange) wish() (owner string, w token.Wish, err error) {
 	var user token.Identity
 	var named bool
 	var expirationTime, expiresIn string
 	var sourceIPs []string
 	err = x.decode(
 		member{"user", "an object: the user's identity", nested{&named, identityMembers(&user)}},
-		member{"name", "a string", &in.Name},
-		member{"description", "a string", &in.Description},
+		member{"name", "a string", &w.Name},
+		member{"description", "a string", &w.Description},
 		member{"expiration_time", "a string: an instant as RFC 3339 has it", &expirationTime},
 		member{"expires_in", "a string: a number and a unit, like 180D", &expiresIn},
-		member{"scopes", "a list of strings", &in.Scopes},
+		member{"scopes", "a list of strings", &w.Scopes},
 		member{"source_ips", "a list of strings", &sourceIPs},
 	)
 	if err != nil {
-		return in, err
+		return owner, w, err
 	}
 	err = noToken(
-		text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"name", in.Name},
-		text{"description", in.Description}, text{"scopes", strings.Join(in.Scopes, " ")},
+		text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"name", w.Name},
+		text{"description", w.Description}, text{"scopes", strings.Join(w.Scopes, " ")},
 	)
 	if err != nil {
-		return in, err
+		return owner, w, err
 	}
 	if named {
-		if in.Owner, err = user.Key(); err != nil {
-			return in, fmt.Errorf("reading the user: %w", err)
+		if owner, err = user.Key(); err != nil {
+			return owner, w, fmt.Errorf("reading the user: %w", err)
 		}
 	}
-	if in.ExpiresAt, in.ExpiresIn, err = expiry(expirationTime, expiresIn); err != nil {
-		return in, err
+	if w.ExpiresAt, w.ExpiresIn, err = expiry(expirationTime, expiresIn); err != nil {
+		return owner, w, err
 	}
-	if in.SourceIPs, err = token.ParseSourceIPs(sourceIPs); err != nil {
-		return in, fmt.Errorf("reading the source ranges: %w", err)
+	if w.SourceIPs, err = token.ParseSourceIPs(sourceIPs); err != nil {
+		return owner, w, fmt.Errorf("reading the source ranges: %w", err)
 	}
-	return in, nil
+	return owner, w, nil
 }
 
 // expiry reads the two ways to say when a token ends; "" says nothing.

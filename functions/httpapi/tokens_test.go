@@ -11,7 +11,7 @@ import (
 )
 
 func TestCreateAnswersTheTokenOnceAndItAuthenticates(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	s := w.do("POST", collection, w.admin, `{
 		"user": {"domain": "LOCAL", "auth_id": null, "uid": null, "gid": null, "sid": null, "name": "ann"},
 		"name": "backup", "description": "the <nightly> run & more", "expiration_time": "2030-01-20T01:02:03.000789-05:00",
@@ -39,7 +39,7 @@ func TestCreateAnswersTheTokenOnceAndItAuthenticates(t *testing.T) {
 }
 
 func TestEmptyChunkedBodyWithoutTypeMakesADefaultToken(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for name, body := range map[string]string{"empty": "", "blank": " \n", "object": "{}", "null user": `{"user":null}`} {
 		header := http.Header{"Authorization": {"Api-Token " + w.admin}}
 		s := w.send("POST", "/v1/auth/access-tokens", header, struct{ *strings.Reader }{strings.NewReader(body)})
@@ -51,7 +51,7 @@ func TestEmptyChunkedBodyWithoutTypeMakesADefaultToken(t *testing.T) {
 }
 
 func TestNoExpiryIsEmptyNullOrAbsent(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for i, body := range []string{
 		`{"user":{"name":"u0"}}`, `{"user":{"name":"u1"},"expiration_time":null,"expires_in":null}`,
 		`{"user":{"name":"u2"},"expiration_time":"","expires_in":""}`,
@@ -64,7 +64,7 @@ func TestNoExpiryIsEmptyNullOrAbsent(t *testing.T) {
 }
 
 func TestExpiryTakesAnyOffsetOrALifetime(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for i, c := range []struct{ member, want string }{
 		{`"expiration_time":"2030-01-20T00:00:00+00:00"`, "2030-01-20T00:00:00Z"},
 		{`"expiration_time":"2031-02-03T04:05:06.000789-05:00"`, "2031-02-03T09:05:06.000789Z"},
@@ -79,7 +79,7 @@ func TestExpiryTakesAnyOffsetOrALifetime(t *testing.T) {
 }
 
 func TestUsersOfEveryFormComeBackAsTheyWere(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, c := range []struct{ given, want string }{
 		{`{"name":"al"}`, `{"domain":"LOCAL","auth_id":null,"uid":null,"gid":null,"sid":null,"name":"al"}`},
 		{`{"domain":"ACTIVE_DIRECTORY","name":"al"}`, `{"domain":"ACTIVE_DIRECTORY","auth_id":null,"uid":null,"gid":null,"sid":null,"name":"al"}`},
@@ -98,7 +98,7 @@ func TestUsersOfEveryFormComeBackAsTheyWere(t *testing.T) {
 }
 
 func TestRevokedIsGoneByIDAndKeepsItsHistory(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann")})
 	if s := w.do("DELETE", collection+made.ID+"/", w.admin, "").expect(t, http.StatusOK, ""); string(s.body) != "{}\n" {
 		t.Errorf("got %q, want {}", s.body)
@@ -117,7 +117,7 @@ func TestRevokedIsGoneByIDAndKeepsItsHistory(t *testing.T) {
 }
 
 func TestExpiredIsShownAndCannotBeRevoked(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h"})
 	w.sleep(time.Hour - time.Nanosecond)
 	w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, "")
@@ -133,7 +133,7 @@ func TestExpiredIsShownAndCannotBeRevoked(t *testing.T) {
 // TestSomebodyElsesTokenLooksLikeNone compares whole answers, since a client
 // sees their headers too.
 func TestSomebodyElsesTokenLooksLikeNone(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 	_, bob := w.make(httpapi.CreateRequest{User: named("bob")})
 	for _, c := range []struct{ method, tail string }{{"GET", ""}, {"DELETE", ""}, {"GET", "/events"}} {
@@ -164,7 +164,7 @@ func alike(t *testing.T, s seen, id string) string {
 }
 
 func TestLimitReachedSaysAllThereIsToKnow(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for i := range 5 {
 		w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: fmt.Sprintf("%dD", 9-i)})
 	}

@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,7 +13,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/functions/wiring/telemetry"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 var pepper = "test:" + strings.Repeat("QUJD", 11)
@@ -128,11 +127,7 @@ func TestFunctionThatCannotBeBuiltDoesNotStart(t *testing.T) {
 
 // TestLostRacesAreCounted commits twice on the same version.
 func TestLostRacesAreCounted(t *testing.T) {
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
+	store := bolttest.Open(t)
 	keys, err := events.ParseKeys(pepper)
 	if err != nil {
 		t.Fatal(err)

@@ -31,7 +31,7 @@ func stream(t *testing.T, s events.Stream, n int) (ms []events.Message) {
 	return ms
 }
 
-// written is a file of these messages, with something done to its text.
+// written is a file of these messages, whose text was changed.
 func written(t *testing.T, change func(string) string, ms ...events.Message) *eventfile.Copies {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "events.jsonl")
@@ -56,7 +56,7 @@ func written(t *testing.T, change func(string) string, ms ...events.Message) *ev
 
 func as(text string) string { return text }
 
-// TestCopiesComeInOrderAndOnce: whatever the order and the repeats of the file.
+// TestCopiesComeInOrderAndOnce has a file in another order and with repeats.
 func TestCopiesComeInOrderAndOnce(t *testing.T) {
 	ann, bob := stream(t, "user/ann", 12), stream(t, "user/bob", 2)
 	mixed := append(slices.Clone(bob), ann...)
@@ -97,7 +97,7 @@ func TestLinesThatDoNotFitAreNamed(t *testing.T) {
 	}
 }
 
-// TestATornLineWasNeverWritten: as for whoever opens the file to go on.
+// TestATornLineWasNeverWritten: Open ignores that line too.
 func TestATornLineWasNeverWritten(t *testing.T) {
 	c := written(t, func(text string) string { return text[:len(text)-1] }, stream(t, "user/ann", 2)...)
 	if got, err := c.Copy(t.Context(), "user/ann", 0, 10); err != nil || len(got) != 1 || len(c.Faults) > 0 {

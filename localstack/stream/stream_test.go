@@ -14,6 +14,7 @@ import (
 	"apitoken/events/audit"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/token"
 	"apitoken/infra/dynamo/item"
 )
 
@@ -31,14 +32,14 @@ func TestEveryEventReachesTheAuditTable(t *testing.T) {
 
 // flows takes tokens through their lives, as the API does.
 func (p *pipeline) flows(t *testing.T) {
-	i := issuer.New(issuer.Config{Store: p.store, Guard: guard.New(guard.Config{Views: p.store, Uses: p.store, Keys: p.keys}), Keys: p.keys})
+	i := issuer.New(issuer.Config{Store: p.store, Keys: p.keys})
 	if _, _, err := i.Bootstrap(t.Context(), "admin", false); err != nil {
 		t.Fatal(err)
 	}
 	for _, owner := range []string{"ann", "bob", "ACTIVE_DIRECTORY:ann"} {
 		by := guard.Principal{Owner: owner}
 		for range 3 {
-			made, _, err := i.Create(t.Context(), by, issuer.NewToken{Description: "<nightly> & ünïcode"})
+			made, _, err := i.Create(t.Context(), by, "", token.Wish{Description: "<nightly> & ünïcode"})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -261,7 +262,7 @@ func (p *pipeline) overdue(t *testing.T, gap events.Message) {
 			t.Fatal(err)
 		}
 	}
-	if err := p.copies.Await(t.Context(), gap.Stream, gap.Seq, time.Now().Add(-audit.Patience-time.Minute)); err != nil {
+	if err := p.copies.Await(t.Context(), gap.Stream, gap.Seq, time.Now().Add(-audit.GracePeriod-time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	if answer, failed, log := p.engine.invoke(t, p.ids["AuditFunction"], scheduled); failed || !strings.Contains(log, "AuditGap") {

@@ -63,7 +63,8 @@ func (b tableBootstrap) run(ctx context.Context, w *world) error {
 	if err != nil {
 		return err
 	}
-	done, err := b.done(ctx, config)
+	i := issuer.New(config)
+	done, err := b.done(ctx, config.Store, i.Guard())
 	switch {
 	case err != nil:
 		return err
@@ -71,7 +72,7 @@ func (b tableBootstrap) run(ctx context.Context, w *world) error {
 		_, err := fmt.Fprintf(w.out, "table %s has an administrator; without --first another token is made\n", b.table)
 		return err
 	}
-	if err := b.write(ctx, issuer.New(config)); err != nil {
+	if err := b.write(ctx, i); err != nil {
 		return err
 	}
 	_, err = fmt.Fprintf(w.out, "the administrator's token is in %s\n", b.file)
@@ -101,16 +102,15 @@ func (b tableBootstrap) config(ctx context.Context, w *world) (c issuer.Config, 
 			return c, err
 		}
 	}
-	store := dynamo.New(client, b.table)
-	c.Store = store
-	c.Guard = guard.New(guard.Config{Views: store, Uses: store, Keys: c.Keys})
+	c.Store = dynamo.New(client, b.table)
 	return c, nil
 }
 
-// done says that there is nothing to do. It fails if the token in the file
-// still works, as it would be overwritten and live on without anybody having it.
-func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error) {
-	head, err := c.Store.Head(ctx, events.SettingsStream)
+// done reports whether there is nothing to do. It fails if the token in the file
+// still works: the new token would replace its text, and the old token would
+// live on although no person has its text.
+func (b tableBootstrap) done(ctx context.Context, log events.Log, g *guard.Guard) (bool, error) {
+	head, err := log.Head(ctx, events.SettingsStream)
 	if err != nil {
 		return false, fmt.Errorf("reading the settings in table %s: %w", b.table, err)
 	}
@@ -128,7 +128,7 @@ func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error)
 	if err != nil {
 		return false, nil // it is damaged or was never written, so nobody can use it
 	}
-	_, err = c.Guard.Check(ctx, t, netip.Addr{})
+	_, err = g.Check(ctx, t, netip.Addr{})
 	if _, denied := errors.AsType[*guard.Denial](err); denied {
 		return false, nil
 	}

@@ -10,7 +10,6 @@ import (
 
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/cmd/apitoken/serve"
-	"apitoken/events/guard"
 	"apitoken/events/issuer"
 )
 
@@ -67,11 +66,10 @@ func bootstrap(ctx context.Context, w *world, data string, replace bool) (err er
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys})
-	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys})
+	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys})
 	start, err := f.EnsureAdmin(ctx, i)
 	if err == nil && start != datadir.StartWrote {
-		err = another(ctx, f, g, i, replace)
+		err = another(ctx, f, i, replace)
 	}
 	if err != nil {
 		return err
@@ -83,9 +81,9 @@ func bootstrap(ctx context.Context, w *world, data string, replace bool) (err er
 // another makes a further token for the administrator, unless the one in the
 // file still works: it would be overwritten, and live on without anybody
 // having it.
-func another(ctx context.Context, f *datadir.Folder, g *guard.Guard, i *issuer.Issuer, replace bool) error {
+func another(ctx context.Context, f *datadir.Folder, i *issuer.Issuer, replace bool) error {
 	if !replace {
-		works, err := f.AdminWorks(ctx, g)
+		works, err := f.AdminWorks(ctx, i.Guard())
 		if err != nil {
 			return err
 		}

@@ -21,7 +21,6 @@ import (
 	"time"
 
 	"apitoken/cmd/apitoken/datadir"
-	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
 )
@@ -94,14 +93,13 @@ func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tl
 // assemble puts the service together on the folder's store, and bootstraps it
 // if that was not done yet.
 func assemble(ctx context.Context, c Config, f *datadir.Folder) (http.Handler, error) {
-	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys, Logger: c.Logger})
-	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys})
+	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Logger: c.Logger})
 	started, err := f.EnsureAdmin(ctx, i)
 	if err != nil {
 		return nil, err
 	}
 	tellAdmin(c, f, started)
-	return httpapi.New(httpapi.Config{Issuer: i, Guard: g, Logger: c.Logger, Version: c.Version, Ready: f.Store.Ready}), nil
+	return httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Ready: f.Store.Ready}), nil
 }
 
 func tellAdmin(c Config, f *datadir.Folder, started datadir.Start) {

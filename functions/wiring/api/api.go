@@ -9,7 +9,6 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"apitoken/events"
-	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/functions/gateway"
 	"apitoken/functions/httpapi"
@@ -28,10 +27,9 @@ func serve(f wiring.Function, function string) lambda.Handler {
 	if jobOf(function, httpapi.Routes()).Need()&wiring.Peppers == 0 {
 		return serveOpen(f, function)
 	}
-	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys, Logger: f.Log})
-	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys, Prefix: f.Prefix})
+	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Prefix: f.Prefix, Logger: f.Log})
 	return gateway.New(gateway.Config{TrustAuthorizer: !f.AuthorizeInHandler, Handler: httpapi.New(httpapi.Config{
-		Issuer: i, Guard: g, Logger: f.Log, Version: version(), Only: []string{function}, TrustPrincipal: !f.AuthorizeInHandler,
+		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Only: []string{function}, TrustPrincipal: !f.AuthorizeInHandler,
 	})})
 }
 

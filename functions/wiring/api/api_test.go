@@ -16,11 +16,13 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/storetest"
+	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/payloads"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/telemetry"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 // vector is the token that the sample payloads carry.
@@ -35,32 +37,18 @@ type deployment struct {
 
 func deploy(t *testing.T, authorizeInHandler bool) *deployment {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := &deployment{T: t}
 	d.Function = wiring.Function{
-		Settings: wiring.Settings{Keys: keys, AuthorizeInHandler: authorizeInHandler},
-		Store:    store, Log: telemetry.NewLogger(telemetry.Config{Out: &d.log, Function: "f"}),
+		Settings: wiring.Settings{Keys: storetest.Keys, AuthorizeInHandler: authorizeInHandler},
+		Store:    bolttest.Open(t), Log: telemetry.NewLogger(telemetry.Config{Out: &d.log, Function: "f"}),
 	}
 	return d
 }
 
 // token makes ann's, or somebody's, and gives its text and id.
-func (d *deployment) token(in issuer.NewToken) (text, id string) {
+func (d *deployment) token(w token.Wish) (text, id string) {
 	d.Helper()
-	g := guard.New(guard.Config{Views: d.Store, Uses: d.Store, Keys: d.Keys})
-	made, secret, err := issuer.New(issuer.Config{Store: d.Store, Guard: g, Keys: d.Keys}).Create(d.Context(), guard.Principal{Owner: "ann"}, in)
+	made, secret, err := issuer.New(issuer.Config{Store: d.Store, Keys: d.Keys}).Create(d.Context(), guard.Principal{Owner: "ann"}, "", w)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -101,7 +89,7 @@ func (a answer) into(t *testing.T, v any) {
 func TestFunctionsAnswerBothFormats(t *testing.T) {
 	for _, format := range []string{"rest", "http"} {
 		d := deploy(t, true)
-		text, _ := d.token(issuer.NewToken{})
+		text, _ := d.token(token.Wish{})
 		create := d.call(serve(d.Function, "create"), "rest-create", vector, text)
 		var made httpapi.Created
 		create.into(t, &made)
@@ -129,8 +117,8 @@ func TestFunctionsAnswerBothFormats(t *testing.T) {
 // base path that the client used.
 func TestNextPageKeepsThePrefix(t *testing.T) {
 	d := deploy(t, true)
-	text, _ := d.token(issuer.NewToken{})
-	d.token(issuer.NewToken{})
+	text, _ := d.token(token.Wish{})
+	d.token(token.Wish{})
 	list := serve(d.Function, "list")
 	for sample, prefix := range map[string]string{
 		"rest-list": "/prod/v1/", "rest-list-slash": "/prod/v1/", "rest-list-base-path": "/tokens/v1/",
@@ -148,7 +136,7 @@ func TestNextPageKeepsThePrefix(t *testing.T) {
 // TestRequestThatPassedNoAuthorizerIsRefused, whatever credential it carries.
 func TestRequestThatPassedNoAuthorizerIsRefused(t *testing.T) {
 	d := deploy(t, false)
-	text, id := d.token(issuer.NewToken{})
+	text, id := d.token(token.Wish{})
 	get := serve(d.Function, "get")
 	for _, format := range []string{"rest-get", "http-get"} {
 		if got := d.call(get, format, vector, text, `"authorizer"`, `"other"`, "JhxND7ci", id); got.StatusCode != 401 {
@@ -167,7 +155,7 @@ func TestRequestThatPassedNoAuthorizerIsRefused(t *testing.T) {
 // authorizers may let clients write it.
 func TestContextIsWorthNothingWhereHandlersAuthorize(t *testing.T) {
 	d := deploy(t, true)
-	_, id := d.token(issuer.NewToken{})
+	_, id := d.token(token.Wish{})
 	if got := d.call(serve(d.Function, "get"), "rest-get", "JhxND7ci\"", id+"\"", "/JhxND7ci", "/"+id); got.StatusCode != 401 {
 		t.Errorf("got %+v, want 401 for an unknown token in spite of the context", got)
 	}
@@ -184,7 +172,7 @@ func TestFunctionAnswersItsOwnCallsOnly(t *testing.T) {
 // whose answer holds the secret.
 func TestOneLineForEachRequestWithoutTheSecret(t *testing.T) {
 	d := deploy(t, true)
-	text, id := d.token(issuer.NewToken{})
+	text, id := d.token(token.Wish{})
 	got := d.call(telemetry.Observe(serve(d.Function, "create")), "rest-create", vector, text)
 	var made httpapi.Created
 	got.into(t, &made)

@@ -31,7 +31,7 @@ func open(t *testing.T, path string) *eventfile.File {
 
 func newPath(t *testing.T) string { return filepath.Join(t.TempDir(), "events.jsonl") }
 
-// read takes the file apart; every line must be whole.
+// read reads the messages of the file. Every line must be complete.
 func read(path string) (ms []events.Message, err error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -52,7 +52,7 @@ func read(path string) (ms []events.Message, err error) {
 			return nil, fmt.Errorf("line %q: %w", text, err)
 		}
 		if line.Source != events.Source || line.DetailType != m.Type || !line.Time.Equal(m.Time) {
-			return nil, fmt.Errorf("line %q: its outside does not agree with its detail", text)
+			return nil, fmt.Errorf("line %q: its members do not agree with its detail", text)
 		}
 		ms = append(ms, m)
 	}
@@ -120,7 +120,7 @@ func TestALineTornAnywhereIsCutOffAtOpen(t *testing.T) {
 	}
 }
 
-// TestATornTailOfAnyLengthIsCutOff has tails longer than what is read at once,
+// TestATornTailOfAnyLengthIsCutOff has tails longer than one read of the file,
 // and the zeros that a file system leaves after a power failure.
 func TestATornTailOfAnyLengthIsCutOff(t *testing.T) {
 	for _, tail := range []string{"{", strings.Repeat("x", 64<<10), strings.Repeat("\x00", 300_000)} {

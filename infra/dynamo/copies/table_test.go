@@ -27,7 +27,7 @@ import (
 
 var _ interface {
 	audit.Copies
-	audit.Library
+	audit.Reader
 } = (*copies.Table)(nil)
 
 // newTable makes an audit table on DynamoDB Local. Without that the tests are
@@ -42,11 +42,7 @@ func newTable(t *testing.T) *copies.Table {
 	default:
 		t.Skip("SKIPPED: needs DynamoDB Local, whose URL is in APITOKEN_DYNAMODB (make integration starts one)")
 	}
-	env := map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": url}
-	c, err := dynamo.FromEnv(func(name string) string { return env[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := clientAt(t, url)
 	name := "audit-" + rand.Text()
 	if _, err := c.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: &name, BillingMode: types.BillingModePayPerRequest,
@@ -65,7 +61,17 @@ func newTable(t *testing.T) *copies.Table {
 	return copies.New(c, name)
 }
 
-// made says that an attempt that was not answered in time has made the table.
+func clientAt(t *testing.T, url string) *dynamodb.Client {
+	t.Helper()
+	env := map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": url}
+	c, err := dynamo.FromEnv(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// made reports whether an attempt that was not answered in time made the table.
 func made(err error) bool {
 	_, exists := errors.AsType[*types.ResourceInUseException](err)
 	return exists
@@ -115,7 +121,7 @@ func TestACopyIsKeptOnceAndComesBackAsItWas(t *testing.T) {
 	}
 }
 
-func TestOfManyWhoKeepOneIDOneIsFirst(t *testing.T) {
+func TestOnlyOneOfManyCallersIsFirstForAnID(t *testing.T) {
 	table := newTable(t)
 	m := history(t, ann, 1, 0)[0]
 	var firsts atomic.Int32
@@ -137,7 +143,7 @@ func TestOfManyWhoKeepOneIDOneIsFirst(t *testing.T) {
 	}
 }
 
-// TestStreamsCannotReachOtherPartitions: whoever may put events on the bus
+// TestStreamsCannotReachOtherPartitions: somebody who may put events on the bus
 // chooses their stream.
 func TestStreamsCannotReachOtherPartitions(t *testing.T) {
 	table := newTable(t)
@@ -154,7 +160,7 @@ func TestStreamsCannotReachOtherPartitions(t *testing.T) {
 	}
 }
 
-func TestNeighboursAreThoseOfTheNumberAndTheStream(t *testing.T) {
+func TestNeighboursHaveTheNextNumbersOfTheStream(t *testing.T) {
 	table := newTable(t)
 	ms := history(t, ann, 11, 0)
 	keep(t, table, ms[0], ms[8], ms[10])
@@ -177,7 +183,7 @@ func id(m *events.Message) string {
 	return m.ID
 }
 
-// TestCopiesComeInOrderAndInPages: also where DynamoDB ends its own, at 1 MB.
+// TestCopiesComeInOrderAndInPages: also where DynamoDB ends a page, at 1 MB.
 func TestCopiesComeInOrderAndInPages(t *testing.T) {
 	table := newTable(t)
 	ms := history(t, ann, 12, 30_000)
@@ -199,10 +205,10 @@ func TestEvidenceIsKeptOnceForEachContent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	keep(t, table, m) // it does not stand in the way of the copy
+	keep(t, table, m) // evidence does not prevent the copy
 }
 
-func TestWhatIsAwaitedIsRememberedUntilItArrived(t *testing.T) {
+func TestAWaitIsStoredUntilTheEventArrived(t *testing.T) {
 	table := newTable(t)
 	noon := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	odd := events.UserStream("ACTIVE_DIRECTORY:a#b/c")
@@ -262,16 +268,16 @@ func TestStreamsAreEachNamedOnce(t *testing.T) {
 	}
 }
 
-// TestTheLedgerWorksOnTheTable takes a history in a bad order, a forgery and a
-// second truth, and compares in the end.
-func TestTheLedgerWorksOnTheTable(t *testing.T) {
+// TestTheAuditorWorksOnTheTable takes a history in a bad order, and events of
+// another history with the same ids.
+func TestTheAuditorWorksOnTheTable(t *testing.T) {
 	table := newTable(t)
 	now := time.Now()
-	l := &audit.Ledger{Copies: table, Now: func() time.Time { return now }}
+	a := &audit.Auditor{Copies: table, Now: func() time.Time { return now }}
 	ms, others := history(t, ann, 4, 0), history(t, ann, 4, 0)
 	var found []string
 	for _, m := range []events.Message{ms[3], ms[1], ms[1], others[0], ms[0], others[2]} {
-		fs, err := l.Take(t.Context(), m)
+		fs, err := a.Take(t.Context(), m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -284,7 +290,7 @@ func TestTheLedgerWorksOnTheTable(t *testing.T) {
 		t.Errorf("found %q, want %q", found, want)
 	}
 	now = now.Add(time.Hour)
-	if fs, err := l.Overdue(t.Context()); len(fs) > 0 || err != nil {
+	if fs, err := a.Overdue(t.Context()); len(fs) > 0 || err != nil {
 		t.Errorf("overdue: %v, %v", fs, err)
 	}
 }

@@ -24,6 +24,7 @@ import (
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 var update = flag.Bool("update", false, "write the golden files anew")
@@ -31,14 +32,13 @@ var update = flag.Bool("update", false, "write the golden files anew")
 // collection is where tokens are made and listed.
 const collection = "/v1/auth/access-tokens/"
 
-// world is the whole service on its real embedded store, with the clock in the
+// scene is the whole service on its real embedded store, with the clock in the
 // test's hand.
-type world struct {
+type scene struct {
 	t      *testing.T
 	file   string
 	store  *bolt.Store
 	keys   events.Keys
-	guard  *guard.Guard
 	issuer *issuer.Issuer
 	log    *logBuffer
 	server *httptest.Server
@@ -48,19 +48,13 @@ type world struct {
 	now time.Time
 }
 
-// newWorld starts a service; change may alter its configuration.
-func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
+// newScene starts a service; change may alter its configuration.
+func newScene(t *testing.T, change ...func(*httpapi.Config)) *scene {
 	t.Helper()
-	w := &world{t: t, file: filepath.Join(t.TempDir(), "apitoken.db"), log: &logBuffer{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
+	w := &scene{t: t, file: filepath.Join(t.TempDir(), "apitoken.db"), log: &logBuffer{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
 	w.keys = testKeys(t, "k1")
-	store, err := bolt.Open(w.file, bolt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	w.store = store
-	w.guard = guard.New(guard.Config{Views: store, Uses: store, Keys: w.keys, Now: w.clock})
-	w.issuer = issuer.New(issuer.Config{Store: store, Guard: w.guard, Keys: w.keys, Now: w.clock})
+	w.store = bolttest.OpenFile(t, w.file, bolt.Options{NoSync: true})
+	w.issuer = issuer.New(issuer.Config{Store: w.store, Keys: w.keys, Now: w.clock})
 	_, text, err := w.issuer.Bootstrap(t.Context(), "admin", false)
 	if err != nil {
 		t.Fatal(err)
@@ -72,9 +66,9 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 }
 
 // handler is another handler on the same store.
-func (w *world) handler(change ...func(*httpapi.Config)) http.Handler {
+func (w *scene) handler(change ...func(*httpapi.Config)) http.Handler {
 	c := httpapi.Config{
-		Issuer: w.issuer, Guard: w.guard, Version: "1.2.3", Now: w.clock,
+		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Now: w.clock,
 		Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
 	}
 	for _, f := range change {
@@ -92,20 +86,20 @@ func testKeys(t testing.TB, kid string) events.Keys {
 	return k
 }
 
-func (w *world) clock() time.Time {
+func (w *scene) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now
 }
 
-func (w *world) sleep(d time.Duration) {
+func (w *scene) sleep(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
 }
 
 // contents are the bytes of the store's file, digested.
-func (w *world) contents() [sha256.Size]byte {
+func (w *scene) contents() [sha256.Size]byte {
 	w.t.Helper()
 	b, err := os.ReadFile(w.file)
 	if err != nil {
@@ -115,12 +109,12 @@ func (w *world) contents() [sha256.Size]byte {
 }
 
 // client is the Go client with a token.
-func (w *world) client(token string) *httpapi.Client {
+func (w *scene) client(token string) *httpapi.Client {
 	return httpapi.NewClient(w.server.URL, secret.New(token), w.server.Client())
 }
 
 // make creates a token and returns it with its text.
-func (w *world) make(in httpapi.CreateRequest) (httpapi.Created, string) {
+func (w *scene) make(in httpapi.CreateRequest) (httpapi.Created, string) {
 	w.t.Helper()
 	made, err := w.client(w.admin).Create(w.t.Context(), in)
 	if err != nil {
@@ -139,7 +133,7 @@ type seen struct {
 }
 
 // do sends a request and holds its answer to the OpenAPI document.
-func (w *world) do(method, path, token, body string) seen {
+func (w *scene) do(method, path, token, body string) seen {
 	w.t.Helper()
 	header := http.Header{}
 	if token != "" {
@@ -148,7 +142,7 @@ func (w *world) do(method, path, token, body string) seen {
 	return w.send(method, path, header, strings.NewReader(body))
 }
 
-func (w *world) send(method, path string, header http.Header, body io.Reader) seen {
+func (w *scene) send(method, path string, header http.Header, body io.Reader) seen {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.server.URL+path, body)
 	if err != nil {

@@ -1,0 +1,62 @@
+package token
+
+import (
+	"net/netip"
+	"time"
+)
+
+// lastYear is the last year that RFC 3339 can write, in UTC.
+const lastYear = 9999
+
+// Wish says what a token shall be. At most one of ExpiresAt and ExpiresIn is
+// set.
+type Wish struct {
+	Name        string // empty: OWNER_api_token
+	Description string // may be empty
+	ExpiresAt   time.Time
+	ExpiresIn   time.Duration
+	Scopes      []string       // none: all that the owner may do
+	SourceIPs   []netip.Prefix // canonical, as ParseSourceIPs returns them; none: from anywhere
+}
+
+// check refuses fields that no caller may ask for.
+func (w Wish) check() error {
+	if err := checkText(fieldName, w.Name, MaxName); err != nil {
+		return err
+	}
+	if err := checkText(fieldDescription, w.Description, MaxDescription); err != nil {
+		return err
+	}
+	if err := ValidScopes(w.Scopes); err != nil {
+		return err
+	}
+	if err := validSourceIPs(w.SourceIPs); err != nil {
+		return err
+	}
+	switch {
+	case !w.ExpiresAt.IsZero() && w.ExpiresIn != 0:
+		return invalid(fieldExpiresIn, "expiration_time and expires_in are both given; give one of them")
+	case w.ExpiresIn < 0:
+		return invalid(fieldExpiresIn, "the lifetime is negative")
+	case w.ExpiresAt.UTC().Year() > lastYear:
+		return invalid(fieldExpirationTime, "the expiration time lies beyond the year %d in UTC", lastYear)
+	}
+	return nil
+}
+
+// expiry is when the token shall end, if its lifetime begins at the time start.
+// It is zero if the wish names no expiry.
+func (w Wish) expiry(start time.Time) time.Time {
+	if w.ExpiresIn != 0 {
+		return utc(start.Add(w.ExpiresIn))
+	}
+	return utc(w.ExpiresAt)
+}
+
+// expiryField is the member of the request that gave the expiry.
+func (w Wish) expiryField() string {
+	if w.ExpiresIn != 0 {
+		return fieldExpiresIn
+	}
+	return fieldExpirationTime
+}
