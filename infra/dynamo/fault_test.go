@@ -62,7 +62,7 @@ func (t *tally) add(o tally) {
 	t.outages += o.outages
 }
 
-// caller is one owner and its knowledge from the answers.
+// caller is an owner that remembers its answers.
 type caller struct {
 	*scene
 	owner  string
@@ -208,7 +208,7 @@ func (c *caller) list(t *testing.T, ctx context.Context, by guard.Principal) {
 	}
 }
 
-// expectStored compares the caller's knowledge with the stored data at the end.
+// expectStored compares the remembered answers with the stored data.
 func (c *caller) expectStored(t *testing.T) {
 	state, rs := c.expectSound(t, c.owner)
 	created := 0
