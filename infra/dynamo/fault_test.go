@@ -71,7 +71,7 @@ type caller struct {
 	tally  tally
 }
 
-// tokenKnown is a token whose secret its caller has.
+// tokenKnown is a token with a secret that its caller knows.
 type tokenKnown struct {
 	text    secret.Secret
 	revoked bool // a revoke was answered
