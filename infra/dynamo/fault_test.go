@@ -45,7 +45,7 @@ func TestFaultsLoseAndDoubleNothing(t *testing.T) {
 	f.land()
 	var total tally
 	for _, c := range all {
-		c.expectKept(t)
+		c.expectStored(t)
 		total.add(c.tally)
 	}
 	t.Logf("%+v, faults %v", total, f.count)
@@ -63,7 +63,7 @@ func (t *tally) add(o tally) {
 	t.outages += o.outages
 }
 
-// caller is one owner and what it was told.
+// caller is an owner that remembers its answers.
 type caller struct {
 	*scene
 	owner  string
@@ -72,7 +72,7 @@ type caller struct {
 	tally  tally
 }
 
-// tokenKnown is a token whose secret its caller has.
+// tokenKnown is a token with a secret that its caller knows.
 type tokenKnown struct {
 	text    secret.Secret
 	revoked bool // answered
@@ -208,8 +208,8 @@ func (c *caller) list(t *testing.T, ctx context.Context, by guard.Principal) {
 	}
 }
 
-// expectKept compares what the caller was told with what stands in the end.
-func (c *caller) expectKept(t *testing.T) {
+// expectStored compares the remembered answers with the stored data.
+func (c *caller) expectStored(t *testing.T) {
 	state, rs := c.expectSound(t, c.owner)
 	created := 0
 	for _, r := range rs {

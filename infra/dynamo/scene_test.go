@@ -30,7 +30,7 @@ func newScene(store *dynamo.Store, now func() time.Time) *scene {
 	return &scene{issuer.New(issuer.Config{Store: store, Keys: keys, Now: now}), store}
 }
 
-// check checks the token as for a call that shows it.
+// check asks the guard about the token, as for a call with it.
 func (s *scene) check(t *testing.T, text secret.Secret) error {
 	t.Helper()
 	parsed, err := secret.Parse(text.Reveal())
