@@ -14,8 +14,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
+
+// forms are the ways in which most commands print; the first is the default.
+var forms = []string{"table", "json", "text"}
 
 // outputFlag adds --output; the first form is the default.
 func outputFlag(c *cobra.Command, into *string, forms ...string) {
@@ -108,4 +112,13 @@ func orDash(text string) string {
 		return "-"
 	}
 	return plain(text)
+}
+
+// ownerOf is an identity as --owner takes it.
+func ownerOf(i token.Identity) string {
+	key, err := i.Key()
+	if err != nil {
+		return "?"
+	}
+	return plain(key)
 }

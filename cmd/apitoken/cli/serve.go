@@ -1,17 +1,11 @@
 package cli
 
 import (
-	"context"
-	"errors"
-	"fmt"
 	"log/slog"
 
 	"github.com/spf13/cobra"
 
-	"apitoken/cmd/apitoken/datadir"
 	"apitoken/cmd/apitoken/serve"
-	"apitoken/events/guard"
-	"apitoken/events/issuer"
 )
 
 const defaultData = "./.apitoken"
@@ -41,57 +35,4 @@ it after the requests in flight.`,
 	f.StringVar(&o.TLSCert, "tls-cert", "", "serve https with this certificate (PEM)")
 	f.StringVar(&o.TLSKey, "tls-key", "", "and this key (PEM, mode 0600)")
 	return c
-}
-
-func newBootstrap(w *world) *cobra.Command {
-	var data string
-	var replace bool
-	c := &cobra.Command{
-		Use:   "bootstrap",
-		Short: "Give admin all permissions and a new token, at the store itself",
-		Long: `Give the user admin all permissions on the realm security and a new token, at the
-store itself: for when the administrator's token is lost. The token is written
-to DIR/admin.token (mode 0600) and never printed. No server may be using the
-folder meanwhile.`,
-		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return bootstrap(c.Context(), w, data, replace) },
-	}
-	c.Flags().StringVar(&data, "data", defaultData, "the data folder DIR")
-	c.Flags().BoolVar(&replace, "replace", false, "revoke admin's other tokens first")
-	return withTable(w, c)
-}
-
-func bootstrap(ctx context.Context, w *world, data string, replace bool) (err error) {
-	f, err := datadir.OpenExisting(ctx, data)
-	if err != nil {
-		return err
-	}
-	defer func() { err = errors.Join(err, f.Close()) }()
-	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys})
-	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys})
-	start, err := f.EnsureAdmin(ctx, i)
-	if err == nil && start != datadir.StartWrote {
-		err = another(ctx, f, g, i, replace)
-	}
-	if err != nil {
-		return err
-	}
-	_, err = fmt.Fprintf(w.out, "the administrator's token is in %s\n", f.AdminPath())
-	return err
-}
-
-// another makes a further token for the administrator, unless the one in the
-// file still works: it would be overwritten, and live on without anybody
-// having it.
-func another(ctx context.Context, f *datadir.Folder, g *guard.Guard, i *issuer.Issuer, replace bool) error {
-	if !replace {
-		works, err := f.AdminWorks(ctx, g)
-		if err != nil {
-			return err
-		}
-		if works {
-			return fmt.Errorf("the token in %s still works: use it, or give --replace to revoke all tokens of %s", f.AdminPath(), datadir.Admin)
-		}
-	}
-	return f.NewAdmin(ctx, i, replace)
 }

@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"apitoken/functions/httpapi"
+)
+
+type show struct {
+	access
+	id     oneID
+	output string
+}
+
+func newShow(w *world) *cobra.Command {
+	var o show
+	c := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one token, without its secret",
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), w, args) },
+	}
+	o.id.add(c)
+	outputFlag(c, &o.output, forms...)
+	o.access.add(c)
+	return c
+}
+
+func (o *show) run(ctx context.Context, w *world, args []string) error {
+	id, err := o.id.from(args)
+	if err != nil {
+		return err
+	}
+	if err := checkOutput(o.output, forms...); err != nil {
+		return err
+	}
+	client, err := o.client(ctx, w)
+	if err != nil {
+		return err
+	}
+	entry, err := client.Get(ctx, id)
+	if err != nil {
+		return refused(err)
+	}
+	return o.print(w, entry)
+}
+
+func (o *show) print(w *world, entry httpapi.Entry) error {
+	if o.output == "json" {
+		return printJSON(w.out, entry)
+	}
+	return printRows(w.out, o.output, []string{"FIELD", "VALUE"}, fields(entry))
+}
+
+// fields are all that is known of a token, one a row.
+func fields(e httpapi.Entry) [][]string {
+	var ranges []string
+	for _, p := range e.SourceIPs {
+		ranges = append(ranges, p.String())
+	}
+	return [][]string{
+		{"id", plain(e.ID)}, {"name", orDash(e.Name)}, {"description", orDash(e.Description)},
+		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", plain(e.State)},
+		{"created", stamp(e.CreationTime)}, {"expires", stamp(e.ExpirationTime)}, {"last used", stamp(e.LastUsed)},
+		{"scopes", orDash(strings.Join(e.Scopes, ", "))}, {"source ranges", orDash(strings.Join(ranges, ", "))},
+	}
+}
