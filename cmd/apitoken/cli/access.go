@@ -35,12 +35,12 @@ func (a *access) add(c *cobra.Command) {
 }
 
 // client is a client with the caller's token.
-func (a *access) client(ctx context.Context, w *world) (*httpapi.Client, error) {
-	base, hc, err := a.reach(w)
+func (a *access) client(ctx context.Context, e *env) (*httpapi.Client, error) {
+	base, hc, err := a.reach(e)
 	if err != nil {
 		return nil, err
 	}
-	token, err := a.token(ctx, w)
+	token, err := a.token(ctx, e)
 	if err != nil {
 		return nil, err
 	}
@@ -48,20 +48,20 @@ func (a *access) client(ctx context.Context, w *world) (*httpapi.Client, error) 
 }
 
 // anonymous is a client for the calls that ask for no token.
-func (a *access) anonymous(w *world) (*httpapi.Client, error) {
-	base, hc, err := a.reach(w)
+func (a *access) anonymous(e *env) (*httpapi.Client, error) {
+	base, hc, err := a.reach(e)
 	if err != nil {
 		return nil, err
 	}
 	return httpapi.NewClient(base, secret.Secret{}, hc), nil
 }
 
-func (a *access) reach(w *world) (string, *http.Client, error) {
-	base, err := a.base(w)
+func (a *access) reach(e *env) (string, *http.Client, error) {
+	base, err := a.base(e)
 	if err != nil {
 		return "", nil, err
 	}
-	roots, err := a.roots(w)
+	roots, err := a.roots(e)
 	if err != nil {
 		return "", nil, err
 	}
@@ -72,8 +72,8 @@ func (a *access) reach(w *world) (string, *http.Client, error) {
 
 // base is the address, if a token may be sent there. Errors do not repeat it:
 // people put passwords into URLs.
-func (a *access) base(w *world) (string, error) {
-	text := firstOf(a.url, w.getenv("APITOKEN_URL"), defaultURL)
+func (a *access) base(e *env) (string, error) {
+	text := firstOf(a.url, e.getenv("APITOKEN_URL"), defaultURL)
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
@@ -93,8 +93,8 @@ func local(host string) bool {
 }
 
 // roots are the certificates to trust, nil for the system's alone.
-func (a *access) roots(w *world) (*x509.CertPool, error) {
-	path := firstOf(a.caFile, w.getenv("APITOKEN_CA_FILE"))
+func (a *access) roots(e *env) (*x509.CertPool, error) {
+	path := firstOf(a.caFile, e.getenv("APITOKEN_CA_FILE"))
 	if path == "" {
 		return nil, nil
 	}

@@ -21,7 +21,7 @@ import (
 	"apitoken/infra/eventfile"
 )
 
-func newAudit(w *world) *cobra.Command {
+func newAudit(w *env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "Verify the log against the copies of its events, or export or reapply them",
@@ -35,7 +35,7 @@ function alone may write, and by serve into DIR/events.jsonl.`,
 	return c
 }
 
-func newAuditVerify(w *world) *cobra.Command {
+func newAuditVerify(w *env) *cobra.Command {
 	var o archive
 	c := &cobra.Command{
 		Use:   "verify",
@@ -61,7 +61,7 @@ that were moved away from DIR/events.jsonl count as missing.`,
 	return c
 }
 
-func newAuditExport(w *world) *cobra.Command {
+func newAuditExport(w *env) *cobra.Command {
 	var o archive
 	var owner string
 	c := &cobra.Command{
@@ -110,14 +110,14 @@ type opened struct {
 }
 
 // both is with for what needs the log as well as the copies.
-func (o *archive) both(c *cobra.Command, w *world, do func(*opened) error) error {
+func (o *archive) both(c *cobra.Command, w *env, do func(*opened) error) error {
 	if (o.table == "") != (o.copies == "") {
 		return usagef("--table and --audit-table go together")
 	}
 	return o.with(c, w, do)
 }
 
-func (o *archive) with(c *cobra.Command, w *world, do func(*opened) error) (err error) {
+func (o *archive) with(c *cobra.Command, w *env, do func(*opened) error) (err error) {
 	open := o.folder
 	if o.copies != "" {
 		if c.Flags().Changed("data") {
@@ -133,7 +133,7 @@ func (o *archive) with(c *cobra.Command, w *world, do func(*opened) error) (err 
 	return do(a)
 }
 
-func (o *archive) tables(ctx context.Context, w *world) (*opened, error) {
+func (o *archive) tables(ctx context.Context, w *env) (*opened, error) {
 	a := &opened{close: func() error { return nil }}
 	client, err := chain.Client(ctx)
 	if err != nil {
@@ -150,7 +150,7 @@ func (o *archive) tables(ctx context.Context, w *world) (*opened, error) {
 	return a, copies.Streams(ctx, func(s events.Stream) { a.streams = append(a.streams, s) })
 }
 
-func (o *archive) keys(w *world) (events.Keys, error) {
+func (o *archive) keys(w *env) (events.Keys, error) {
 	text, from := w.getenv("PEPPERS"), "PEPPERS"
 	if o.peppers != "" {
 		var err error
@@ -173,7 +173,7 @@ func (o *archive) keys(w *world) (events.Keys, error) {
 // long.
 const outboxPage = 100_000
 
-func (o *archive) folder(ctx context.Context, _ *world) (*opened, error) {
+func (o *archive) folder(ctx context.Context, _ *env) (*opened, error) {
 	f, err := datadir.OpenExisting(ctx, o.data)
 	if err != nil {
 		return nil, err
@@ -217,7 +217,7 @@ func (noCopies) Copy(context.Context, events.Stream, uint64, int) ([]events.Mess
 	return nil, nil
 }
 
-func (a *opened) verify(ctx context.Context, w *world) error {
+func (a *opened) verify(ctx context.Context, w *env) error {
 	streams, err := a.all(ctx)
 	if err != nil {
 		return err
@@ -246,7 +246,7 @@ func (a *opened) verify(ctx context.Context, w *world) error {
 	return nil
 }
 
-func (a *opened) print(w *world, found []audit.Finding) error {
+func (a *opened) print(w *env, found []audit.Finding) error {
 	for _, f := range found {
 		if _, err := fmt.Fprintf(w.out, "  %s\n", plain(f.String())); err != nil {
 			return err
@@ -283,7 +283,7 @@ func (a *opened) all(ctx context.Context) ([]events.Stream, error) {
 // exportPage is how many events are read at a time.
 const exportPage = 500
 
-func (a *opened) export(ctx context.Context, w *world, owner string) error {
+func (a *opened) export(ctx context.Context, w *env, owner string) error {
 	streams := a.streams
 	if owner != "" {
 		who, err := token.ParseIdentity(owner)
@@ -305,7 +305,7 @@ func (a *opened) export(ctx context.Context, w *world, owner string) error {
 	return nil
 }
 
-func (a *opened) exportStream(ctx context.Context, w *world, s events.Stream) error {
+func (a *opened) exportStream(ctx context.Context, w *env, s events.Stream) error {
 	for after := uint64(0); ; {
 		ms, err := a.copies.Copy(ctx, s, after, exportPage)
 		if err != nil {

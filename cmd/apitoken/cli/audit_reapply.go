@@ -11,7 +11,7 @@ import (
 	"apitoken/events/issuer"
 )
 
-func newAuditReapply(w *world) *cobra.Command {
+func newAuditReapply(w *env) *cobra.Command {
 	var o archive
 	c := &cobra.Command{
 		Use:   "reapply",
@@ -41,7 +41,7 @@ server may be using meanwhile.`,
 
 // reapply takes all revocations there are copies of and not only the young
 // ones: what was revoked once is never live again.
-func (a *opened) reapply(ctx context.Context, w *world) error {
+func (a *opened) reapply(ctx context.Context, w *env) error {
 	g := guard.New(guard.Config{Views: a.log, Uses: a.log, Keys: a.keys})
 	i := issuer.New(issuer.Config{Store: a.log, Guard: g, Keys: a.keys})
 	for _, s := range a.streams {

@@ -17,7 +17,7 @@ type bootstrap struct {
 	replace bool
 }
 
-func newBootstrap(w *world) *cobra.Command {
+func newBootstrap(e *env) *cobra.Command {
 	var o bootstrap
 	c := &cobra.Command{
 		Use:   "bootstrap",
@@ -27,14 +27,14 @@ store itself: for when the administrator's token is lost. The token is written
 to DIR/admin.token (mode 0600) and never printed. No server may be using the
 folder meanwhile.`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), w) },
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
 	c.Flags().StringVar(&o.data, "data", defaultData, "the data folder DIR")
 	c.Flags().BoolVar(&o.replace, "replace", false, "revoke admin's other tokens first")
-	return withTable(w, c)
+	return withTable(e, c)
 }
 
-func (o *bootstrap) run(ctx context.Context, w *world) (err error) {
+func (o *bootstrap) run(ctx context.Context, e *env) (err error) {
 	f, err := datadir.OpenExisting(ctx, o.data)
 	if err != nil {
 		return err
@@ -49,7 +49,7 @@ func (o *bootstrap) run(ctx context.Context, w *world) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.out, "the administrator's token is in %s\n", f.AdminPath())
+	_, err = fmt.Fprintf(e.out, "the administrator's token is in %s\n", f.AdminPath())
 	return err
 }
 

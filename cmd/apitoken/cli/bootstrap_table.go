@@ -28,7 +28,7 @@ type tableBootstrap struct {
 }
 
 // withTable teaches bootstrap to work at a DynamoDB table.
-func withTable(w *world, c *cobra.Command) *cobra.Command {
+func withTable(e *env, c *cobra.Command) *cobra.Command {
 	var b tableBootstrap
 	f, local := c.Flags(), c.RunE
 	f.StringVar(&b.table, "table", "", "work at this DynamoDB table instead of a folder")
@@ -53,13 +53,13 @@ The token is written to TABLE.token or the file that --out names.`
 		if b.file == "" {
 			b.file = b.table + ".token"
 		}
-		return b.run(c.Context(), w)
+		return b.run(c.Context(), e)
 	}
 	return c
 }
 
-func (b tableBootstrap) run(ctx context.Context, w *world) error {
-	config, err := b.config(ctx, w)
+func (b tableBootstrap) run(ctx context.Context, e *env) error {
+	config, err := b.config(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -68,26 +68,26 @@ func (b tableBootstrap) run(ctx context.Context, w *world) error {
 	case err != nil:
 		return err
 	case done:
-		_, err := fmt.Fprintf(w.out, "table %s has an administrator; without --first another token is made\n", b.table)
+		_, err := fmt.Fprintf(e.out, "table %s has an administrator; without --first another token is made\n", b.table)
 		return err
 	}
 	if err := b.write(ctx, issuer.New(config)); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.out, "the administrator's token is in %s\n", b.file)
+	_, err = fmt.Fprintf(e.out, "the administrator's token is in %s\n", b.file)
 	return err
 }
 
 // config is what an issuer at the table is made of.
-func (b tableBootstrap) config(ctx context.Context, w *world) (c issuer.Config, err error) {
-	peppers := w.getenv("PEPPERS")
+func (b tableBootstrap) config(ctx context.Context, e *env) (c issuer.Config, err error) {
+	peppers := e.getenv("PEPPERS")
 	if peppers == "" {
 		return c, usagef("PEPPERS is not set: --table needs the peppers of the stack")
 	}
 	if c.Keys, err = events.ParseKeys(peppers); err != nil {
 		return c, fmt.Errorf("reading PEPPERS: %w", err)
 	}
-	if c.Prefix = w.getenv("TOKEN_PREFIX"); c.Prefix != "" {
+	if c.Prefix = e.getenv("TOKEN_PREFIX"); c.Prefix != "" {
 		if err := secret.ValidPrefix(c.Prefix); err != nil {
 			return c, fmt.Errorf("reading TOKEN_PREFIX: %w", err)
 		}

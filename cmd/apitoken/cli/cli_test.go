@@ -39,8 +39,8 @@ func TestStrangersTextsDoNotSteerTheTerminal(t *testing.T) {
 
 func TestTokensDoNotReachTheTerminalByTell(t *testing.T) {
 	var said strings.Builder
-	w := &world{err: &said}
-	w.tell("apitoken: %s", "open x/JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F: no such\nfile")
+	e := &env{err: &said}
+	e.tell("apitoken: %s", "open x/JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F: no such\nfile")
 	if want := "apitoken: open x/[redacted]: no such; file\n"; said.String() != want {
 		t.Errorf("it said %q, want %q", said.String(), want)
 	}

@@ -20,7 +20,7 @@ type create struct {
 	yes                              bool
 }
 
-func newCreate(w *world) *cobra.Command {
+func newCreate(e *env) *cobra.Command {
 	var o create
 	c := &cobra.Command{
 		Use:   "create",
@@ -32,7 +32,7 @@ expires is said on standard error.`,
   apitoken create --owner ann --output json`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.run(c.Context(), w, c.Flags().Changed)
+			return o.run(c.Context(), e, c.Flags().Changed)
 		},
 	}
 	f := c.Flags()
@@ -50,7 +50,7 @@ expires is said on standard error.`,
 
 // run creates a token. A flag that was given counts even if it is empty: an
 // unset variable in a script must not make a token for ever, or for oneself.
-func (o *create) run(ctx context.Context, w *world, given func(flag string) bool) error {
+func (o *create) run(ctx context.Context, e *env, given func(flag string) bool) error {
 	if err := checkOutput(o.output, "text", "json"); err != nil {
 		return err
 	}
@@ -58,21 +58,21 @@ func (o *create) run(ctx context.Context, w *world, given func(flag string) bool
 	if err != nil {
 		return err
 	}
-	client, err := o.client(ctx, w)
+	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
-	if err := o.confirm(ctx, w); err != nil {
+	if err := o.confirm(ctx, e); err != nil {
 		return err
 	}
 	made, err := client.Create(ctx, request)
 	if err != nil {
 		return afterCreate(err)
 	}
-	if err := o.print(w, made); err != nil {
+	if err := o.print(e, made); err != nil {
 		return fmt.Errorf("printing token %s, which was created (revoke it and create another): %w", made.ID, err)
 	}
-	w.tell("%s", lifetime(made.ExpirationTime))
+	e.tell("%s", lifetime(made.ExpirationTime))
 	return nil
 }
 
@@ -101,14 +101,14 @@ func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, e
 }
 
 // print writes the sentence that VAST's command line prints, or JSON.
-func (o *create) print(w *world, made httpapi.Created) error {
+func (o *create) print(e *env, made httpapi.Created) error {
 	if o.output == "json" {
-		return printJSON(w.out, struct {
+		return printJSON(e.out, struct {
 			httpapi.Entry
 			BearerToken string `json:"bearer_token"`
 		}{made.Entry, made.BearerToken.Reveal()})
 	}
-	_, err := fmt.Fprintf(w.out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
+	_, err := fmt.Fprintf(e.out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
 	return err
 }
 

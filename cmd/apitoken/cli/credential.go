@@ -17,8 +17,8 @@ const maxToken = 4 << 10
 
 // token is the token to call the service with. What is no token by its form
 // goes nowhere: it is likely to be another secret.
-func (a *access) token(ctx context.Context, w *world) (secret.Secret, error) {
-	text, from, err := a.read(ctx, w)
+func (a *access) token(ctx context.Context, e *env) (secret.Secret, error) {
+	text, from, err := a.read(ctx, e)
 	if err != nil {
 		return secret.Secret{}, err
 	}
@@ -29,11 +29,11 @@ func (a *access) token(ctx context.Context, w *world) (secret.Secret, error) {
 }
 
 // read finds the token and names where it came from.
-func (a *access) read(ctx context.Context, w *world) (text, from string, err error) {
-	path, inline := w.getenv("APITOKEN_TOKEN_FILE"), w.getenv("APITOKEN_TOKEN")
+func (a *access) read(ctx context.Context, e *env) (text, from string, err error) {
+	path, inline := e.getenv("APITOKEN_TOKEN_FILE"), e.getenv("APITOKEN_TOKEN")
 	switch {
 	case a.tokenFile == "-":
-		text, err = typed(ctx, w)
+		text, err = typed(ctx, e)
 		return text, "standard input", err
 	case a.tokenFile != "":
 		text, err = datadir.ReadPrivate(a.tokenFile)
@@ -50,17 +50,17 @@ func (a *access) read(ctx context.Context, w *world) (text, from string, err err
 }
 
 // typed reads the token from standard input, unseen if that is a terminal.
-func typed(ctx context.Context, w *world) (text string, err error) {
-	if w.interactive() {
-		fmt.Fprint(w.err, "Token: ")
-		text, err = w.answer(ctx, func() (string, error) {
-			b, err := term.ReadPassword(int(w.in.Fd()))
+func typed(ctx context.Context, e *env) (text string, err error) {
+	if e.interactive() {
+		fmt.Fprint(e.err, "Token: ")
+		text, err = e.answer(ctx, func() (string, error) {
+			b, err := term.ReadPassword(int(e.in.Fd()))
 			return string(b), err
 		})
-		fmt.Fprintln(w.err)
+		fmt.Fprintln(e.err)
 	} else {
 		var b []byte
-		b, err = io.ReadAll(io.LimitReader(w.in, maxToken))
+		b, err = io.ReadAll(io.LimitReader(e.in, maxToken))
 		text = string(b)
 	}
 	if err != nil {

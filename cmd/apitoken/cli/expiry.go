@@ -29,8 +29,8 @@ func lifetime(expires httpapi.Time) string {
 
 // confirm asks about the unit M: it means months of 30 days, and is easily
 // typed where minutes are meant.
-func (o *create) confirm(ctx context.Context, w *world) error {
-	if o.yes || !strings.HasSuffix(o.expiry, "M") || !w.interactive() {
+func (o *create) confirm(ctx context.Context, e *env) error {
+	if o.yes || !strings.HasSuffix(o.expiry, "M") || !e.interactive() {
 		return nil
 	}
 	life, err := token.ParseLifetime(o.expiry)
@@ -38,8 +38,8 @@ func (o *create) confirm(ctx context.Context, w *world) error {
 		return usagef("--expiry-date: %s", err)
 	}
 	at := httpapi.Time{Time: time.Now().Add(life).UTC().Truncate(time.Second)}
-	w.tell("%s means months of 30 days: the token would expire at %s. For minutes write m. Go on? [y/N]", o.expiry, stamp(at))
-	answer, err := w.answer(ctx, func() (string, error) { return bufio.NewReader(w.in).ReadString('\n') })
+	e.tell("%s means months of 30 days: the token would expire at %s. For minutes write m. Go on? [y/N]", o.expiry, stamp(at))
+	answer, err := e.answer(ctx, func() (string, error) { return bufio.NewReader(e.in).ReadString('\n') })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

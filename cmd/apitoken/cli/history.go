@@ -18,7 +18,7 @@ type history struct {
 	owner, output string
 }
 
-func newHistory(w *world) *cobra.Command {
+func newHistory(e *env) *cobra.Command {
 	var o history
 	c := &cobra.Command{
 		Use:   "history ID | --owner USER",
@@ -26,7 +26,7 @@ func newHistory(w *world) *cobra.Command {
 		Long: `Show what happened to a token, or to all tokens of a user, the oldest first.
 With --output json every event is the CloudEvents object that was published,
 from which its hash can be verified.`,
-		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), w, args) },
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	c.Flags().StringVar(&o.owner, "owner", "", "the history of this user's tokens")
 	o.id.add(c)
@@ -38,7 +38,7 @@ from which its hash can be verified.`,
 // pages reads one page of a history.
 type pages func(context.Context, httpapi.HistoryQuery) (httpapi.History, error)
 
-func (o *history) run(ctx context.Context, w *world, args []string) error {
+func (o *history) run(ctx context.Context, e *env, args []string) error {
 	if err := checkOutput(o.output, forms...); err != nil {
 		return err
 	}
@@ -52,7 +52,7 @@ func (o *history) run(ctx context.Context, w *world, args []string) error {
 			return err
 		}
 	}
-	client, err := o.client(ctx, w)
+	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -66,7 +66,7 @@ func (o *history) run(ctx context.Context, w *world, args []string) error {
 	if err != nil {
 		return refused(err)
 	}
-	return o.print(w, entries)
+	return o.print(e, entries)
 }
 
 // all reads page after page until there is no more.
@@ -85,12 +85,12 @@ func all(ctx context.Context, read pages) ([]json.RawMessage, error) {
 	}
 }
 
-func (o *history) print(w *world, entries []json.RawMessage) error {
+func (o *history) print(e *env, entries []json.RawMessage) error {
 	if o.output == "json" {
-		return printJSON(w.out, entries)
+		return printJSON(e.out, entries)
 	}
 	if len(entries) == 0 {
-		w.tell("nothing happened yet")
+		e.tell("nothing happened yet")
 		return nil
 	}
 	var rows [][]string
@@ -104,5 +104,5 @@ func (o *history) print(w *world, entries []json.RawMessage) error {
 			orDash(m.Subject), orDash(m.Actor), orDash(m.TokenID),
 		})
 	}
-	return printRows(w.out, o.output, []string{"SEQUENCE", "TIME", "EVENT", "TOKEN", "BY", "WITH-TOKEN"}, rows)
+	return printRows(e.out, o.output, []string{"SEQUENCE", "TIME", "EVENT", "TOKEN", "BY", "WITH-TOKEN"}, rows)
 }

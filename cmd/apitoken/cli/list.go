@@ -18,7 +18,7 @@ type list struct {
 	limit         int
 }
 
-func newList(w *world) *cobra.Command {
+func newList(e *env) *cobra.Command {
 	var o list
 	c := &cobra.Command{
 		Use:   "list",
@@ -26,7 +26,7 @@ func newList(w *world) *cobra.Command {
 		Long: `List tokens, without their secrets: your own, and everybody's if you hold the
 permission view. Live ones are listed unless --state asks for others.`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), w, c.Flags().Changed("owner")) },
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e, c.Flags().Changed("owner")) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.owner, "owner", "", "only the tokens of this user")
@@ -37,7 +37,7 @@ permission view. Live ones are listed unless --state asks for others.`,
 	return c
 }
 
-func (o *list) run(ctx context.Context, w *world, ofOne bool) error {
+func (o *list) run(ctx context.Context, e *env, ofOne bool) error {
 	if err := checkOutput(o.output, forms...); err != nil {
 		return err
 	}
@@ -47,7 +47,7 @@ func (o *list) run(ctx context.Context, w *world, ofOne bool) error {
 	if o.limit < 0 {
 		return usagef("--limit is a number above 0, or 0 for all")
 	}
-	client, err := o.client(ctx, w)
+	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -56,12 +56,12 @@ func (o *list) run(ctx context.Context, w *world, ofOne bool) error {
 	case err != nil:
 		return refused(err)
 	case o.output == "json":
-		return printJSON(w.out, entries)
+		return printJSON(e.out, entries)
 	case len(entries) == 0:
-		w.tell("there are no such tokens")
+		e.tell("there are no such tokens")
 		return nil
 	}
-	return printRows(w.out, o.output, []string{"ID", "NAME", "OWNER", "STATE", "CREATED", "EXPIRES", "LAST-USED"}, tokenRows(entries))
+	return printRows(e.out, o.output, []string{"ID", "NAME", "OWNER", "STATE", "CREATED", "EXPIRES", "LAST-USED"}, tokenRows(entries))
 }
 
 // fetch reads page after page until there is no more, or enough.

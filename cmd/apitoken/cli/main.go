@@ -27,8 +27,8 @@ const (
 	exitInterrupted = 130 // as shells have it for SIGINT
 )
 
-// world is what a command sees of its surroundings.
-type world struct {
+// env is what a command sees of its surroundings.
+type env struct {
 	in       *os.File
 	out, err io.Writer
 	getenv   func(string) string
@@ -41,11 +41,11 @@ func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return run(ctx, &world{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+	return run(ctx, &env{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}, os.Args[1:])
 }
 
-func run(ctx context.Context, w *world, args []string) int {
-	root := newRoot(w)
+func run(ctx context.Context, e *env, args []string) int {
+	root := newRoot(e)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	usage, wrong := errors.AsType[*usageError](err)
@@ -53,16 +53,16 @@ func run(ctx context.Context, w *world, args []string) int {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		w.tell("apitoken: interrupted%s", hint(err))
+		e.tell("apitoken: interrupted%s", hint(err))
 		return exitInterrupted
 	case wrong:
-		w.tell("apitoken: %s", usage)
+		e.tell("apitoken: %s", usage)
 		return exitUsage
-	case !w.started:
-		w.tell("apitoken: %s; see apitoken --help", err)
+	case !e.started:
+		e.tell("apitoken: %s; see apitoken --help", err)
 		return exitUsage
 	}
-	w.tell("apitoken: %s", err)
+	e.tell("apitoken: %s", err)
 	return exitFailed
 }
 
@@ -95,19 +95,19 @@ var wholeToken = regexp.MustCompile(`[0-9A-Za-z]{8}\.[0-9A-Za-z]{32}`)
 
 // tell says one line to the person at the terminal. Somebody may have typed or
 // pasted a token where it does not belong, so none gets through here.
-func (w *world) tell(format string, args ...any) {
+func (e *env) tell(format string, args ...any) {
 	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
-	fmt.Fprintln(w.err, wholeToken.ReplaceAllString(line, "[redacted]"))
+	fmt.Fprintln(e.err, wholeToken.ReplaceAllString(line, "[redacted]"))
 }
 
 // interactive says that a person can be asked something.
-func (w *world) interactive() bool { return term.IsTerminal(int(w.in.Fd())) }
+func (e *env) interactive() bool { return term.IsTerminal(int(e.in.Fd())) }
 
 // answer waits for what is typed at the terminal, or for the end of ctx: then
 // it leaves the terminal as it was, for a read that was cut short may have
 // switched its echo off.
-func (w *world) answer(ctx context.Context, read func() (string, error)) (string, error) {
-	fd := int(w.in.Fd())
+func (e *env) answer(ctx context.Context, read func() (string, error)) (string, error) {
+	fd := int(e.in.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err

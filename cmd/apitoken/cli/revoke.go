@@ -12,34 +12,34 @@ type revoke struct {
 	id oneID
 }
 
-func newRevoke(w *world) *cobra.Command {
+func newRevoke(e *env) *cobra.Command {
 	var o revoke
 	c := &cobra.Command{
 		Use:   "revoke ID",
 		Short: "Revoke a token, for good and at once",
-		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), w, args) },
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	o.id.add(c)
 	o.access.add(c)
 	return c
 }
 
-func (o *revoke) run(ctx context.Context, w *world, args []string) error {
+func (o *revoke) run(ctx context.Context, e *env, args []string) error {
 	id, err := o.id.from(args)
 	if err != nil {
 		return err
 	}
-	client, err := o.client(ctx, w)
+	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
 	if err := client.Revoke(ctx, id); err != nil {
 		return refused(err)
 	}
-	return o.print(w, id)
+	return o.print(e, id)
 }
 
-func (o *revoke) print(w *world, id string) error {
-	_, err := fmt.Fprintf(w.out, "ApiToken with id: %s has been revoked\n", id)
+func (o *revoke) print(e *env, id string) error {
+	_, err := fmt.Fprintf(e.out, "ApiToken with id: %s has been revoked\n", id)
 	return err
 }

@@ -6,7 +6,7 @@ import (
 	"apitoken/events/secret"
 )
 
-func newRoot(w *world) *cobra.Command {
+func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "apitoken",
 		Short: "Issue, list, show and revoke API tokens, and serve the API that does so",
@@ -27,14 +27,14 @@ The commands that call a service read these variables:
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRun: func(*cobra.Command, []string) {
-			w.started = true
+			e.started = true
 		},
 	}
-	root.SetOut(w.out)
-	root.SetErr(w.err)
+	root.SetOut(e.out)
+	root.SetErr(e.err)
 	root.AddCommand(
-		newServe(w), newBootstrap(w),
-		newCreate(w), newList(w), newShow(w), newRevoke(w), newHistory(w), newWhoAmI(w), newAudit(w), newVersion(w),
+		newServe(e), newBootstrap(e),
+		newCreate(e), newList(e), newShow(e), newRevoke(e), newHistory(e), newWhoAmI(e), newAudit(e), newVersion(e),
 	)
 	return root
 }

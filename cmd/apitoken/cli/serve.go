@@ -10,7 +10,7 @@ import (
 
 const defaultData = "./.apitoken"
 
-func newServe(w *world) *cobra.Command {
+func newServe(e *env) *cobra.Command {
 	var o serve.Config
 	c := &cobra.Command{
 		Use:   "serve",
@@ -24,7 +24,7 @@ for each request. DIR/events.jsonl receives every event. SIGTERM and Ctrl-C end
 it after the requests in flight.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			o.Version, o.Out, o.Logger = release(), w.out, slog.New(slog.NewJSONHandler(w.err, nil))
+			o.Version, o.Out, o.Logger = release(), e.out, slog.New(slog.NewJSONHandler(e.err, nil))
 			return serve.Run(c.Context(), o)
 		},
 	}

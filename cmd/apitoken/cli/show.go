@@ -15,12 +15,12 @@ type show struct {
 	output string
 }
 
-func newShow(w *world) *cobra.Command {
+func newShow(e *env) *cobra.Command {
 	var o show
 	c := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one token, without its secret",
-		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), w, args) },
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	o.id.add(c)
 	outputFlag(c, &o.output, forms...)
@@ -28,7 +28,7 @@ func newShow(w *world) *cobra.Command {
 	return c
 }
 
-func (o *show) run(ctx context.Context, w *world, args []string) error {
+func (o *show) run(ctx context.Context, e *env, args []string) error {
 	id, err := o.id.from(args)
 	if err != nil {
 		return err
@@ -36,7 +36,7 @@ func (o *show) run(ctx context.Context, w *world, args []string) error {
 	if err := checkOutput(o.output, forms...); err != nil {
 		return err
 	}
-	client, err := o.client(ctx, w)
+	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -44,14 +44,14 @@ func (o *show) run(ctx context.Context, w *world, args []string) error {
 	if err != nil {
 		return refused(err)
 	}
-	return o.print(w, entry)
+	return o.print(e, entry)
 }
 
-func (o *show) print(w *world, entry httpapi.Entry) error {
+func (o *show) print(e *env, entry httpapi.Entry) error {
 	if o.output == "json" {
-		return printJSON(w.out, entry)
+		return printJSON(e.out, entry)
 	}
-	return printRows(w.out, o.output, []string{"FIELD", "VALUE"}, fields(entry))
+	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, fields(entry))
 }
 
 // fields are all that is known of a token, one a row.

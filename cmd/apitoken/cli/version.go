@@ -13,24 +13,24 @@ type version struct {
 	server bool
 }
 
-func newVersion(w *world) *cobra.Command {
+func newVersion(e *env) *cobra.Command {
 	var o version
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this program",
 		Args:  noArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), w) },
+		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
 	c.Flags().BoolVar(&o.server, "server", false, "print the service's version instead")
 	o.access.add(c)
 	return c
 }
 
-func (o *version) run(ctx context.Context, w *world) error {
+func (o *version) run(ctx context.Context, e *env) error {
 	if !o.server {
-		return o.print(w, release())
+		return o.print(e, release())
 	}
-	client, err := o.anonymous(w)
+	client, err := o.anonymous(e)
 	if err != nil {
 		return err
 	}
@@ -38,11 +38,11 @@ func (o *version) run(ctx context.Context, w *world) error {
 	if err != nil {
 		return refused(err)
 	}
-	return o.print(w, v.Version)
+	return o.print(e, v.Version)
 }
 
-func (o *version) print(w *world, version string) error {
-	_, err := fmt.Fprintln(w.out, plain(version))
+func (o *version) print(e *env, version string) error {
+	_, err := fmt.Fprintln(e.out, plain(version))
 	return err
 }
 

@@ -14,24 +14,24 @@ type whoAmI struct {
 	output string
 }
 
-func newWhoAmI(w *world) *cobra.Command {
+func newWhoAmI(e *env) *cobra.Command {
 	var o whoAmI
 	c := &cobra.Command{
 		Use:   "whoami",
 		Short: "Say whom the token acts for, and what that user may do to other people's tokens",
 		Args:  noArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), w) },
+		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
 	outputFlag(c, &o.output, forms...)
 	o.access.add(c)
 	return c
 }
 
-func (o *whoAmI) run(ctx context.Context, w *world) error {
+func (o *whoAmI) run(ctx context.Context, e *env) error {
 	if err := checkOutput(o.output, forms...); err != nil {
 		return err
 	}
-	client, err := o.client(ctx, w)
+	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -39,14 +39,14 @@ func (o *whoAmI) run(ctx context.Context, w *world) error {
 	if err != nil {
 		return refused(err)
 	}
-	return o.print(w, self)
+	return o.print(e, self)
 }
 
-func (o *whoAmI) print(w *world, self httpapi.Self) error {
+func (o *whoAmI) print(e *env, self httpapi.Self) error {
 	if o.output == "json" {
-		return printJSON(w.out, self)
+		return printJSON(e.out, self)
 	}
-	return printRows(w.out, o.output, []string{"FIELD", "VALUE"}, [][]string{
+	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, [][]string{
 		{"id", plain(self.ID)}, {"name", plain(self.Name)}, {"permissions", orDash(strings.Join(self.Permissions, ", "))},
 	})
 }
