@@ -23,12 +23,6 @@ const (
 	markAdd     = "add"     // other tokens stay: doing it again would leave one too many
 )
 
-// Bootstrapper gives owner the realm "security" and a token; with replace, it
-// revokes the owner's other tokens first. The issuer is one.
-type Bootstrapper interface {
-	Bootstrap(ctx context.Context, owner string, replace bool) (issuer.Token, secret.Secret, error)
-}
-
 // Start says what a first start, or the first after a kill, had to do.
 type Start int
 
@@ -48,7 +42,7 @@ func (f *Folder) AdminPath() string { return f.Path(adminFile) }
 // the marker and does it again with replace, so the token that nobody ever saw
 // is revoked. Without the marker a missing file is left missing: then somebody
 // took the token to a safer place.
-func (f *Folder) EnsureAdmin(ctx context.Context, b Bootstrapper) (Start, error) {
+func (f *Folder) EnsureAdmin(ctx context.Context, i *issuer.Issuer) (Start, error) {
 	head, err := f.Store.Head(ctx, events.SettingsStream)
 	if err != nil {
 		return StartReady, fmt.Errorf("reading the settings in %s: %w", f.Path(storeFile), err)
@@ -62,12 +56,12 @@ func (f *Folder) EnsureAdmin(ctx context.Context, b Bootstrapper) (Start, error)
 	case mark == "" && head.Version > 0:
 		return StartReady, nil
 	}
-	return StartWrote, f.NewAdmin(ctx, b, true)
+	return StartWrote, f.NewAdmin(ctx, i, true)
 }
 
 // NewAdmin bootstraps the folder and writes the new token into its file. With
 // replace the administrator's other tokens are revoked; without it they stay.
-func (f *Folder) NewAdmin(ctx context.Context, b Bootstrapper, replace bool) error {
+func (f *Folder) NewAdmin(ctx context.Context, i *issuer.Issuer, replace bool) error {
 	mark := markAdd
 	if replace {
 		mark = markReplace
@@ -75,7 +69,7 @@ func (f *Folder) NewAdmin(ctx context.Context, b Bootstrapper, replace bool) err
 	if err := WritePrivate(f.Path(markerFile), mark); err != nil {
 		return err
 	}
-	_, text, err := b.Bootstrap(ctx, Admin, replace)
+	_, text, err := i.Bootstrap(ctx, Admin, replace)
 	if err != nil {
 		return f.undone(err)
 	}
@@ -99,13 +93,8 @@ func (f *Folder) undone(err error) error {
 	return err
 }
 
-// Checker decides about a token. The guard is one.
-type Checker interface {
-	Check(ctx context.Context, t secret.Token, source netip.Addr) (guard.Principal, error)
-}
-
 // AdminWorks says whether the token in the administrator's file is still good.
-func (f *Folder) AdminWorks(ctx context.Context, c Checker) (bool, error) {
+func (f *Folder) AdminWorks(ctx context.Context, g *guard.Guard) (bool, error) {
 	if !exists(f.Dir, adminFile) {
 		return false, nil
 	}
@@ -117,7 +106,7 @@ func (f *Folder) AdminWorks(ctx context.Context, c Checker) (bool, error) {
 	if err != nil {
 		return false, nil // it is damaged, so nobody can use it
 	}
-	_, err = c.Check(ctx, parsed, netip.Addr{})
+	_, err = g.Check(ctx, parsed, netip.Addr{})
 	if _, denied := errors.AsType[*guard.Denial](err); denied {
 		return false, nil
 	}
