@@ -21,16 +21,16 @@ func newBootstrap(e *env) *cobra.Command {
 	var o bootstrap
 	c := &cobra.Command{
 		Use:   "bootstrap",
-		Short: "Give admin all permissions and a new token, at the store itself",
-		Long: `Give the user admin all permissions on the realm security and a new token, at the
-store itself: for when the administrator's token is lost. The token is written
-to DIR/admin.token (mode 0600) and never printed. No server may be using the
-folder meanwhile.`,
+		Short: "Give admin all permissions and a new token, directly in the store",
+		Long: `Give the user admin all permissions on the realm security and a new token,
+directly in the store. Use this command when the administrator's token is lost.
+The token is written to DIR/admin.token (mode 0600) and never printed. No server
+may use the folder at the same time.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
 	c.Flags().StringVar(&o.data, "data", defaultData, "the data folder DIR")
-	c.Flags().BoolVar(&o.replace, "replace", false, "revoke admin's other tokens first")
+	c.Flags().BoolVar(&o.replace, "replace", false, "first revoke all other tokens of admin")
 	return withTable(e, c)
 }
 
@@ -53,9 +53,9 @@ func (o *bootstrap) run(ctx context.Context, e *env) (err error) {
 	return err
 }
 
-// makeAnother makes a further token for the administrator, unless the one in
-// the file still works: it would be overwritten, and live on without anybody
-// having it.
+// makeAnother makes a new token for the administrator. Without replace it
+// refuses if the token in the file still works: the new token would overwrite
+// the file, and the old token would stay live although its secret is lost.
 func makeAnother(ctx context.Context, f *datadir.Folder, g *guard.Guard, i *issuer.Issuer, replace bool) error {
 	if !replace {
 		works, err := f.AdminWorks(ctx, g)

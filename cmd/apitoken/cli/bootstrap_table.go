@@ -18,7 +18,7 @@ import (
 	"apitoken/infra/dynamo/chain"
 )
 
-// tableBootstrap is a bootstrap at a deployed stack's table.
+// tableBootstrap is a bootstrap in the table of a deployed stack.
 type tableBootstrap struct {
 	table   string
 	file    string
@@ -27,24 +27,24 @@ type tableBootstrap struct {
 	replace bool
 }
 
-// withTable teaches bootstrap to work at a DynamoDB table.
+// withTable adds to bootstrap the flags and the run of a DynamoDB table.
 func withTable(e *env, c *cobra.Command) *cobra.Command {
 	var b tableBootstrap
 	f, local := c.Flags(), c.RunE
-	f.StringVar(&b.table, "table", "", "work at this DynamoDB table instead of a folder")
-	f.StringVar(&b.file, "out", "", "with --table: where to write the token (default TABLE.token)")
-	f.BoolVar(&b.first, "first", false, "with --table: do nothing if there is an administrator")
-	f.BoolVar(&b.create, "create-table", false, "with --table: make the table first; for local engines, which no template sets up")
+	f.StringVar(&b.table, "table", "", "use this DynamoDB table in place of a folder")
+	f.StringVar(&b.file, "out", "", "with --table: the file for the token (default TABLE.token)")
+	f.BoolVar(&b.first, "first", false, "with --table: do nothing if an administrator exists")
+	f.BoolVar(&b.create, "create-table", false, "with --table: first create the table; only for local engines, which have no template")
 	c.MarkFlagsMutuallyExclusive("table", "data")
 	c.Long += `
 
-With --table the store is a deployed stack's table. The peppers of the stack come
-by the variable PEPPERS (kid:base64, the current one first), the prefix of its
-tokens by TOKEN_PREFIX, and credentials and region as AWS's own tools have them.
-The token is written to TABLE.token or the file that --out names.`
+With --table the store is the table of a deployed stack. The variable PEPPERS has
+the peppers of the stack (kid:base64, the current one first), and TOKEN_PREFIX
+has the prefix of its tokens. Credentials and region are set as for AWS's own
+tools. The token is written to the file of --out.`
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if b.table == "" && (b.first || b.create || b.file != "") {
-			return usagef("--out, --first and --create-table go with --table")
+			return usagef("--out, --first and --create-table need --table")
 		}
 		if b.table == "" {
 			return local(c, args)
@@ -68,7 +68,7 @@ func (b tableBootstrap) run(ctx context.Context, e *env) error {
 	case err != nil:
 		return err
 	case done:
-		_, err := fmt.Fprintf(e.out, "table %s has an administrator; without --first another token is made\n", b.table)
+		_, err := fmt.Fprintf(e.out, "table %s has an administrator; nothing was changed. Without --first the command makes a new token\n", b.table)
 		return err
 	}
 	if err := b.write(ctx, issuer.New(config)); err != nil {
@@ -78,7 +78,8 @@ func (b tableBootstrap) run(ctx context.Context, e *env) error {
 	return err
 }
 
-// config is what an issuer at the table is made of.
+// config builds the configuration of an issuer on the table. With
+// --create-table it creates the table.
 func (b tableBootstrap) config(ctx context.Context, e *env) (c issuer.Config, err error) {
 	peppers := e.getenv("PEPPERS")
 	if peppers == "" {
@@ -107,8 +108,9 @@ func (b tableBootstrap) config(ctx context.Context, e *env) (c issuer.Config, er
 	return c, nil
 }
 
-// done says that there is nothing to do. It fails if the token in the file
-// still works, as it would be overwritten and live on without anybody having it.
+// done reports whether there is nothing to do. It returns an error if the token
+// in the file still works: the new token would overwrite the file, and the old
+// token would stay live although its secret is lost.
 func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error) {
 	head, err := c.Store.Head(ctx, events.SettingsStream)
 	if err != nil {
@@ -126,7 +128,7 @@ func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error)
 	}
 	t, err := secret.Parse(text)
 	if err != nil {
-		return false, nil // it is damaged or was never written, so nobody can use it
+		return false, nil // the text is damaged or was never written: no caller can use it
 	}
 	_, err = c.Guard.Check(ctx, t, netip.Addr{})
 	if _, denied := errors.AsType[*guard.Denial](err); denied {
@@ -138,8 +140,8 @@ func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error)
 	return false, err
 }
 
-// write makes the token and puts it into the file. The file is written once
-// before, so that a place that cannot be written to costs no token.
+// write makes the token and writes it into the file. It first writes an empty
+// file: if the path is not writable, no token is made.
 func (b tableBootstrap) write(ctx context.Context, i *issuer.Issuer) error {
 	if err := datadir.WritePrivate(b.file, ""); err != nil {
 		return err
@@ -149,7 +151,7 @@ func (b tableBootstrap) write(ctx context.Context, i *issuer.Issuer) error {
 		return fmt.Errorf("making a token for %s: %w", datadir.Admin, err)
 	}
 	if err := datadir.WritePrivate(b.file, text.Reveal()); err != nil {
-		return fmt.Errorf("a token was made and is lost, --replace makes another: %w", err)
+		return fmt.Errorf("the new token is lost; run the command with --replace, which revokes the lost token and makes another: %w", err)
 	}
 	return nil
 }

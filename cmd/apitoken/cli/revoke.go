@@ -16,7 +16,7 @@ func newRevoke(e *env) *cobra.Command {
 	var o revoke
 	c := &cobra.Command{
 		Use:   "revoke ID",
-		Short: "Revoke a token, for good and at once",
+		Short: "Revoke a token, immediately and permanently",
 		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	o.id.add(c)
@@ -34,7 +34,7 @@ func (o *revoke) run(ctx context.Context, e *env, args []string) error {
 		return err
 	}
 	if err := client.Revoke(ctx, id); err != nil {
-		return refused(err)
+		return explain(err)
 	}
 	return o.print(e, id)
 }

@@ -15,13 +15,13 @@ func newServe(e *env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "serve",
 		Short: "Serve the API from a local folder",
-		Long: `Serve the API from a local folder, which the first start makes. That start also
-writes the administrator's token to DIR/admin.token and says where; the token
-itself is never printed.
+		Long: `Serve the API from a local folder. The first start creates the folder and writes
+the administrator's token to DIR/admin.token. It prints the path of that file,
+but never the token.
 
-Standard output says where the service listens. Standard error has a JSON line
-for each request. DIR/events.jsonl receives every event. SIGTERM and Ctrl-C end
-it after the requests in flight.`,
+Standard output has the address of the service. Standard error has a JSON line
+for each request. DIR/events.jsonl receives every event. After SIGTERM or Ctrl-C
+the service answers the requests in flight and then exits.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			o.Version, o.Out, o.Logger = release(), e.out, slog.New(slog.NewJSONHandler(e.err, nil))
@@ -29,10 +29,10 @@ it after the requests in flight.`,
 		},
 	}
 	f := c.Flags()
-	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "where to listen; port 0 takes a free one")
+	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 selects a free port")
 	f.StringVar(&o.Data, "data", defaultData, "the data folder DIR")
-	f.BoolVar(&o.TLSSelfSigned, "tls-self-signed", false, "serve https with a certificate of its own, kept as DIR/tls.crt")
-	f.StringVar(&o.TLSCert, "tls-cert", "", "serve https with this certificate (PEM)")
-	f.StringVar(&o.TLSKey, "tls-key", "", "and this key (PEM, mode 0600)")
+	f.BoolVar(&o.TLSSelfSigned, "tls-self-signed", false, "serve https with a self-signed certificate, stored as DIR/tls.crt")
+	f.StringVar(&o.TLSCert, "tls-cert", "", "serve https with the certificate in this file (PEM)")
+	f.StringVar(&o.TLSKey, "tls-key", "", "the file with the key of that certificate (PEM, mode 0600)")
 	return c
 }

@@ -23,7 +23,7 @@ func newShow(e *env) *cobra.Command {
 		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	o.id.add(c)
-	outputFlag(c, &o.output, forms...)
+	outputFlag(c, &o.output, formats...)
 	o.access.add(c)
 	return c
 }
@@ -33,7 +33,7 @@ func (o *show) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := checkOutput(o.output, forms...); err != nil {
+	if err := checkOutput(o.output, formats...); err != nil {
 		return err
 	}
 	client, err := o.client(ctx, e)
@@ -42,7 +42,7 @@ func (o *show) run(ctx context.Context, e *env, args []string) error {
 	}
 	entry, err := client.Get(ctx, id)
 	if err != nil {
-		return refused(err)
+		return explain(err)
 	}
 	return o.print(e, entry)
 }
@@ -54,7 +54,7 @@ func (o *show) print(e *env, entry httpapi.Entry) error {
 	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, fields(entry))
 }
 
-// fields are all that is known of a token, one a row.
+// fields are the rows of one token: a name and a value each.
 func fields(e httpapi.Entry) [][]string {
 	var ranges []string
 	for _, p := range e.SourceIPs {
@@ -63,7 +63,7 @@ func fields(e httpapi.Entry) [][]string {
 	return [][]string{
 		{"id", plain(e.ID)}, {"name", orDash(e.Name)}, {"description", orDash(e.Description)},
 		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", plain(e.State)},
-		{"created", stamp(e.CreationTime)}, {"expires", stamp(e.ExpirationTime)}, {"last used", stamp(e.LastUsed)},
+		{"created", formatTime(e.CreationTime)}, {"expires", formatTime(e.ExpirationTime)}, {"last used", formatTime(e.LastUsed)},
 		{"scopes", orDash(strings.Join(e.Scopes, ", "))}, {"source ranges", orDash(strings.Join(ranges, ", "))},
 	}
 }

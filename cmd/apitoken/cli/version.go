@@ -21,7 +21,7 @@ func newVersion(e *env) *cobra.Command {
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
-	c.Flags().BoolVar(&o.server, "server", false, "print the service's version instead")
+	c.Flags().BoolVar(&o.server, "server", false, "print the version of the service in place of this program's")
 	o.access.add(c)
 	return c
 }
@@ -36,7 +36,7 @@ func (o *version) run(ctx context.Context, e *env) error {
 	}
 	v, err := client.Version(ctx)
 	if err != nil {
-		return refused(err)
+		return explain(err)
 	}
 	return o.print(e, v.Version)
 }

@@ -18,17 +18,17 @@ func newWhoAmI(e *env) *cobra.Command {
 	var o whoAmI
 	c := &cobra.Command{
 		Use:   "whoami",
-		Short: "Say whom the token acts for, and what that user may do to other people's tokens",
+		Short: "Show the user that your token acts for, and the user's permissions on tokens of other users",
 		Args:  noArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
-	outputFlag(c, &o.output, forms...)
+	outputFlag(c, &o.output, formats...)
 	o.access.add(c)
 	return c
 }
 
 func (o *whoAmI) run(ctx context.Context, e *env) error {
-	if err := checkOutput(o.output, forms...); err != nil {
+	if err := checkOutput(o.output, formats...); err != nil {
 		return err
 	}
 	client, err := o.client(ctx, e)
@@ -37,7 +37,7 @@ func (o *whoAmI) run(ctx context.Context, e *env) error {
 	}
 	self, err := client.WhoAmI(ctx)
 	if err != nil {
-		return refused(err)
+		return explain(err)
 	}
 	return o.print(e, self)
 }
