@@ -2,7 +2,7 @@ package cli
 
 import "github.com/spf13/cobra"
 
-func newAudit(w *world) *cobra.Command {
+func newAudit(e *env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "Verify the log against the copies of its events, or export or reapply them",
@@ -12,6 +12,6 @@ function may write, and by serve into DIR/events.jsonl.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
 		Args: noArgs,
 	}
-	c.AddCommand(newAuditVerify(w), newAuditExport(w), newAuditReapply(w))
+	c.AddCommand(newAuditVerify(e), newAuditExport(e), newAuditReapply(e))
 	return c
 }

@@ -11,7 +11,7 @@ import (
 	"apitoken/events/token"
 )
 
-func newAuditExport(w *world) *cobra.Command {
+func newAuditExport(e *env) *cobra.Command {
 	var f sourceFlags
 	var owner string
 	c := &cobra.Command{
@@ -25,7 +25,7 @@ With --audit-table the copies are those of a deployed stack. Otherwise they are
 those of the data folder DIR, which no server may use meanwhile.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return f.withCopies(c, w, func(s *source) error { return s.export(c.Context(), w, owner) })
+			return f.withCopies(c, e, func(s *source) error { return s.export(c.Context(), e, owner) })
 		},
 	}
 	f.addCopies(c)
@@ -34,7 +34,7 @@ those of the data folder DIR, which no server may use meanwhile.`,
 }
 
 // export prints all streams, or the owner's only.
-func (s *source) export(ctx context.Context, w *world, owner string) error {
+func (s *source) export(ctx context.Context, e *env, owner string) error {
 	streams := slices.Sorted(slices.Values(s.streams))
 	if owner != "" {
 		stream, err := streamOfOwner(owner)
@@ -44,7 +44,7 @@ func (s *source) export(ctx context.Context, w *world, owner string) error {
 		streams = []events.Stream{stream}
 	}
 	for _, stream := range streams {
-		if err := s.eachCopy(ctx, stream, func(m events.Message) error { return printEvent(w, m) }); err != nil {
+		if err := s.eachCopy(ctx, stream, func(m events.Message) error { return printEvent(e, m) }); err != nil {
 			return err
 		}
 	}
@@ -63,11 +63,11 @@ func streamOfOwner(text string) (events.Stream, error) {
 	return events.UserStream(key), nil
 }
 
-func printEvent(w *world, m events.Message) error {
+func printEvent(e *env, m events.Message) error {
 	detail, err := m.Detail()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.out, "%s\n", detail)
+	_, err = fmt.Fprintf(e.out, "%s\n", detail)
 	return err
 }

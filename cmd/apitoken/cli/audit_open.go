@@ -16,14 +16,14 @@ import (
 	"apitoken/infra/eventfile"
 )
 
-func (f *sourceFlags) openTables(ctx context.Context, w *world) (*source, error) {
+func (f *sourceFlags) openTables(ctx context.Context, e *env) (*source, error) {
 	s := &source{close: func() error { return nil }}
 	client, err := chain.Client(ctx)
 	if err != nil {
 		return nil, err
 	}
 	if f.table != "" {
-		if s.keys, err = f.keys(w); err != nil {
+		if s.keys, err = f.keys(e); err != nil {
 			return nil, err
 		}
 		s.log = dynamo.New(client, f.table)
@@ -33,8 +33,8 @@ func (f *sourceFlags) openTables(ctx context.Context, w *world) (*source, error)
 	return s, table.Streams(ctx, func(stream events.Stream) { s.streams = append(s.streams, stream) })
 }
 
-func (f *sourceFlags) keys(w *world) (events.Keys, error) {
-	text, from := w.getenv("PEPPERS"), "PEPPERS"
+func (f *sourceFlags) keys(e *env) (events.Keys, error) {
+	text, from := e.getenv("PEPPERS"), "PEPPERS"
 	if f.peppers != "" {
 		var err error
 		if text, err = datadir.ReadPrivate(f.peppers); err != nil {
@@ -52,7 +52,7 @@ func (f *sourceFlags) keys(w *world) (events.Keys, error) {
 	return k, nil
 }
 
-func (f *sourceFlags) openFolder(ctx context.Context, _ *world) (*source, error) {
+func (f *sourceFlags) openFolder(ctx context.Context, _ *env) (*source, error) {
 	folder, err := datadir.OpenExisting(ctx, f.data)
 	if err != nil {
 		return nil, err

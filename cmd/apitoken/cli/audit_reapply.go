@@ -10,7 +10,7 @@ import (
 	"apitoken/events/issuer"
 )
 
-func newAuditReapply(w *world) *cobra.Command {
+func newAuditReapply(e *env) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
 		Use:   "reapply",
@@ -30,7 +30,7 @@ are found as AWS's own tools find them. Otherwise the log and the copies are in
 the data folder DIR, which no server may use meanwhile.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return f.withLogAndCopies(c, w, func(s *source) error { return s.reapply(c.Context(), w) })
+			return f.withLogAndCopies(c, e, func(s *source) error { return s.reapply(c.Context(), e) })
 		},
 	}
 	f.addCopies(c)
@@ -40,7 +40,7 @@ the data folder DIR, which no server may use meanwhile.`,
 
 // reapply revokes for every copied revocation, however old it is: a token that
 // was revoked once must never be live again.
-func (s *source) reapply(ctx context.Context, w *world) error {
+func (s *source) reapply(ctx context.Context, e *env) error {
 	i := issuer.New(issuer.Config{Store: s.log, Keys: s.keys})
 	for _, stream := range s.streams {
 		owner, ok := stream.Owner()
@@ -53,7 +53,7 @@ func (s *source) reapply(ctx context.Context, w *world) error {
 		}
 		ended, err := i.RevokeAgain(ctx, owner, revoked)
 		for _, id := range ended {
-			if _, err := fmt.Fprintf(w.out, "%s: token %s is revoked again\n", plain(string(stream)), id); err != nil {
+			if _, err := fmt.Fprintf(e.out, "%s: token %s is revoked again\n", plain(string(stream)), id); err != nil {
 				return err
 			}
 		}

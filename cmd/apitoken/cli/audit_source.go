@@ -38,15 +38,15 @@ type source struct {
 }
 
 // withLogAndCopies is withCopies for a command that needs the log too.
-func (f *sourceFlags) withLogAndCopies(c *cobra.Command, w *world, do func(*source) error) error {
+func (f *sourceFlags) withLogAndCopies(c *cobra.Command, e *env, do func(*source) error) error {
 	if (f.table == "") != (f.copies == "") {
 		return usagef("--table and --audit-table go together")
 	}
-	return f.withCopies(c, w, do)
+	return f.withCopies(c, e, do)
 }
 
 // withCopies opens the source, calls do, and closes the source.
-func (f *sourceFlags) withCopies(c *cobra.Command, w *world, do func(*source) error) (err error) {
+func (f *sourceFlags) withCopies(c *cobra.Command, e *env, do func(*source) error) (err error) {
 	open := f.openFolder
 	if f.copies != "" {
 		if c.Flags().Changed("data") {
@@ -54,7 +54,7 @@ func (f *sourceFlags) withCopies(c *cobra.Command, w *world, do func(*source) er
 		}
 		open = f.openTables
 	}
-	s, err := open(c.Context(), w)
+	s, err := open(c.Context(), e)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@ import (
 	"apitoken/events/audit"
 )
 
-func newAuditVerify(w *world) *cobra.Command {
+func newAuditVerify(e *env) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
 		Use:   "verify",
@@ -30,7 +30,7 @@ which no server may use meanwhile. Events that were moved away from
 DIR/events.jsonl count as missing.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return f.withLogAndCopies(c, w, func(s *source) error { return s.verify(c.Context(), w) })
+			return f.withLogAndCopies(c, e, func(s *source) error { return s.verify(c.Context(), e) })
 		},
 	}
 	f.addCopies(c)
@@ -38,17 +38,17 @@ DIR/events.jsonl count as missing.`,
 	return c
 }
 
-func (s *source) verify(ctx context.Context, w *world) error {
+func (s *source) verify(ctx context.Context, e *env) error {
 	streams, err := s.allStreams(ctx)
 	if err != nil {
 		return err
 	}
-	if err := printFindings(w, s.faults); err != nil {
+	if err := printFindings(e, s.faults); err != nil {
 		return err
 	}
 	n := len(s.faults)
 	for _, stream := range streams {
-		found, err := s.verifyStream(ctx, w, stream)
+		found, err := s.verifyStream(ctx, e, stream)
 		if err != nil {
 			return err
 		}
@@ -61,21 +61,21 @@ func (s *source) verify(ctx context.Context, w *world) error {
 }
 
 // verifyStream prints what it finds, and returns the number of findings.
-func (s *source) verifyStream(ctx context.Context, w *world, stream events.Stream) (int, error) {
+func (s *source) verifyStream(ctx context.Context, e *env, stream events.Stream) (int, error) {
 	r, err := audit.Compare(ctx, s.log, s.copies, s.keys, stream, time.Now())
 	if err != nil {
 		return 0, fmt.Errorf("comparing stream %s: %w", stream, err)
 	}
-	if _, err := fmt.Fprintf(w.out, "%s: %d in the log, %d copies\n", plain(string(stream)), r.Log, r.Copies); err != nil {
+	if _, err := fmt.Fprintf(e.out, "%s: %d in the log, %d copies\n", plain(string(stream)), r.Log, r.Copies); err != nil {
 		return 0, err
 	}
 	found := slices.DeleteFunc(r.Findings, func(f audit.Finding) bool { return f.Kind == audit.Missing && s.unsent[f.ID] })
-	return len(found), printFindings(w, found)
+	return len(found), printFindings(e, found)
 }
 
-func printFindings(w *world, found []audit.Finding) error {
+func printFindings(e *env, found []audit.Finding) error {
 	for _, f := range found {
-		if _, err := fmt.Fprintf(w.out, "  %s\n", plain(f.String())); err != nil {
+		if _, err := fmt.Fprintf(e.out, "  %s\n", plain(f.String())); err != nil {
 			return err
 		}
 	}
