@@ -32,11 +32,11 @@ func (c Create) checkFields() error {
 	}
 	switch {
 	case !c.ExpiresAt.IsZero() && c.ExpiresIn != 0:
-		return invalid(fieldExpiresIn, "expiration_time and expires_in are both given; give one of them")
+		return invalid(fieldExpiresIn, "expires_in and expiration_time are both given; only one of them is allowed")
 	case c.ExpiresIn < 0:
-		return invalid(fieldExpiresIn, "the lifetime is negative")
+		return invalid(fieldExpiresIn, "the lifetime is negative; it must be above zero")
 	case c.ExpiresAt.UTC().Year() > lastYear:
-		return invalid(fieldExpirationTime, "the expiration time lies beyond the year %d in UTC", lastYear)
+		return invalid(fieldExpirationTime, "the expiration time is after the year %d (UTC), the last year that is allowed", lastYear)
 	}
 	return nil
 }
@@ -48,9 +48,9 @@ func (c Create) checkDelegation() error {
 	case c.By.Operator:
 		return nil
 	case !Within(c.Scopes, c.By.Scopes):
-		return refuse(CodeScopeExceeds, fieldScopes, "the token that you use is limited to scopes; a token made with it needs scopes, each within one of those")
+		return refuse(CodeScopeExceeds, fieldScopes, "the scopes exceed the scopes of the token that you use; give one scope or more, each within a scope of that token")
 	case !rangesWithin(c.SourceIPs, c.By.SourceIPs):
-		return refuse(CodeSourceIPsExceed, fieldSourceIPs, "the token that you use is limited to source ranges; a token made with it needs ranges, each within one of those")
+		return refuse(CodeSourceIPsExceed, fieldSourceIPs, "the source ranges exceed the source ranges of the token that you use; give one range or more, each within a range of that token")
 	}
 	return nil
 }
@@ -67,13 +67,14 @@ func (c Create) expiry() (time.Time, error) {
 	case expires.IsZero():
 		return time.Time{}, nil
 	case !expires.After(c.At):
-		return time.Time{}, refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future", expires.Format(time.RFC3339Nano))
+		return time.Time{}, refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future; the expiration time must be after %s",
+			expires.Format(time.RFC3339Nano), c.At.Format(time.RFC3339Nano))
 	case !maximum.IsZero() && expires.After(maximum):
-		return time.Time{}, refuse(CodeExpiryTooLate, c.expiryField(), "a token may live for %s at most, which is until %s",
-			formatLifetime(c.Policy.Expiration), maximum.Format(time.RFC3339Nano))
+		return time.Time{}, refuse(CodeExpiryTooLate, c.expiryField(), "the token would expire at %s, which is too late; the maximum lifetime is %s, until %s",
+			expires.Format(time.RFC3339Nano), formatLifetime(c.Policy.Expiration), maximum.Format(time.RFC3339Nano))
 	case !makers.IsZero() && expires.After(makers):
-		return time.Time{}, refuse(CodeExpiryOutlives, c.expiryField(), "the token that you use expires at %s; one made with it may not live longer",
-			makers.Format(time.RFC3339Nano))
+		return time.Time{}, refuse(CodeExpiryOutlives, c.expiryField(), "the token would expire at %s, which is too late; it must not be after %s, when the token that you use expires",
+			expires.Format(time.RFC3339Nano), makers.Format(time.RFC3339Nano))
 	}
 	return expires, nil
 }
@@ -134,7 +135,7 @@ func (c Create) name() string {
 func checkSize(f events.TokenCreated, at time.Time) error {
 	b, _ := encode(viewOf(f, 1, at)) // texts, numbers and times that RFC 3339 can write: all of it encodes
 	if len(b) > MaxView {
-		return refuse(CodeStateTooLarge, "", "the token's texts, scopes and source ranges take %d bytes together, %d are allowed", len(b), MaxView)
+		return refuse(CodeStateTooLarge, "", "the token's texts, scopes and source ranges have %d bytes together; at most %d are allowed", len(b), MaxView)
 	}
 	return nil
 }

@@ -89,7 +89,7 @@ var refusals = []struct {
 	{"the world", `{"user":{"domain":"WORLD","name":"Everyone"}}`, 400, "invalid_field", "WORLD", "user"},
 	{"a domain of the API", `{"user":{"domain":"API_CREATOR_DOMAIN","name":"x"}}`, 400, "invalid_field", "API_CREATOR_DOMAIN", "user"},
 	{"an unknown domain", `{"user":{"domain":"MARS","name":"x"}}`, 400, "invalid_field", "MARS", "user"},
-	{"nobody", `{"user":{}}`, 400, "invalid_field", "neither", "user"},
+	{"nobody", `{"user":{}}`, 400, "invalid_field", "no name, auth_id, uid or sid", "user"},
 	{"two users at once", `{"user":{"name":"ann","uid":7}}`, 400, "invalid_field", "ann", "user"},
 	{"a name like another form", `{"user":{"name":"uid:7"}}`, 400, "invalid_field", "uid:7", "user"},
 	{"a user that is one byte too long", `{"user":{"name":"` + strings.Repeat("u", token.MaxOwner+1) + `"}}`, 400, "invalid_field", "257", "user"},
