@@ -21,15 +21,15 @@ type Route struct {
 	Open     bool
 }
 
-// call is a route with its work, which finds the principal and the query in the
-// exchange; an open route has neither.
+// call is a route with the method that serves it. That method reads principal and
+// query from the exchange; an open route has neither.
 type call struct {
 	Route
-	serve      func(*exchange) (reply, error)
-	parameters []string // that the query may have
+	serve      func(*exchange) (answer, error)
+	parameters []string // parameters that the query may have
 }
 
-// calls are all routes. GET stands for HEAD as well.
+// calls returns all routes with their methods. A call with GET also serves HEAD.
 func calls() []call {
 	listing, paging := []string{"user", "state", "after", "limit"}, []string{"after", "limit"}
 	return []call{
@@ -47,7 +47,7 @@ func calls() []call {
 	}
 }
 
-// Routes are all calls of the service.
+// Routes returns all routes of the service.
 func Routes() []Route {
 	var routes []Route
 	for _, c := range calls() {
@@ -56,9 +56,10 @@ func Routes() []Route {
 	return routes
 }
 
-// chosen are the calls of the functions named in only, all if none is named.
-// A name that no call has is a fault of the program and panics.
-func chosen(only []string) []call {
+// callsOf returns the calls of the functions named in only, or all calls if only
+// is empty. It panics if a name belongs to no call, since that is an error in the
+// program.
+func callsOf(only []string) []call {
 	all := calls()
 	for _, name := range only {
 		if !slices.ContainsFunc(all, func(c call) bool { return c.Function == name }) {
