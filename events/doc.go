@@ -56,5 +56,5 @@
 //	denial          the guard says no to a credential or to a call
 //	fault           the service cannot decide, or data is damaged: a 5xx
 //	problem         an error answer over HTTP (RFC 9457)
-//	verdict         the authorizer's answer to API Gateway
+//	verdict         the one answer of the guard to a call: allow, deny or fault
 package events

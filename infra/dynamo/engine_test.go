@@ -15,8 +15,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// endpoint is where DynamoDB Local listens. Without it these tests are skipped,
-// unless APITOKEN_ENGINES_REQUIRED forbids that.
+// endpoint returns the URL of DynamoDB Local. Without this URL the tests are
+// skipped, or fail if APITOKEN_ENGINES_REQUIRED is set.
 func endpoint(t testing.TB) string {
 	t.Helper()
 	url := os.Getenv("APITOKEN_DYNAMODB")
@@ -25,12 +25,12 @@ func endpoint(t testing.TB) string {
 	case os.Getenv("APITOKEN_ENGINES_REQUIRED") == "1":
 		t.Fatal("APITOKEN_DYNAMODB is not set, and engines are required")
 	default:
-		t.Skip("SKIPPED: needs DynamoDB Local, whose URL is in APITOKEN_DYNAMODB (make integration starts one)")
+		t.Skip("SKIPPED: needs DynamoDB Local with its URL in APITOKEN_DYNAMODB (make integration starts one)")
 	}
 	return url
 }
 
-// client is made as on Lambda.
+// client returns a client like that of a Lambda function.
 func client(t testing.TB) *dynamodb.Client {
 	t.Helper()
 	return clientAt(t, endpoint(t))
@@ -48,8 +48,8 @@ func clientAt(t testing.TB, url string) *dynamodb.Client {
 	return c
 }
 
-// newTable makes a table that goes with the test. It has no change stream:
-// DynamoDB Local becomes slower with every record of one.
+// newTable creates a table for the time of the test. The table has no change
+// stream, because DynamoDB Local becomes slower with every record in one.
 func newTable(t testing.TB, c *dynamodb.Client) string {
 	t.Helper()
 	table := "apitoken-" + rand.Text()
@@ -74,7 +74,7 @@ func newStore(t testing.TB) *dynamo.Store {
 	return dynamo.New(c, newTable(t, c))
 }
 
-// via is the client with its HTTP transport between the SDK and the engine.
+// via returns the client with another HTTP transport between SDK and engine.
 func via(c *dynamodb.Client, transport http.RoundTripper) *dynamodb.Client {
 	return dynamodb.New(c.Options(), func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: transport} })
 }

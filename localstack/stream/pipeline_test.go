@@ -24,9 +24,11 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/audit"
+	"apitoken/functions/wiring"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/copies"
 	"apitoken/infra/dynamo/item"
+	"apitoken/infra/sam/template"
 )
 
 // pipeline is the part of the stack that carries events, deployed: the table
@@ -46,9 +48,10 @@ type pipeline struct {
 	copies *copies.Table
 }
 
-// carriers are the functions that carry events, with whether they put events on
-// the bus.
-var carriers = map[string]bool{"publish": true, "reconcile": true, "audit": false}
+// carriers are the functions that carry events from the outbox to their copies.
+func carriers() []wiring.Job {
+	return slices.DeleteFunc(wiring.Jobs(), func(j wiring.Job) bool { return !j.Carries && !j.Copies })
+}
 
 // peppers are those of the part that writes events, which is the test.
 var peppers = "test:" + strings.Repeat("QUJD", 11)
@@ -61,16 +64,19 @@ func deploy(t *testing.T) *pipeline {
 	e := localStack(t)
 	p := &pipeline{engine: e, bus: newBusProxy(t, e)}
 	stack := "stream-" + strings.ToLower(rand.Text()[:8])
-	part := subset(t, readTemplate(t), []string{"PublishFunction", "ReconcileFunction", "AuditFunction"},
-		"AWS::Events::Rule", "AWS::SQS::QueuePolicy", "AWS::Lambda::EventSourceMapping")
-	for name, puts := range carriers {
-		key := name + ".zip"
-		e.upload(t, stack, key, bundle(t, name))
-		f := within(t, part, "Resources", strings.ToUpper(name[:1])+name[1:]+"Function").(object)
+	var resources []string
+	for _, job := range carriers() {
+		resources = append(resources, template.Logical(job.Function, "Function"))
+	}
+	part := subset(t, readTemplate(t), resources, "AWS::Events::Rule", "AWS::SQS::QueuePolicy", "AWS::Lambda::EventSourceMapping")
+	for i, job := range carriers() {
+		key := job.Function + ".zip"
+		e.upload(t, stack, key, bundle(t, job.Function))
+		f := within(t, part, "Resources", resources[i]).(object)
 		delete(f, "Metadata")
 		properties := f["Properties"].(object)
 		properties["CodeUri"] = object{"Bucket": stack, "Key": key}
-		if puts {
+		if job.Carries {
 			within(t, properties, "Environment", "Variables").(object)["AWS_ENDPOINT_URL_EVENTBRIDGE"] = p.bus.url
 		}
 	}
