@@ -28,15 +28,15 @@ const (
 // Each denial is one value, so that reasons which must look alike, such as an
 // unknown token and a wrong secret, cannot drift apart.
 var (
-	missing     = &Denial{CodeMissing, "the request carries no credential: send the header Authorization: Bearer TOKEN"}
-	repeated    = &Denial{CodeRepeated, "the request carries more than one credential: send exactly one"}
-	unsupported = &Denial{CodeScheme, "the authorization scheme is not supported: use Bearer, Api-Token, or Basic with the token as the password"}
-	inQuery     = &Denial{CodeInQuery, "a token in the query string ends up in logs: send it in the Authorization header, and revoke this one"}
-	malformed   = &Denial{CodeMalformed, "the credential is not a token: its form or its checksum is wrong"}
+	missing     = &Denial{CodeMissing, "the request has no credential; send the header Authorization: Bearer TOKEN"}
+	repeated    = &Denial{CodeRepeated, "the request has more than one credential; send exactly one"}
+	unsupported = &Denial{CodeScheme, "the authorization scheme is not supported; allowed: Bearer, Api-Token, or Basic with the token as the password"}
+	inQuery     = &Denial{CodeInQuery, "the query has a token, and logs may keep queries; revoke this token, and send its replacement in the Authorization header"}
+	malformed   = &Denial{CodeMalformed, "the credential is not a token; its form or its checksum is wrong"}
 	invalid     = &Denial{CodeInvalid, "the token is not valid"}
-	revoked     = &Denial{CodeRevoked, "the token was revoked"}
+	revoked     = &Denial{CodeRevoked, "the token is revoked"}
 	disabled    = &Denial{CodeDisabled, "the token is disabled"}
-	expired     = &Denial{CodeExpired, "the token has expired"}
-	wrongSource = &Denial{CodeWrongSource, "the token may not be used from this address"}
-	outOfScope  = &Denial{CodeOutOfScope, "the token's scopes do not admit this call"}
+	expired     = &Denial{CodeExpired, "the token is expired"}
+	wrongSource = &Denial{CodeWrongSource, "the token's source ranges do not allow the address of this request"}
+	outOfScope  = &Denial{CodeOutOfScope, "the token's scopes do not allow this call"}
 )

@@ -52,7 +52,7 @@ func (i *Issuer) UserEvents(ctx context.Context, by guard.Principal, owner strin
 	if !mayView(by, set, owner) {
 		return HistoryPage{}, &events.Refusal{
 			Code: token.CodePermissionDenied, Field: "user",
-			Detail: `reading the history of another user takes the permission view on the realm "security"`,
+			Detail: `reading the history of another user needs the permission view on the realm "security"`,
 		}
 	}
 	return i.history(ctx, events.UserStream(owner), after, math.MaxUint64, limit, func(events.Record) bool { return true })

@@ -102,6 +102,6 @@ func parseAction(action string) (call, error) {
 	}
 	return call{}, &events.Refusal{
 		Code: token.CodeInvalidField, Field: "action",
-		Detail: "an action is one call: a method, a space and a path without query, like GET /v1/things/7",
+		Detail: fmt.Sprintf("the action is not one call of at most %d bytes; allowed: a method in capital letters, a space and a path without query, like GET /v1/things/7", maxAction),
 	}
 }

@@ -69,7 +69,7 @@ func wanted(states []events.TokenState) ([]events.TokenState, error) {
 		default:
 			return nil, &events.Refusal{
 				Code: token.CodeInvalidField, Field: "state",
-				Detail: "a state is one of active, disabled, expired and revoked",
+				Detail: "a state is unknown; allowed: active, disabled, expired, revoked",
 			}
 		}
 	}

@@ -30,13 +30,14 @@ func (c Create) expires() (time.Time, error) {
 	case expires.IsZero():
 		return time.Time{}, nil
 	case !expires.After(c.At):
-		return time.Time{}, refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future", expires.Format(time.RFC3339Nano))
+		return time.Time{}, refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future; the expiration time must be after %s",
+			expires.Format(time.RFC3339Nano), c.At.Format(time.RFC3339Nano))
 	case !maximum.IsZero() && expires.After(maximum):
-		return time.Time{}, refuse(CodeExpiryTooLate, c.expiryField(), "a token may live for %s at most, which is until %s",
-			formatLifetime(c.Policy.Expiration), maximum.Format(time.RFC3339Nano))
+		return time.Time{}, refuse(CodeExpiryTooLate, c.expiryField(), "the token would expire at %s, which is too late; the maximum lifetime is %s, until %s",
+			expires.Format(time.RFC3339Nano), formatLifetime(c.Policy.Expiration), maximum.Format(time.RFC3339Nano))
 	case !makers.IsZero() && expires.After(makers):
-		return time.Time{}, refuse(CodeExpiryOutlives, c.expiryField(), "the token that you use expires at %s; one made with it may not live longer",
-			makers.Format(time.RFC3339Nano))
+		return time.Time{}, refuse(CodeExpiryOutlives, c.expiryField(), "the token would expire at %s, which is too late; it must not be after %s, when the token that you use expires",
+			expires.Format(time.RFC3339Nano), makers.Format(time.RFC3339Nano))
 	}
 	return expires, nil
 }
@@ -72,7 +73,7 @@ func (c Create) name() string {
 func checkSize(f events.TokenCreated, at time.Time) error {
 	b, _ := encode(viewOf(f, 1, at)) // texts, numbers and times that RFC 3339 can write: all of it encodes
 	if len(b) > MaxView {
-		return refuse(CodeStateTooLarge, "", "the token's texts, scopes and source ranges take %d bytes together, %d are allowed", len(b), MaxView)
+		return refuse(CodeStateTooLarge, "", "the token's texts, scopes and source ranges have %d bytes together; at most %d are allowed", len(b), MaxView)
 	}
 	return nil
 }

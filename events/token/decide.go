@@ -49,7 +49,7 @@ func create(s State, c Create) (events.Fact, error) {
 		return nil, err
 	}
 	if !c.By.may(c.Owner, c.By.MayCreate) {
-		return nil, refuse(CodePermissionDenied, fieldUser, `making a token for another user takes the permission create on the realm "security"`)
+		return nil, refuse(CodePermissionDenied, fieldUser, `creating a token for another user needs the permission create on the realm "security"`)
 	}
 	if err := c.By.checkBounds(c.Scopes, c.SourceIPs); err != nil {
 		return nil, err
@@ -72,7 +72,7 @@ func checkLimit(s State, c Create) error {
 	if live < c.Policy.TokenLimit {
 		return nil
 	}
-	r := refuse(CodeLimitReached, "", "the user has %d live tokens, %d are allowed", live, c.Policy.TokenLimit)
+	r := refuse(CodeLimitReached, "", "the user has %d live tokens; at most %d are allowed", live, c.Policy.TokenLimit)
 	r.Limit = &events.LimitReached{TokenLimit: c.Policy.TokenLimit, Live: live, SoonestExpiry: s.SoonestExpiry(c.At)}
 	return r
 }
@@ -80,7 +80,7 @@ func checkLimit(s State, c Create) error {
 // revoke ends live tokens only: an expired one has ended already.
 func revoke(s State, c Revoke) (events.Fact, error) {
 	if !c.By.may(c.Owner, c.By.MayDelete) {
-		return nil, refuse(CodePermissionDenied, "", `revoking another user's token takes the permission delete on the realm "security"`)
+		return nil, refuse(CodePermissionDenied, "", `revoking another user's token needs the permission delete on the realm "security"`)
 	}
 	v, ok := s.Find(c.ID)
 	if !ok || !v.LiveAt(c.At) {

@@ -34,9 +34,9 @@ func (m Maker) checkBounds(scopes []string, ranges []netip.Prefix) error {
 	case m.Operator:
 		return nil
 	case !Within(scopes, m.Scopes):
-		return refuse(CodeScopeExceeds, fieldScopes, "the token that you use is limited to scopes; a token made with it needs scopes, each within one of those")
+		return refuse(CodeScopeExceeds, fieldScopes, "the scopes exceed the scopes of the token that you use; give one scope or more, each within a scope of that token")
 	case !rangesWithin(ranges, m.SourceIPs):
-		return refuse(CodeSourceIPsExceed, fieldSourceIPs, "the token that you use is limited to source ranges; a token made with it needs ranges, each within one of those")
+		return refuse(CodeSourceIPsExceed, fieldSourceIPs, "the source ranges exceed the source ranges of the token that you use; give one range or more, each within a range of that token")
 	}
 	return nil
 }

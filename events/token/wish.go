@@ -35,11 +35,11 @@ func (w Wish) check() error {
 	}
 	switch {
 	case !w.ExpiresAt.IsZero() && w.ExpiresIn != 0:
-		return invalid(fieldExpiresIn, "expiration_time and expires_in are both given; give one of them")
+		return invalid(fieldExpiresIn, "expires_in and expiration_time are both given; only one of them is allowed")
 	case w.ExpiresIn < 0:
-		return invalid(fieldExpiresIn, "the lifetime is negative")
+		return invalid(fieldExpiresIn, "the lifetime is negative; it must be above zero")
 	case w.ExpiresAt.UTC().Year() > lastYear:
-		return invalid(fieldExpirationTime, "the expiration time lies beyond the year %d in UTC", lastYear)
+		return invalid(fieldExpirationTime, "the expiration time is after the year %d (UTC), the last year that is allowed", lastYear)
 	}
 	return nil
 }

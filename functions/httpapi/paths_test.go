@@ -12,8 +12,8 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// raw sends a request line as it stands: Go's client would tidy it.
-func (w *scene) raw(method, target string) seen {
+// raw sends a request with an unchanged target. Go's client would clean the target.
+func (w *scene) raw(method, target string) answer {
 	w.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(w.server.URL, "http://"))
 	if err != nil {
@@ -30,7 +30,7 @@ func (w *scene) raw(method, target string) seen {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return seen{method: method, path: target, status: res.StatusCode, header: res.Header, body: body}
+	return answer{method: method, path: target, status: res.StatusCode, header: res.Header, body: body}
 }
 
 func TestUnknownPathsAnswerAProblemAndNeverARedirect(t *testing.T) {
@@ -51,8 +51,8 @@ func TestUnknownPathsAnswerAProblemAndNeverARedirect(t *testing.T) {
 	golden(t, "problem_path_not_found.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
 }
 
-// TestEveryUserHasAHistoryPath: a name may be what a path would not survive as
-// it stands. Escaped, it is one segment.
+// TestEveryUserHasAHistoryPath uses names with special meanings in a path. The
+// client escapes each name as one segment.
 func TestEveryUserHasAHistoryPath(t *testing.T) {
 	w := newScene(t)
 	for _, name := range []string{"a/b", "a//b", "..", ".", "a/../b", "a b", "a?b#c%2Fd", `AD\ann`} {
@@ -98,7 +98,7 @@ func TestUnknownMethodsAnswerAProblemWithAllow(t *testing.T) {
 	}
 	w.do("BREW", "/v1/version", w.admin, "")
 	if line := w.log.last(t); line["method"] != "other" {
-		t.Errorf("got method %v in the log, want other: a method is the client's text", line["method"])
+		t.Errorf("got method %v in the log, want other: a client can choose the text of a method", line["method"])
 	}
 }
 
@@ -116,13 +116,13 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 		if len(head.body) != 0 || get.status != head.status {
 			t.Errorf("HEAD %s: got %d and %d bytes", path, head.status, len(head.body))
 		}
-		if s := through(w.handler(), request(t, "HEAD", path, w.admin)); len(s.body) != 0 {
+		if s := handle(w.handler(), request(t, "HEAD", path, w.admin)); len(s.body) != 0 {
 			t.Errorf("HEAD %s: the handler wrote %d bytes", path, len(s.body))
 		}
 	}
 }
 
-func TestOpenRoutesAskForNoCredential(t *testing.T) {
+func TestOnlyOpenRoutesNeedNoCredential(t *testing.T) {
 	w := newScene(t)
 	for _, route := range httpapi.Routes() {
 		path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
@@ -142,10 +142,10 @@ func TestOpenRoutesAskForNoCredential(t *testing.T) {
 func TestOnlyTheNamedFunctionsAreServed(t *testing.T) {
 	w := newScene(t)
 	h := w.handler(func(c *httpapi.Config) { c.Only = []string{"get", "about"} })
-	through(h, request(t, "GET", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusNotFound, "not_found")
-	through(h, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
-	through(h, request(t, "DELETE", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusMethodNotAllowed, "method_not_allowed")
-	through(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusNotFound, "path_not_found")
+	handle(h, request(t, "GET", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusNotFound, "not_found")
+	handle(h, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
+	handle(h, request(t, "DELETE", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusMethodNotAllowed, "method_not_allowed")
+	handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusNotFound, "path_not_found")
 	defer func() {
 		if recover() == nil {
 			t.Error("a function that does not exist was accepted")
@@ -178,7 +178,7 @@ func TestEveryAnswerHasItsSafetyHeaders(t *testing.T) {
 	}
 }
 
-func TestRequestIDsAreOursAndNeverRepeat(t *testing.T) {
+func TestEachRequestGetsItsOwnIDFromTheService(t *testing.T) {
 	w := newScene(t)
 	header := http.Header{"X-Request-Id": {"theirs\tforged"}}
 	a := w.send("GET", "/nowhere", header, nil)

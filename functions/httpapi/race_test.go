@@ -11,9 +11,9 @@ import (
 
 func TestLimitHoldsUnder200ConcurrentCreatesOverHTTP(t *testing.T) {
 	w := newScene(t)
-	w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1D"}) // four slots are left
+	w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1D"}) // four more are allowed
 	soonest := w.clock().Add(24 * time.Hour)
-	answers := make([]seen, 200)
+	answers := make([]answer, 200)
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
 	for i := range answers {

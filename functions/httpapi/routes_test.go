@@ -12,7 +12,7 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// TestEveryRouteDoesWhatItsRowSays: settings and rights of the functions are
+// TestEveryRouteDoesWhatItsRowSays: the settings and rights of the functions are
 // computed from the rows, so a wrong row would give a function too many rights
 // or too few.
 func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
@@ -26,7 +26,7 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := through(w.afterAuthorizer(used), asPrincipal(r, guard.Principal{Owner: "ann", TokenID: made.ID})).expect(t, http.StatusOK, "")
+			s := handle(w.afterAuthorizer(used), asPrincipal(r, guard.Principal{Owner: "ann", TokenID: made.ID})).expect(t, http.StatusOK, "")
 			if writes := used.commits > 0; writes != route.Command {
 				t.Errorf("it writes the log: %t, but Command is %t", writes, route.Command)
 			}
@@ -34,7 +34,7 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 				t.Errorf("it notes the use of a token: %t, but Checks is %t", checks, route.Checks)
 			}
 			if mints := strings.Contains(string(s.body), `"bearer_token":"`); mints != route.Mints {
-				t.Errorf("its answer holds a secret: %t, but Mints is %t", mints, route.Mints)
+				t.Errorf("its answer contains a secret: %t, but Mints is %t", mints, route.Mints)
 			}
 		})
 	}
