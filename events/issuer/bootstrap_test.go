@@ -27,8 +27,8 @@ func (s *scene) bootstrap(replace bool) (issuer.Token, secret.Token) {
 func TestBootstrapMakesAnAdministrator(t *testing.T) {
 	s := newScene(t)
 	made, shown := s.bootstrap(false)
-	if made.Owner != "admin" || made.Creator != "API_OPERATOR_DOMAIN:operator" || s.check(shown) != "" {
-		t.Errorf("got owner %s, creator %s, and the token gets %q", made.Owner, made.Creator, s.check(shown))
+	if made.Owner != "admin" || made.Creator != "API_OPERATOR_DOMAIN:operator" || s.denialOf(shown) != "" {
+		t.Errorf("got owner %s, creator %s, and the token gets %q", made.Owner, made.Creator, s.denialOf(shown))
 	}
 	admin, err := s.Guard().Check(t.Context(), shown, here)
 	if err != nil {
@@ -49,44 +49,45 @@ func TestBootstrapMakesAnAdministrator(t *testing.T) {
 	}
 }
 
-// TestBootstrapRunsAgain: another token beside the first, or in place of all.
-func TestBootstrapRunsAgain(t *testing.T) {
+// TestBootstrapMayRunAgain: it adds a token, or it replaces all tokens.
+func TestBootstrapMayRunAgain(t *testing.T) {
 	s := newScene(t)
 	_, first := s.bootstrap(false)
 	_, second := s.bootstrap(false)
-	if s.check(first) != "" || s.check(second) != "" {
-		t.Errorf("the tokens get %q and %q, want both to pass", s.check(first), s.check(second))
+	if s.denialOf(first) != "" || s.denialOf(second) != "" {
+		t.Errorf("the tokens get %q and %q, want both to pass", s.denialOf(first), s.denialOf(second))
 	}
 	_, third := s.bootstrap(true)
 	for _, old := range []secret.Token{first, second} {
-		if got := s.check(old); got != guard.CodeRevoked {
+		if got := s.denialOf(old); got != guard.CodeRevoked {
 			t.Errorf("a replaced token gets %q, want %s", got, guard.CodeRevoked)
 		}
 	}
-	if got := s.check(third); got != "" {
+	if got := s.denialOf(third); got != "" {
 		t.Errorf("the new token gets %s, want it to pass", got)
 	}
 	if rs, _ := s.store.History(t.Context(), events.SettingsStream, 0, 10); len(rs) != 1 {
 		t.Errorf("the settings have %d records, want the one grant", len(rs))
 	}
-	s.log("admin")
+	s.checkedLog("admin")
 }
 
-// TestBootstrapReplacesWhereTheLimitIsReached: that is when one is lost.
-func TestBootstrapReplacesWhereTheLimitIsReached(t *testing.T) {
+// TestBootstrapReplacesAtTheLimit: an administrator may have lost the last allowed
+// token.
+func TestBootstrapReplacesAtTheLimit(t *testing.T) {
 	s := newScene(t)
 	for range 5 {
 		s.bootstrap(false)
 	}
-	if _, _, err := s.Bootstrap(t.Context(), "admin", false); refusal(t, err) != token.CodeLimitReached {
+	if _, _, err := s.Bootstrap(t.Context(), "admin", false); refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("got %v, want %s", err, token.CodeLimitReached)
 	}
-	if _, shown := s.bootstrap(true); s.check(shown) != "" || s.state("admin").Live(s.now()) != 1 {
-		t.Errorf("the token gets %q beside %d, want it to pass alone", s.check(shown), s.state("admin").Live(s.now())-1)
+	if _, shown := s.bootstrap(true); s.denialOf(shown) != "" || s.state("admin").Live(s.now()) != 1 {
+		t.Errorf("the token gets %q beside %d, want it to pass alone", s.denialOf(shown), s.state("admin").Live(s.now())-1)
 	}
 }
 
-func TestBootstrapsAtTheSameTime(t *testing.T) {
+func TestConcurrentBootstrapsAllSucceed(t *testing.T) {
 	s := newScene(t)
 	var group sync.WaitGroup
 	shown := make([]secret.Token, 4)
@@ -94,59 +95,59 @@ func TestBootstrapsAtTheSameTime(t *testing.T) {
 		group.Go(func() { _, shown[i] = s.bootstrap(false) })
 	}
 	group.Wait()
-	for _, one := range shown {
-		if got := s.check(one); got != "" {
-			t.Errorf("token %s gets %s, want it to pass", one.ID, got)
+	for _, made := range shown {
+		if got := s.denialOf(made); got != "" {
+			t.Errorf("token %s gets %s, want it to pass", made.ID, got)
 		}
 	}
 	if rs, _ := s.store.History(t.Context(), events.SettingsStream, 0, 10); len(rs) != 1 {
 		t.Errorf("the settings have %d records, want one grant", len(rs))
 	}
-	s.log("admin")
+	s.checkedLog("admin")
 }
 
-// TestBootstrapGoesOnWhereItWasCutShort at each of its writes.
-func TestBootstrapGoesOnWhereItWasCutShort(t *testing.T) {
-	for lost := range 3 {
+// TestBootstrapCompletesAfterAnInterruption: it fails at each of its writes and
+// then runs again.
+func TestBootstrapCompletesAfterAnInterruption(t *testing.T) {
+	for succeed := range 3 {
 		s := newScene(t)
 		_, old := s.create(person("admin"), "", token.Wish{})
 		commits := 0
 		ctx, cancel := context.WithCancel(t.Context())
-		s.faulty(func(op storetest.Op) storetest.Fault {
+		s.useFaulty(func(op storetest.Op) storetest.Fault {
 			if op != storetest.OpCommit {
 				return storetest.None
 			}
-			if commits++; commits <= lost {
+			if commits++; commits <= succeed {
 				return storetest.None
 			}
 			cancel()
 			return storetest.Unapplied
 		})
 		_, _, err := s.Bootstrap(ctx, "admin", true)
-		trouble(t, "bootstrap", err)
-		s.use(s.store)
+		wantFault(t, "bootstrap", err)
+		s.useStore(s.store)
 		_, shown := s.bootstrap(true)
-		if s.check(shown) != "" || s.check(old) != guard.CodeRevoked {
-			t.Errorf("after %d writes: the new token gets %q, the old one %q", lost, s.check(shown), s.check(old))
+		if s.denialOf(shown) != "" || s.denialOf(old) != guard.CodeRevoked {
+			t.Errorf("after %d writes: the new token gets %q, the old one %q", succeed, s.denialOf(shown), s.denialOf(old))
 		}
-		s.log("admin")
+		s.checkedLog("admin")
 	}
 }
 
-func TestBootstrapOfWhatIsNoUserIsRefused(t *testing.T) {
+func TestBootstrapRefusesAnInvalidOwner(t *testing.T) {
 	s := newScene(t)
 	_, _, err := s.Bootstrap(t.Context(), "WORLD:x", true)
-	if got := refusal(t, err); got != token.CodeInvalidField {
+	if got := refusalCode(t, err); got != token.CodeInvalidField {
 		t.Errorf("got %q, want %s", got, token.CodeInvalidField)
 	}
 	if h, err := s.store.Head(t.Context(), events.SettingsStream); err != nil || h.Version != 0 {
-		t.Errorf("the settings stand at %d %v, want nothing written", h.Version, err)
+		t.Errorf("the settings have version %d %v, want nothing written", h.Version, err)
 	}
 }
 
-// TestRevokeAgainEndsWhatIsNamedAndNothingElse: whatever the limit says, and as
-// often as it is run.
-func TestRevokeAgainEndsWhatIsNamedAndNothingElse(t *testing.T) {
+// TestRevokeAgainRevokesOnlyTheNamedTokens, at every limit and in every run.
+func TestRevokeAgainRevokesOnlyTheNamedTokens(t *testing.T) {
 	s := newScene(t)
 	back, shown := s.create(person("ann"), "", token.Wish{})
 	_, kept := s.create(person("ann"), "", token.Wish{})
@@ -158,10 +159,10 @@ func TestRevokeAgainEndsWhatIsNamedAndNothingElse(t *testing.T) {
 			t.Errorf("got %v %v, want %v", got, err, want)
 		}
 	}
-	if s.check(shown) != guard.CodeRevoked || s.check(kept) != "" || s.check(other) != "" {
-		t.Errorf("the tokens get %q, %q and %q, want only the first revoked", s.check(shown), s.check(kept), s.check(other))
+	if s.denialOf(shown) != guard.CodeRevoked || s.denialOf(kept) != "" || s.denialOf(other) != "" {
+		t.Errorf("the tokens get %q, %q and %q, want only the first revoked", s.denialOf(shown), s.denialOf(kept), s.denialOf(other))
 	}
-	if rs := s.log("ann"); rs[len(rs)-1].Actor != "API_OPERATOR_DOMAIN:operator" {
-		t.Errorf("got %+v, want the operator's", rs[len(rs)-1])
+	if rs := s.checkedLog("ann"); rs[len(rs)-1].Actor != "API_OPERATOR_DOMAIN:operator" {
+		t.Errorf("got %+v, want a record by the operator", rs[len(rs)-1])
 	}
 }

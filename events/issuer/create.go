@@ -13,13 +13,14 @@ import (
 	"apitoken/events/token"
 )
 
-// mints is how many token ids are tried. With a million tokens one id is
-// taken with a chance of 5 in a billion, so more tries would only hide a fault.
-const mints = 4
+// idTries is the maximum number of token ids that are tried. With a million
+// tokens an id is taken with a probability of 5 in a billion, so more tries
+// would only hide a fault.
+const idTries = 4
 
-// Create makes a token for the owner (a key; empty: the caller) and returns it
-// with its text. The text is stored nowhere and never returned again. A refused
-// Create writes nothing.
+// Create makes a token for the owner, an owner key; empty means the caller. It
+// returns the token and its text, which contains the secret. The text is not
+// stored and never returned again. A refused Create writes nothing.
 func (i *Issuer) Create(ctx context.Context, by guard.Principal, owner string, w token.Wish) (Token, secret.Secret, error) {
 	owner = cmp.Or(owner, by.Owner)
 	set, err := i.settingsFor(ctx, by, owner)
@@ -29,22 +30,24 @@ func (i *Issuer) Create(ctx context.Context, by guard.Principal, owner string, w
 	return i.create(ctx, i.meta(by, set), token.Create{Policy: policy(set), By: maker(by, set), Owner: owner, Wish: w})
 }
 
-// create adds time, id and verifier to the command. It tries one minted id after
-// the other. A taken id wrote nothing, so all tries are one command.
+// create runs the command with a newly minted token. If the minted id is taken,
+// nothing was written, and create tries another id. So all tries are one command.
 func (i *Issuer) create(ctx context.Context, m events.Meta, c token.Create) (Token, secret.Secret, error) {
-	for range mints {
+	for range idTries {
 		minted := secret.Mint(i.prefix)
 		v, err := i.tryID(ctx, m, c, minted)
 		if err == nil {
-			return i.told(v, events.Use{}), minted.Text(), nil
+			return i.tokenOf(v, events.Use{}), minted.Text(), nil
 		}
 		if !errors.Is(err, events.ErrIDTaken) {
 			return Token{}, secret.Secret{}, err
 		}
 	}
-	return Token{}, secret.Secret{}, fmt.Errorf("minting a token id: %d in a row are in use: chance is broken", mints)
+	return Token{}, secret.Secret{}, fmt.Errorf("minting a token id: %d random ids in a row are in use: the random source is broken", idTries)
 }
 
+// tryID runs the command with the time, the minted id and its verifier. It
+// returns the view of the new token, or an error that wraps events.ErrIDTaken.
 func (i *Issuer) tryID(ctx context.Context, m events.Meta, c token.Create, minted secret.Token) (events.View, error) {
 	verifier, err := secret.NewVerifier(i.keys, minted, c.Owner)
 	if err != nil {
@@ -60,7 +63,7 @@ func (i *Issuer) tryID(ctx context.Context, m events.Meta, c token.Create, minte
 	}
 	v, found := after.Find(minted.ID)
 	if !found {
-		return events.View{}, fmt.Errorf("token %s was created and is not in its owner's state", minted.ID)
+		return events.View{}, fmt.Errorf("token %s was created, but its owner's state does not have it", minted.ID)
 	}
 	return v, nil
 }

@@ -13,8 +13,8 @@ import (
 	"apitoken/events/token"
 )
 
-// TestIntrospectTellsWhoMayKnow has a row for each caller, token and call.
-func TestIntrospectTellsWhoMayKnow(t *testing.T) {
+// TestIntrospectAnswersOnlyCallersWhoMayView has rows for callers, tokens and calls.
+func TestIntrospectAnswersOnlyCallersWhoMayView(t *testing.T) {
 	s := newScene(t)
 	s.grant("viewer", settings.ActionView)
 	ann := person("ann")
@@ -33,8 +33,8 @@ func TestIntrospectTellsWhoMayKnow(t *testing.T) {
 	for name, test := range map[string]struct {
 		caller, text, action string
 		source               netip.Addr
-		want                 string // reason
-		told                 bool   // about the token
+		want                 string // the reason
+		full                 bool   // whether the answer is about the token
 	}{
 		"own":                          {"ann", text(plain), "", here, "", true},
 		"by a viewer":                  {"viewer", text(plain), "", here, "", true},
@@ -42,7 +42,7 @@ func TestIntrospectTellsWhoMayKnow(t *testing.T) {
 		"call in scope":                {"ann", text(plain), "GET /v1/things/7", here, "", true},
 		"call out of scope":            {"ann", text(plain), "DELETE /v1/things/7", here, guard.CodeOutOfScope, true},
 		"call out of scope, stranger":  {"stranger", text(plain), "DELETE /v1/things/7", here, guard.CodeInvalid, false},
-		"call that climbs":             {"ann", text(plain), "GET /v1/things/../x", here, guard.CodeOutOfScope, true},
+		"call with dot segments":       {"ann", text(plain), "GET /v1/things/../x", here, guard.CodeOutOfScope, true},
 		"in range":                     {"ann", text(ranged), "PUT /any", here, "", true},
 		"out of range":                 {"ann", text(ranged), "", netip.MustParseAddr("192.0.2.1"), guard.CodeWrongSource, true},
 		"range, address unknown":       {"ann", text(ranged), "", netip.Addr{}, guard.CodeWrongSource, true},
@@ -59,11 +59,11 @@ func TestIntrospectTellsWhoMayKnow(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 			continue
 		}
-		if got.Reason != test.want || got.Active != (test.want == "") || (got.Owner == "ann") != test.told {
-			t.Errorf("%s: got %+v, want reason %q and told %v", name, got, test.want, test.told)
+		if got.Reason != test.want || got.Active != (test.want == "") || (got.Owner == "ann") != test.full {
+			t.Errorf("%s: got %+v, want reason %q and the token's owner: %v", name, got, test.want, test.full)
 		}
-		if empty := (issuer.Introspection{Reason: got.Reason}); !test.told && !reflect.DeepEqual(got, empty) {
-			t.Errorf("%s: got %+v, want nothing but the reason", name, got)
+		if empty := (issuer.Introspection{Reason: got.Reason}); !test.full && !reflect.DeepEqual(got, empty) {
+			t.Errorf("%s: got %+v, want only the reason", name, got)
 		}
 	}
 	got, err := s.Introspect(t.Context(), ann, text(plain), "", here)
@@ -73,26 +73,25 @@ func TestIntrospectTellsWhoMayKnow(t *testing.T) {
 	}
 }
 
-func TestIntrospectRefusesWhatIsNoCall(t *testing.T) {
+func TestIntrospectRefusesAnInvalidAction(t *testing.T) {
 	s := newScene(t)
 	_, shown := s.create(person("ann"), "", token.Wish{})
 	for _, action := range []string{"GET", "GET ", "GET things", "get /things", " /things", "GET  /things", "GET /a b", "GET /a?b=1", "* /things", "GET /a\n"} {
 		_, err := s.Introspect(t.Context(), person("ann"), shown.Text().Reveal(), action, here)
-		if got := refusal(t, err); got != token.CodeInvalidField {
+		if got := refusalCode(t, err); got != token.CodeInvalidField {
 			t.Errorf("%q: got %q, want %s", action, got, token.CodeInvalidField)
 		}
 	}
 }
 
-// TestIntrospectionThatPassesIsAUse, and no other is.
-func TestIntrospectionThatPassesIsAUse(t *testing.T) {
+func TestOnlyAPassingIntrospectionIsAUse(t *testing.T) {
 	s := newScene(t)
 	_, shown := s.create(person("ann"), "", token.Wish{Scopes: []string{"GET /v1/*"}})
 	used := func(caller, action string) bool {
 		if _, err := s.Introspect(t.Context(), person(caller), shown.Text().Reveal(), action, here); err != nil {
 			t.Fatal(err)
 		}
-		s.create(person("writer-"+rand()), "", token.Wish{}) // by now a use is written
+		s.create(person("writer-"+randomID()), "", token.Wish{}) // the store writes the use with this commit, at the latest
 		uses, err := s.store.LastUses(t.Context(), []string{shown.ID})
 		if err != nil {
 			t.Fatal(err)
@@ -100,9 +99,9 @@ func TestIntrospectionThatPassesIsAUse(t *testing.T) {
 		return !uses[shown.ID].At.IsZero()
 	}
 	if used("ann", "PUT /v1/x") || used("stranger", "GET /v1/x") {
-		t.Error("a use was noted for a token that did not pass")
+		t.Error("a use was stored for a token that did not pass")
 	}
 	if !used("ann", "GET /v1/x") {
-		t.Error("no use was noted for a token that passed")
+		t.Error("no use was stored for a token that passed")
 	}
 }

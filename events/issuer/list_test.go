@@ -13,8 +13,8 @@ import (
 	"apitoken/events/token"
 )
 
-// listed gives the names of all tokens that a list shows, page by page.
-func (s *scene) listed(caller string, q issuer.ListQuery) (names []string) {
+// listedNames returns the names of all tokens of a list, read page by page.
+func (s *scene) listedNames(caller string, q issuer.ListQuery) (names []string) {
 	s.Helper()
 	for {
 		page, err := s.List(s.Context(), person(caller), q)
@@ -34,9 +34,9 @@ func (s *scene) listed(caller string, q issuer.ListQuery) (names []string) {
 	}
 }
 
-// populated is a scene with tokens a1 b1 c1 a2 b2 c2 ... of three owners in
-// this order; of each owner the third is expired and the fourth revoked.
-func populated(t *testing.T) *scene {
+// populatedScene has the tokens a1 b1 c1 a2 b2 c2 ... of three owners, created in
+// this order. The third token of each owner is expired, the fourth is revoked.
+func populatedScene(t *testing.T) *scene {
 	s := newScene(t)
 	s.grant("viewer", settings.ActionView)
 	owners := map[string]string{"a": "ann", "b": "ACTIVE_DIRECTORY:ann", "c": "POSIX_USER:ann"}
@@ -59,34 +59,34 @@ func populated(t *testing.T) *scene {
 	return s
 }
 
-func TestListsShowWhatTheCallerMaySee(t *testing.T) {
-	s := populated(t)
+func TestListShowsOnlyTokensThatTheCallerMayView(t *testing.T) {
+	s := populatedScene(t)
 	all, _ := token.OwnersNamed("ann")
 	for name, test := range map[string]struct {
 		caller string
 		query  issuer.ListQuery
 		want   string
 	}{
-		"own":                      {"ann", issuer.ListQuery{}, "[a1 a2]"},
-		"own by name":              {"ann", issuer.ListQuery{Owners: []string{"ann"}}, "[a1 a2]"},
-		"own among more":           {"ann", issuer.ListQuery{Owners: all}, "[a1 a2]"},
-		"another's":                {"ann", issuer.ListQuery{Owners: all[1:]}, "[]"},
-		"own expired":              {"ann", issuer.ListQuery{States: []events.TokenState{events.StateExpired}}, "[a3]"},
-		"own revoked":              {"ann", issuer.ListQuery{States: []events.TokenState{events.StateRevoked}}, "[a4]"},
-		"own in several states":    {"ann", issuer.ListQuery{States: []events.TokenState{events.StateActive, events.StateRevoked}}, "[a1 a2 a4]"},
-		"own disabled":             {"ann", issuer.ListQuery{States: []events.TokenState{events.StateDisabled}}, "[]"},
-		"nobody's":                 {"stranger", issuer.ListQuery{}, "[]"},
-		"everybody's":              {"viewer", issuer.ListQuery{}, "[a1 b1 c1 a2 b2 c2]"},
-		"three owners":             {"viewer", issuer.ListQuery{Owners: all}, "[a1 b1 c1 a2 b2 c2]"},
-		"an owner named twice":     {"viewer", issuer.ListQuery{Owners: []string{"ann", "ann"}}, "[a1 a2]"},
-		"more owners than heads":   {"viewer", issuer.ListQuery{Owners: append(slices.Clone(all), "bob")}, "[a1 b1 c1 a2 b2 c2]"},
-		"everybody's ended tokens": {"viewer", issuer.ListQuery{States: []events.TokenState{events.StateExpired, events.StateRevoked}}, "[a3 b3 c3 a4 b4 c4]"},
-		"three owners' revoked":    {"viewer", issuer.ListQuery{Owners: all, States: []events.TokenState{events.StateRevoked}}, "[a4 b4 c4]"},
+		"own":                    {"ann", issuer.ListQuery{}, "[a1 a2]"},
+		"own by name":            {"ann", issuer.ListQuery{Owners: []string{"ann"}}, "[a1 a2]"},
+		"own among more":         {"ann", issuer.ListQuery{Owners: all}, "[a1 a2]"},
+		"another's":              {"ann", issuer.ListQuery{Owners: all[1:]}, "[]"},
+		"own expired":            {"ann", issuer.ListQuery{States: []events.TokenState{events.StateExpired}}, "[a3]"},
+		"own revoked":            {"ann", issuer.ListQuery{States: []events.TokenState{events.StateRevoked}}, "[a4]"},
+		"own in several states":  {"ann", issuer.ListQuery{States: []events.TokenState{events.StateActive, events.StateRevoked}}, "[a1 a2 a4]"},
+		"own disabled":           {"ann", issuer.ListQuery{States: []events.TokenState{events.StateDisabled}}, "[]"},
+		"own, without tokens":    {"stranger", issuer.ListQuery{}, "[]"},
+		"all owners":             {"viewer", issuer.ListQuery{}, "[a1 b1 c1 a2 b2 c2]"},
+		"three owners":           {"viewer", issuer.ListQuery{Owners: all}, "[a1 b1 c1 a2 b2 c2]"},
+		"an owner named twice":   {"viewer", issuer.ListQuery{Owners: []string{"ann", "ann"}}, "[a1 a2]"},
+		"more owners than heads": {"viewer", issuer.ListQuery{Owners: append(slices.Clone(all), "bob")}, "[a1 b1 c1 a2 b2 c2]"},
+		"ended tokens of all":    {"viewer", issuer.ListQuery{States: []events.TokenState{events.StateExpired, events.StateRevoked}}, "[a3 b3 c3 a4 b4 c4]"},
+		"three owners' revoked":  {"viewer", issuer.ListQuery{Owners: all, States: []events.TokenState{events.StateRevoked}}, "[a4 b4 c4]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, limit := range []int{0, 1, 2, 3, 1000, 5000} {
 				test.query.Limit = limit
-				if got := fmt.Sprint(s.listed(test.caller, test.query)); got != test.want {
+				if got := fmt.Sprint(s.listedNames(test.caller, test.query)); got != test.want {
 					t.Errorf("limit %d: got %s, want %s", limit, got, test.want)
 				}
 			}
@@ -94,8 +94,8 @@ func TestListsShowWhatTheCallerMaySee(t *testing.T) {
 	}
 }
 
-func TestListCursorStaysRightWhileTokensComeAndGo(t *testing.T) {
-	s := populated(t)
+func TestListPagesStayRightWhileTokensChange(t *testing.T) {
+	s := populatedScene(t)
 	page, err := s.List(t.Context(), person("ann"), issuer.ListQuery{Limit: 1})
 	if err != nil || !page.More {
 		t.Fatalf("got %+v %v, want a first page of two", page, err)
@@ -104,31 +104,31 @@ func TestListCursorStaysRightWhileTokensComeAndGo(t *testing.T) {
 		t.Fatal(err)
 	}
 	s.create(person("ann"), "", token.Wish{Name: "a5"})
-	if got := fmt.Sprint(s.listed("ann", issuer.ListQuery{After: page.Next})); got != "[a2 a5]" {
+	if got := fmt.Sprint(s.listedNames("ann", issuer.ListQuery{After: page.Next})); got != "[a2 a5]" {
 		t.Errorf("got %s, want [a2 a5]", got)
 	}
 }
 
-func TestListRefusesStatesThatNobodyMayAskFor(t *testing.T) {
+func TestListRefusesUnknownStates(t *testing.T) {
 	s := newScene(t)
 	for _, state := range []events.TokenState{events.StateGone, "Active", ""} {
 		_, err := s.List(t.Context(), person("ann"), issuer.ListQuery{States: []events.TokenState{events.StateActive, state}})
-		if got := refusal(t, err); got != token.CodeInvalidField {
+		if got := refusalCode(t, err); got != token.CodeInvalidField {
 			t.Errorf("%q: got %q, want %s", state, got, token.CodeInvalidField)
 		}
 	}
 }
 
-// TestListShowsStateAndLastUse, from heads and from the index alike.
+// TestListShowsStateAndLastUse, both from heads and from the index.
 func TestListShowsStateAndLastUse(t *testing.T) {
 	s := newScene(t)
 	s.create(person("ann"), "", token.Wish{})
 	_, shown := s.create(person("ann"), "", token.Wish{})
 	s.wait(time.Second)
-	if got := s.check(shown); got != "" {
+	if got := s.denialOf(shown); got != "" {
 		t.Fatal(got)
 	}
-	s.create(person("ann"), "", token.Wish{}) // by now the use is written
+	s.create(person("ann"), "", token.Wish{}) // the store writes the use with this commit, at the latest
 	for _, states := range [][]events.TokenState{nil, {events.StateActive, events.StateRevoked}} {
 		page, err := s.List(t.Context(), person("ann"), issuer.ListQuery{States: states})
 		if err != nil || len(page.Tokens) != 3 {
@@ -146,17 +146,17 @@ func TestListShowsStateAndLastUse(t *testing.T) {
 	}
 }
 
-// TestLiveListOfOneOwnerReadsItsHeadOnly: it is as fresh as the last commit
-// and never goes through an index.
-func TestLiveListOfOneOwnerReadsItsHeadOnly(t *testing.T) {
-	s := populated(t)
-	s.faulty(func(op storetest.Op) storetest.Fault {
+// TestLiveListOfOneOwnerReadsOnlyTheHead: the list is as fresh as the last commit,
+// because it never uses an index.
+func TestLiveListOfOneOwnerReadsOnlyTheHead(t *testing.T) {
+	s := populatedScene(t)
+	s.useFaulty(func(op storetest.Op) storetest.Fault {
 		if op == storetest.OpTokens || op == storetest.OpHistory || op == storetest.OpToken {
-			t.Errorf("it asked for %s", op)
+			t.Errorf("the list called %s", op)
 		}
 		return storetest.None
 	})
-	if got := len(s.listed("ann", issuer.ListQuery{Owners: []string{"ann"}})); got != 2 {
+	if got := len(s.listedNames("ann", issuer.ListQuery{Owners: []string{"ann"}})); got != 2 {
 		t.Errorf("got %d tokens, want 2", got)
 	}
 }

@@ -15,14 +15,14 @@ import (
 	"apitoken/events/token"
 )
 
-// outcome is what one of many simultaneous calls was answered.
+// outcome is the answer of one of many concurrent calls.
 type outcome struct {
 	text secret.Secret
 	err  error
 }
 
-// createAtOnce makes n tokens for ann at the same time.
-func (s *scene) createAtOnce(n int) []outcome {
+// createConcurrently makes n tokens for ann at the same time.
+func (s *scene) createConcurrently(n int) []outcome {
 	var group sync.WaitGroup
 	begin := make(chan struct{})
 	outcomes := make([]outcome, n)
@@ -37,8 +37,9 @@ func (s *scene) createAtOnce(n int) []outcome {
 	return outcomes
 }
 
-// count sorts outcomes into tokens, refusals at the limit and unsettled ones.
-func (s *scene) count(outcomes []outcome) (tokens []secret.Token, refused, busy int) {
+// sortOutcomes returns the tokens, and the numbers of refusals at the limit and of
+// unknown outcomes.
+func (s *scene) sortOutcomes(outcomes []outcome) (tokens []secret.Token, refused, busy int) {
 	s.Helper()
 	for _, o := range outcomes {
 		r, isRefusal := errors.AsType[*events.Refusal](o.err)
@@ -62,22 +63,22 @@ func (s *scene) count(outcomes []outcome) (tokens []secret.Token, refused, busy 
 func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	s := newScene(t)
 	s.create(person("ann"), "", token.Wish{})
-	tokens, refused, busy := s.count(s.createAtOnce(200))
+	tokens, refused, busy := s.sortOutcomes(s.createConcurrently(200))
 	if len(tokens) != 4 || refused != 196 || busy != 0 {
 		t.Errorf("%d made, %d refused, %d busy; want 4, 196, 0", len(tokens), refused, busy)
 	}
 	for _, made := range tokens {
-		if got := s.check(made); got != "" {
-			t.Errorf("token %s was answered and is refused: %s", made.ID, got)
+		if got := s.denialOf(made); got != "" {
+			t.Errorf("token %s was returned and is denied: %s", made.ID, got)
 		}
 	}
-	if rs := s.log("ann"); len(rs) != 5 {
+	if rs := s.checkedLog("ann"); len(rs) != 5 {
 		t.Errorf("the log has %d records, want 5", len(rs))
 	}
 }
 
-// TestLimitHoldsWhileWritesFail: writes are lost, their answers are lost, and
-// some land when nobody reckons with them any more.
+// TestLimitHoldsWhileWritesFail: some writes are lost, some answers are lost, and
+// some writes are applied long after their caller got an error.
 func TestLimitHoldsWhileWritesFail(t *testing.T) {
 	for name, faults := range map[string][]storetest.Fault{
 		"lost answers":     {storetest.None, storetest.Unanswered},
@@ -88,38 +89,38 @@ func TestLimitHoldsWhileWritesFail(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
 			s.create(person("ann"), "", token.Wish{})
-			f := s.faulty(func(op storetest.Op) storetest.Fault {
+			f := s.useFaulty(func(op storetest.Op) storetest.Fault {
 				if op != storetest.OpCommit {
 					return storetest.None
 				}
 				return faults[mathrand.N(len(faults))]
 			})
-			stop, landed := landAllTheTime(t.Context(), f)
-			outcomes := s.createAtOnce(200)
+			stop, landed := landRepeatedly(t.Context(), f)
+			outcomes := s.createConcurrently(200)
 			stop()
 			<-landed
 			f.Land(t.Context())
 
-			s.use(s.store)
-			tokens, refused, busy := s.count(outcomes)
-			t.Logf("%d made, %d refused, %d unsettled", len(tokens), refused, busy)
+			s.useStore(s.store)
+			tokens, refused, busy := s.sortOutcomes(outcomes)
+			t.Logf("%d made, %d refused, %d unknown", len(tokens), refused, busy)
 			if live := s.state("ann").Live(s.now()); live != 5 {
 				t.Errorf("%d tokens live, want exactly 5", live)
 			}
-			if created := len(s.log("ann")) - 1; created != 4 || len(tokens) > created || len(tokens)+busy < created {
-				t.Errorf("%d created for %d answered and %d unsettled", created, len(tokens), busy)
+			if created := len(s.checkedLog("ann")) - 1; created != 4 || len(tokens) > created || len(tokens)+busy < created {
+				t.Errorf("%d created for %d answered and %d unknown", created, len(tokens), busy)
 			}
 			for _, made := range tokens {
-				if got := s.check(made); got != "" {
-					t.Errorf("token %s was answered and is refused: %s", made.ID, got)
+				if got := s.denialOf(made); got != "" {
+					t.Errorf("token %s was returned and is denied: %s", made.ID, got)
 				}
 			}
 		})
 	}
 }
 
-// landAllTheTime lets late writes land while others are under way.
-func landAllTheTime(ctx context.Context, f *storetest.Faulty) (stop func(), done <-chan struct{}) {
+// landRepeatedly applies late writes all the time while other calls run.
+func landRepeatedly(ctx context.Context, f *storetest.Faulty) (stop func(), done <-chan struct{}) {
 	inner, cancel := context.WithCancel(ctx)
 	ended := make(chan struct{})
 	go func() {
@@ -131,7 +132,7 @@ func landAllTheTime(ctx context.Context, f *storetest.Faulty) (stop func(), done
 	return cancel, ended
 }
 
-func TestRevokesAndCreatesTogetherKeepLimitAndLog(t *testing.T) {
+func TestConcurrentRevokesAndCreatesKeepLimitAndLog(t *testing.T) {
 	s := newScene(t)
 	var group sync.WaitGroup
 	var mu sync.Mutex
@@ -141,7 +142,7 @@ func TestRevokesAndCreatesTogetherKeepLimitAndLog(t *testing.T) {
 			for range 10 {
 				made, text, err := s.Create(t.Context(), person("ann"), "", token.Wish{})
 				if err != nil {
-					if !errors.Is(err, issuer.ErrBusy) && refusal(t, err) != token.CodeLimitReached {
+					if !errors.Is(err, issuer.ErrBusy) && refusalCode(t, err) != token.CodeLimitReached {
 						t.Errorf("creating: %v", err)
 					}
 					continue
@@ -165,24 +166,24 @@ func TestRevokesAndCreatesTogetherKeepLimitAndLog(t *testing.T) {
 	}
 	group.Wait()
 	for id, made := range kept {
-		if got := s.check(made); got != "" {
+		if got := s.denialOf(made); got != "" {
 			t.Errorf("token %s: got %s, want it to pass", id, got)
 		}
 	}
 	for id, made := range revoked {
-		if got := s.check(made); got != guard.CodeRevoked {
+		if got := s.denialOf(made); got != guard.CodeRevoked {
 			t.Errorf("token %s: got %q, want %s", id, got, guard.CodeRevoked)
 		}
 	}
 	if len(revoked) == 0 {
-		t.Error("nothing was revoked, so this showed nothing")
+		t.Error("no token was revoked, so the test has shown nothing")
 	}
-	s.log("ann")
+	s.checkedLog("ann")
 }
 
-// TestOneTokenIsRevokedOnce: of many simultaneous revocations one does it and
-// the others are told that there is no such token.
-func TestOneTokenIsRevokedOnce(t *testing.T) {
+// TestTokenIsRevokedOnlyOnce: of many concurrent revocations one succeeds, and the
+// others get not_found.
+func TestTokenIsRevokedOnlyOnce(t *testing.T) {
 	s := newScene(t)
 	made, shown := s.create(person("ann"), "", token.Wish{})
 	var group sync.WaitGroup
@@ -195,11 +196,11 @@ func TestOneTokenIsRevokedOnce(t *testing.T) {
 	for _, err := range errs {
 		if err == nil {
 			done++
-		} else if refusal(t, err) != token.CodeNotFound {
+		} else if refusalCode(t, err) != token.CodeNotFound {
 			t.Errorf("got %v, want %s", err, token.CodeNotFound)
 		}
 	}
-	if done != 1 || len(s.log("ann")) != 2 || s.check(shown) != guard.CodeRevoked {
-		t.Errorf("%d revocations were answered, the log has %d records, the token gets %q", done, len(s.log("ann")), s.check(shown))
+	if done != 1 || len(s.checkedLog("ann")) != 2 || s.denialOf(shown) != guard.CodeRevoked {
+		t.Errorf("%d revocations were answered, the log has %d records, the token gets %q", done, len(s.checkedLog("ann")), s.denialOf(shown))
 	}
 }

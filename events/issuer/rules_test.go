@@ -13,7 +13,7 @@ import (
 	"apitoken/events/token"
 )
 
-func TestCreatedTokenIsWhatWasAskedFor(t *testing.T) {
+func TestCreatedTokenHasTheWishedProperties(t *testing.T) {
 	s := newScene(t)
 	by := person("ann")
 	by.TokenID = "OfAnn123"
@@ -39,7 +39,7 @@ func TestCreatedTokenIsWhatWasAskedFor(t *testing.T) {
 	if stored, _, err := s.store.Token(t.Context(), made.ID); err != nil || !reflect.DeepEqual(stored, want) {
 		t.Errorf("stored %+v %v, want %+v", stored, err, want)
 	}
-	r := s.log("ann")[0]
+	r := s.checkedLog("ann")[0]
 	if r.Actor != "ann" || r.TokenID != by.TokenID || len(r.Command) != 32 || !strings.Contains(string(r.Private), here.String()) {
 		t.Errorf("the record has actor %s, token %s, command %q and private %s", r.Actor, r.TokenID, r.Command, r.Private)
 	}
@@ -48,9 +48,9 @@ func TestCreatedTokenIsWhatWasAskedFor(t *testing.T) {
 	}
 }
 
-// TestWhatIsRefusedLeavesNothingBehind: not a record, not a view, not a
-// message, whichever rule says no.
-func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
+// TestRefusedCreateWritesNothing: no record, no view and no message, for a refusal
+// by each rule.
+func TestRefusedCreateWritesNothing(t *testing.T) {
 	scoped, ranged, brief := person("ann"), person("ann"), person("ann")
 	scoped.Scopes = []string{"GET /v1/*"}
 	ranged.SourceIPs = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
@@ -80,28 +80,28 @@ func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
 			s := newScene(t)
 			s.grant("admin", settings.ActionCreate)
 			day := 24 * time.Hour
-			s.with(settings.Change{Expiration: &day})
+			s.changeSettings(settings.Change{Expiration: &day})
 			for range 5 {
 				s.create(person("full"), "", token.Wish{})
 			}
-			before := s.image("ann", "bob", "full", "admin")
+			before := s.snapshot("ann", "bob", "full", "admin")
 			made, text, err := s.Create(t.Context(), test.by, test.owner, test.wish)
-			if got := refusal(t, err); got != test.want {
+			if got := refusalCode(t, err); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 			if made.ID != "" || text.Reveal() != "" {
 				t.Error("a refusal came with a token")
 			}
-			if after := s.image("ann", "bob", "full", "admin"); !reflect.DeepEqual(before, after) {
-				t.Errorf("it left something behind:\n%+v\nwant\n%+v", after, before)
+			if after := s.snapshot("ann", "bob", "full", "admin"); !reflect.DeepEqual(before, after) {
+				t.Errorf("after a refusal the store has\n%+v\nwant\n%+v", after, before)
 			}
 		})
 	}
 }
 
-// TestDelegationHolds: what is made with a limited token stays within it, and
-// the guard lets exactly that through.
-func TestDelegationHolds(t *testing.T) {
+// TestDelegatedTokenStaysWithinItsMaker: a token that a limited token makes has no
+// more rights than its maker, and the guard allows exactly its own scopes.
+func TestDelegatedTokenStaysWithinItsMaker(t *testing.T) {
 	s := newScene(t)
 	_, shown := s.create(person("ann"), "", token.Wish{
 		ExpiresIn: time.Hour, Scopes: []string{"* /v1/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
@@ -116,7 +116,7 @@ func TestDelegationHolds(t *testing.T) {
 	if !child.ExpiresAt.Equal(maker.ExpiresAt) {
 		t.Errorf("the child expires at %s, want its maker's %s", child.ExpiresAt, maker.ExpiresAt)
 	}
-	if r := s.log("ann")[1]; r.TokenID != maker.TokenID {
+	if r := s.checkedLog("ann")[1]; r.TokenID != maker.TokenID {
 		t.Errorf("the record names token %s, want the maker's %s", r.TokenID, maker.TokenID)
 	}
 	p, err := s.Guard().Check(t.Context(), text, here)
@@ -124,11 +124,11 @@ func TestDelegationHolds(t *testing.T) {
 		t.Errorf("the child gives %+v %v, want its own scopes", p, err)
 	}
 	s.wait(time.Hour - 1)
-	if got := s.check(text); got != "" {
+	if got := s.denialOf(text); got != "" {
 		t.Errorf("a nanosecond before: got %s, want it to pass", got)
 	}
 	s.wait(1)
-	if got := s.check(text); got != guard.CodeExpired {
+	if got := s.denialOf(text); got != guard.CodeExpired {
 		t.Errorf("at its expiry: got %q, want %s", got, guard.CodeExpired)
 	}
 }
@@ -137,7 +137,7 @@ func TestAdministratorMakesTokensForOthers(t *testing.T) {
 	s := newScene(t)
 	s.grant("admin", settings.ActionCreate)
 	admin := person("admin")
-	admin.ExpiresAt = start.Add(time.Minute) // is no bound for others' tokens
+	admin.ExpiresAt = start.Add(time.Minute) // this does not limit tokens for other users
 	made, shown := s.create(admin, "ACTIVE_DIRECTORY:bob", token.Wish{})
 	if made.Owner != "ACTIVE_DIRECTORY:bob" || made.Creator != "admin" || !made.ExpiresAt.IsZero() {
 		t.Errorf("got owner %s, creator %s, expiry %v", made.Owner, made.Creator, made.ExpiresAt)
@@ -145,31 +145,31 @@ func TestAdministratorMakesTokensForOthers(t *testing.T) {
 	if p, err := s.Guard().Check(t.Context(), shown, here); err != nil || p.Owner != made.Owner {
 		t.Errorf("the token acts for %s %v, want %s", p.Owner, err, made.Owner)
 	}
-	if rs := s.log(made.Owner); len(rs) != 1 || rs[0].Actor != "admin" {
+	if rs := s.checkedLog(made.Owner); len(rs) != 1 || rs[0].Actor != "admin" {
 		t.Errorf("the owner's log is %+v, want one record by admin", rs)
 	}
 }
 
-// TestExpiredTokensTakeNoSlot from the very instant of their expiry, though
-// nothing was written about it.
-func TestExpiredTokensTakeNoSlot(t *testing.T) {
+// TestExpiredTokensDoNotCountForTheLimit from the instant of their expiry on, even
+// if no record says yet that they expired.
+func TestExpiredTokensDoNotCountForTheLimit(t *testing.T) {
 	s := newScene(t)
 	for range 5 {
 		s.create(person("ann"), "", token.Wish{ExpiresIn: time.Hour})
 	}
 	s.wait(time.Hour - 1)
 	_, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{})
-	if refusal(t, err) != token.CodeLimitReached {
+	if refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("a nanosecond before: got %v, want %s", err, token.CodeLimitReached)
 	}
 	s.wait(1)
 	s.create(person("ann"), "", token.Wish{})
-	if rs := s.log("ann"); len(rs) != 11 {
+	if rs := s.checkedLog("ann"); len(rs) != 11 {
 		t.Errorf("the log has %d records, want 5 created, 5 expired, 1 created", len(rs))
 	}
 }
 
-// TestTimeOfAStreamNeverRunsBackwards, though the clock does.
+// TestTimeOfAStreamNeverRunsBackwards, even if the clock does.
 func TestTimeOfAStreamNeverRunsBackwards(t *testing.T) {
 	s := newScene(t)
 	first, _ := s.create(person("ann"), "", token.Wish{})
@@ -180,8 +180,9 @@ func TestTimeOfAStreamNeverRunsBackwards(t *testing.T) {
 	}
 }
 
-// TestSettingsAreFreshForOthersAndFiveSecondsOldAtMost for oneself.
-func TestSettingsAreFreshForOthersAndFiveSecondsOldAtMost(t *testing.T) {
+// TestSettingsAreFreshForOthersAndCachedForOwnTokens: calls about the caller's own
+// tokens use settings that are at most five seconds old.
+func TestSettingsAreFreshForOthersAndCachedForOwnTokens(t *testing.T) {
 	s := newScene(t)
 	s.grant("admin", settings.ActionCreate)
 	old := s.Issuer
@@ -190,23 +191,23 @@ func TestSettingsAreFreshForOthersAndFiveSecondsOldAtMost(t *testing.T) {
 	}
 	s.limit(0)
 	s.Issuer = old
-	s.create(person("ann"), "", token.Wish{}) // by settings that are 0 s old
+	s.create(person("ann"), "", token.Wish{}) // with cached settings, 0 s old
 	s.wait(5 * time.Second)
 	s.create(person("ann"), "", token.Wish{})
 	s.wait(1)
-	if _, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{}); refusal(t, err) != token.CodeLimitReached {
+	if _, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{}); refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("after 5s and 1ns: got %v, want %s", err, token.CodeLimitReached)
 	}
 	s.grant("admin")
 	s.Issuer = old
-	if _, _, err := s.Create(t.Context(), person("admin"), "bob", token.Wish{}); refusal(t, err) != token.CodePermissionDenied {
-		t.Errorf("for another, at once: got %v, want %s", err, token.CodePermissionDenied)
+	if _, _, err := s.Create(t.Context(), person("admin"), "bob", token.Wish{}); refusalCode(t, err) != token.CodePermissionDenied {
+		t.Errorf("for another, immediately: got %v, want %s", err, token.CodePermissionDenied)
 	}
 }
 
-// TestSettingsOfTheFutureAreReadAgain: when the clock was set back, nobody
-// knows how old a copy is.
-func TestSettingsOfTheFutureAreReadAgain(t *testing.T) {
+// TestCachedSettingsOfTheFutureAreReadAgain: after the clock was set back, the age
+// of the cache is unknown.
+func TestCachedSettingsOfTheFutureAreReadAgain(t *testing.T) {
 	s := newScene(t)
 	old := s.Issuer
 	if _, err := old.WhoAmI(t.Context(), person("ann")); err != nil {
@@ -215,7 +216,7 @@ func TestSettingsOfTheFutureAreReadAgain(t *testing.T) {
 	s.limit(0)
 	s.Issuer = old
 	s.wait(-time.Second)
-	if _, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{}); refusal(t, err) != token.CodeLimitReached {
+	if _, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{}); refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("got %v, want %s", err, token.CodeLimitReached)
 	}
 }

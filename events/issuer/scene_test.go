@@ -23,7 +23,7 @@ var (
 	here  = netip.MustParseAddr("10.1.2.3")
 )
 
-// scene is an issuer on a store of its own, with a clock that only the test moves.
+// scene is an issuer with its own store, and a clock that only the test moves.
 type scene struct {
 	testing.TB
 	*issuer.Issuer
@@ -38,44 +38,44 @@ func (s *scene) wait(d time.Duration) { s.nanos.Add(int64(d)) }
 func newScene(t testing.TB) *scene {
 	t.Helper()
 	s := &scene{TB: t, store: bolttest.Open(t)}
-	s.use(s.store)
+	s.useStore(s.store)
 	return s
 }
 
-// use puts a new issuer before the store, or before a double of it.
-func (s *scene) use(store events.Store) {
+// useStore replaces the issuer by a new one with the given store.
+func (s *scene) useStore(store events.Store) {
 	s.Issuer = issuer.New(issuer.Config{Store: store, Keys: storetest.Keys, Prefix: "acme", Now: s.now})
 }
 
-// faulty is a new issuer on the same store, whose calls go wrong as planned.
-func (s *scene) faulty(plan func(storetest.Op) storetest.Fault) *storetest.Faulty {
+// useFaulty replaces the issuer by a new one. Its store fails as planned.
+func (s *scene) useFaulty(plan func(storetest.Op) storetest.Fault) *storetest.Faulty {
 	f := storetest.NewFaulty(s.store, plan)
-	s.use(f)
+	s.useStore(f)
 	return f
 }
 
 func person(owner string) guard.Principal { return guard.Principal{Owner: owner, Address: here} }
 
-// with gives a command to the settings.
-func (s *scene) with(command settings.Command) {
+// changeSettings runs a command on the settings.
+func (s *scene) changeSettings(command settings.Command) {
 	s.Helper()
-	m := events.Meta{Command: rand(), Actor: "test", At: s.now(), Retention: time.Hour}
+	m := events.Meta{Command: randomID(), Actor: "test", At: s.now(), Retention: time.Hour}
 	_, err := issuer.Do(s.Context(), s.store, storetest.Keys, issuer.SettingsRules, events.SettingsStream, m,
 		func(time.Time) settings.Command { return command })
 	if err != nil {
 		s.Fatal(err)
 	}
-	s.use(s.store) // which knows no older settings
+	s.useStore(s.store) // a new issuer, because the old one caches the settings
 }
 
-func (s *scene) limit(n int) { s.Helper(); s.with(settings.Change{TokenLimit: &n}) }
+func (s *scene) limit(n int) { s.Helper(); s.changeSettings(settings.Change{TokenLimit: &n}) }
 
 func (s *scene) grant(user string, actions ...string) {
 	s.Helper()
-	s.with(settings.Grant{User: user, Actions: actions})
+	s.changeSettings(settings.Grant{User: user, Actions: actions})
 }
 
-func rand() string { return secret.Mint("").ID }
+func randomID() string { return secret.Mint("").ID }
 
 func (s *scene) create(by guard.Principal, owner string, wish token.Wish) (issuer.Token, secret.Token) {
 	s.Helper()
@@ -90,13 +90,13 @@ func (s *scene) parse(text secret.Secret) secret.Token {
 	s.Helper()
 	t, err := secret.Parse(text.Reveal())
 	if err != nil {
-		s.Fatalf("reading the token that was answered: %v", err)
+		s.Fatalf("reading the returned token: %v", err)
 	}
 	return t
 }
 
-// check is what the guard says of the token: empty if it passes.
-func (s *scene) check(t secret.Token) string {
+// denialOf returns the code of the guard's denial; empty if the token passes.
+func (s *scene) denialOf(t secret.Token) string {
 	s.Helper()
 	_, err := s.Guard().Check(s.Context(), t, here)
 	if err == nil {
@@ -109,8 +109,9 @@ func (s *scene) check(t secret.Token) string {
 	return d.Code
 }
 
-// refusal is the code with which the rules refused; it is no fault.
-func refusal(t testing.TB, err error) string {
+// refusalCode returns the code of a refusal; empty without an error. A fault fails
+// the test.
+func refusalCode(t testing.TB, err error) string {
 	t.Helper()
 	if err == nil {
 		return ""
@@ -122,18 +123,20 @@ func refusal(t testing.TB, err error) string {
 	return r.Code
 }
 
-// trouble fails the test unless the error is a fault and no answer.
-func trouble(t testing.TB, what string, err error) {
+// wantFault fails the test unless the error is a fault.
+func wantFault(t testing.TB, name string, err error) {
 	t.Helper()
 	_, refused := errors.AsType[*events.Refusal](err)
 	_, denied := errors.AsType[*guard.Denial](err)
 	if err == nil || refused || denied {
-		t.Errorf("%s: got %v, want a fault that is no answer", what, err)
+		t.Errorf("%s: got %v, want a fault", name, err)
 	}
 }
 
-// log is all records of a stream, after a look at chain, seal and fold.
-func (s *scene) log(owner string) []events.Record {
+// checkedLog returns all records of an owner's stream. It checks their chain, the
+// head's seal, that the head has the folded state, and that each command took
+// effect only once.
+func (s *scene) checkedLog(owner string) []events.Record {
 	s.Helper()
 	stream := events.UserStream(owner)
 	rs, err := s.store.History(s.Context(), stream, 0, 10_000)
@@ -161,7 +164,7 @@ func (s *scene) log(owner string) []events.Record {
 		}
 	}
 	if kept := s.state(owner); !reflect.DeepEqual(kept, folded) {
-		s.Errorf("the head holds %+v, the log folds into %+v", kept, folded)
+		s.Errorf("the head has %+v, the log folds into %+v", kept, folded)
 	}
 	return rs
 }
@@ -183,11 +186,12 @@ func (s *scene) state(owner string) token.State {
 	return state
 }
 
-// image is everything that is kept about some owners, to see that nothing changed.
-func (s *scene) image(owners ...string) (all []any) {
+// snapshot returns all stored data of some owners, all views and all pending
+// messages, to show that nothing changed.
+func (s *scene) snapshot(owners ...string) (all []any) {
 	s.Helper()
 	for _, o := range owners {
-		all = append(all, s.log(o), s.state(o))
+		all = append(all, s.checkedLog(o), s.state(o))
 	}
 	page, err := s.store.Tokens(s.Context(), events.Query{Now: s.now(), Limit: 1000})
 	if err != nil {

@@ -1,5 +1,6 @@
-// Package api makes the Lambda functions that answer HTTP calls: each is the
-// one HTTP interface with the routes of one function.
+// Package api builds the Lambda functions that answer HTTP calls. All of them
+// have the same HTTP interface, and each answers only the routes of its function.
+// Package httpapi has the routes, package gateway the format of the payloads.
 package api
 
 import (
@@ -15,14 +16,14 @@ import (
 	"apitoken/functions/wiring"
 )
 
-// Run is the main of the function that answers the calls of that name, as
-// httpapi.Routes has them.
+// Run is the main of a function that answers HTTP calls: the routes of
+// httpapi.Routes that have the name of the function.
 func Run(function string) {
 	wiring.RunJob(jobOf(function, httpapi.Routes()), func(f wiring.Function) (lambda.Handler, error) { return serve(f, function), nil })
 }
 
-// serve makes the handler of one function. A function that needs no peppers
-// verifies nothing, so it gets neither guard nor issuer.
+// serve returns the handler of one function. A function without peppers verifies
+// no token, so it gets neither guard nor issuer.
 func serve(f wiring.Function, function string) lambda.Handler {
 	if jobOf(function, httpapi.Routes()).Need()&wiring.Peppers == 0 {
 		return serveOpen(f, function)
@@ -33,13 +34,14 @@ func serve(f wiring.Function, function string) lambda.Handler {
 	})})
 }
 
+// serveOpen returns the handler of a function that needs no credential.
 func serveOpen(f wiring.Function, function string) lambda.Handler {
 	return gateway.New(gateway.Config{Handler: httpapi.New(httpapi.Config{
 		Logger: f.Log, Version: version(), Only: []string{function}, TrustPrincipal: true, Ready: ready(f.Store),
 	})})
 }
 
-// ready says whether the table answers.
+// ready returns a check whether the table answers.
 func ready(log events.Log) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := log.Head(ctx, events.SettingsStream)
@@ -47,7 +49,7 @@ func ready(log events.Log) func(context.Context) error {
 	}
 }
 
-// version is the release that was built, as the Go tool stamped it.
+// version returns the release of this binary, as the Go tool stored it there.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

@@ -25,10 +25,10 @@ import (
 	"apitoken/infra/bolt/bolttest"
 )
 
-// vector is the token that the sample payloads carry.
+// vector is the token in the sample payloads.
 const vector = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"
 
-// deployment is all functions on one store.
+// deployment has all functions on one store.
 type deployment struct {
 	*testing.T
 	wiring.Function
@@ -45,7 +45,7 @@ func deploy(t *testing.T, authorizeInHandler bool) *deployment {
 	return d
 }
 
-// token makes ann's, or somebody's, and gives its text and id.
+// token makes a token for ann and returns its text and id.
 func (d *deployment) token(w token.Wish) (text, id string) {
 	d.Helper()
 	made, secret, err := issuer.New(issuer.Config{Store: d.Store, Keys: d.Keys}).Create(d.Context(), guard.Principal{Owner: "ann"}, "", w)
@@ -84,7 +84,7 @@ func (a answer) into(t *testing.T, v any) {
 	}
 }
 
-// TestFunctionsAnswerBothFormats takes a token through its life, by way of the
+// TestFunctionsAnswerBothFormats creates, lists, gets and revokes a token, with the
 // payloads of both kinds of API.
 func TestFunctionsAnswerBothFormats(t *testing.T) {
 	for _, format := range []string{"rest", "http"} {
@@ -113,8 +113,8 @@ func TestFunctionsAnswerBothFormats(t *testing.T) {
 	}
 }
 
-// TestNextPageKeepsThePrefix: a link must lead back through the stage or the
-// base path that the client used.
+// TestNextPageKeepsThePrefix: the link must have the stage or the base path that
+// the client used.
 func TestNextPageKeepsThePrefix(t *testing.T) {
 	d := deploy(t, true)
 	text, _ := d.token(token.Wish{})
@@ -128,13 +128,13 @@ func TestNextPageKeepsThePrefix(t *testing.T) {
 		got := d.call(list, sample, vector, text, `"user": [`, `"limit": ["1"],"user": [`, "rawQueryString\": \"", "rawQueryString\": \"limit=1&")
 		got.into(t, &page)
 		if len(page.Entries) != 1 || !strings.HasPrefix(page.Paging.Next, prefix+"auth/access-tokens") || !strings.Contains(page.Paging.Next, "user=ann") {
-			t.Errorf("%s: got %+v, want one entry and a link below %s", sample, got, prefix)
+			t.Errorf("%s: got %+v, want one entry and a link that starts with %s", sample, got, prefix)
 		}
 	}
 }
 
-// TestRequestThatPassedNoAuthorizerIsRefused, whatever credential it carries.
-func TestRequestThatPassedNoAuthorizerIsRefused(t *testing.T) {
+// TestRequestWithoutAuthorizerContextIsDenied, even with a valid credential.
+func TestRequestWithoutAuthorizerContextIsDenied(t *testing.T) {
 	d := deploy(t, false)
 	text, id := d.token(token.Wish{})
 	get := serve(d.Function, "get")
@@ -151,26 +151,26 @@ func TestRequestThatPassedNoAuthorizerIsRefused(t *testing.T) {
 	}
 }
 
-// TestContextIsWorthNothingWhereHandlersAuthorize: an emulator that ignores
-// authorizers may let clients write it.
-func TestContextIsWorthNothingWhereHandlersAuthorize(t *testing.T) {
+// TestAuthorizerContextIsIgnoredIfHandlersAuthorize: an emulator that ignores
+// authorizers may let clients write the context.
+func TestAuthorizerContextIsIgnoredIfHandlersAuthorize(t *testing.T) {
 	d := deploy(t, true)
 	_, id := d.token(token.Wish{})
 	if got := d.call(serve(d.Function, "get"), "rest-get", "JhxND7ci\"", id+"\"", "/JhxND7ci", "/"+id); got.StatusCode != 401 {
-		t.Errorf("got %+v, want 401 for an unknown token in spite of the context", got)
+		t.Errorf("got %+v, want 401 for an unknown token although the context allows the call", got)
 	}
 }
 
-func TestFunctionAnswersItsOwnCallsOnly(t *testing.T) {
+func TestFunctionAnswersOnlyItsOwnCalls(t *testing.T) {
 	d := deploy(t, false)
 	if got := d.call(serve(d.Function, "get"), "rest-list"); got.StatusCode != 404 {
 		t.Errorf("got %+v, want 404", got)
 	}
 }
 
-// TestOneLineForEachRequestWithoutTheSecret holds logs and metrics of a create,
-// whose answer holds the secret.
-func TestOneLineForEachRequestWithoutTheSecret(t *testing.T) {
+// TestEachRequestLogsOneLineWithoutTheSecret checks the logs and metrics of a
+// create, because its answer has the secret.
+func TestEachRequestLogsOneLineWithoutTheSecret(t *testing.T) {
 	d := deploy(t, true)
 	text, id := d.token(token.Wish{})
 	got := d.call(telemetry.Observe(serve(d.Function, "create")), "rest-create", vector, text)
@@ -193,8 +193,7 @@ func TestOneLineForEachRequestWithoutTheSecret(t *testing.T) {
 	}
 }
 
-// TestAboutNeedsNoPeppersAndSaysWhetherTheTableAnswers.
-func TestAboutNeedsNoPeppersAndSaysWhetherTheTableAnswers(t *testing.T) {
+func TestAboutNeedsNoPeppersAndReportsWhetherTheTableAnswers(t *testing.T) {
 	d := deploy(t, false)
 	d.Keys = events.Keys{}
 	about := serve(d.Function, "about")
@@ -219,9 +218,9 @@ func (down) Head(context.Context, events.Stream) (events.Head, error) {
 	return events.Head{}, errors.New("no answer")
 }
 
-// TestEveryFunctionHasAJobAndItsMain compares the folders of functions/ with
-// the jobs. A main names its own function: it would answer for another one
-// otherwise, with the rights of its own role.
+// TestEveryFunctionHasAJobAndItsMain compares the folders of functions/ with the
+// jobs. Each main must name its own function. With the name of another function it
+// would run the other function's calls with its own role.
 func TestEveryFunctionHasAJobAndItsMain(t *testing.T) {
 	jobs := map[string]wiring.Job{}
 	for _, job := range Jobs() {
@@ -245,7 +244,7 @@ func TestEveryFunctionHasAJobAndItsMain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if named := strings.Contains(string(b), `.Run("`+function+`"`); !named && !job.Copies { // which has no settings of wiring
+		if named := strings.Contains(string(b), `.Run("`+function+`"`); !named && !job.Copies { // it has no settings of wiring, so it runs without them
 			t.Errorf("functions/%s/main.go does not run %q:\n%s", function, function, b)
 		}
 	}
@@ -274,8 +273,8 @@ func TestFunctionWithOpenAndGuardedRoutesDoesNotStart(t *testing.T) {
 	}
 }
 
-// TestJobIsTheSumOfItsRoutes: one command among its routes gives a function the
-// right to write, and all functions that verify or write have peppers.
+// TestJobIsTheSumOfItsRoutes: a function with one command among its routes may
+// write, and all functions that verify or write have peppers.
 func TestJobIsTheSumOfItsRoutes(t *testing.T) {
 	for _, c := range []struct {
 		routes []httpapi.Route

@@ -11,12 +11,12 @@ import (
 	"apitoken/events/token"
 )
 
-// TestWhoMaySeeAndRevoke has a row for each caller and token: what Get, the
-// history and Revoke answer.
-func TestWhoMaySeeAndRevoke(t *testing.T) {
+// TestPermissionsDecideWhoMayViewAndRevoke has a row for each caller, with the
+// answers of Get, the histories and Revoke.
+func TestPermissionsDecideWhoMayViewAndRevoke(t *testing.T) {
 	for _, test := range []struct {
-		caller         string
-		see, end, user string
+		caller                string
+		view, revoke, history string // codes; empty: allowed
 	}{
 		{"ann", "", "", ""},
 		{"stranger", token.CodeNotFound, token.CodeNotFound, token.CodePermissionDenied},
@@ -32,30 +32,30 @@ func TestWhoMaySeeAndRevoke(t *testing.T) {
 			made, shown := s.create(person("ann"), "", token.Wish{})
 			by := person(test.caller)
 			_, err := s.Get(t.Context(), by, made.ID)
-			if got := refusal(t, err); got != test.see {
-				t.Errorf("Get: got %q, want %q", got, test.see)
+			if got := refusalCode(t, err); got != test.view {
+				t.Errorf("Get: got %q, want %q", got, test.view)
 			}
 			_, err = s.TokenEvents(t.Context(), by, made.ID, 0, 0)
-			if got := refusal(t, err); got != test.see {
-				t.Errorf("TokenEvents: got %q, want %q", got, test.see)
+			if got := refusalCode(t, err); got != test.view {
+				t.Errorf("TokenEvents: got %q, want %q", got, test.view)
 			}
 			_, err = s.UserEvents(t.Context(), by, "ann", 0, 0)
-			if got := refusal(t, err); got != test.user {
-				t.Errorf("UserEvents: got %q, want %q", got, test.user)
+			if got := refusalCode(t, err); got != test.history {
+				t.Errorf("UserEvents: got %q, want %q", got, test.history)
 			}
-			if got := refusal(t, s.Revoke(t.Context(), by, made.ID)); got != test.end {
-				t.Errorf("Revoke: got %q, want %q", got, test.end)
+			if got := refusalCode(t, s.Revoke(t.Context(), by, made.ID)); got != test.revoke {
+				t.Errorf("Revoke: got %q, want %q", got, test.revoke)
 			}
-			if revoked := s.check(shown) == guard.CodeRevoked; revoked != (test.end == "") {
-				t.Errorf("the token is revoked: %v, want %v", revoked, test.end == "")
+			if revoked := s.denialOf(shown) == guard.CodeRevoked; revoked != (test.revoke == "") {
+				t.Errorf("the token is revoked: %v, want %v", revoked, test.revoke == "")
 			}
 		})
 	}
 }
 
-// TestForbiddenAndMissingAreTheSame for whoever may not view: the same words,
-// and the same trouble when the store has some.
-func TestForbiddenAndMissingAreTheSame(t *testing.T) {
+// TestForbiddenAndMissingGetTheSameAnswer if the caller may not view the token:
+// the same refusal, and a fault for both when the store fails.
+func TestForbiddenAndMissingGetTheSameAnswer(t *testing.T) {
 	s := newScene(t)
 	s.grant("deleter", settings.ActionDelete)
 	made, _ := s.create(person("ann"), "", token.Wish{})
@@ -70,37 +70,37 @@ func TestForbiddenAndMissingAreTheSame(t *testing.T) {
 	}
 	for name, call := range calls {
 		for _, caller := range []string{"stranger", "deleter"} {
-			s.use(s.store)
+			s.useStore(s.store)
 			theirs, missing := call(person(caller), made.ID), call(person(caller), "00000000")
 			if theirs.Error() != missing.Error() || *theirs.(*events.Refusal) != *missing.(*events.Refusal) {
-				t.Errorf("%s by %s: somebody else's gives %#v, a missing one %#v", name, caller, theirs, missing)
+				t.Errorf("%s by %s: another user's token gives %#v, a missing token %#v", name, caller, theirs, missing)
 			}
 			for _, id := range []string{made.ID, "00000000"} {
-				s.faulty(storetest.Once(storetest.OpHead, storetest.Unapplied))
-				trouble(t, name+" without settings", call(person(caller), id))
+				s.useFaulty(storetest.Once(storetest.OpHead, storetest.Unapplied))
+				wantFault(t, name+" without settings", call(person(caller), id))
 			}
 		}
 	}
 }
 
-// TestWhatIsNoIDIsNotReadBy: people paste whole tokens where an id belongs, and
-// what is read by ends up in errors.
-func TestWhatIsNoIDIsNotReadBy(t *testing.T) {
+// TestInvalidIDIsNotLookedUp: people paste whole tokens in place of ids, and the
+// key of a failed read is part of the error.
+func TestInvalidIDIsNotLookedUp(t *testing.T) {
 	s := newScene(t)
 	_, text, err := s.Create(t.Context(), person("ann"), "", token.Wish{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	s.faulty(func(storetest.Op) storetest.Fault { return storetest.Unapplied })
+	s.useFaulty(func(storetest.Op) storetest.Fault { return storetest.Unapplied })
 	for _, id := range []string{"", "1234567", "123456789", "1234567.", "1234567é", text.Reveal()} {
 		_, err := s.Get(t.Context(), person("ann"), id)
-		if got := refusal(t, err); got != token.CodeNotFound {
+		if got := refusalCode(t, err); got != token.CodeNotFound {
 			t.Errorf("%d bytes: got %q, want %s", len(id), got, token.CodeNotFound)
 		}
 	}
 }
 
-func TestEndedTokensByID(t *testing.T) {
+func TestEndedTokenByID(t *testing.T) {
 	s := newScene(t)
 	ann := person("ann")
 	expired, _ := s.create(ann, "", token.Wish{ExpiresIn: time.Minute})
@@ -113,23 +113,23 @@ func TestEndedTokensByID(t *testing.T) {
 		t.Errorf("Get of an expired token: got %s %v, want %s", got.State, err, events.StateExpired)
 	}
 	for _, id := range []string{expired.ID, revoked.ID} {
-		if got := refusal(t, s.Revoke(t.Context(), ann, id)); got != token.CodeNotFound {
+		if got := refusalCode(t, s.Revoke(t.Context(), ann, id)); got != token.CodeNotFound {
 			t.Errorf("Revoke of an ended token: got %q, want %s", got, token.CodeNotFound)
 		}
 	}
-	if _, err := s.Get(t.Context(), ann, revoked.ID); refusal(t, err) != token.CodeNotFound {
+	if _, err := s.Get(t.Context(), ann, revoked.ID); refusalCode(t, err) != token.CodeNotFound {
 		t.Errorf("Get of a revoked token: got %v, want %s", err, token.CodeNotFound)
 	}
 	if page, err := s.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); err != nil || len(page.Events) != 2 {
 		t.Errorf("history of a revoked token: got %d events %v, want 2", len(page.Events), err)
 	}
 	s.wait(400 * 24 * time.Hour)
-	if _, err := s.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); refusal(t, err) != token.CodeNotFound {
+	if _, err := s.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); refusalCode(t, err) != token.CodeNotFound {
 		t.Errorf("history past its retention: got %v, want %s", err, token.CodeNotFound)
 	}
 }
 
-func TestWhoAmI(t *testing.T) {
+func TestWhoAmIReturnsThePermissions(t *testing.T) {
 	s := newScene(t)
 	s.grant("admin", settings.ActionView, settings.ActionEdit)
 	for owner, want := range map[string]int{"admin": 2, "ann": 0} {

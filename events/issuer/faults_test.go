@@ -13,14 +13,15 @@ import (
 	"apitoken/events/token"
 )
 
-// TestOutageIsNoAnswer: each call, with each of the ports' calls failing, gives
-// what was asked for or a fault that is worth another try; never a refusal.
-func TestOutageIsNoAnswer(t *testing.T) {
+// TestOutageIsAFaultAndNeverARefusal: each call of the issuer runs with each method
+// of the ports failing. If the call uses that method, it returns a fault that
+// wraps ErrBusy.
+func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 	s := newScene(t)
 	s.grant("viewer", settings.Actions()...)
 	made, shown := s.create(person("ann"), "", token.Wish{})
 	viewer := person("viewer")
-	var ctx context.Context // of the call that is made; its time is up with the first write
+	var ctx context.Context // for the current call; the first write cancels it
 	calls := map[string]func() error{
 		"Create": func() error { _, _, err := s.Create(ctx, viewer, "bob", token.Wish{}); return err },
 		"Get":    func() error { _, err := s.Get(ctx, viewer, made.ID); return err },
@@ -29,22 +30,22 @@ func TestOutageIsNoAnswer(t *testing.T) {
 			_, err := s.List(ctx, viewer, issuer.ListQuery{Owners: []string{"ann"}})
 			return err
 		},
-		"TokenEvents":  func() error { _, err := s.TokenEvents(ctx, viewer, made.ID, 0, 0); return err },
-		"UserEvents":   func() error { _, err := s.UserEvents(ctx, viewer, "ann", 0, 0); return err },
-		"WhoAmI":       func() error { _, err := s.WhoAmI(ctx, viewer); return err },
-		"Introspect":   func() error { _, err := s.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
-		"Revoke":       func() error { return s.Revoke(ctx, viewer, made.ID) },
-		"Bootstrap":    func() error { _, _, err := s.Bootstrap(ctx, "root", true); return err },
-		"guard's look": func() error { _, err := s.Guard().Check(ctx, shown, here); return err },
+		"TokenEvents":   func() error { _, err := s.TokenEvents(ctx, viewer, made.ID, 0, 0); return err },
+		"UserEvents":    func() error { _, err := s.UserEvents(ctx, viewer, "ann", 0, 0); return err },
+		"WhoAmI":        func() error { _, err := s.WhoAmI(ctx, viewer); return err },
+		"Introspect":    func() error { _, err := s.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
+		"Revoke":        func() error { return s.Revoke(ctx, viewer, made.ID) },
+		"Bootstrap":     func() error { _, _, err := s.Bootstrap(ctx, "root", true); return err },
+		"guard's check": func() error { _, err := s.Guard().Check(ctx, shown, here); return err },
 	}
-	before := s.image("ann", "bob", "root")
+	before := s.snapshot("ann", "bob", "root")
 	for name, call := range calls {
 		failed := 0
 		for _, op := range []storetest.Op{storetest.OpCommit, storetest.OpHead, storetest.OpHistory, storetest.OpToken, storetest.OpTokens, storetest.OpLastUses} {
 			asked := false
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithCancel(t.Context())
-			s.faulty(func(called storetest.Op) storetest.Fault {
+			s.useFaulty(func(called storetest.Op) storetest.Fault {
 				asked = asked || called == op
 				switch called {
 				case storetest.OpCommit:
@@ -57,30 +58,31 @@ func TestOutageIsNoAnswer(t *testing.T) {
 			})
 			if err := call(); asked {
 				failed++
-				trouble(t, name+" without "+string(op), err)
-				if !errors.Is(err, issuer.ErrBusy) && name != "guard's look" {
+				wantFault(t, name+" without "+string(op), err)
+				if !errors.Is(err, issuer.ErrBusy) && name != "guard's check" {
 					t.Errorf("%s without %s: got %v, want it to wrap ErrBusy", name, op, err)
 				}
 			}
 			cancel()
 		}
 		if failed == 0 {
-			t.Errorf("%s asked the store for nothing", name)
+			t.Errorf("%s did not call the store", name)
 		}
 	}
-	if after := s.image("ann", "bob", "root"); !reflect.DeepEqual(before, after) {
-		t.Errorf("an outage left something behind:\n%+v\nwant\n%+v", after, before)
+	if after := s.snapshot("ann", "bob", "root"); !reflect.DeepEqual(before, after) {
+		t.Errorf("after an outage the store has\n%+v\nwant\n%+v", after, before)
 	}
 }
 
-// planted is a store in which somebody wrote a state without the peppers.
-type planted struct {
+// plantedStore has a state that was written without the peppers, so its seal is
+// wrong.
+type plantedStore struct {
 	events.Store
 	stream events.Stream
 	state  string
 }
 
-func (p planted) Head(ctx context.Context, s events.Stream) (events.Head, error) {
+func (p plantedStore) Head(ctx context.Context, s events.Stream) (events.Head, error) {
 	h, err := p.Store.Head(ctx, s)
 	if s == p.stream {
 		h.Version, h.State = max(h.Version, 1), []byte(p.state)
@@ -88,37 +90,37 @@ func (p planted) Head(ctx context.Context, s events.Stream) (events.Head, error)
 	return h, err
 }
 
-// TestBrokenSealIsAFault: neither a planted limit nor a planted permission is
-// ever decided from, and nobody is refused because of it.
+// TestBrokenSealIsAFault: no planted limit or permission decides a call, and no
+// call is refused because of a planted state.
 func TestBrokenSealIsAFault(t *testing.T) {
 	s := newScene(t)
 	s.grant("viewer", settings.ActionView)
 	made, _ := s.create(person("ann"), "", token.Wish{})
-	for _, p := range []planted{
+	for _, p := range []plantedStore{
 		{s.store, events.SettingsStream, `{"n":1,"l":50,"h":{"ann":["view","create","edit","delete"]}}`},
 		{s.store, events.UserStream("ann"), `{"o":"ann","n":1}`},
-		{s.store, events.UserStream("bob"), `{"o":"bob","n":1}`}, // which was never written
+		{s.store, events.UserStream("bob"), `{"o":"bob","n":1}`}, // a stream without records
 	} {
-		s.use(p)
+		s.useStore(p)
 		owner, known := p.stream.Owner()
 		if !known {
 			owner = "bob"
 			_, err := s.WhoAmI(t.Context(), person("ann"))
-			trouble(t, "WhoAmI", err)
+			wantFault(t, "WhoAmI", err)
 			_, err = s.List(t.Context(), person("ann"), issuer.ListQuery{})
-			trouble(t, "List", err)
+			wantFault(t, "List", err)
 		} else {
 			_, err := s.List(t.Context(), person(owner), issuer.ListQuery{Owners: []string{owner}})
-			trouble(t, "List of "+owner, err)
+			wantFault(t, "List of "+owner, err)
 		}
 		_, _, err := s.Create(t.Context(), person(owner), "", token.Wish{})
-		trouble(t, "Create for "+owner, err)
+		wantFault(t, "Create for "+owner, err)
 		if owner == "ann" {
-			trouble(t, "Revoke", s.Revoke(t.Context(), person("ann"), made.ID))
+			wantFault(t, "Revoke", s.Revoke(t.Context(), person("ann"), made.ID))
 		}
-		s.use(s.store)
+		s.useStore(s.store)
 	}
-	if len(s.log("ann")) != 1 || len(s.log("bob")) != 0 {
-		t.Error("something was written onto a head with a broken seal")
+	if len(s.checkedLog("ann")) != 1 || len(s.checkedLog("bob")) != 0 {
+		t.Error("a command wrote to a stream with a broken seal")
 	}
 }
