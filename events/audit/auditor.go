@@ -109,8 +109,8 @@ func checkPrev(found []Finding, prev events.Hash, m events.Message) []Finding {
 	return append(found, Finding{Broken, m.ID, "it does not continue from the event before it"})
 }
 
-// Overdue finds the events whose predecessor has been missing for longer than
-// GracePeriod. If a predecessor has arrived meanwhile, Take has judged it.
+// Overdue finds the events after a predecessor that has been missing for longer
+// than GracePeriod. If a predecessor has arrived meanwhile, Take has judged it.
 func (a *Auditor) Overdue(ctx context.Context) (found []Finding, err error) {
 	var waits []wait
 	err = a.Copies.Waiting(ctx, a.Now().Add(-GracePeriod), func(s events.Stream, seq uint64, since time.Time) {
@@ -135,7 +135,7 @@ func (a *Auditor) Overdue(ctx context.Context) (found []Finding, err error) {
 	return found, err
 }
 
-// wait is an event whose predecessor had not arrived when the event was kept.
+// wait is an event that was kept before its predecessor arrived.
 type wait struct {
 	stream events.Stream
 	seq    uint64

@@ -144,7 +144,7 @@ func (c *comparison) withoutCopy(m events.Message) {
 	}
 }
 
-// onlyCopied judges a copy whose event is not in the log. The log may lack only
+// onlyCopied judges a copy without its event in the log. The log may lack only
 // its beginning.
 func (c *comparison) onlyCopied(m events.Message) {
 	switch {

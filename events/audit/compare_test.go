@@ -35,7 +35,7 @@ func trimmed(l *fakeLog, from, to int) (*fakeLog, *memory) {
 }
 
 // TestAnUnchangedLogHasNoFindings has logs that are whole, of several pages,
-// ahead of their copies by recent events, without their beginning, and empty.
+// with recent events that have no copies yet, without their beginning, and empty.
 func TestAnUnchangedLogHasNoFindings(t *testing.T) {
 	old := func(n, young int) *fakeLog {
 		return new(fakeLog).add(t, n, 40*day, 30*day).add(t, young, 10*day, 30*day)
@@ -66,11 +66,11 @@ func TestAnUnchangedLogHasNoFindings(t *testing.T) {
 	}
 }
 
-// TestEveryChangeOfTheLogIsFound has the changes that somebody with write
+// TestEveryChangeOfTheLogIsFound has the changes that a person with write
 // access to the store can make.
 func TestEveryChangeOfTheLogIsFound(t *testing.T) {
 	var earlier events.Head                                                      // an older one, with a good seal
-	rewritten := func(l *fakeLog) { *l = *new(fakeLog).add(t, 5, time.Hour, 0) } // by somebody with the peppers
+	rewritten := func(l *fakeLog) { *l = *new(fakeLog).add(t, 5, time.Hour, 0) } // with the peppers
 	for name, c := range map[string]struct {
 		change func(*fakeLog)
 		want   string
@@ -98,9 +98,9 @@ func TestEveryChangeOfTheLogIsFound(t *testing.T) {
 
 func split(text string) []string { return strings.Split(text, ", ") }
 
-// TestALogThatWasRolledBackWholeIsFound has records and head of an earlier time,
+// TestALogThatWasRolledBackCompletelyIsFound has records and head of an earlier time,
 // as a restored backup has them. Every seal is good.
-func TestALogThatWasRolledBackWholeIsFound(t *testing.T) {
+func TestALogThatWasRolledBackCompletelyIsFound(t *testing.T) {
 	l := new(fakeLog).add(t, 3, time.Hour, 0)
 	earlier := *l
 	l.add(t, 2, time.Hour, 0)
@@ -143,8 +143,8 @@ func TestAStreamThatGrowsMeanwhileHasNoFindings(t *testing.T) {
 	}
 }
 
-// TestARewrittenLogIsFoundByItsHeadAlone has no copies yet. Without the peppers
-// nobody can seal a head that matches the new records.
+// TestARewrittenLogIsFoundByItsHeadAlone has no copies yet. A head that matches
+// the new records cannot be sealed without the peppers.
 func TestARewrittenLogIsFoundByItsHeadAlone(t *testing.T) {
 	l := new(fakeLog).add(t, 3, time.Minute, 0)
 	l.records = new(fakeLog).add(t, 3, time.Minute, 0).records

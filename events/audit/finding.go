@@ -12,7 +12,7 @@ const (
 	Gap        Kind = "gap"         // an event's predecessor never arrived
 	RolledBack Kind = "rolled_back" // the log lacks an event that was copied
 	Missing    Kind = "missing"     // the log has an event that was never copied
-	Unsealed   Kind = "unsealed"    // somebody without the peppers changed the head
+	Unsealed   Kind = "unsealed"    // the head was changed without the peppers
 )
 
 // Finding is one disagreement.

@@ -101,7 +101,7 @@ func (mem *memory) Copy(_ context.Context, stream events.Stream, after uint64, l
 	return ms[:min(len(ms), limit)], mem.fails
 }
 
-// fakeLog is a log that a test may falsify.
+// fakeLog is a log that a test may change.
 type fakeLog struct {
 	head    events.Head
 	records []events.Record
@@ -151,7 +151,7 @@ func (l *fakeLog) messages() (ms []events.Message) {
 	return ms
 }
 
-// history is the messages of a fresh log.
+// history returns the messages of a new log with n records.
 func history(t testing.TB, n int) []events.Message {
 	t.Helper()
 	return new(fakeLog).add(t, n, time.Hour, 0).messages()

@@ -6,26 +6,26 @@ import (
 	"apitoken/events"
 )
 
-// Policy is what the settings say at the moment of a command.
+// Policy has the settings that apply to a command, as they are at its time.
 type Policy struct {
 	TokenLimit int           // live tokens that an owner may have
 	Expiration time.Duration // default and maximum lifetime; zero: neither
-	Retention  time.Duration // how long an ended token is remembered; zero: for ever
+	Retention  time.Duration // how long an ended token is kept; zero: for ever
 }
 
-// Command is what somebody wants of an owner's tokens. The interface is
-// sealed; each command carries its time and whatever chance decided.
+// Command is a wish to change an owner's tokens. The interface is sealed. Each
+// command carries its time, and all random values that its facts need.
 type Command interface{ command() }
 
-// Create makes a token as the wish has it. Without an expiry the token lives as
-// long as the policy's default.
+// Create makes a token with the members of its Wish. Without a wanted expiry,
+// the token gets the default lifetime of the policy.
 type Create struct {
 	At     time.Time
 	Policy Policy
 	By     Maker
 
-	ID    string // minted; the store refuses one that was ever taken
-	Owner string // owner key of whom the token will act for
+	ID    string // minted; the store refuses an id that any token ever had
+	Owner string // owner key of the user that the token will act for
 	Wish
 	Verifier events.Verifier
 }
@@ -37,7 +37,7 @@ type Revoke struct {
 	By     Maker
 
 	ID    string
-	Owner string // whose token it is
+	Owner string // owner key of the token's owner
 }
 
 func (Create) command() {}

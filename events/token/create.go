@@ -10,7 +10,7 @@ import (
 
 const defaultNameEnd = "_api_token"
 
-// checkFields refuses fields that no maker may ask for.
+// checkFields refuses fields that are wrong for every maker.
 func (c Create) checkFields() error {
 	if err := ValidOwner(c.Owner); err != nil {
 		return err
@@ -18,8 +18,9 @@ func (c Create) checkFields() error {
 	return c.Wish.check()
 }
 
-// expires is when the token will end, zero for never. What was asked for is
-// taken as it is or refused. Only the default is cut, to the maker's expiry.
+// expires returns the time when the token will end, zero for never. A wanted
+// expiry is accepted unchanged or refused. Only the default is shortened, to the
+// expiry of the maker's token.
 func (c Create) expires() (time.Time, error) {
 	maximum, makers := c.maximum(), c.By.latestExpiry(c.Owner)
 	expires := c.Wish.expiry(c.At)
@@ -42,8 +43,8 @@ func (c Create) expires() (time.Time, error) {
 	return expires, nil
 }
 
-// maximum is the latest expiry that the policy allows, and its default; zero
-// if it sets none.
+// maximum is the latest expiry that the policy allows, which is also the default
+// expiry. It is zero if the policy has no limit.
 func (c Create) maximum() time.Time {
 	if c.Policy.Expiration == 0 {
 		return time.Time{}
@@ -60,8 +61,8 @@ func (c Create) fact(expires time.Time) events.TokenCreated {
 	}
 }
 
-// name is the one given, or the default that VAST documents; an owner that is
-// too long for it is cut.
+// name returns the wanted name, or else the default name that VAST documents. The
+// default has only the beginning of an owner key that is too long for it.
 func (c Create) name() string {
 	if c.Name != "" {
 		return c.Name
@@ -69,9 +70,10 @@ func (c Create) name() string {
 	return cutAtRune(c.Owner, MaxName-len(defaultNameEnd)) + defaultNameEnd
 }
 
-// checkSize refuses a token whose texts each keep their cap and are too much together.
+// checkSize refuses a token that has a view above MaxView, although each of its
+// members is within its own limit.
 func checkSize(f events.TokenCreated, at time.Time) error {
-	b, _ := encode(viewOf(f, 1, at)) // texts, numbers and times that RFC 3339 can write: all of it encodes
+	b, _ := encode(viewOf(f, 1, at)) // no error: texts, numbers, and times that RFC 3339 can write
 	if len(b) > MaxView {
 		return refuse(CodeStateTooLarge, "", "the token's texts, scopes and source ranges have %d bytes together; at most %d are allowed", len(b), MaxView)
 	}

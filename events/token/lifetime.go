@@ -34,7 +34,7 @@ func ParseLifetime(text string) (time.Duration, error) {
 	return time.Duration(n) * unit, nil
 }
 
-// unitOf is the length of a unit, zero for an unknown unit.
+// unitOf returns the length of a unit, zero for an unknown unit.
 func unitOf(unit string) time.Duration {
 	switch unit {
 	case "Y":

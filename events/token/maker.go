@@ -9,26 +9,28 @@ import (
 // the token that it uses, and its permissions on the realm "security".
 type Maker struct {
 	Owner     string
-	TokenID   string         // the token that acts; empty for an operator
-	Scopes    []string       // that token's; none: everything
-	SourceIPs []netip.Prefix // that token's; none: from anywhere
-	ExpiresAt time.Time      // that token's; zero: never
+	TokenID   string         // the acting token; empty for an operator
+	Scopes    []string       // of the acting token; none: all calls
+	SourceIPs []netip.Prefix // of the acting token; none: all addresses
+	ExpiresAt time.Time      // of the acting token; zero: never
 
 	MayCreate, MayEdit, MayDelete bool // for other users' tokens
 
-	// Operator acts at the store itself and not through a token: every
-	// permission, no delegation. The limit and the maximum lifetime hold.
+	// Operator marks a maker that acts at the store itself and not through a
+	// token. It has every permission, and no acting token limits what it makes.
+	// The token limit and the maximum lifetime apply to it too.
 	Operator bool
 }
 
-// may reports whether the maker acts for itself, or holds the permission.
-func (m Maker) may(owner string, permission bool) bool {
+// allowed reports whether the maker acts for itself, holds the permission, or is
+// an operator.
+func (m Maker) allowed(owner string, permission bool) bool {
 	return m.Operator || m.Owner == owner || permission
 }
 
 // checkBounds refuses scopes and source ranges that go beyond those of the
-// token that the maker uses. So a token makes no token that may do more, or that
-// may be used from more places.
+// token that the maker uses. So a token cannot make a token that may do more, or
+// that may be used from more addresses.
 func (m Maker) checkBounds(scopes []string, ranges []netip.Prefix) error {
 	switch {
 	case m.Operator:
@@ -42,8 +44,8 @@ func (m Maker) checkBounds(scopes []string, ranges []netip.Prefix) error {
 }
 
 // latestExpiry is the latest expiry that the maker's own token allows for a
-// token of the owner, zero if it sets none. It prevents that an expiring token
-// lives on in a token that it makes.
+// token of the owner, zero if it sets no limit. Without this limit, the holder of
+// an expiring token could make a token that lives longer.
 func (m Maker) latestExpiry(owner string) time.Time {
 	if m.Operator || m.MayCreate || m.Owner != owner {
 		return time.Time{}

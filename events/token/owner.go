@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// ValidOwner refuses a text that is not an owner key in its one spelling: NAME,
+// ValidOwner refuses a text that is not an owner key in canonical form: NAME,
 // ACTIVE_DIRECTORY:NAME, POSIX_USER:NAME, a SID, uid:N or auth_id:N. The
 // refusal is invalid_field on user.
 func ValidOwner(key string) error {
@@ -71,7 +71,7 @@ func bareName(name string) error {
 }
 
 // checkLooks refuses a name that looks like another name: with white space at its
-// ends, or with invisible characters that turn or join others (Unicode's Cf).
+// ends, or with invisible characters, such as marks of direction or joiners (Unicode's Cf).
 func checkLooks(name string) error {
 	switch {
 	case strings.TrimSpace(name) != name:

@@ -8,18 +8,18 @@ import (
 // lastYear is the last year that RFC 3339 can write, in UTC.
 const lastYear = 9999
 
-// Wish says what a token shall be. At most one of ExpiresAt and ExpiresIn is
-// set.
+// Wish has the members that a caller wants for a token. At most one of ExpiresAt
+// and ExpiresIn is set.
 type Wish struct {
 	Name        string // empty: OWNER_api_token
 	Description string // may be empty
 	ExpiresAt   time.Time
 	ExpiresIn   time.Duration
-	Scopes      []string       // none: all that the owner may do
-	SourceIPs   []netip.Prefix // canonical, as ParseSourceIPs returns them; none: from anywhere
+	Scopes      []string       // none: all calls that the owner may make
+	SourceIPs   []netip.Prefix // canonical, as ParseSourceIPs returns them; none: all addresses
 }
 
-// check refuses fields that no caller may ask for.
+// check refuses fields that are wrong for every caller.
 func (w Wish) check() error {
 	if err := checkText(fieldName, w.Name, MaxName); err != nil {
 		return err
@@ -44,8 +44,8 @@ func (w Wish) check() error {
 	return nil
 }
 
-// expiry is when the token shall end, if its lifetime begins at the time start.
-// It is zero if the wish names no expiry.
+// expiry returns the wanted end of the token, zero if the caller wants none. A
+// lifetime begins at the time start.
 func (w Wish) expiry(start time.Time) time.Time {
 	if w.ExpiresIn != 0 {
 		return utc(start.Add(w.ExpiresIn))

@@ -20,7 +20,7 @@ import (
 	"apitoken/functions/wiring/telemetry"
 )
 
-// memory keeps copies in memory and fails on command.
+// memory keeps copies in memory, and fails if a test wants that.
 type memory struct {
 	copies map[string]events.Message
 	waits  []events.Message
@@ -82,7 +82,7 @@ func deliver(t *testing.T, s *memory, payload []byte) (answer []byte, lines []ma
 	return answer, lines, err
 }
 
-// published is the sample of an event, as the bus carries it.
+// published returns the sample of an event, in the form in which the bus has it.
 func published(t *testing.T, kind string) []byte {
 	t.Helper()
 	b, err := os.ReadFile("../../events/samples/" + kind + ".v1.json")
@@ -92,7 +92,7 @@ func published(t *testing.T, kind string) []byte {
 	return b
 }
 
-// batch is the recorded batch with further messages like its own.
+// batch returns the recorded batch with further messages that have these bodies.
 func batch(t *testing.T, bodies map[string]string) []byte {
 	t.Helper()
 	var e lambdaevents.SQSEvent
@@ -111,8 +111,8 @@ func batch(t *testing.T, bodies map[string]string) []byte {
 	return b
 }
 
-// failed are the message ids in an answer, sorted. An answer without the list
-// would tell Lambda that all is well.
+// failed returns the sorted message ids in an answer. The list must be there: for
+// Lambda, an answer without it means success.
 func failed(t *testing.T, answer []byte) []string {
 	t.Helper()
 	var r lambdaevents.SQSEventResponse
@@ -127,7 +127,7 @@ func failed(t *testing.T, answer []byte) []string {
 	return ids
 }
 
-// metrics counts how often CloudWatch would count a metric.
+// metrics returns how often CloudWatch would count a metric.
 func metrics(lines []map[string]any, name string) (n int) {
 	for _, l := range lines {
 		if b, err := json.Marshal(l["_aws"]); err == nil && l[name] == 1.0 && strings.Contains(string(b), `"Name":"`+name+`"`) {
@@ -194,7 +194,7 @@ func TestOnlyAnEventThatCouldNotBeKeptIsDeliveredAgain(t *testing.T) {
 	}
 }
 
-// TestAFindingIsKeptAndRaisesTheAlarm: a finding is no failure.
+// TestAFindingIsKeptAndRaisesTheAlarm: a finding is no failure of the function.
 func TestAFindingIsKeptAndRaisesTheAlarm(t *testing.T) {
 	m, err := events.ParseDetail(published(t, "TokenCreated"))
 	if err != nil {

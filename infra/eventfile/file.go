@@ -146,14 +146,14 @@ func (f *File) cut() error {
 func endOfLines(f *os.File) (int64, error) {
 	end, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return 0, fmt.Errorf("measuring it: %w", err)
+		return 0, fmt.Errorf("measuring the file: %w", err)
 	}
 	block := make([]byte, 64<<10)
 	for end > 0 {
 		start := max(0, end-int64(len(block)))
 		b := block[:end-start]
 		if _, err := f.ReadAt(b, start); err != nil {
-			return 0, fmt.Errorf("reading its end: %w", err)
+			return 0, fmt.Errorf("reading the end of the file: %w", err)
 		}
 		if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
 			return start + int64(i) + 1, nil
@@ -167,7 +167,7 @@ func endOfLines(f *os.File) (int64, error) {
 func syncFolder(name string) error {
 	folder, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("opening its folder: %w", err)
+		return fmt.Errorf("opening the folder of the file: %w", err)
 	}
 	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -40,7 +40,7 @@ func copyKey(m events.Message) (item.Item, error) {
 		return item.Key(noticePK, m.ID), nil
 	}
 	if _, user := m.Stream.Owner(); (!user && m.Stream != events.SettingsStream) || m.Seq > item.LastSeq {
-		return nil, fmt.Errorf("event %q has no place among the copies", m.ID)
+		return nil, fmt.Errorf("event %q cannot be kept: its stream is unknown, or its sequence is above %d", m.ID, uint64(item.LastSeq))
 	}
 	return item.Key(string(m.Stream), item.Sequence(m.Seq)), nil
 }
@@ -75,8 +75,8 @@ func waitItem(s events.Stream, seq uint64, since time.Time) item.Item {
 	return item.Key(WaitPK, item.Time(since)+"#"+string(s)+"#"+strconv.FormatUint(seq, 10))
 }
 
-// parseWait reads the sort key of a wait. A stream's name may have a "#", so
-// the last one ends it.
+// parseWait reads the sort key of a wait. A stream's name may contain "#", so the
+// last "#" is the end of the name.
 func parseWait(sk string) (s events.Stream, seq uint64, since time.Time, err error) {
 	at, rest, _ := strings.Cut(sk, "#")
 	end := strings.LastIndexByte(rest, '#')

@@ -56,7 +56,7 @@ func (t *Table) Copy(ctx context.Context, s events.Stream, after uint64, limit i
 func (t *Table) Waiting(ctx context.Context, olderThan time.Time, f func(s events.Stream, seq uint64, since time.Time)) error {
 	its, err := t.query(ctx, WaitPK, "0", item.Time(olderThan), 0)
 	if err != nil {
-		return fmt.Errorf("reading the events whose predecessor is missing: %w", err)
+		return fmt.Errorf("reading the events that wait for a predecessor: %w", err)
 	}
 	for _, it := range its {
 		s, seq, since, err := parseWait(item.TextOf(it, item.SK))
@@ -69,7 +69,7 @@ func (t *Table) Waiting(ctx context.Context, olderThan time.Time, f func(s event
 }
 
 // query reads the items between two sort keys, both included, page by page. It
-// returns at most limit items; a limit of 0 is none.
+// returns at most limit items, or all items if limit is 0.
 func (t *Table) query(ctx context.Context, pk, from, to string, limit int) (all []item.Item, err error) {
 	in := &dynamodb.QueryInput{
 		TableName: &t.name, ConsistentRead: aws.Bool(true),
@@ -86,7 +86,7 @@ func (t *Table) query(ctx context.Context, pk, from, to string, limit int) (all 
 		}
 		all = append(all, out.Items...)
 		if limit > 0 && len(all) >= limit {
-			return all[:limit], nil // a page ends at 1 MB, so the last page may bring too many
+			return all[:limit], nil // a page ends at 1 MB, so the last page may have too many items
 		}
 		if out.LastEvaluatedKey == nil {
 			return all, nil

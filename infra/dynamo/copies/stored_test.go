@@ -19,9 +19,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
-// wire is an engine that answers every call with one body and keeps the last
+// wire is an engine that gives every call the same answer and keeps the last
 // call.
 type wire struct {
 	answer []byte
@@ -41,7 +41,7 @@ func (w *wire) RoundTrip(r *http.Request) (*http.Response, error) {
 	}, nil
 }
 
-// onWire is a table whose engine is w.
+// onWire returns a table that sends its calls to w.
 func onWire(t *testing.T, w *wire) *copies.Table {
 	t.Helper()
 	c := clientAt(t, "http://127.0.0.1:1").Options()
@@ -62,10 +62,10 @@ func sampleOf(t *testing.T, kind string) events.Message {
 	return m
 }
 
-// TestItemsAreStoredAsTheyEverWere compares with items of testdata, which are
-// what audit tables in use hold. Copies are permanent, so no attribute and no
-// key may change.
-func TestItemsAreStoredAsTheyEverWere(t *testing.T) {
+// TestTheFormOfStoredItemsDoesNotChange compares with the items in testdata, which
+// are like those of audit tables in use. Copies are permanent, so no attribute
+// and no key may change.
+func TestTheFormOfStoredItemsDoesNotChange(t *testing.T) {
 	m := sampleOf(t, "TokenRevoked")
 	long := m
 	long.Stream, long.Seq = "user/ACTIVE_DIRECTORY:a#b/c", 999_999_999_999
@@ -92,8 +92,8 @@ func TestItemsAreStoredAsTheyEverWere(t *testing.T) {
 // since has nanoseconds, and is written in UTC.
 var since = time.Date(2026, 11, 21, 13, 0, 0, 5, time.FixedZone("far", 3600))
 
-// TestStoredItemsAreReadAsTheyEverWere reads the items of testdata.
-func TestStoredItemsAreReadAsTheyEverWere(t *testing.T) {
+// TestItemsOfTheStoredFormAreRead reads the items of testdata.
+func TestItemsOfTheStoredFormAreRead(t *testing.T) {
 	table := onWire(t, &wire{answer: []byte(`{"Items":[` + string(stored(t, "copy")) + `]}`)})
 	got, err := table.Copy(t.Context(), "user/ann", 0, 1)
 	if want := sampleOf(t, "TokenRevoked"); err != nil || len(got) != 1 || !reflect.DeepEqual(got[0], want) {
@@ -109,8 +109,8 @@ func TestStoredItemsAreReadAsTheyEverWere(t *testing.T) {
 	}
 }
 
-// TestArrivedDeletesWhatAwaitWrote: under the same key.
-func TestArrivedDeletesWhatAwaitWrote(t *testing.T) {
+// TestArrivedDeletesTheItemOfAwait: both use the same key.
+func TestArrivedDeletesTheItemOfAwait(t *testing.T) {
 	w := &wire{answer: []byte(`{}`)}
 	if err := onWire(t, w).Arrived(t.Context(), "user/ACTIVE_DIRECTORY:a#b/c", 7, since); err != nil {
 		t.Fatal(err)
@@ -120,7 +120,7 @@ func TestArrivedDeletesWhatAwaitWrote(t *testing.T) {
 	}
 }
 
-// golden reads an item of testdata, after writing it if -update asks for that.
+// golden reads an item of testdata. With -update it first writes that item.
 func golden(t *testing.T, name string, it json.RawMessage) any {
 	t.Helper()
 	if *update {

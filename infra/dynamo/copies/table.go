@@ -6,7 +6,7 @@
 //	copy      user/ann  000000000007                the event
 //	notice    notice    its id                      the event
 //	evidence  evidence  the id # a digest           an event that could not be kept under its id
-//	wait      wait      since # stream # sequence   an event whose predecessor is missing
+//	wait      wait      since # stream # sequence   an event that waits for its predecessor
 //
 // Keys and times have the form that infra/dynamo/item gives them. events/audit
 // judges whether the copies agree with each other and with the log.
@@ -77,7 +77,7 @@ func (t *Table) Await(ctx context.Context, s events.Stream, seq uint64, since ti
 func (t *Table) Arrived(ctx context.Context, s events.Stream, seq uint64, since time.Time) error {
 	_, err := t.client.DeleteItem(ctx, &dynamodb.DeleteItemInput{TableName: &t.name, Key: waitItem(s, seq, since)})
 	if err != nil {
-		return fmt.Errorf("no longer awaiting the event before %s/%d: %w", s, seq, err)
+		return fmt.Errorf("deleting the wait for the event before %s/%d: %w", s, seq, err)
 	}
 	return nil
 }

@@ -71,7 +71,8 @@ func clientAt(t *testing.T, url string) *dynamodb.Client {
 	return c
 }
 
-// made reports whether an attempt that was not answered in time made the table.
+// made reports whether an earlier attempt, which was not answered in time, has
+// made the table.
 func made(err error) bool {
 	_, exists := errors.AsType[*types.ResourceInUseException](err)
 	return exists
@@ -79,8 +80,8 @@ func made(err error) bool {
 
 const ann events.Stream = "user/ann"
 
-// history is n messages of a stream, with data of the given size beside the
-// rest.
+// history returns n messages of a stream, each with a description of about size
+// bytes.
 func history(t *testing.T, s events.Stream, n, size int) (ms []events.Message) {
 	t.Helper()
 	var head events.Head
@@ -116,7 +117,7 @@ func TestACopyIsKeptOnceAndComesBackAsItWas(t *testing.T) {
 		other := want
 		other.Actor = "bob"
 		if first, got, err := table.Keep(t.Context(), other); first || err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("a second under %s: first %t, %v\ngot  %+v\nwant %+v", want.ID, first, err, got, want)
+			t.Errorf("a second message with the id %s: first %t, %v\ngot  %+v\nwant %+v", want.ID, first, err, got, want)
 		}
 	}
 }
@@ -139,24 +140,24 @@ func TestOnlyOneOfManyCallersIsFirstForAnID(t *testing.T) {
 	}
 	wg.Wait()
 	if n := firsts.Load(); n != 1 {
-		t.Errorf("%d were first", n)
+		t.Errorf("%d callers were first, want one", n)
 	}
 }
 
-// TestStreamsCannotReachOtherPartitions: somebody who may put events on the bus
-// chooses their stream.
+// TestStreamsCannotReachOtherPartitions: each sender on the bus can choose the
+// stream of its events.
 func TestStreamsCannotReachOtherPartitions(t *testing.T) {
 	table := newTable(t)
 	for _, s := range []events.Stream{"wait", "evidence", "notice", "", "users/ann"} {
 		m := history(t, s, 1, 0)[0]
 		if _, _, err := table.Keep(t.Context(), m); err == nil {
-			t.Errorf("stream %q has a place", s)
+			t.Errorf("an event of the stream %q is kept", s)
 		}
 	}
 	m := history(t, ann, 1, 0)[0]
 	m.Seq = 1_000_000_000_000
 	if _, _, err := table.Keep(t.Context(), m); err == nil {
-		t.Error("a sequence of 13 digits has a place")
+		t.Error("an event with a sequence of 13 digits is kept")
 	}
 }
 
@@ -247,7 +248,7 @@ func waiting(t *testing.T, table *copies.Table, olderThan time.Time) (all []stri
 	return all
 }
 
-func TestStreamsAreEachNamedOnce(t *testing.T) {
+func TestEachStreamIsNamedOnce(t *testing.T) {
 	table := newTable(t)
 	keep(t, table, history(t, ann, 3, 0)...)
 	keep(t, table, history(t, events.SettingsStream, 1, 0)...)
