@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -59,7 +62,7 @@ type scene struct {
 	records []events.Record
 	views   map[string]events.View // by token id, also of ended tokens
 	revoked map[string]bool
-	drawn   map[string]int // number of records of each type in all histories
+	drawn   map[string]int // number of records of each type, and of commands, in all histories
 }
 
 func newScene(t *rapid.T, schemas map[string]*jsonschema.Schema) *scene {
@@ -101,6 +104,7 @@ func (sc *scene) do(t *rapid.T, c Command) *events.Refusal {
 		t.Fatal(err)
 	}
 	sc.write(t, made)
+	sc.drawn[reflect.TypeOf(c).Name()]++
 	return nil
 }
 
@@ -206,6 +210,26 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 			t.Errorf("no random history has a %s: draw a command that leads to it", k.Name)
 		}
 	}
+	for _, name := range declaredCommands(t) {
+		if drawn[name] == 0 {
+			t.Errorf("no random history has the command %s: draw it", name)
+		}
+	}
+}
+
+// declaredCommands are the types of command.go with a method command.
+func declaredCommands(t *testing.T) (names []string) {
+	t.Helper()
+	file, err := parser.ParseFile(gotoken.NewFileSet(), "command.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "command" {
+			names = append(names, f.Recv.List[0].Type.(*ast.Ident).Name)
+		}
+	}
+	return names
 }
 
 // checkRules checks the rules that hold after every step.
