@@ -6,13 +6,14 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/name"
 )
 
 const defaultNameEnd = "_api_token"
 
 // checkFields refuses fields that are wrong for every maker.
 func (c Create) checkFields() error {
-	if err := ValidOwner(c.Owner); err != nil {
+	if err := name.ValidOwner(c.Owner); err != nil {
 		return err
 	}
 	return c.Wish.check()

@@ -3,6 +3,8 @@ package token
 import (
 	"slices"
 	"strings"
+
+	"apitoken/events/secret"
 )
 
 const scopeForm = "METHOD PATH, like GET /v1/things/*; METHOD has capital letters only, or is *; PATH begins with /, has no empty or dot segments, has letters, digits and -._~!$&'()+,;=:@/ only, and may end with *"
@@ -18,9 +20,9 @@ func ParseScope(text string) error {
 	method, path, _ := strings.Cut(text, " ")
 	switch {
 	case len(text) > MaxScope:
-		return invalid(fieldScopes, "the scope %s has %d bytes; at most %d are allowed", shown(text), len(text), MaxScope)
+		return invalid(fieldScopes, "the scope %s has %d bytes; at most %d are allowed", secret.Quote(text), len(text), MaxScope)
 	case !validMethod(method), !validPattern(path):
-		return invalid(fieldScopes, "the scope %s is invalid; allowed: %s", shown(text), scopeForm)
+		return invalid(fieldScopes, "the scope %s is invalid; allowed: %s", secret.Quote(text), scopeForm)
 	}
 	return nil
 }

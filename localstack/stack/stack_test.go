@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"apitoken/events"
-	"apitoken/events/token"
+	"apitoken/events/name"
 	"apitoken/functions/httpapi"
 )
 
@@ -109,8 +109,8 @@ func (s *stack) elsewhere(t *testing.T) {
 }
 
 // person is somebody new.
-func person(prefix string) *token.Identity {
-	return &token.Identity{Name: prefix + "-" + strings.ToLower(rand.Text()[:8])}
+func person(prefix string) *name.Identity {
+	return &name.Identity{Name: prefix + "-" + strings.ToLower(rand.Text()[:8])}
 }
 
 // made is a new token for somebody.
