@@ -5,7 +5,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -19,6 +18,7 @@ import (
 	"apitoken/events/storetest"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/copies"
+	"apitoken/localstack/engines"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -30,18 +30,10 @@ var _ interface {
 	audit.Library
 } = (*copies.Table)(nil)
 
-// newTable makes an audit table on DynamoDB Local. Without that the tests are
-// skipped, unless APITOKEN_ENGINES_REQUIRED forbids it.
+// newTable makes an audit table on DynamoDB Local.
 func newTable(t *testing.T) *copies.Table {
 	t.Helper()
-	url := os.Getenv("APITOKEN_DYNAMODB")
-	switch {
-	case url != "":
-	case os.Getenv("APITOKEN_ENGINES_REQUIRED") == "1":
-		t.Fatal("APITOKEN_DYNAMODB is not set, and engines are required")
-	default:
-		t.Skip("SKIPPED: needs DynamoDB Local, whose URL is in APITOKEN_DYNAMODB (make integration starts one)")
-	}
+	url := engines.Require(t, engines.DynamoDB)
 	env := map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": url}
 	c, err := dynamo.FromEnv(func(name string) string { return env[name] })
 	if err != nil {
