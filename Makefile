@@ -63,6 +63,26 @@ bench: ## Measure the budgets, each against its baseline in the same run
 	go test -count 1 -run StaysInItsWriteUnits -v ./infra/dynamo/item | grep 'write units'
 	@[ -z "$$APITOKEN_DYNAMODB" ] || go test -count 1 -run ReadsStayInTheirUnits -v ./infra/dynamo | grep 'read units'
 
+.PHONY: soak
+soak: bench fuzz histories races crashes ## Run everything that takes long: the budgets, the fuzzers, and the next three (about 15 minutes)
+
+CHECKS ?= 20000
+.PHONY: histories
+histories: ## Check the rules on random histories (CHECKS=20000 for each; make test checks 100)
+	go test -count 1 $$(grep -rl --include='*_test.go' 'rapid\.Check' . | xargs dirname | sort -u) -rapid.checks=$(CHECKS)
+
+# grep fails if the test was renamed, because go test passes without a test.
+ROUNDS ?= 50
+.PHONY: races
+races: ## Repeat the tests of the limit under simultaneous calls (ROUNDS=50)
+	go test -list LimitHolds ./events/issuer ./functions/httpapi | grep LimitHolds
+	go test -count $(ROUNDS) -run LimitHolds ./events/issuer ./functions/httpapi
+
+.PHONY: crashes
+crashes: ## Repeat the test that kills the server at random moments (ROUNDS=50)
+	go test -list KilledServer ./cmd/apitoken | grep KilledServer
+	go test -count $(ROUNDS) -run KilledServer ./cmd/apitoken
+
 .PHONY: catalogue
 catalogue: ## Write events/CATALOGUE.md from the schemas and samples
 	go run ./cmd/catalogue

@@ -9,8 +9,9 @@ import (
 )
 
 // Verify checks that the records continue the chain from the hash prev: each
-// follows its predecessor by number and hash, and says what was written. To
-// verify a log whose beginning is gone, start at its oldest record's Prev.
+// record follows the one before by number and hash, and has the content that
+// was written. For a log that lost its beginning, start at the Prev of its
+// oldest record.
 func Verify(prev Hash, rs []Record) error {
 	ms := make([]Message, len(rs))
 	for i, r := range rs {
@@ -19,23 +20,24 @@ func Verify(prev Hash, rs []Record) error {
 	return VerifyMessages(prev, ms)
 }
 
-// VerifyMessages is Verify for what was published: it needs nothing private.
+// VerifyMessages is Verify for published records. It needs no private part.
 func VerifyMessages(prev Hash, ms []Message) error {
 	for i, m := range ms {
 		switch {
 		case m.Prev != prev:
-			return fmt.Errorf("record %s does not follow its predecessor", m.ID)
+			return fmt.Errorf("record %s does not follow the record before it", m.ID)
 		case m.sum() != m.Hash:
-			return fmt.Errorf("record %s is not what was written", m.ID)
+			return fmt.Errorf("record %s was changed: its hash does not match its content", m.ID)
 		case i > 0 && (m.Seq != ms[i-1].Seq+1 || m.Stream != ms[i-1].Stream):
-			return fmt.Errorf("record %s stands out of order", m.ID)
+			return fmt.Errorf("record %s is out of order", m.ID)
 		}
 		prev = m.Hash
 	}
 	return nil
 }
 
-// sum covers every field with its length, so no two records share an encoding.
+// sum is the hash of a record. It covers every field with its length, so two
+// different records never have the same encoding.
 func (m Message) sum() (h Hash) {
 	d := sha256.New()
 	put(d, m.Prev[:])
@@ -56,5 +58,5 @@ func put(d hash.Hash, b []byte) {
 	d.Write(b)
 }
 
-// stamp is the form of a time that hashes cover: RFC 3339, UTC, nanoseconds.
+// stamp is the text of a time that hashes cover: RFC 3339, UTC, nanoseconds.
 func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }

@@ -1,27 +1,26 @@
 package events
 
 import (
-	"crypto/rand"
-	"encoding/json"
 	"fmt"
 	"slices"
 	"time"
 )
 
-// maxItems is what one DynamoDB transaction may hold (AWS limit: 100).
+// maxItems is the number of items that one DynamoDB transaction may have (AWS
+// limit: 100).
 const maxItems = 100
 
-// Effect is what a commit writes beside records and head.
+// Effect is what a commit writes besides records and head.
 type Effect struct {
 	Minted  []View // must not exist yet, else ErrIDTaken
-	Changed []View // replace what is there
+	Changed []View // replace the views that are there
 	Reply   *Reply // must not exist yet, else ErrConflict
 }
 
 // Commit is one step of a stream, ready to be written. Only NewCommit makes
-// one: numbers, chain and seal come about once, here, and not in each store.
-// It is a value that is never changed, so a store may send it any number of
-// times; what the accessors return belongs to the commit and is only read.
+// commits, so no store has to compute numbers, chain or seal. A commit never
+// changes: a store may send it any number of times. Callers may read the values
+// that its methods return, and must not change them.
 type Commit struct {
 	stream  Stream
 	base    Head
@@ -31,15 +30,16 @@ type Commit struct {
 }
 
 // NewCommit builds the step from base that adds the facts. The state is the
-// one after the facts, encoded as stateV says. Times are UTC and never before
-// base's. It refuses a commit without facts, one with more items than a
-// transaction may hold, and a state above MaxState.
+// state after the facts, in the encoding stateV. Times are UTC and never before
+// the time of base. NewCommit returns an error if there are no facts, if a fact
+// does not belong to the stream, if the commit has more items than one
+// transaction may have, or if the state is larger than MaxState.
 func NewCommit(k Keys, s Stream, base Head, m Meta, facts []Fact, stateV int, state []byte, e Effect) (Commit, error) {
-	if n := items(facts, e); len(facts) == 0 || n > maxItems {
-		return Commit{}, fmt.Errorf("stream %s: a commit has at least one fact and at most %d items, this has %d facts and %d items", s, maxItems, len(facts), n)
+	if n := itemCount(facts, e); len(facts) == 0 || n > maxItems {
+		return Commit{}, fmt.Errorf("stream %s: a commit needs at least one fact and at most %d items; this one has %d facts and %d items", s, maxItems, len(facts), n)
 	}
 	if len(state) > MaxState {
-		return Commit{}, fmt.Errorf("stream %s: the state has %d bytes, %d are allowed", s, len(state), MaxState)
+		return Commit{}, fmt.Errorf("stream %s: the state has %d bytes; at most %d are allowed", s, len(state), MaxState)
 	}
 	c := Commit{stream: s, base: base, effect: e}
 	m.At = base.Next(m.At)
@@ -65,7 +65,7 @@ func NewCommit(k Keys, s Stream, base Head, m Meta, facts []Fact, stateV int, st
 	return c, nil
 }
 
-func items(facts []Fact, e Effect) int {
+func itemCount(facts []Fact, e Effect) int {
 	n := len(facts) + 1 + len(e.Minted) + len(e.Changed)
 	if e.Reply != nil {
 		n++
@@ -73,8 +73,9 @@ func items(facts []Fact, e Effect) int {
 	return n
 }
 
-// keepUntil never goes back, and once it is "for ever" it stays so: otherwise
-// a log could lose its middle.
+// keepUntil is the time until which the records of a commit are kept. It never
+// moves back, and after "for ever" it stays "for ever". Otherwise a log could
+// lose records from its middle.
 func keepUntil(base Head, m Meta) time.Time {
 	if m.Retention == 0 || (base.Version > 0 && base.KeepUntil.IsZero()) {
 		return time.Time{}
@@ -83,17 +84,23 @@ func keepUntil(base Head, m Meta) time.Time {
 }
 
 func newRecord(s Stream, seq uint64, m Meta, keep time.Time, f Fact, prev Hash) (Record, error) {
-	f, v := versioned(f)
-	public, err := json.Marshal(f)
-	if err != nil {
-		return Record{}, fmt.Errorf("stream %s: encoding %s: %w", s, f.kind(), err)
+	k, err := kindNamed(f.kind())
+	if err == nil {
+		err = k.belongsTo(s)
 	}
-	hidden, err := json.Marshal(hide(f, m))
 	if err != nil {
-		return Record{}, fmt.Errorf("stream %s: encoding the private part of %s: %w", s, f.kind(), err)
+		return Record{}, fmt.Errorf("stream %s: %w", s, err)
+	}
+	public, err := publicPart(k, f)
+	if err != nil {
+		return Record{}, fmt.Errorf("stream %s: encoding %s: %w", s, k.Name, err)
+	}
+	hidden, err := privatePart(f, m)
+	if err != nil {
+		return Record{}, fmt.Errorf("stream %s: encoding the private part of %s: %w", s, k.Name, err)
 	}
 	r := Record{
-		Stream: s, Seq: seq, Type: f.kind(), V: v,
+		Stream: s, Seq: seq, Type: k.Name, V: k.Version,
 		Command: m.Command, Actor: m.Actor, TokenID: m.TokenID, At: m.At,
 		Public: public, Private: hidden, Prev: prev, KeepUntil: keep,
 	}
@@ -101,45 +108,15 @@ func newRecord(s Stream, seq uint64, m Meta, keep time.Time, f Fact, prev Hash) 
 	return r, nil
 }
 
-// versioned stamps a fact with the version of its type that is written today.
-func versioned(f Fact) (Fact, int) {
-	switch f := f.(type) {
-	case TokenCreated:
-		f.V = 1
-		return f, f.V
-	case TokenRevoked:
-		f.V = 1
-		return f, f.V
-	case TokenExpired:
-		f.V = 1
-		return f, f.V
-	case SettingsChanged:
-		f.V = 1
-		return f, f.V
-	case PermissionsChanged:
-		f.V = 1
-		return f, f.V
-	}
-	panic(fmt.Sprintf("events: fact of unknown type %T", f))
-}
-
-func hide(f Fact, m Meta) private {
-	p := private{Nonce: make([]byte, 16), Address: m.Address}
-	rand.Read(p.Nonce)
-	if created, ok := f.(TokenCreated); ok {
-		p.Verifier = &created.Verifier
-	}
-	return p
-}
-
 // Stream is the log that the commit belongs to.
 func (c Commit) Stream() Stream { return c.stream }
 
-// Base is the version that must still stand when the commit is written.
+// Base is the version that the stream must still have when the commit is
+// written.
 func (c Commit) Base() uint64 { return c.base.Version }
 
-// Command is the intent whose work this is, for whoever must find out whether
-// a commit landed.
+// Command is the command id of the records. A caller that lost the answer finds
+// out by it whether the commit was written.
 func (c Commit) Command() string { return c.records[0].Command }
 
 // Records are the new records in order.
@@ -148,5 +125,5 @@ func (c Commit) Records() []Record { return slices.Clip(c.records) }
 // Head is the head that replaces the one at Base.
 func (c Commit) Head() Head { return c.head }
 
-// Effect is what else is written.
+// Effect is what the commit writes besides records and head.
 func (c Commit) Effect() Effect { return c.effect }

@@ -38,33 +38,30 @@ func TestCommitContinuesTheStream(t *testing.T) {
 }
 
 func TestRecordsDecodeToTheFactsThatWereCommitted(t *testing.T) {
-	rs, _ := history(t, keys(t, pepperA))
-	for i, r := range rs {
+	for _, f := range every {
+		r := recordOf(t, f)
 		got, err := events.Decode(r)
 		if err != nil {
 			t.Fatal(err)
 		}
-		if want := stamped(anns[i%len(anns)]); !reflect.DeepEqual(got, want) {
-			t.Errorf("record %s:\ngot  %+v\nwant %+v", r.ID(), got, want)
+		if !reflect.DeepEqual(got, f) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", r.Type, got, f)
 		}
+	}
+	rs, _ := history(t, keys(t, pepperA))
+	for _, r := range rs {
 		if r.Subject() == "" {
 			t.Errorf("record %s is about no token", r.ID())
 		}
 	}
 }
 
-// stamped is the fact with the version that a commit gives it.
-func stamped(f events.Fact) events.Fact {
-	v := reflect.New(reflect.TypeOf(f)).Elem()
-	v.Set(reflect.ValueOf(f))
-	v.FieldByName("V").SetInt(1)
-	return v.Interface().(events.Fact)
-}
-
 func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
 	good := commit(t, keys(t, pepperA), "user/ann", events.Head{}, meta, anns[0]).Records()[0]
 	for name, spoil := range map[string]func(*events.Record){
 		"a later version":       func(r *events.Record) { r.V = 2 },
+		"no version":            func(r *events.Record) { r.V = 0 },
+		"a foreign stream":      func(r *events.Record) { r.Stream = events.SettingsStream },
 		"an unknown type":       func(r *events.Record) { r.Type = "TokenEaten" },
 		"public bytes, no JSON": func(r *events.Record) { r.Public = []byte("{") },
 		"private, no JSON":      func(r *events.Record) { r.Private = []byte("{") },
@@ -100,7 +97,11 @@ func TestCommitRefusesWhatNoStoreCouldWrite(t *testing.T) {
 			t.Errorf("%s: got error %v, want one: %v", name, err, c.fails)
 		}
 	}
-	_, err := events.NewCommit(events.Keys{}, "user/ann", events.Head{}, meta, anns, 1, nil, events.Effect{})
+	_, err := events.NewCommit(k, events.SettingsStream, events.Head{}, meta, anns[:1], 1, nil, events.Effect{})
+	if err == nil || !strings.Contains(err.Error(), "TokenCreated") {
+		t.Errorf("a fact of another stream: got %v, want an error that names the fact", err)
+	}
+	_, err = events.NewCommit(events.Keys{}, "user/ann", events.Head{}, meta, anns, 1, nil, events.Effect{})
 	if !errors.Is(err, events.ErrUnknownKid) {
 		t.Errorf("without peppers: got %v, want ErrUnknownKid", err)
 	}

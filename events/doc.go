@@ -1,14 +1,60 @@
-// Package events is the log: the facts that can happen, the records and the
-// hash chain that keep them, the commits that add to them, and the ports
-// through which they are kept and carried.
+// Package events is the core of the service: what can happen to tokens and
+// settings, the log that keeps it, and the ports to stores and the bus. The
+// packages below it are the rules (token, settings), the service that applies
+// them (issuer, guard, relay, audit) and the suites that hold every store and
+// bus to the ports' promises (storetest, bustest).
 //
-// It knows what can happen and nothing about when it may: the rules are in
-// events/token and events/settings. It imports the standard library only, so
-// that whoever verifies a history needs no more than this package.
+// This package has the facts with their one table, the records and their hash
+// chain, the commits that add records, and the ports. It does not decide
+// anything. It imports the standard library only, so a program that verifies a
+// history needs nothing else.
 //
-// Every owner has a stream of records, and the settings have one. A stream's
-// head says where it stands and holds its folded state, sealed. A command
-// reads a head, decides, and writes records and head in one commit that
-// succeeds only if the head is still the one that was read; this single
-// condition carries both the order of the records and every limit.
+// Each owner has a stream of records, and the settings have one. The head of a
+// stream is its current end: version, chain hash, folded state and seal. A
+// command reads a head, decides, and writes records and head in one commit. The
+// commit succeeds only if the head is still the one that was read. This one
+// condition keeps the order of the records and enforces every limit.
+//
+// # Glossary
+//
+// One word for one idea. Go and events use these words; the API has some of its
+// own: user for owner, id for token id, expiration_time for expires_at.
+//
+//	owner           the user that a token acts for
+//	creator         the user that made a token
+//	owner key       an owner as text, such as "ann" or "ACTIVE_DIRECTORY:ann"
+//	caller          the sender of a request, known by a credential
+//	actor           the caller in a record; an operator at the store is
+//	                API_OPERATOR_DOMAIN:operator
+//	acting token    the token that the caller shows
+//	maker           the caller of a command, with the powers of the acting token
+//	principal       the result of a credential check: caller, token and powers
+//	token id        8 characters, public, used in logs and in admin calls
+//	secret          32 characters, shown once
+//	verifier        the HMAC that is stored in place of a secret
+//	pepper, kid     a key of the deployment, and its name
+//	seal            an HMAC under a pepper, over a head
+//	stream          the log of one owner's tokens, or of the settings
+//	fact            one thing that happened, as a Go type
+//	record          a fact as stored: with sequence, actor, command, time, hashes
+//	event, message  a record as published, without its private part
+//	notice          a message that is not a fact of a stream
+//	head            the current end of a stream
+//	state           what the rules need to know of one stream, folded from facts
+//	view            the one item that authorize reads for a token
+//	use             when and from where a token was last used
+//	reply           the stored answer of a command that may be sent again
+//	outbox          the messages that are not yet on the bus
+//	copy            a message as the audit keeps it, apart from the log
+//	live            neither revoked nor expired; a disabled token is live, and
+//	                the limit counts live tokens
+//	ended           revoked or expired
+//	retention       how long records and ended tokens are kept
+//	command         a wish to change something; carries its time and its ids
+//	effect          what a commit writes besides records and head
+//	refusal         the rules say no: an answer, not an error of the service
+//	denial          the guard says no to a credential or to a call
+//	fault           the service cannot decide, or data is damaged: a 5xx
+//	problem         an error answer over HTTP (RFC 9457)
+//	verdict         the one answer of the guard to a call: allow, deny or fault
 package events

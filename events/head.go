@@ -7,15 +7,14 @@ import (
 	"time"
 )
 
-// MaxState is the size in bytes that an encoded state may have. Together with
-// the rest of the head it stays under 200 KB, half of what a DynamoDB item may
-// have (AWS limit: 400 KB).
+// MaxState is the largest encoded state, in bytes. A head with such a state
+// stays under 200 KB, half of the largest DynamoDB item (AWS limit: 400 KB).
 const MaxState = 190_000
 
-// Head is where a stream stands. The state is opaque here: the rules that own
-// it encode it, and StateV names that encoding. A head with an older StateV is
-// decoded by an upcaster and never refolded, since the oldest records may be
-// gone.
+// Head is the current end of a stream. The state is opaque here: the rules
+// package of the stream encodes it, and StateV names the encoding. An upcaster
+// decodes a state of an older StateV. The state is never folded again from the
+// records, because the oldest records may be gone.
 type Head struct {
 	Version   uint64 // the last record's Seq; 0 if nothing was ever written
 	Hash      Hash   // the last record's
@@ -26,9 +25,10 @@ type Head struct {
 	Seal      Verifier
 }
 
-// Check says whether the head of stream s was sealed by a holder of the
-// peppers. Whoever can only write the store can neither plant a state nor
-// move one to another stream. A stream that was never written has no seal.
+// Check returns an error unless a holder of the peppers sealed the head for
+// stream s. So write access to the store alone can neither plant a state nor
+// move one to another stream. The head of a stream that was never written has
+// no seal.
 func (h Head) Check(k Keys, s Stream) error {
 	if h.Version == 0 {
 		return nil
@@ -38,13 +38,14 @@ func (h Head) Check(k Keys, s Stream) error {
 		return fmt.Errorf("checking the seal of stream %s: %w", s, err)
 	}
 	if !hmac.Equal(want, h.Seal.MAC) {
-		return fmt.Errorf("stream %s: the head's seal is broken: it was changed behind the service's back", s)
+		return fmt.Errorf("stream %s: the head's seal is broken: the head was changed by something other than this service", s)
 	}
 	return nil
 }
 
-// Next is the time that the stream's next record bears if the clock says now:
-// time never runs backwards within a stream, whatever the clocks do.
+// Next is the time of the stream's next record if the clock says now. It is
+// never before the last record's time, so time does not run backwards within a
+// stream even if a clock does.
 func (h Head) Next(now time.Time) time.Time { return later(h.At, now.UTC()) }
 
 func (h Head) sealed(s Stream) []byte {

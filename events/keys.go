@@ -12,26 +12,26 @@ import (
 	"sync"
 )
 
-// ErrUnknownKid is wrapped by every use of a pepper that the process does not
-// have. It is a fault of the deployment, never a reason to refuse a token.
+// ErrUnknownKid is the error when the process lacks the pepper of a kid. It is a
+// fault of the deployment, never a reason to refuse a token.
 var ErrUnknownKid = errors.New("unknown pepper")
 
-// minPepper is the length in bytes below which a pepper would weaken
-// HMAC-SHA-256 (RFC 2104 section 3: at least the hash's length).
+// minPepper is the shortest pepper in bytes. A shorter key weakens HMAC-SHA-256
+// (RFC 2104 section 3: at least the length of the hash).
 const minPepper = sha256.Size
 
 var kidForm = regexp.MustCompile(`^[0-9A-Za-z-]{1,16}$`)
 
-// Keys are the deployment's peppers by kid. The first one given is current:
-// what is new is made with it; the others verify what is older. The zero Keys
-// hold nothing. Keys print as their kids only.
+// Keys are the deployment's peppers by kid. The first pepper is the current one:
+// new verifiers and seals use it. The others only verify older ones. The zero
+// Keys have no pepper. Keys print only the current kid.
 type Keys struct {
 	current string
 	peppers map[string]*pepper
 }
 
-// pepper hands out HMAC states that are keyed already: keying one costs more
-// than the MAC of a short message, and every authorization takes one.
+// pepper reuses HMAC states that have their key already. Setting the key costs
+// more than the MAC of a short message, and every authorization needs one.
 type pepper struct{ states sync.Pool }
 
 func newPepper(key []byte) *pepper {
@@ -46,7 +46,7 @@ func (p *pepper) mac(message []byte) []byte {
 	return h.Sum(make([]byte, 0, sha256.Size))
 }
 
-// ParseKeys reads "kid:base64[,kid:base64...]", as the variable PEPPERS has it:
+// ParseKeys reads "kid:base64[,kid:base64...]", the form of the variable PEPPERS:
 // kids of 1 to 16 letters, digits and hyphens, peppers of 32 bytes or more in
 // standard base64. Its errors name the kid or the position, never a pepper.
 func ParseKeys(text string) (Keys, error) {
@@ -71,12 +71,12 @@ func ParseKeys(text string) (Keys, error) {
 	return k, nil
 }
 
-// Current is the kid that new verifiers and seals are made with.
+// Current is the kid of the pepper that new verifiers and seals use.
 func (k Keys) Current() string { return k.current }
 
-// MAC is HMAC-SHA-256 of message under the pepper named kid, 32 bytes. Each
-// purpose begins its message with a label of its own. The error wraps
-// ErrUnknownKid.
+// MAC is the HMAC-SHA-256 of message under the pepper named kid, 32 bytes. Each
+// purpose begins its messages with its own label, so that no MAC serves two
+// purposes. The error wraps ErrUnknownKid.
 func (k Keys) MAC(kid string, message []byte) ([]byte, error) {
 	p, ok := k.peppers[kid]
 	if !ok {
@@ -85,5 +85,5 @@ func (k Keys) MAC(kid string, message []byte) ([]byte, error) {
 	return p.mac(message), nil
 }
 
-// Format prints the current kid and hides the peppers, in every verb.
+// Format prints the current kid and never a pepper, in every verb.
 func (k Keys) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Keys(%s)", k.current) }

@@ -8,13 +8,13 @@ import (
 	"time"
 )
 
-// Source is the source of every published event.
+// Source is the CloudEvents source of every published event.
 const Source = "apitoken"
 
-// Message is what leaves the store: a record without its private part, or a
-// notice, which belongs to no stream and has no Seq.
+// Message is the published form of a record, without its private part, or a
+// notice. A notice belongs to no stream and has Seq 0.
 type Message struct {
-	ID            string // the record's or the notice's, the same on each delivery
+	ID            string // id of the record or notice, the same on each delivery
 	Type          string
 	V             int
 	Time          time.Time
@@ -23,16 +23,16 @@ type Message struct {
 	Seq           uint64
 	Command       string
 	Actor         string
-	TokenID       string    // the token that acted
+	TokenID       string    // the acting token
 	KeepUntil     time.Time // of the record, see Record
-	Data          []byte    // the public bytes, exactly as they were hashed
+	Data          []byte    // the public part, the exact bytes that the hash covers
 	PrivateDigest Hash
 	Prev          Hash
 	Hash          Hash
 }
 
-// Message is the record as it is published: everything that its hash covers,
-// with the digest of the private part in place of that part.
+// Message is the published form of the record: everything that its hash covers,
+// with the digest of the private part in place of the private part.
 func (r Record) Message() Message {
 	return Message{
 		ID: r.ID(), Type: r.Type, V: r.V, Time: r.At, Subject: r.Subject(),
@@ -41,8 +41,8 @@ func (r Record) Message() Message {
 	}
 }
 
-// detail is a CloudEvents 1.0 object in JSON format. Extension names have
-// lower-case letters and digits only, as CloudEvents section 3.1 demands.
+// detail is a CloudEvents 1.0 object in JSON format. Names of extensions have
+// only lower-case letters and digits (CloudEvents 1.0 section 3.1).
 type detail struct {
 	SpecVersion     string          `json:"specversion"`
 	ID              string          `json:"id"`
@@ -66,9 +66,9 @@ type detail struct {
 	Hash          string `json:"hash,omitempty"`
 }
 
-// Detail is the message as a CloudEvents 1.0 object: what EventBridge carries,
-// what the history call answers and what events.jsonl holds. "dataraw" is the
-// hashed text of "data", since JSON may be reordered on its way.
+// Detail is the message as a CloudEvents 1.0 object. EventBridge, the history
+// call and events.jsonl all use this form. The member "dataraw" is the text of
+// "data" that the hash covers, because a carrier may reorder JSON members.
 func (m Message) Detail() ([]byte, error) {
 	b, err := json.Marshal(m.detail())
 	if err != nil {
@@ -93,9 +93,10 @@ func (m Message) detail() detail {
 	return d
 }
 
-// ParseDetail reads what Detail wrote, so that whoever received an event can
-// verify it. The time keeps its nanoseconds. Members that only repeat what the
-// hash covers, "data" among them, have to agree with it: consumers read those.
+// ParseDetail reads the form that Detail writes, so that a receiver can verify
+// an event. The time keeps its nanoseconds. Some members, "data" among them,
+// repeat what the hash covers. They must agree with it, because consumers read
+// them; otherwise ParseDetail returns an error.
 func ParseDetail(b []byte) (Message, error) {
 	var d detail
 	if err := json.Unmarshal(b, &d); err != nil {
@@ -114,7 +115,7 @@ func ParseDetail(b []byte) (Message, error) {
 			return Message{}, err
 		}
 	}
-	if err := m.repeats(d); err != nil {
+	if err := m.agrees(d); err != nil {
 		return Message{}, err
 	}
 	return m, nil
@@ -142,17 +143,17 @@ func (m *Message) parseHashes(d detail) (err error) {
 	return nil
 }
 
-// repeats checks that an event says what its message says, in every member.
+// agrees returns an error if a member of the event differs from the message.
 // The order of the members of "data" is free.
-func (m Message) repeats(d detail) error {
+func (m Message) agrees(d detail) error {
 	want := m.detail()
 	var got, hashed any
 	if json.Unmarshal(d.Data, &got) != nil || json.Unmarshal(want.Data, &hashed) != nil || !reflect.DeepEqual(got, hashed) {
-		return fmt.Errorf("event %s: its data is not what its dataraw says", d.ID)
+		return fmt.Errorf("event %s: its data differs from its dataraw", d.ID)
 	}
 	d.Data, want.Data = nil, nil
 	if !reflect.DeepEqual(d, want) {
-		return fmt.Errorf("event %s: its members disagree with what its hash covers", d.ID)
+		return fmt.Errorf("event %s: its members differ from the content that its hash covers", d.ID)
 	}
 	return nil
 }

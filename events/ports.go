@@ -8,81 +8,87 @@ import (
 )
 
 var (
-	// ErrConflict: the stream moved on, or the reply is already there. Nothing
-	// was written. Read again and decide again.
-	ErrConflict = errors.New("the stream moved on")
-	// ErrIDTaken: a minted token id is in use. Nothing was written. Mint another.
+	// ErrConflict: the stream has a newer version, or the reply exists already.
+	// Nothing was written. Read again and decide again.
+	ErrConflict = errors.New("the stream has a newer version")
+	// ErrIDTaken: a minted token id is in use. Nothing was written. Mint another
+	// id.
 	ErrIDTaken = errors.New("the token id is in use")
 	// ErrNotFound: there is no such token or reply.
 	ErrNotFound = errors.New("not found")
 )
 
-// The ports. events/storetest states their promises as tests that every adapter
-// passes. All of them: what is returned is the caller's own; a context that is
-// cancelled before the call writes nothing; every method may be called from
-// many goroutines.
+// The ports. Package storetest states their promises as tests, and every adapter
+// passes them. These promises hold for all ports: a returned value belongs to
+// the caller; a call with a context that is already cancelled writes nothing;
+// many goroutines may call every method.
 
-// Log keeps the streams.
+// Log stores the streams.
 type Log interface {
 	// Head reads consistently: it sees every commit that was answered before
-	// the call. A stream that was never written has the zero Head. The head is
-	// as stored; the caller checks its seal.
+	// the call. A stream that was never written has the zero Head. Head does not
+	// check the seal; the caller does.
 	Head(context.Context, Stream) (Head, error)
 
 	// Commit writes records, head, views and reply, all or nothing, if the
-	// stream still stands at the commit's Base; durable on return. ErrConflict
-	// and ErrIDTaken wrote nothing. After any other error the outcome is
-	// unknown and the write may even land later: ask Landed.
+	// stream still has the version Base. They are durable when Commit returns.
+	// After ErrConflict and ErrIDTaken nothing was written. After any other
+	// error the outcome is unknown, and the write may still be applied later:
+	// ask Landed.
 	Commit(context.Context, Commit) error
 
 	// History returns the stored records with Seq > after, ascending, at most
-	// limit (1 or more). Fewer than limit means that there were no more.
+	// limit (1 or more). Fewer than limit records mean that there are no more.
 	History(ctx context.Context, s Stream, after uint64, limit int) ([]Record, error)
 }
 
-// Views keeps what is known of each token.
+// Views stores one view for each token.
 type Views interface {
 	// Token reads one token consistently, with its last use (zero if never
 	// used), in one read. ErrNotFound if the id was never taken.
 	Token(ctx context.Context, id string) (View, Use, error)
 
-	// Tokens lists in the order of Position. It may lag behind commits, so no
-	// decision is ever made from it.
+	// Tokens lists views in the order of Position. The list may lack the latest
+	// commits, so no rule decides by it.
 	Tokens(context.Context, Query) (Page, error)
 }
 
-// Uses keeps last uses, outside every commit.
+// Uses stores the last use of each token, outside of commits.
 type Uses interface {
-	// Touch notes a use; it is dropped unless it is TouchEvery newer than the
-	// one that is kept, and never brings a token into being.
+	// Touch stores a use if it is at least TouchEvery later than the stored one,
+	// and otherwise drops it. It never creates a token.
 	Touch(ctx context.Context, id string, u Use) error
 
-	// LastUses reads the last uses of some tokens; those never used are absent.
+	// LastUses reads the last uses of some tokens. A token that was never used
+	// has no entry.
 	LastUses(ctx context.Context, ids []string) (map[string]Use, error)
 }
 
-// Replies answers repeated commands; writing one is part of Commit.
+// Replies reads the answers of commands that may be sent again. Commit writes
+// them.
 type Replies interface {
-	// Reply reads consistently. ErrNotFound if there is none.
+	// Reply reads consistently. ErrNotFound if there is no reply under the key.
 	Reply(ctx context.Context, key string) (Reply, error)
 }
 
-// Outbox holds what has not yet reached the bus.
+// Outbox has the messages that are not yet on the bus.
 type Outbox interface {
-	// Pending returns messages that were written before olderThan and not yet
-	// sent, the oldest first within each stream, at most limit (1 or more). What
-	// cannot be read may be left out, with what stands behind it in its stream;
-	// then there is an error beside the other messages.
+	// Pending returns messages that were written before olderThan and are not
+	// yet sent, at most limit (1 or more), the oldest of each stream first. It
+	// may skip a message that it cannot decode, and all later messages of that
+	// stream. It then returns the other messages and an error.
 	Pending(ctx context.Context, olderThan time.Time, limit int) ([]Message, error)
 
-	// Sent removes messages from the outbox by their ids; unknown ids are fine.
+	// Sent removes messages from the outbox by their ids. It ignores unknown
+	// ids.
 	Sent(ctx context.Context, ids ...string) error
 
-	// Notify puts a notice into the outbox, once for its id for ever.
+	// Notify puts a notice into the outbox. A notice with the same id is put
+	// only once, for ever.
 	Notify(context.Context, Message) error
 }
 
-// Store is all ports in one, as each of our stores has them.
+// Store is all ports of a store in one. Each of our stores has it.
 type Store interface {
 	Log
 	Views
@@ -91,21 +97,21 @@ type Store interface {
 	Outbox
 }
 
-// Bus carries messages to whoever subscribed.
+// Bus sends messages to their subscribers.
 type Bus interface {
-	// Put sends the messages. failed has an entry for each message, by its id,
-	// that was not taken and is nil if all were; err is for the call as a
-	// whole, and then nothing is known to be taken.
+	// Put sends the messages. failed has an entry, by message id, for each
+	// message that the bus did not accept, and is nil if it accepted all. err is
+	// about the whole call: then it is unknown which messages were accepted.
 	Put(context.Context, []Message) (failed map[string]error, err error)
 }
 
-// landedPage is how many records Landed reads at a time.
+// landedPage is the number of records that Landed reads at a time.
 const landedPage = 100
 
-// Landed says whether the command has written to the stream since the version
-// after. It settles the unknown outcome of a commit, as far as it can be
-// settled: "no" may still become "yes" while the write is in flight, unless
-// the stream has moved on since.
+// Landed reports whether the command wrote to the stream after the version
+// after. A caller asks it when the outcome of a commit is unknown. "No" is final
+// only if the stream has a newer version; otherwise the write may still be
+// applied.
 func Landed(ctx context.Context, log Log, s Stream, after uint64, command string) (bool, error) {
 	for {
 		rs, err := log.History(ctx, s, after, landedPage)

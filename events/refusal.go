@@ -2,17 +2,17 @@ package events
 
 import "time"
 
-// Refusal is the rules saying no. It is an answer for whoever asked, not a
-// fault: Code is for programs, Detail is a sentence for people, in the words
-// of the API, and holds no secret.
+// Refusal is the answer when the rules say no. It is not a fault. Code is for
+// programs. Detail is a sentence for people in the words of the API, and has no
+// secret.
 type Refusal struct {
 	Code   string
-	Field  string // the request member at fault, if one is
+	Field  string // the request member that is wrong, if any
 	Detail string
 	Limit  *LimitReached // with token_limit_reached only
 }
 
-// LimitReached says what a refused create ran into.
+// LimitReached explains a create that was refused because of the limit.
 type LimitReached struct {
 	TokenLimit    int
 	Live          int

@@ -2,16 +2,33 @@ package events
 
 import "strings"
 
-// Stream names one log: an owner's, or the settings'.
+// Stream is the name of one log: of one owner's tokens, or of the settings.
 type Stream string
 
 // SettingsStream is the log of limits, lifetimes and permissions.
 const SettingsStream Stream = "settings"
 
-const userStream = "user/"
+// StreamKind says what a stream is the log of. It is the part of the stream's
+// name before the first slash.
+type StreamKind string
 
-// UserStream names the log of one owner, given by the owner's key.
+// The kinds of streams.
+const (
+	UserStreams     StreamKind = "user"     // one for each owner of tokens
+	SettingsStreams StreamKind = "settings" // only SettingsStream
+)
+
+const userStream = string(UserStreams) + "/"
+
+// UserStream is the log of one owner's tokens. The owner is given by the owner
+// key.
 func UserStream(owner string) Stream { return Stream(userStream + owner) }
 
-// Owner is the key of the stream's owner, and false for the settings.
+// Owner returns the owner key of the stream, and false for the settings.
 func (s Stream) Owner() (string, bool) { return strings.CutPrefix(string(s), userStream) }
+
+// Kind is the kind of the stream.
+func (s Stream) Kind() StreamKind {
+	kind, _, _ := strings.Cut(string(s), "/")
+	return StreamKind(kind)
+}

@@ -7,9 +7,8 @@ import (
 	"time"
 )
 
-// View is all that is known of one token, and the one item that is read to
-// authorize it. Times are UTC. The JSON names are short because a state holds
-// many of these.
+// View is everything that is known about one token. Authorize reads this one
+// item. Times are UTC. The JSON names are short because a state has many views.
 type View struct {
 	ID          string         `json:"id"`
 	Owner       string         `json:"o,omitempty"`
@@ -27,10 +26,10 @@ type View struct {
 
 	Ended     Ending    `json:"-"`
 	EndedAt   time.Time `json:"-"`
-	KeepUntil time.Time `json:"-"` // when the view may be collected once the token ended; zero: never
+	KeepUntil time.Time `json:"-"` // when the store may remove the view of an ended token; zero: never
 }
 
-// Ending says how a token's life ended; empty while it lives.
+// Ending says how a token ended; empty for a token that has not ended.
 type Ending string
 
 const (
@@ -38,7 +37,7 @@ const (
 	EndedExpired Ending = "expired"
 )
 
-// TokenState is what a token is at one moment.
+// TokenState is the state of a token at one moment.
 type TokenState string
 
 const (
@@ -49,9 +48,9 @@ const (
 	StateGone     TokenState = "gone" // ended and past its retention: treated as unknown
 )
 
-// StateAt is the token's state at the time now, by the clock alone: a token is
-// expired from the very instant ExpiresAt, whether or not anything was written
-// or collected since.
+// StateAt is the token's state at the time now. Time alone decides about expiry:
+// a token is expired from the instant ExpiresAt, whether or not the store
+// recorded the expiry or removed the item.
 func (v View) StateAt(now time.Time) TokenState {
 	switch {
 	case v.Ended != "" && past(v.KeepUntil, now):
@@ -66,14 +65,14 @@ func (v View) StateAt(now time.Time) TokenState {
 	return StateActive
 }
 
-// LiveAt says that the token is neither revoked nor expired; a disabled one
-// is live and takes a slot.
+// LiveAt reports whether the token is neither revoked nor expired. A disabled
+// token is live and counts for the limit.
 func (v View) LiveAt(now time.Time) bool {
 	s := v.StateAt(now)
 	return s == StateActive || s == StateDisabled
 }
 
-// Position is the token's place in lists.
+// Position is the place of the token in lists.
 func (v View) Position() Position { return Position{At: v.CreatedAt, ID: v.ID} }
 
 // Position is a place in the order of lists: by creation, then by id. The zero
@@ -83,21 +82,22 @@ type Position struct {
 	ID string
 }
 
-// Compare is negative, zero or positive as p stands before, at or after q.
+// Compare is negative if p is before q, zero if they are equal, and positive if p
+// is after q.
 func (p Position) Compare(q Position) int {
 	return cmp.Or(p.At.Compare(q.At), cmp.Compare(p.ID, q.ID))
 }
 
 // Query selects tokens for a list.
 type Query struct {
-	Owners []string     // their tokens; none: everybody's
-	States []TokenState // those in one of these states at Now; none: in any but StateGone
+	Owners []string     // the tokens of these owners; none: of all owners
+	States []TokenState // tokens in one of these states at Now; none: in any state but StateGone
 	Now    time.Time
-	After  Position // those strictly after it
-	Limit  int      // at most so many, 1 or more
+	After  Position // only tokens after this position
+	Limit  int      // the largest number of tokens, 1 or more
 }
 
-// Matches says whether the view is one that the query asks for, Limit aside.
+// Matches reports whether the query selects the view. It ignores Limit.
 func (q Query) Matches(v View) bool {
 	if len(q.Owners) > 0 && !slices.Contains(q.Owners, v.Owner) {
 		return false
@@ -113,7 +113,7 @@ func (q Query) Matches(v View) bool {
 type Page struct {
 	Views []View
 	More  bool     // there may be more
-	Next  Position // where to go on, if More
+	Next  Position // where the next page begins, if More
 }
 
 // Use is when and from where a token was last used.
@@ -122,10 +122,10 @@ type Use struct {
 	Address string
 }
 
-// TouchEvery is how much newer a use must be to be worth a write.
+// TouchEvery is the least time between two stored uses of a token.
 const TouchEvery = 15 * time.Minute
 
-// Reply is the sealed answer of a command that may be repeated.
+// Reply is the encrypted answer of a command that may be sent again.
 type Reply struct {
 	Key    string
 	Sealed []byte

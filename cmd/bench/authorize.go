@@ -27,8 +27,8 @@ func authorize(f folder, report func(budget), n, rounds int) error {
 	return f.authorize(report, samples, n, rounds)
 }
 
-// large uses the one large store for all that is about size.
-func large(f folder, report func(budget), n, rounds int) error {
+// largeStore makes the measurements that need many tokens, all on one store.
+func largeStore(f folder, report func(budget), n, rounds int) error {
 	samples, err := f.fill(context.Background(), n)
 	if err != nil {
 		return err
@@ -45,8 +45,8 @@ func (f folder) authorize(report func(budget), samples []sample, n, rounds int) 
 		texts[i] = "Bearer " + s.token.Text().Reveal()
 	}
 	r, err := ratio(rounds,
-		func() (float64, error) { return f.check(texts) },
-		func() (float64, error) { return f.bare(samples) })
+		func() (float64, error) { return f.authorizeTime(texts) },
+		func() (float64, error) { return f.getAndMACTime(samples) })
 	if err != nil {
 		return err
 	}
@@ -56,8 +56,9 @@ func (f folder) authorize(report func(budget), samples []sample, n, rounds int) 
 
 const loops = 60_000
 
-// check authorizes, from the header to the principal.
-func (f folder) check(texts []string) (ns float64, err error) {
+// authorizeTime is the time of one authorization, from the header to the
+// principal.
+func (f folder) authorizeTime(texts []string) (ns float64, err error) {
 	store, err := bolt.Open(f.file(), bolt.Options{})
 	if err != nil {
 		return 0, err
@@ -78,7 +79,7 @@ func (f folder) check(texts []string) (ns float64, err error) {
 	return float64(time.Since(start)) / loops, nil
 }
 
-// used drops last uses: they are written every 15 minutes at most.
+// used ignores last uses: a token has at most one write of its use in 15 minutes.
 type used struct{}
 
 func (used) Touch(context.Context, string, events.Use) error { return nil }
@@ -86,8 +87,9 @@ func (used) LastUses(context.Context, []string) (map[string]events.Use, error) {
 	return nil, nil
 }
 
-// bare is the least that any such store must do: get the item, compute a MAC.
-func (f folder) bare(samples []sample) (ns float64, err error) {
+// getAndMACTime is the time of the work that no such store can avoid: get the
+// item, compute a MAC.
+func (f folder) getAndMACTime(samples []sample) (ns float64, err error) {
 	db, err := bbolt.Open(f.file(), 0o600, &bbolt.Options{ReadOnly: true, NoStatistics: true})
 	if err != nil {
 		return 0, err

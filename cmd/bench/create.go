@@ -22,11 +22,11 @@ const (
 	creates       = 100 // of each client in a round
 )
 
-// put is one item that a create wrote.
+// put is one item that a create writes.
 type put struct{ bucket, key, value []byte }
 
-// create compares creating over HTTP, durable on answer, with clients that
-// commit the very same items straight to bbolt.
+// create compares two throughputs: creates over HTTP, which are durable when they
+// are answered, and clients that commit the same items directly to bbolt.
 func create(f folder, report func(budget), rounds int) error {
 	round := 0
 	var written [][]put
@@ -44,8 +44,8 @@ func create(f folder, report func(budget), rounds int) error {
 	return nil
 }
 
-// createRound makes a token for each of many new owners, with a token of
-// somebody who may, and says what was written for each.
+// createRound creates a token for each of many new owners, with the administrator's
+// token, and returns the items that each create wrote.
 func (f folder) createRound(name string) (written [][]put, perSecond float64, err error) {
 	store, err := bolt.Open(f.file(), bolt.Options{})
 	if err != nil {
@@ -61,19 +61,7 @@ func (f folder) createRound(name string) (written [][]put, perSecond float64, er
 		return nil, 0, errors.Join(err, store.Close())
 	}
 	start := time.Now()
-	err = together(func(hc *http.Client, client int) error {
-		for i := range creates {
-			body := fmt.Sprintf(`{"user":{"name":"%s-%d-%d"}}`, name, client, i)
-			req, err := http.NewRequest(http.MethodPost, s.url+"/v1/auth/access-tokens/", strings.NewReader(body))
-			if err != nil {
-				return err
-			}
-			if err := send(hc, req, admin.Reveal()); err != nil {
-				return err
-			}
-		}
-		return nil
-	})
+	err = createAll(s.url, name, admin.Reveal())
 	perSecond = clients * creates / time.Since(start).Seconds()
 	s.srv.Close()
 	if err := errors.Join(err, store.Close()); err != nil {
@@ -83,8 +71,26 @@ func (f folder) createRound(name string) (written [][]put, perSecond float64, er
 	return written, perSecond, err
 }
 
-// itemsOf reads back what each create of the round wrote. Every bucket holds
-// one item for each create; which of them belong together does not matter.
+// createAll lets all clients create their tokens, with the token of an
+// administrator.
+func createAll(url, name, token string) error {
+	return runClients(func(hc *http.Client, client int) error {
+		for i := range creates {
+			body := fmt.Sprintf(`{"user":{"name":"%s-%d-%d"}}`, name, client, i)
+			req, err := http.NewRequest(http.MethodPost, url+"/v1/auth/access-tokens/", strings.NewReader(body))
+			if err != nil {
+				return err
+			}
+			if err := send(hc, req, token); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// itemsOf reads the items that the creates of the round wrote. Each bucket has
+// one item for each create. It does not matter which items belong together.
 func (f folder) itemsOf(name string) ([][]put, error) {
 	db, err := bbolt.Open(f.file(), 0o600, &bbolt.Options{ReadOnly: true})
 	if err != nil {
@@ -108,8 +114,8 @@ func (f folder) itemsOf(name string) ([][]put, error) {
 	return written, err
 }
 
-// bareCommits writes the items of each create in a synced transaction, from as
-// many goroutines as there were clients.
+// bareCommits writes the items of each create in one synced transaction, with as
+// many goroutines as there are clients.
 func bareCommits(path string, written [][]put) (perSecond float64, err error) {
 	db, err := bbolt.Open(path, 0o600, &bbolt.Options{FreelistType: bbolt.FreelistMapType, NoStatistics: true})
 	if err != nil {

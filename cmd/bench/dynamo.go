@@ -30,8 +30,8 @@ const (
 )
 
 // authorizeOnDynamo compares the CPU time of an authorization, from the header
-// to the principal, with that of the SDK's read alone. Both get the same
-// answer from a transport that answers at once.
+// to the principal, with that of the SDK's read alone. Both get the same answer
+// from a transport that needs no network.
 func authorizeOnDynamo(report func(budget), rounds int) error {
 	keys, err := events.ParseKeys(newPeppers())
 	if err != nil {
@@ -68,7 +68,7 @@ func authorizeOnDynamo(report func(budget), rounds int) error {
 		}
 		return err
 	}
-	r, err := ratio(rounds, func() (float64, error) { return cpu(check) }, func() (float64, error) { return cpu(bare) })
+	r, err := ratio(rounds, func() (float64, error) { return cpuTime(check) }, func() (float64, error) { return cpuTime(bare) })
 	if err != nil {
 		return err
 	}
@@ -76,9 +76,9 @@ func authorizeOnDynamo(report func(budget), rounds int) error {
 	return nil
 }
 
-// cpu is the CPU time that one call of f takes, whatever else the machine does.
-func cpu(f func() error) (seconds float64, err error) {
-	before, err := spent()
+// cpuTime is the CPU time of one call of f. Other processes do not count.
+func cpuTime(f func() error) (seconds float64, err error) {
+	before, err := processTime()
 	if err != nil {
 		return 0, err
 	}
@@ -87,12 +87,12 @@ func cpu(f func() error) (seconds float64, err error) {
 			return 0, err
 		}
 	}
-	after, err := spent()
+	after, err := processTime()
 	return (after - before).Seconds() / dynamoLoops, err
 }
 
-// spent is the CPU time that the process has used.
-func spent() (time.Duration, error) {
+// processTime is the CPU time that this process has used.
+func processTime() (time.Duration, error) {
 	var r syscall.Rusage
 	if err := syscall.Getrusage(syscall.RUSAGE_SELF, &r); err != nil {
 		return 0, fmt.Errorf("measuring CPU time: %w", err)
@@ -100,17 +100,17 @@ func spent() (time.Duration, error) {
 	return time.Duration(r.Utime.Nano() + r.Stime.Nano()), nil
 }
 
-// canned answers every request with the same item collection.
-type canned struct {
+// fixedAnswer answers every request with the same items.
+type fixedAnswer struct {
 	body []byte
 	sum  string
 }
 
-// answerFor is what DynamoDB says of a typical token and its use.
-func answerFor(keys events.Keys, t secret.Token, owner string) (canned, error) {
+// answerFor is DynamoDB's answer with a typical token and its use.
+func answerFor(keys events.Keys, t secret.Token, owner string) (fixedAnswer, error) {
 	v, err := secret.NewVerifier(keys, t, owner)
 	if err != nil {
-		return canned{}, err
+		return fixedAnswer{}, err
 	}
 	now := time.Now().UTC()
 	at := func(t time.Time) string { return t.Format("2006-01-02T15:04:05.000000000Z") }
@@ -120,10 +120,10 @@ func answerFor(keys events.Keys, t secret.Token, owner string) (canned, error) {
 "list":{"S":"LIST#2026-11"},"list_at":{"S":"%[5]s#%[1]s"}},
 {"PK":{"S":"TOKEN#%[1]s"},"SK":{"S":"USE"},"used_at":{"S":%[5]q},"address":{"S":"192.0.2.1"}}]}`,
 		t.ID, owner, v.Kid, base64.StdEncoding.EncodeToString(v.MAC), at(now), at(now.AddDate(1, 0, 0)))
-	return canned{[]byte(body), strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(body))), 10)}, nil
+	return fixedAnswer{[]byte(body), strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(body))), 10)}, nil
 }
 
-func (c canned) Do(r *http.Request) (*http.Response, error) {
+func (c fixedAnswer) Do(r *http.Request) (*http.Response, error) {
 	return &http.Response{
 		StatusCode: http.StatusOK, Status: "200 OK", Request: r, ContentLength: int64(len(c.body)),
 		Header: http.Header{"Content-Type": {"application/x-amz-json-1.0"}, "X-Amz-Crc32": {c.sum}},

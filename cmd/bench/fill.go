@@ -18,7 +18,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// folder is a data folder as `apitoken serve` lays it out.
+// folder is a data folder of `apitoken serve`.
 type folder struct {
 	dir  string
 	keys events.Keys
@@ -26,7 +26,7 @@ type folder struct {
 
 const perOwner = 5
 
-// inFolder measures in a data folder without a store, which is gone afterwards.
+// inFolder measures in a new data folder without a store, and then removes it.
 func inFolder(measure func(folder) error) error {
 	dir, err := os.MkdirTemp("", "bench") // mode 0700
 	if err != nil {
@@ -57,14 +57,14 @@ func newPeppers() string {
 
 func (f folder) file() string { return filepath.Join(f.dir, "apitoken.db") }
 
-// sample is a token whose text is known.
+// sample is a token, with its text, and its owner.
 type sample struct {
 	token secret.Token
 	owner string
 }
 
-// fill writes n tokens, five for each owner, and returns about a thousandth of
-// them, but at least a thousand, spread over all.
+// fill writes n tokens, five for each owner. It returns samples from the whole
+// range: one token in a thousand, but at least a thousand tokens.
 func (f folder) fill(ctx context.Context, n int) ([]sample, error) {
 	store, err := bolt.Open(f.file(), bolt.Options{NoSync: true})
 	if err != nil {
@@ -75,7 +75,7 @@ func (f folder) fill(ctx context.Context, n int) ([]sample, error) {
 	jobs := make(chan error, 64)
 	waiting := 0
 	for first := 0; first < n && err == nil; first += perOwner {
-		c, samples, made := f.commit(first)
+		c, samples, made := f.commitFor(first)
 		if err = made; err != nil {
 			break
 		}
@@ -102,12 +102,12 @@ func (f folder) fill(ctx context.Context, n int) ([]sample, error) {
 	if err != nil {
 		return nil, err
 	}
-	return known, f.sent()
+	return known, f.emptyOutbox()
 }
 
-// sent empties the outbox: a service that has these tokens has published them
-// long ago.
-func (f folder) sent() error {
+// emptyOutbox removes all unsent events: a real service with these tokens has
+// published them long ago.
+func (f folder) emptyOutbox() error {
 	db, err := bbolt.Open(f.file(), 0o600, &bbolt.Options{NoSync: true})
 	if err != nil {
 		return err
@@ -122,8 +122,9 @@ func (f folder) sent() error {
 	return errors.Join(err, db.Close())
 }
 
-// commit makes an owner's five tokens in one step.
-func (f folder) commit(first int) (events.Commit, []sample, error) {
+// commitFor is the commit that creates the five tokens of one owner. first is the
+// number of the first one.
+func (f folder) commitFor(first int) (events.Commit, []sample, error) {
 	owner := fmt.Sprintf("user%07d", first/perOwner)
 	at := time.Date(2026, 1, 1, 0, 0, 0, first, time.UTC)
 	var facts []events.Fact

@@ -12,32 +12,33 @@ import (
 	"apitoken/infra/bolt"
 )
 
-const pairs = 300 // creates, each with its revoke, in a round
+const pairs = 300 // in a round, each a create and its revoke
 
-// busy is an owner with a past.
-type busy struct {
+// owner is one caller and its issuer.
+type owner struct {
 	issuer *issuer.Issuer
 	by     guard.Principal
 }
 
-// history compares creating for an owner with a long past with creating for
-// one with a short past. Syncs are left out: they would hide the difference.
+// history compares a create for an owner with many past events with a create for
+// an owner with few. The store does not sync, because that would hide the
+// difference.
 func history(f folder, report func(budget), past, rounds int) error {
 	store, err := bolt.Open(f.file(), bolt.Options{NoSync: true})
 	if err != nil {
 		return err
 	}
 	_, i := f.api(store, io.Discard)
-	short, long := busy{i, guard.Principal{Owner: "short"}}, busy{i, guard.Principal{Owner: "long"}}
-	_, err1 := short.live(10 / 2)
-	_, err2 := long.live(past / 2)
+	short, long := owner{i, guard.Principal{Owner: "short"}}, owner{i, guard.Principal{Owner: "long"}}
+	_, err1 := short.createAndRevoke(10 / 2)
+	_, err2 := long.createAndRevoke(past / 2)
 	if err := errors.Join(err1, err2); err != nil {
 		return errors.Join(err, store.Close())
 	}
-	// The short past grows by two events a pair and stays far below the long one.
+	// Each pair adds two events, so the short past stays far below the long one.
 	r, err := ratio(rounds,
-		func() (float64, error) { return long.live(pairs) },
-		func() (float64, error) { return short.live(pairs) })
+		func() (float64, error) { return long.createAndRevoke(pairs) },
+		func() (float64, error) { return short.createAndRevoke(pairs) })
 	if err := errors.Join(err, store.Close()); err != nil {
 		return err
 	}
@@ -45,8 +46,8 @@ func history(f folder, report func(budget), past, rounds int) error {
 	return nil
 }
 
-// live creates and revokes n tokens and gives the time for one pair.
-func (b busy) live(n int) (ns float64, err error) {
+// createAndRevoke creates and revokes n tokens and returns the time of one pair.
+func (b owner) createAndRevoke(n int) (ns float64, err error) {
 	ctx, start := context.Background(), time.Now()
 	for range n {
 		t, _, err := b.issuer.Create(ctx, b.by, issuer.NewToken{})

@@ -57,7 +57,7 @@ func (f folder) api(store *bolt.Store, logs io.Writer) (http.Handler, *issuer.Is
 }
 
 // whoAmI compares the throughput of the smallest guarded call with that of a
-// handler that gets an item, hashes the credential and answers as much.
+// handler that gets an item, hashes the credential and returns an equal answer.
 func whoAmI(f folder, report func(budget), rounds int) error {
 	samples, err := f.fill(context.Background(), 1000)
 	if err != nil {
@@ -137,10 +137,10 @@ func simpleHandler(db *bbolt.DB) http.HandlerFunc {
 	}
 }
 
-// throughput is requests for each second of all clients together.
+// throughput is the requests in a second of all clients together.
 func throughput(url string, samples []sample) (float64, error) {
 	start := time.Now()
-	err := together(func(hc *http.Client, client int) error {
+	err := runClients(func(hc *http.Client, client int) error {
 		for i := range requests {
 			s := samples[(client*requests+i)%len(samples)]
 			if err := get(hc, url, s.token.Text().Reveal()); err != nil {
@@ -152,8 +152,8 @@ func throughput(url string, samples []sample) (float64, error) {
 	return clients * requests / time.Since(start).Seconds(), err
 }
 
-// together runs each client in its goroutine, with a connection of its own.
-func together(f func(hc *http.Client, client int) error) error {
+// runClients runs each client in its own goroutine with its own connection.
+func runClients(f func(hc *http.Client, client int) error) error {
 	errs := make([]error, clients)
 	var wg sync.WaitGroup
 	for i := range clients {

@@ -1,10 +1,10 @@
-// Command bench measures what the service promises about its speed and size,
-// each against something simple that is measured beside it in the same run:
-// machines differ and are noisy, so a ratio is quoted and never a time.
+// Command bench measures the budgets of the service's speed and size. Machines
+// differ and are noisy, so a budget for speed is no time: it is the ratio to a
+// simple baseline, which is measured in the same run.
 //
-// Ours and the baseline take turns for a number of rounds, and the median of
-// the rounds' ratios counts. It prints one line for each budget and ends with
-// exit code 1 if one is missed.
+// The service and the baseline run in turns, for a number of rounds. The median
+// of the rounds' ratios counts. It prints one line for each budget and ends with
+// exit code 1 if a budget is missed.
 package main
 
 import (
@@ -14,12 +14,12 @@ import (
 	"slices"
 )
 
-// budget is one promise and what came out.
+// budget is one limit with its measured value.
 type budget struct {
 	name     string
 	measured float64
 	limit    float64
-	atLeast  bool // the limit is a floor and not a ceiling
+	atLeast  bool // the limit is a minimum; otherwise a maximum
 	unit     string
 }
 
@@ -63,7 +63,7 @@ func run(tokens, past, rounds int) (missed bool, err error) {
 	}
 	for _, measure := range []func(folder) error{
 		func(f folder) error { return authorize(f, report, 1_000, rounds) },
-		func(f folder) error { return large(f, report, tokens, rounds) },
+		func(f folder) error { return largeStore(f, report, tokens, rounds) },
 		func(f folder) error { return whoAmI(f, report, rounds) },
 		func(f folder) error { return create(f, report, rounds) },
 		func(f folder) error { return history(f, report, past, rounds) },
@@ -76,8 +76,8 @@ func run(tokens, past, rounds int) (missed bool, err error) {
 	return missed, nil
 }
 
-// ratio runs both in turns and gives the median of ours / baseline. Each gives
-// its cost for one operation in whatever unit they share.
+// ratio runs both in turns and returns the median of ours / baseline. Both return
+// a value in the same unit.
 func ratio(rounds int, ours, baseline func() (float64, error)) (float64, error) {
 	var all []float64
 	for range rounds {

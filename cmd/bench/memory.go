@@ -15,8 +15,8 @@ import (
 
 const memoryBudget = 200
 
-// memory runs `apitoken serve` on the folder, uses it, and reads what it holds
-// in memory beyond the mapped file (RssAnon of Linux's /proc).
+// memory runs `apitoken serve` on the folder, sends requests, and reads its
+// resident memory without the mapped file (RssAnon in Linux's /proc).
 func (f folder) memory(report func(budget), samples []sample, n int) (err error) {
 	program := filepath.Join(f.dir, "apitoken")
 	if out, err := exec.Command("go", "build", "-o", program, "apitoken/cmd/apitoken").CombinedOutput(); err != nil {
@@ -35,13 +35,13 @@ func (f folder) memory(report func(budget), samples []sample, n int) (err error)
 	defer func() {
 		err = errors.Join(err, serve.Process.Signal(syscall.SIGTERM), serve.Wait())
 	}()
-	if err := await("http://" + addr + "/healthz"); err != nil {
+	if err := waitFor("http://" + addr + "/healthz"); err != nil {
 		return err
 	}
 	if _, err := throughput("http://"+addr+"/v1/session/who-am-i", samples); err != nil {
 		return err
 	}
-	mb, err := anonymous(serve.Process.Pid)
+	mb, err := anonymousMemory(serve.Process.Pid)
 	if err != nil {
 		return err
 	}
@@ -49,7 +49,7 @@ func (f folder) memory(report func(budget), samples []sample, n int) (err error)
 	return nil
 }
 
-func await(url string) error {
+func waitFor(url string) error {
 	for range 600 {
 		if resp, err := http.Get(url); err == nil {
 			resp.Body.Close()
@@ -57,10 +57,10 @@ func await(url string) error {
 		}
 		time.Sleep(100 * time.Millisecond)
 	}
-	return fmt.Errorf("%s did not come up within a minute", url)
+	return fmt.Errorf("%s did not answer within a minute", url)
 }
 
-func anonymous(pid int) (mb float64, err error) {
+func anonymousMemory(pid int) (mb float64, err error) {
 	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", pid))
 	if err != nil {
 		return 0, err
@@ -72,5 +72,5 @@ func anonymous(pid int) (mb float64, err error) {
 			return kb / 1024, err
 		}
 	}
-	return 0, errors.New("no RssAnon in the process's status")
+	return 0, errors.New("/proc/PID/status of the server has no RssAnon")
 }

@@ -1,6 +1,6 @@
-// Command catalogue writes events/CATALOGUE.md: every event that is published,
-// from its schema and its sample, for whoever subscribes. With -check it
-// writes nothing and fails if the file is not what it would write.
+// Command catalogue writes events/CATALOGUE.md, the list of all published events
+// for their subscribers. Each entry is made from the event's schema and sample.
+// With -check it writes nothing, and fails if the file is out of date.
 package main
 
 import (
@@ -9,7 +9,6 @@ import (
 	"encoding/json"
 	"flag"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 	"slices"
@@ -19,7 +18,7 @@ import (
 )
 
 func main() {
-	check := flag.Bool("check", false, "only compare")
+	check := flag.Bool("check", false, "write nothing, fail if the file is out of date")
 	flag.Parse()
 	if err := run(*check, filepath.Join("events", "CATALOGUE.md"), filepath.Join("events", "samples")); err != nil {
 		fmt.Fprintln(os.Stderr, "catalogue:", err)
@@ -40,7 +39,7 @@ func run(check bool, path, samples string) error {
 		return err
 	}
 	if !bytes.Equal(got, want) {
-		return fmt.Errorf("%s is not what the schemas and samples say: run make catalogue", path)
+		return fmt.Errorf("%s does not match the schemas and samples: run make catalogue", path)
 	}
 	return nil
 }
@@ -53,23 +52,23 @@ Every event reaches EventBridge with the source ` + "`apitoken`" + ` and its typ
 object in JSON. Delivery is at least once and in any order: ` + "`id`" + ` is the same on each delivery, and ` + "`sequence`" + ` orders the events
 of one stream.
 
-| member | what it is |
+| member | meaning |
 |---|---|
-| ` + "`id`" + ` | stream and sequence; drop what you have seen |
-| ` + "`type`, `dataschema`" + ` | which event, and the URN of its schema with the version at its end |
+| ` + "`id`" + ` | stream and sequence; ignore an event with an id that you have already handled |
+| ` + "`type`, `dataschema`" + ` | the name of the event, and the URN of its schema, which ends with the version |
 | ` + "`time`" + ` | when it happened, UTC, to the nanosecond |
-| ` + "`subject`" + ` | the token's id, if it is about a token |
-| ` + "`stream`, `sequence`" + ` | whose log, and its number there, without gaps |
-| ` + "`commandid`" + ` | the intent that brought it about; the same for all of its events |
-| ` + "`actor`, `actortokenid`" + ` | who did it, and with which token |
-| ` + "`keepuntil`" + ` | until when the log keeps it at least; absent for ever |
-| ` + "`data`, `dataraw`" + ` | what happened, and the very text that the hash covers |
-| ` + "`prevhash`, `hash`, `privatedigest`" + ` | the chain: SHA-256 over everything above, the hash before it, and the digest of what is kept private |
+| ` + "`subject`" + ` | the token's id, if the event is about a token |
+| ` + "`stream`, `sequence`" + ` | the stream, and the number of the event in that stream, without gaps |
+| ` + "`commandid`" + ` | the command that caused the event; the same for all events of one command |
+| ` + "`actor`, `actortokenid`" + ` | the user who acted, and the token that the user acted with |
+| ` + "`keepuntil`" + ` | the log keeps the event at least until this time; absent: for ever |
+| ` + "`data`, `dataraw`" + ` | the content of the event, and the exact text of it that the hash covers |
+| ` + "`prevhash`, `hash`, `privatedigest`" + ` | the chain: the hash of the event before; the SHA-256 over all members above and the other two; the digest of the part that is not published |
 
-A type's meaning never changes: that would be a new version with a schema of its own. No event holds a secret or a verifier.
+The meaning of a type never changes: a change gets a new version with its own schema. No event contains a secret or a verifier.
 `
 
-// schema is what the catalogue says of one.
+// schema is the part of a JSON Schema that the catalogue shows.
 type schema struct {
 	Title, Description string
 	Required           []string
@@ -85,29 +84,37 @@ type member struct {
 func catalogue(samples string) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString(preface)
-	names, err := fs.Glob(events.Schemas, "schemas/*.json")
-	if err != nil {
-		return nil, err
-	}
-	for _, name := range names {
-		b, err := events.Schemas.ReadFile(name)
-		if err != nil {
-			return nil, err
+	for _, k := range events.Kinds() {
+		for v := 1; v <= k.Version; v++ {
+			if err := writeVersion(&out, fmt.Sprintf("%s.v%d.json", k.Name, v), samples); err != nil {
+				return nil, err
+			}
 		}
-		var s schema
-		if err := json.Unmarshal(b, &s); err != nil {
-			return nil, fmt.Errorf("%s: %w", name, err)
-		}
-		sample, err := os.ReadFile(filepath.Join(samples, filepath.Base(name)))
-		if err != nil {
-			return nil, err
-		}
-		write(&out, filepath.Base(name), s, sample)
 	}
 	return out.Bytes(), nil
 }
 
-func write(out *bytes.Buffer, file string, s schema, sample []byte) {
+// writeVersion writes the section of one version of an event. Its schema and its
+// sample both are in files of this name.
+func writeVersion(out *bytes.Buffer, file, samples string) error {
+	b, err := events.Schemas.ReadFile("schemas/" + file)
+	if err != nil {
+		return err
+	}
+	var s schema
+	if err := json.Unmarshal(b, &s); err != nil {
+		return fmt.Errorf("%s: %w", file, err)
+	}
+	sample, err := os.ReadFile(filepath.Join(samples, file))
+	if err != nil {
+		return err
+	}
+	writeEvent(out, file, s, sample)
+	return nil
+}
+
+// writeEvent writes the section of one event.
+func writeEvent(out *bytes.Buffer, file string, s schema, sample []byte) {
 	fmt.Fprintf(out, "\n## %s\n\n%s Schema: [%s](schemas/%s).\n\n| member of `data` | type | |\n|---|---|---|\n", s.Title, s.Description, file, file)
 	var names []string
 	for name := range s.Properties {
@@ -115,12 +122,12 @@ func write(out *bytes.Buffer, file string, s schema, sample []byte) {
 	}
 	slices.SortFunc(names, func(a, b string) int { return strings.Compare(rank(s, a)+a, rank(s, b)+b) })
 	for _, name := range names {
-		fmt.Fprintf(out, "| `%s` | %s | %s |\n", name, s.Properties[name].kind(), note(s, name))
+		fmt.Fprintf(out, "| `%s` | %s | %s |\n", name, s.Properties[name].typeName(), describe(s, name))
 	}
 	fmt.Fprintf(out, "\n```json\n%s\n```\n", bytes.TrimSpace(sample))
 }
 
-// rank puts what is always there first.
+// rank sorts required members first.
 func rank(s schema, name string) string {
 	if slices.Contains(s.Required, name) {
 		return "0"
@@ -128,7 +135,9 @@ func rank(s schema, name string) string {
 	return "1"
 }
 
-func note(s schema, name string) string {
+// describe returns the description of a member, and that it may be absent if it
+// is not required.
+func describe(s schema, name string) string {
 	text := s.Properties[name].Description
 	if !slices.Contains(s.Required, name) && !strings.Contains(text, "Absent") {
 		text = strings.TrimSpace(text + " May be absent.")
@@ -136,12 +145,12 @@ func note(s schema, name string) string {
 	return text
 }
 
-func (m member) kind() string {
+func (m member) typeName() string {
 	switch {
 	case m.Const != nil:
 		return fmt.Sprint("always ", m.Const)
 	case m.Items != nil:
-		return "list of " + cmp.Or(m.Items.kind(), "string")
+		return "list of " + cmp.Or(m.Items.typeName(), "string")
 	case m.Format != "":
 		return m.Format
 	}

@@ -1,11 +1,10 @@
-// Command cost says what a deployment costs in a month: what each call uses,
-// times the prices of prices.json, which name their sources.
+// Command cost computes the monthly cost of a deployment: the usage of each call,
+// times the prices in prices.json, which names their sources.
 //
-// The units of DynamoDB that an authorization reads and a creation takes are the
-// budgets that tests of infra/dynamo hold. The rest (how long functions run, how
-// much they log, how often a use is noted) are assumptions, and stand in usage.go
-// with their reasons. Free tiers are left
-// out, and so is the traffic of the API that is guarded.
+// The DynamoDB units of an authorization and of a creation are budgets that tests
+// of infra/dynamo hold. The other numbers (how long functions run, how much they
+// log, how often a use is noted) are assumptions; usage.go has their reasons. The
+// cost contains neither free tiers nor the traffic of the guarded API.
 package main
 
 import (
@@ -21,7 +20,7 @@ import (
 //go:embed prices.json
 var pricesFile []byte
 
-// price is for a million or for each, whichever is set.
+// price is for a million or for one; exactly one of the two is set.
 type price struct {
 	PerMillion float64 `json:"per_million"`
 	Each       float64 `json:"each"`
@@ -59,7 +58,7 @@ func run(out io.Writer, authorizations, creations float64) error {
 	}{
 		{fmt.Sprintf("%.0f authorizations", authorizations), authorization.times(authorizations)},
 		{fmt.Sprintf("%.0f creations", creations), creation.times(creations)},
-		{"whether used or not", standing},
+		{"fixed costs", fixed},
 	} {
 		sum, err := part.use.cost(p)
 		if err != nil {
@@ -68,11 +67,11 @@ func run(out io.Writer, authorizations, creations float64) error {
 		total += sum
 		fmt.Fprintf(out, "%-28s %8.2f\n", part.name, sum)
 	}
-	fmt.Fprintf(out, "%-28s %8.2f\n", "together", total)
+	fmt.Fprintf(out, "%-28s %8.2f\n", "total", total)
 	return nil
 }
 
-// usage is how much of each priced thing something takes.
+// usage is the quantity of each priced item.
 type usage map[string]float64
 
 func (u usage) times(n float64) usage {
@@ -83,7 +82,8 @@ func (u usage) times(n float64) usage {
 	return all
 }
 
-func plus(us ...usage) usage {
+// sumOf adds usages.
+func sumOf(us ...usage) usage {
 	sum := usage{}
 	for _, u := range us {
 		for name, quantity := range u {
@@ -102,7 +102,7 @@ func (u usage) cost(p prices) (sum float64, err error) {
 	for _, name := range names {
 		price, ok := p.Prices[name]
 		if !ok {
-			return 0, fmt.Errorf("there is no price of %s", name)
+			return 0, fmt.Errorf("prices.json has no price for %s", name)
 		}
 		sum += price.of(u[name])
 	}

@@ -8,14 +8,14 @@ import (
 	"testing"
 )
 
-// TestAlarmsAreThoseOfTheTemplate: they are paid for one by one.
+// TestAlarmsAreThoseOfTheTemplate: each alarm has a price.
 func TestAlarmsAreThoseOfTheTemplate(t *testing.T) {
 	template, err := os.ReadFile("../../template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got := strings.Count(string(template), "Type: AWS::CloudWatch::Alarm"); got != alarms {
-		t.Errorf("the template has %d alarms, %d are counted", got, alarms)
+		t.Errorf("template.yaml has %d alarms, the cost counts %d", got, alarms)
 	}
 }
 
@@ -24,10 +24,10 @@ func TestEveryPriceHasItsSourceAndUse(t *testing.T) {
 	if err := json.Unmarshal(pricesFile, &p); err != nil {
 		t.Fatal(err)
 	}
-	all := plus(authorization, creation, standing)
+	all := sumOf(authorization, creation, fixed)
 	for name, price := range p.Prices {
 		if price.Source == "" || (price.PerMillion == 0) == (price.Each == 0) {
-			t.Errorf("%s: %+v", name, price)
+			t.Errorf("%s: got %+v, want a source and exactly one price", name, price)
 		}
 		if all[name] == 0 {
 			t.Errorf("nothing uses %s", name)
@@ -40,11 +40,11 @@ func TestEveryPriceHasItsSourceAndUse(t *testing.T) {
 
 func TestCostsAddUp(t *testing.T) {
 	p := prices{Prices: map[string]price{"a": {PerMillion: 2}, "b": {Each: 0.5}}}
-	got, err := plus(usage{"a": 500_000}, usage{"b": 3}.times(2)).cost(p)
+	got, err := sumOf(usage{"a": 500_000}, usage{"b": 3}.times(2)).cost(p)
 	if err != nil || math.Abs(got-4) > 1e-9 {
 		t.Errorf("got %v, %v, want 4", got, err)
 	}
 	if _, err := (usage{"c": 1}).cost(p); err == nil {
-		t.Error("what has no price costs nothing")
+		t.Error("got no error for an item without a price")
 	}
 }

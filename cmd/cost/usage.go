@@ -1,30 +1,30 @@
 package main
 
-// Budgets that tests of infra/dynamo hold.
+// Budgets. Tests of infra/dynamo hold them.
 const (
-	createWriteUnits   = 14 // one transaction, indexes included
+	createWriteUnits   = 14 // one transaction with its indexes
 	createReadUnits    = 1  // the head; the settings are read once in five seconds
 	authorizeReadUnits = 1
 )
 
-// What TestAlarmsAreThoseOfTheTemplate counts.
+// TestAlarmsAreThoseOfTheTemplate compares this number with template.yaml.
 const alarms = 12
 
-// Assumptions, on the high side where they are not known.
+// Assumptions. Where a number is unknown, a high one is assumed.
 const (
-	noteUseWriteUnits   = 1 // as if each authorization were noted; of a token it is one in 15 minutes
-	markSentWriteUnits  = 2 // the record and its place in the index of the unsent
+	noteUseWriteUnits   = 1 // as if each authorization wrote its use; each token writes at most one in 15 minutes
+	markSentWriteUnits  = 2 // the record and its item in the index of unsent records
 	auditWriteUnits     = 2 // the copy, of up to 2 KB
-	auditReadUnits      = 1 // its neighbours
-	reconcileReadUnits  = 8 // one for each shard of the index of the unsent
+	auditReadUnits      = 1 // the copies before and after
+	reconcileReadUnits  = 8 // one for each shard of the index of unsent records
 	hoursOfMonth        = 730
-	tracedOfRequests    = 0.05 // X-Ray's default rule: one a second and 5 %
+	tracedOfRequests    = 0.05 // X-Ray's default rule: one request a second and 5 %
 	functionMemoryGB    = 0.25
-	authorizeSeconds    = 0.020 // one DynamoDB read and its network; not measured on AWS
+	authorizeSeconds    = 0.020 // one DynamoDB read and the network; not measured on AWS
 	createSeconds       = 0.040 // a read and a transaction; not measured on AWS
 	backgroundSeconds   = 0.050
-	logGB               = 1.2e-6  // a line of ours and Lambda's three
-	metricsThatComeUp   = 15      // each name with its dimensions; see functions/wiring/telemetry
+	logGB               = 1.2e-6  // one line of this service and three of Lambda
+	metricsInUse        = 15      // each name with its dimensions counts; see functions/wiring/telemetry
 	queuePollsOfMonth   = 650_000 // Lambda polls an empty queue with five long polls of 20 s
 	schedules           = 2
 	runsOfScheduleAHour = 12
@@ -40,8 +40,8 @@ var authorization = usage{
 	"xray_trace":             tracedOfRequests,
 }
 
-// creation is one token: the call, its authorization, the event and its copy.
-var creation = plus(authorization, usage{
+// creation is one new token: the call, its authorization, the event and its copy.
+var creation = sumOf(authorization, usage{
 	"apigateway_rest_request": 1,
 	"lambda_request":          1,
 	"lambda_gb_second_arm64":  createSeconds * functionMemoryGB,
@@ -61,12 +61,12 @@ var published = usage{
 	"logs_gb":                2 * logGB,
 }
 
-// standing is what an idle deployment costs.
-var standing = usage{
+// fixed is the monthly usage of an idle deployment.
+var fixed = usage{
 	"secret_month":           1,
 	"kms_key_month":          1,
 	"alarm_month":            alarms,
-	"metric_month":           metricsThatComeUp,
+	"metric_month":           metricsInUse,
 	"sqs_request":            queuePollsOfMonth,
 	"dynamodb_gb_month_pitr": 1,
 	"lambda_request":         schedules * runsOfScheduleAHour * hoursOfMonth,

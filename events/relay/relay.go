@@ -1,10 +1,10 @@
-// Package relay carries what the log holds to the bus, in the order of each
-// stream and at least once. It decides nothing about the facts it carries.
+// Package relay sends the messages of the log to the bus: each stream in its
+// order, each message at least once. It does not look at the facts.
 //
-// Send is one attempt, for whoever has messages in hand. Relay takes them from
-// an outbox, whose removal of what was sent is the durable position: after a
-// crash the relay goes on with what was not removed, so a message may arrive
-// twice and none is lost.
+// Send is one attempt for given messages. A Relay takes messages from an outbox
+// and removes those that were sent. The outbox is the durable position: after a
+// crash the relay sends the messages that are still there. So a message may
+// arrive twice, and none is lost.
 package relay
 
 import (
@@ -18,43 +18,44 @@ import (
 	"apitoken/events"
 )
 
-// Config says what a Relay carries from where to where.
+// Config has the outbox and the bus of a Relay.
 type Config struct {
 	Outbox events.Outbox
 	Bus    events.Bus
 	Logger *slog.Logger // default: slog.Default()
 
-	// Every is how often the outbox is looked at without a Wake, and the pause
-	// after a first failure; default: one second.
+	// Every is the time between two looks at the outbox without a Wake, and the
+	// pause after a first failure. Default: one second.
 	Every time.Duration
 
-	// Batch is how many messages are taken from the outbox at a time; default:
-	// 1000. Those that are stuck do not count.
+	// Batch is the number of messages that are taken from the outbox at a time.
+	// Messages that the bus refused before do not count. Default: 1000.
 	Batch int
 }
 
 const (
-	// maxPause is how long the relay waits at most while the bus fails.
+	// maxPause is the longest pause while the bus fails.
 	maxPause = time.Minute
 
-	// passTimeout is how long one batch may take, and so how long the end of
-	// Run may be delayed by a bus that does not answer.
-	passTimeout = 30 * time.Second
+	// batchTimeout is the longest time for one batch. A bus that does not answer
+	// can delay the end of Run by this time.
+	batchTimeout = 30 * time.Second
 )
 
-// always is later than every message: a relay takes them at once, whatever
-// the clocks said that stamped them.
-var always = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+// endOfTime is after the time of every message. So Pending returns all messages,
+// even those with the time of a clock that is fast.
+var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
 
-// Relay empties an outbox onto a bus. One goroutine runs it; Wake is for any.
+// Relay sends the messages of an outbox to a bus. One goroutine calls Run or
+// Once; any goroutine may call Wake.
 type Relay struct {
 	c     Config
 	wake  chan struct{}
-	stuck int    // messages of the last batch that did not go
+	stuck int    // messages of the last batch that were not sent
 	state string // as last logged
 }
 
-// New fills in the defaults.
+// New makes a Relay with the defaults of Config filled in.
 func New(c Config) *Relay {
 	if c.Logger == nil {
 		c.Logger = slog.Default()
@@ -68,26 +69,27 @@ func New(c Config) *Relay {
 	return &Relay{c: c, wake: make(chan struct{}, 1), state: stateFlowing}
 }
 
-// Wake says that something may have come into the outbox. It never waits.
+// Wake tells the relay that the outbox may have new messages. It never blocks.
 func (r *Relay) Wake() {
 	select {
 	case r.wake <- struct{}{}:
-	default: // one is on its way already
+	default: // an earlier Wake is still waiting
 	}
 }
 
-// Outcome is what one batch came to.
+// Outcome is the result of one batch.
 type Outcome struct {
 	Sent   int
-	Failed map[string]error // what the bus refused, by message id
-	More   bool             // there may be more that could go now
+	Failed map[string]error // the messages that the bus refused, by message id
+	More   bool             // the outbox may have more messages
 }
 
-// Once carries one batch, the oldest messages of each stream first. The error
-// is for outbox or bus as a whole; what was taken until then counts as sent.
+// Once sends one batch, the oldest messages of each stream first. An error is
+// about the outbox or the bus as a whole. Messages that the bus accepted before
+// the error count as sent.
 func (r *Relay) Once(ctx context.Context) (Outcome, error) {
-	limit := r.c.Batch + r.stuck // or those that are stuck would fill the batch and stop all others
-	ms, err := r.c.Outbox.Pending(ctx, always, limit)
+	limit := r.c.Batch + r.stuck // otherwise refused messages could fill the batch and stop all other streams
+	ms, err := r.c.Outbox.Pending(ctx, endOfTime, limit)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("relaying: %w", err)
 	}
@@ -102,10 +104,10 @@ func (r *Relay) Once(ctx context.Context) (Outcome, error) {
 	return Outcome{Sent: len(sent), Failed: failed, More: len(ms) == limit}, nil
 }
 
-// Run carries messages as they come until ctx ends, and then finishes the
-// batch in hand. While the bus fails it waits ever longer, with jitter, and
-// logs each change of state once. The error is the trouble that the bus or the
-// outbox was in at the end; the messages that it held up stay in the outbox.
+// Run sends messages until ctx ends, and finishes its current batch then. While
+// the bus fails, the pauses grow, with jitter. Run logs each change of state
+// once. It returns the error that the bus or the outbox had last, if any; the
+// messages that were not sent stay in the outbox.
 func (r *Relay) Run(ctx context.Context) error {
 	var trouble error
 	for pause := r.c.Every; ctx.Err() == nil; {
@@ -114,9 +116,9 @@ func (r *Relay) Run(ctx context.Context) error {
 		r.report(ctx, o, trouble)
 		switch {
 		case trouble != nil:
-			r.wait(ctx, jitter(pause), nil) // a Wake is no reason to press a bus that fails
+			r.wait(ctx, jitter(pause), nil) // a Wake does not shorten the pause of a bus that fails
 			pause = min(2*pause, maxPause)
-		case o.More && o.Sent > 0: // go on at once
+		case o.More && o.Sent > 0: // no pause
 		case len(o.Failed) > 0:
 			r.wait(ctx, jitter(pause), r.wake)
 			pause = min(2*pause, maxPause)
@@ -128,9 +130,9 @@ func (r *Relay) Run(ctx context.Context) error {
 	return trouble
 }
 
-// batch is Once, not cut short by the end of ctx.
+// batch is Once with a deadline of its own: the end of ctx does not cut it.
 func (r *Relay) batch(ctx context.Context) (Outcome, error) {
-	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), passTimeout)
+	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
 	defer cancel()
 	return r.Once(whole)
 }
@@ -145,8 +147,8 @@ func (r *Relay) wait(ctx context.Context, d time.Duration, wake <-chan struct{})
 	}
 }
 
-// jitter is between half of d and d, so that many who wait do not come back
-// together.
+// jitter is a random time between half of d and d, so that many relays do not
+// retry at the same moment.
 func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 
 // The states that are logged when they change.
@@ -183,7 +185,7 @@ func stateOf(o Outcome, err error) string {
 	return stateFlowing
 }
 
-// first is the refused message whose id sorts first, so that logs repeat.
+// first is the refused message with the lowest id, so that logs are repeatable.
 func first(failed map[string]error) (id string, cause error) {
 	for i, err := range failed {
 		if id == "" || i < id {

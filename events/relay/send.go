@@ -7,12 +7,12 @@ import (
 	"apitoken/events"
 )
 
-// Send puts the messages on the bus. Those of one stream go in the order in
-// which they stand in ms, each only after its predecessor was taken: if one is
-// not taken, its successors wait, and other streams flow on. sent has the ids
-// of what was taken, in order; failed has those that the bus refused. What is
-// in neither was not taken or is not known to be. err is for the bus as a
-// whole and ends the attempt.
+// Send puts the messages on the bus. Messages of one stream are sent in their
+// order in ms, each only after the bus accepted the one before. If the bus
+// refuses a message, the later ones of its stream wait, and other streams go on.
+// sent has the ids of the accepted messages, in order. failed has the refused
+// ones. It is unknown whether the bus accepted the others. err is about the bus
+// as a whole and ends the attempt.
 func Send(ctx context.Context, bus events.Bus, ms []events.Message) (sent []string, failed map[string]error, err error) {
 	failed = map[string]error{}
 	lanes := lanesOf(ms)
@@ -42,9 +42,9 @@ func Send(ctx context.Context, bus events.Bus, ms []events.Message) (sent []stri
 	return sent, failed, nil
 }
 
-// lanesOf parts the messages by stream. Only the first of each lane may be on
-// its way: a bus may refuse any message of a call and take those behind it. A
-// notice belongs to no stream and waits for nobody.
+// lanesOf groups the messages by stream. A call of Put has at most one message
+// of each lane: a bus may refuse one message of a call and accept the later
+// ones. A notice belongs to no stream and has a lane of its own.
 func lanesOf(ms []events.Message) (lanes [][]events.Message) {
 	place := map[events.Stream]int{}
 	for _, m := range ms {

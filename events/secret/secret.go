@@ -1,10 +1,10 @@
-// Package secret mints tokens, reads them, and turns them into what is kept of
-// them: a verifier, from which nobody learns the secret.
+// Package secret mints tokens, parses them, and makes the verifiers that are
+// stored in place of secrets. A verifier does not reveal its secret.
 //
-// It promises that a Secret shows itself nowhere by accident, that Parse and
-// Verify cost next to nothing beyond one HMAC, and that no error holds any
-// part of what was read. Finding the token that an id names, and deciding what
-// a valid token may do, are left to others.
+// It promises that a Secret never prints itself by accident, that Parse and
+// Verify cost little more than one HMAC, and that no error contains a part of
+// the text. Other packages find the token of an id and decide what a valid
+// token may do.
 package secret
 
 import (
@@ -17,19 +17,19 @@ import (
 
 const redacted = "[redacted]"
 
-// Secret is a text that must not be seen. It prints as "[redacted]" in every
-// verb of fmt but %T, in slog and in every text encoding; Reveal is the one
-// way out.
+// Secret is a text that must not be printed. It prints as "[redacted]" in every
+// verb of fmt except %T, in slog and in every text encoding. Only Reveal returns
+// the text.
 //
-// The text lies behind a pointer because fmt calls no methods on unexported
-// fields: what it prints for a struct that hides a Secret is an address. For
-// the same reason == on Secrets says nothing about their texts.
+// The field is a pointer because fmt calls no methods on unexported fields: for
+// a struct with a Secret in an unexported field, fmt prints an address. So ==
+// compares addresses and not texts.
 type Secret struct{ text *string }
 
-// New hides a text.
+// New makes a Secret of a text.
 func New(text string) Secret { return Secret{&text} }
 
-// Reveal is the text itself; empty for the zero Secret.
+// Reveal returns the text; it is empty for the zero Secret.
 func (s Secret) Reveal() string {
 	if s.text == nil {
 		return ""
@@ -37,24 +37,24 @@ func (s Secret) Reveal() string {
 	return *s.text
 }
 
-// Format prints the redaction, whatever the verb and flags.
+// Format prints "[redacted]" for every verb and flag.
 func (Secret) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, redacted) }
 
-// LogValue is the redaction.
+// LogValue is "[redacted]".
 func (Secret) LogValue() slog.Value { return slog.StringValue(redacted) }
 
-// MarshalText is the redaction.
+// MarshalText is "[redacted]".
 func (Secret) MarshalText() ([]byte, error) { return []byte(redacted), nil }
 
-// MarshalJSON is the redaction. An answer that is to hold a secret reveals it
-// into a string.
+// MarshalJSON is "[redacted]" as a JSON string. An answer that must contain the
+// secret has a string member and calls Reveal.
 func (Secret) MarshalJSON() ([]byte, error) { return json.Marshal(redacted) }
 
-// UnmarshalJSON hides a JSON string; null changes nothing.
+// UnmarshalJSON takes a JSON string. null changes nothing.
 func (s *Secret) UnmarshalJSON(b []byte) error {
 	var text *string
 	if json.Unmarshal(b, &text) != nil {
-		return errors.New("a secret is a JSON string")
+		return errors.New("a secret must be a JSON string")
 	}
 	if text != nil {
 		s.text = text

@@ -9,9 +9,10 @@ import (
 )
 
 var (
-	// ErrMalformed: the text does not have the shape of a token.
+	// ErrMalformed: the text does not have the form of a token.
 	ErrMalformed = errors.New("not a token")
-	// ErrChecksum: it has the shape, and was mistyped, cut or made up.
+	// ErrChecksum: the text has the form of a token, but was mistyped, cut or
+	// invented.
 	ErrChecksum = errors.New("the token's checksum does not match")
 )
 
@@ -24,16 +25,16 @@ const (
 	maxPrefix   = 16
 )
 
-// Token is [Prefix "_"] ID "." Secret. The prefix is for people and secret
-// scanners and is covered by nothing; the ID is public; the Secret has 26
-// random characters and 6 of checksum.
+// Token is [Prefix "_"] ID "." Secret. The prefix is for people and for secret
+// scanners; neither checksum nor verifier covers it. The ID is public. The Secret
+// has 26 random characters and 6 characters of checksum.
 type Token struct {
 	Prefix string
 	ID     string
 	Secret Secret
 }
 
-// Mint makes a new token; the prefix is valid or empty.
+// Mint makes a new token. The prefix must be empty or valid (ValidPrefix).
 func Mint(prefix string) Token {
 	random := randomText(idLen + randomLen)
 	id, body := random[:idLen], random[idLen:]
@@ -41,10 +42,11 @@ func Mint(prefix string) Token {
 	return Token{Prefix: prefix, ID: id, Secret: New(body + string(sum[:]))}
 }
 
-// Parse reads a token and checks its checksum, which authenticates nothing but
-// drops garbage without a read. Any valid prefix, or none, is accepted. The
-// errors are ErrMalformed and ErrChecksum themselves and hold nothing of the
-// text. The result keeps the text's memory.
+// Parse reads a token and checks its checksum. The checksum lets a caller drop
+// wrong texts without a read of the store; it authenticates nothing. Parse
+// accepts any valid prefix, or none. Its errors are exactly ErrMalformed and
+// ErrChecksum, without any part of the text. The result shares memory with the
+// text.
 func Parse(text string) (Token, error) {
 	dot := len(text) - secretLen - 1
 	start := dot - idLen
@@ -62,8 +64,8 @@ func Parse(text string) (Token, error) {
 	return Token{Prefix: prefix, ID: text[start:dot], Secret: New(text[dot+1:])}, nil
 }
 
-// Within says whether a whole token stands anywhere in the text, also as a part
-// of a longer word. What is stored, published or logged must not hold one.
+// Within reports whether the text contains a whole token, also inside a longer
+// word. Stored, published and logged texts must not contain a token.
 func Within(text string) bool {
 	for dot := idLen; dot+secretLen < len(text); dot++ {
 		if text[dot] != '.' {
@@ -76,11 +78,12 @@ func Within(text string) bool {
 	return false
 }
 
-// IsID says that the text has the form of a token id. People paste whole
-// tokens where an id belongs, so nothing else is read by, logged or repeated.
+// IsID reports whether the text has the form of a token id. People paste whole
+// tokens in place of ids. So any other text is never looked up, logged or
+// repeated in an answer.
 func IsID(text string) bool { return len(text) == idLen && alphanumeric(text) }
 
-// Text is the whole token as its holder sends it.
+// Text is the whole token, as its owner sends it.
 func (t Token) Text() Secret {
 	text := t.ID + "." + t.Secret.Reveal()
 	if t.Prefix != "" {
@@ -89,16 +92,16 @@ func (t Token) Text() Secret {
 	return New(text)
 }
 
-// ValidPrefix refuses what is neither empty nor 1 to 16 lower-case letters and
-// digits.
+// ValidPrefix returns an error unless the prefix is empty or has 1 to 16
+// lower-case letters and digits.
 func ValidPrefix(prefix string) error {
 	if len(prefix) > maxPrefix || strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		return fmt.Errorf("the token prefix %q is not made of up to %d lower-case letters and digits", prefix, maxPrefix)
+		return fmt.Errorf("the token prefix %q is wrong: allowed are up to %d lower-case letters and digits", prefix, maxPrefix)
 	}
 	return nil
 }
 
-// cutPrefix reads what stands before the id: nothing, or a prefix and "_".
+// cutPrefix reads the text before the id: nothing, or a prefix and "_".
 func cutPrefix(text string) (prefix string, ok bool) {
 	if text == "" {
 		return "", true
@@ -117,8 +120,9 @@ func alphanumeric(text string) bool {
 	return true
 }
 
-// checksum is CRC-32/IEEE in base 62, left-padded. The loop stands here because
-// the package's own functions take a slice, which would be copied to the heap.
+// checksum is CRC-32/IEEE in base 62, left-padded with "0". It has its own loop
+// because the functions of hash/crc32 take a slice, and converting the text to
+// one would allocate memory.
 func checksum(text string) (sum [checksumLen]byte) {
 	crc := ^uint32(0)
 	for i := range len(text) {
@@ -132,12 +136,12 @@ func checksum(text string) (sum [checksumLen]byte) {
 	return sum
 }
 
-// randomText draws n characters, each as likely as any other: of the 256 values
-// of a byte the last 8 are dropped, since 62 does not divide 256.
+// randomText draws n characters, all equally likely. 62 does not divide 256, so
+// the last 8 of the 256 values of a byte are dropped (rejection sampling).
 func randomText(n int) string {
 	text := make([]byte, 0, n)
 	for draw := make([]byte, n); len(text) < n; {
-		_, _ = rand.Read(draw) // never fails: it ends the program instead
+		_, _ = rand.Read(draw) // never returns an error: it ends the program instead
 		for _, b := range draw {
 			if b < 256-256%62 && len(text) < n {
 				text = append(text, alphabet[b%62])

@@ -8,12 +8,12 @@ import (
 	"apitoken/events"
 )
 
-// label begins every message that a verifier is made of, so that no other use
-// of the peppers gives one.
+// label is the beginning of every message of a verifier. Other uses of a pepper
+// have other labels, so they never make a verifier.
 const label = "apitoken/1"
 
-// NewVerifier is what is kept of the token's secret, under the current pepper.
-// It binds id and owner: a verifier that is moved to another token or owner
+// NewVerifier makes the verifier of the token's secret, under the current pepper.
+// It covers id and owner too: moved to another token or owner, a verifier
 // verifies nothing. The error wraps events.ErrUnknownKid if there are no keys.
 func NewVerifier(k events.Keys, t Token, owner string) (events.Verifier, error) {
 	mac, err := macOf(k, k.Current(), t, owner)
@@ -23,9 +23,9 @@ func NewVerifier(k events.Keys, t Token, owner string) (events.Verifier, error) 
 	return events.Verifier{Kid: k.Current(), MAC: mac}, nil
 }
 
-// Verify says, in constant time, whether the token is the one that the verifier
-// was made of for this owner. The error wraps events.ErrUnknownKid: that is a
-// fault of the deployment and no reason to refuse a token.
+// Verify reports, in constant time, whether the verifier was made from this token
+// for this owner. The error wraps events.ErrUnknownKid: this is a fault of the
+// deployment and no reason to refuse the token.
 func Verify(k events.Keys, v events.Verifier, t Token, owner string) (bool, error) {
 	mac, err := macOf(k, v.Kid, t, owner)
 	if err != nil {
@@ -34,8 +34,8 @@ func Verify(k events.Keys, v events.Verifier, t Token, owner string) (bool, erro
 	return hmac.Equal(mac, v.MAC), nil
 }
 
-// buffers keep the messages off the heap of every request; they are wiped
-// after use because they hold secrets.
+// buffers are reused so that a request does not allocate its message. They are
+// cleared after use because they contain secrets.
 var buffers = sync.Pool{New: func() any { return new([512]byte) }}
 
 func macOf(k events.Keys, kid string, t Token, owner string) ([]byte, error) {

@@ -10,9 +10,9 @@ import (
 )
 
 const (
-	// MaxTokenLimit is the most live tokens that an owner can be allowed.
+	// MaxTokenLimit is the largest token limit of an owner.
 	MaxTokenLimit = 50
-	// MaxHolders is how many users may hold permissions.
+	// MaxHolders is the largest number of users with permissions.
 	MaxHolders = 500
 )
 
@@ -22,17 +22,17 @@ const (
 	CodeTooManyHolders = "too_many_holders"
 )
 
-// Command is what somebody wants of the settings. The interface is sealed.
+// Command is a wish to change the settings. The interface is sealed.
 type Command interface{ command() }
 
-// Grant gives a user exactly these actions; none takes all away.
+// Grant gives a user exactly these actions. Without actions the user loses all.
 type Grant struct {
 	At      time.Time
 	User    string // owner key
 	Actions []string
 }
 
-// Change sets what is not nil.
+// Change sets the members that are not nil.
 type Change struct {
 	At         time.Time
 	TokenLimit *int           // 0 to MaxTokenLimit
@@ -43,9 +43,9 @@ type Change struct {
 func (Grant) command()  {}
 func (Change) command() {}
 
-// Decide gives the facts that a command brings about; none if everything
-// stands so already. The error is an *events.Refusal. What is wrong with the
-// fields is refused before what the limits forbid.
+// Decide returns the facts that a command leads to, none if the settings have
+// these values already. The error is an *events.Refusal. Wrong fields are
+// refused first, then commands that a limit forbids.
 func Decide(s State, c Command) ([]events.Fact, error) {
 	switch c := c.(type) {
 	case Grant:
@@ -72,10 +72,10 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 	case len(s.Holders[c.User]) == 0 && len(s.Holders) >= MaxHolders:
 		return nil, refuse(CodeTooManyHolders, "user", "%d users hold permissions, and no more may", MaxHolders)
 	}
-	return []events.Fact{events.PermissionsChanged{V: 1, User: c.User, Actions: actions}}, nil
+	return []events.Fact{events.PermissionsChanged{User: c.User, Actions: actions}}, nil
 }
 
-// ordered is the actions in their order, each once.
+// ordered returns the actions in their fixed order, each once.
 func ordered(actions []string) ([]string, error) {
 	for _, a := range actions {
 		if !slices.Contains(Actions(), a) {
@@ -104,11 +104,11 @@ func change(s State, c Change) ([]events.Fact, error) {
 	if err := wholeSeconds("retention", c.Retention); err != nil {
 		return nil, err
 	}
-	f := events.SettingsChanged{V: 1, Expiration: news(c.Expiration, s.Expiration), Retention: news(c.Retention, s.Retention)}
+	f := events.SettingsChanged{Expiration: changedSeconds(c.Expiration, s.Expiration), Retention: changedSeconds(c.Retention, s.Retention)}
 	if c.TokenLimit != nil && *c.TokenLimit != s.TokenLimit {
 		f.TokenLimit = new(*c.TokenLimit)
 	}
-	if f == (events.SettingsChanged{V: 1}) {
+	if f == (events.SettingsChanged{}) {
 		return nil, nil
 	}
 	return []events.Fact{f}, nil
@@ -121,9 +121,9 @@ func wholeSeconds(field string, d *time.Duration) error {
 	return nil
 }
 
-// news is the wanted duration in seconds, nil if it stands already.
-func news(wanted *time.Duration, stands time.Duration) *int64 {
-	if wanted == nil || *wanted == stands {
+// changedSeconds is the wanted duration in seconds, nil if it is the current one.
+func changedSeconds(wanted *time.Duration, current time.Duration) *int64 {
+	if wanted == nil || *wanted == current {
 		return nil
 	}
 	return new(int64(*wanted / time.Second))

@@ -9,9 +9,9 @@ import (
 	"apitoken/events"
 )
 
-// Fold is the state after a fact. It never fails, since the fact is history,
-// and leaves its input as it was. The time is of no account here; it is there
-// because rules of all streams fold alike.
+// Fold returns the state after a fact. It cannot fail, because the fact has
+// happened, and does not change its input. The time is unused. It is a parameter
+// so that the folds of all streams have the same signature.
 func Fold(s State, f events.Fact, _ time.Time) State {
 	s.Version++
 	switch f := f.(type) {
@@ -19,10 +19,8 @@ func Fold(s State, f events.Fact, _ time.Time) State {
 		return changed(s, f)
 	case events.PermissionsChanged:
 		return granted(s, f)
-	case events.TokenCreated, events.TokenRevoked, events.TokenExpired:
-		panic(fmt.Sprintf("settings: fact %T belongs to another stream", f))
 	}
-	panic(fmt.Sprintf("settings: fact of unknown type %T", f))
+	panic(fmt.Sprintf("settings: no rule folds the fact %T", f))
 }
 
 func changed(s State, f events.SettingsChanged) State {

@@ -1,10 +1,10 @@
 // Package settings holds the rules of the one settings stream: the token limit,
 // lifetimes, and who holds which permission on the realm "security".
 //
-// Permissions live here and not with each owner because "the last holder of
-// edit cannot lose it" is a rule over all of them. Like package token it sees
-// values only. Whether the caller may change settings is left to the issuer;
-// the permissions that it needs for that are in this State.
+// Permissions are here and not in each owner's stream, because "the last holder
+// of edit cannot lose it" is a rule over all holders. Like package token, this
+// package sees values only. The issuer decides whether a caller may change
+// settings, by the permissions in this State.
 package settings
 
 import (
@@ -17,11 +17,11 @@ import (
 	"apitoken/events/token"
 )
 
-// StateV names the encoding that EncodeState writes. A new one gets the next
-// number, and DecodeState keeps reading the older ones.
+// StateV is the number of the encoding that EncodeState writes. A new encoding
+// gets the next number; DecodeState still reads the older ones.
 const StateV = 1
 
-// The actions that a permission on the realm "security" is for.
+// The actions of the realm "security".
 const (
 	ActionView   = "view"
 	ActionCreate = "create"
@@ -29,28 +29,28 @@ const (
 	ActionDelete = "delete"
 )
 
-// Actions are all of them, in the order in which they are always written.
+// Actions are all actions, in the order in which they are always written.
 func Actions() []string { return []string{ActionView, ActionCreate, ActionEdit, ActionDelete} }
 
-// State is what the settings are. Durations are whole seconds.
+// State is the settings at one moment. Durations are whole seconds.
 type State struct {
 	Version    uint64 // facts folded so far, which is the stream's version
 	TokenLimit int
 	Expiration time.Duration       // default and maximum lifetime; zero: neither
-	Retention  time.Duration       // how long what ended is kept; zero: for ever
-	Holders    map[string][]string // owner key to its actions; nobody is there without any
+	Retention  time.Duration       // how long records and ended tokens are kept; zero: for ever
+	Holders    map[string][]string // owner key to its actions; users without actions are left out
 }
 
-// Initial is the state before the first fact: five tokens for each user, which
-// need not expire, and records that are kept for 400 days.
+// Initial is the state before the first fact: five tokens for each user, tokens
+// need not expire, and records are kept for 400 days.
 func Initial() State {
 	return State{TokenLimit: 5, Retention: 400 * 24 * time.Hour}
 }
 
-// Actions are what the owner may do to other people's tokens.
+// Actions are the actions that the owner may do on other users' tokens.
 func (s State) Actions(owner string) []string { return slices.Clone(s.Holders[owner]) }
 
-// Holds says whether the owner may do this to other people's tokens.
+// Holds reports whether the owner may do the action on other users' tokens.
 func (s State) Holds(owner, action string) bool { return slices.Contains(s.Holders[owner], action) }
 
 // encoded is version 1 of the stored form; durations are seconds.
@@ -62,8 +62,8 @@ type encoded struct {
 	Holders    map[string][]string `json:"h,omitempty"`
 }
 
-// EncodeState gives the bytes that the head keeps, in the encoding StateV. It
-// refuses with state_too_large what is above events.MaxState.
+// EncodeState returns the bytes for the head, in the encoding StateV. A state
+// above events.MaxState is refused with state_too_large.
 func EncodeState(s State) ([]byte, error) {
 	b, err := json.Marshal(encoded{
 		Version: s.Version, TokenLimit: s.TokenLimit, Holders: s.Holders,
@@ -78,8 +78,8 @@ func EncodeState(s State) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeState reads what EncodeState wrote under any version of the encoding.
-// No bytes are Initial.
+// DecodeState reads every encoding up to StateV. Without bytes it returns
+// Initial.
 func DecodeState(v int, b []byte) (State, error) {
 	if len(b) == 0 {
 		return Initial(), nil

@@ -150,7 +150,7 @@ func TestEveryBreachIsCaught(t *testing.T) {
 		{"the reply is dropped", "ACommitIsReadBackAsItWasWritten", "Reply: not found", func(_ *testing.T, b *broken) {
 			b.reply = func(context.Context, string) (events.Reply, error) { return events.Reply{}, events.ErrNotFound }
 		}},
-		{"an existing reply is overlooked", "AnExistingReplyWritesNothing", "Commit: got <nil>, want the stream moved on", func(t *testing.T, b *broken) {
+		{"an existing reply is overlooked", "AnExistingReplyWritesNothing", "Commit: got <nil>, want the stream has a newer version", func(t *testing.T, b *broken) {
 			b.commit = func(ctx context.Context, c events.Commit) error {
 				e := c.Effect()
 				if e.Reply != nil {

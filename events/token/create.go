@@ -114,7 +114,7 @@ func (c Create) makersExpiry() time.Time {
 
 func (c Create) fact(expires time.Time) events.TokenCreated {
 	return events.TokenCreated{
-		V: 1, TokenID: c.ID, Owner: c.Owner, Creator: c.By.Owner,
+		TokenID: c.ID, Owner: c.Owner, Creator: c.By.Owner,
 		Name: c.name(), Description: c.Description, ExpiresAt: expires,
 		Scopes: append([]string(nil), c.Scopes...), SourceIPs: append([]netip.Prefix(nil), c.SourceIPs...),
 		Verifier: events.Verifier{Kid: c.Verifier.Kid, MAC: slices.Clone(c.Verifier.MAC)},

@@ -38,7 +38,7 @@ func Decide(s State, c Command) ([]events.Fact, error) {
 func pastDue(s State, now time.Time) (facts []events.Fact) {
 	for _, v := range s.Tokens {
 		if v.StateAt(now) == events.StateExpired && len(facts) < maxExpired {
-			facts = append(facts, events.TokenExpired{V: 1, TokenID: v.ID, Owner: v.Owner, ExpiresAt: v.ExpiresAt})
+			facts = append(facts, events.TokenExpired{TokenID: v.ID, Owner: v.Owner, ExpiresAt: v.ExpiresAt})
 		}
 	}
 	return facts
@@ -86,5 +86,5 @@ func revoke(s State, c Revoke) (events.Fact, error) {
 	if !ok || !v.LiveAt(c.At) {
 		return nil, NotFound()
 	}
-	return events.TokenRevoked{V: 1, TokenID: v.ID, Owner: v.Owner}, nil
+	return events.TokenRevoked{TokenID: v.ID, Owner: v.Owner}, nil
 }

@@ -38,7 +38,7 @@ func given(at time.Time, facts ...events.Fact) (s State) {
 
 // owned is ann's token, made long ago.
 func owned(id string, expires time.Time) events.Fact {
-	return events.TokenCreated{V: 1, TokenID: id, Owner: "ann", Creator: "ann", Name: id, ExpiresAt: expires}
+	return events.TokenCreated{TokenID: id, Owner: "ann", Creator: "ann", Name: id, ExpiresAt: expires}
 }
 
 // several gives n tokens of ann that expire so; the ids differ from kind to kind.
@@ -56,7 +56,7 @@ func TestCreateStatesWhatTheTokenIs(t *testing.T) {
 	})
 	got, err := Decide(State{}, c)
 	want := []events.Fact{events.TokenCreated{
-		V: 1, TokenID: "L7k8ljIC", Owner: "ann", Creator: "ann", Name: "ci", Description: "nightly builds", ExpiresAt: noon.Add(180 * day),
+		TokenID: "L7k8ljIC", Owner: "ann", Creator: "ann", Name: "ci", Description: "nightly builds", ExpiresAt: noon.Add(180 * day),
 		Scopes: c.Scopes, SourceIPs: c.SourceIPs, Verifier: c.Verifier,
 	}}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -88,7 +88,7 @@ func TestDefaults(t *testing.T) {
 		"times are UTC, without the runtime": {ann(func(c *Create) { c.ExpiresAt = noon.Add(1).In(time.FixedZone("", 3600)) }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token", ExpiresAt: noon.Add(1)}},
 	} {
 		got := created(t, State{}, c.create)
-		c.want.V, c.want.TokenID, c.want.Verifier = 1, c.create.ID, c.create.Verifier
+		c.want.TokenID, c.want.Verifier = c.create.ID, c.create.Verifier
 		if !reflect.DeepEqual(got, c.want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", name, got, c.want)
 		}
@@ -287,7 +287,7 @@ func TestEveryCommandFirstStatesWhatIsPastDue(t *testing.T) {
 			t.Fatalf("%s: got %d facts, %v, want 20 expiries and one more", name, len(facts), err)
 		}
 		for i, f := range facts[:20] {
-			want := events.TokenExpired{V: 1, TokenID: s.Tokens[i].ID, Owner: "ann", ExpiresAt: noon.Add(-time.Hour)}
+			want := events.TokenExpired{TokenID: s.Tokens[i].ID, Owner: "ann", ExpiresAt: noon.Add(-time.Hour)}
 			if f != events.Fact(want) {
 				t.Errorf("%s: fact %d is %+v, want %+v", name, i, f, want)
 			}
@@ -335,7 +335,7 @@ func TestRevoke(t *testing.T) {
 			}
 			continue
 		}
-		want := []events.Fact{events.TokenRevoked{V: 1, TokenID: c.id, Owner: "ann"}}
+		want := []events.Fact{events.TokenRevoked{TokenID: c.id, Owner: "ann"}}
 		if err != nil || !reflect.DeepEqual(facts, want) {
 			t.Errorf("%s: got %v, %v, want %v", name, facts, err, want)
 		}

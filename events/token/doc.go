@@ -1,10 +1,10 @@
-// Package token holds the rules for one owner's tokens: which commands are
-// lawful, which facts they bring about, and what those facts make of the
-// owner's state and of each token's view.
+// Package token has the rules for one owner's tokens: which commands are
+// allowed, which facts they lead to, and how facts change the owner's state and
+// each token's view.
 //
-// It sees values only. The time, the minted id, the verifier, the settings and
-// the powers of whoever asks are all part of the command, so the same state
-// and command always give the same facts. Reading a state, storing facts and
-// trying again are left to the issuer; minting and verifying secrets to
-// package secret; who may see what to the issuer and the guard.
+// It sees values only. The command has the time, the minted id, the verifier,
+// the settings and the powers of the caller. So the same state and command
+// always give the same facts. The issuer reads states, stores facts and retries.
+// Package secret mints and verifies secrets. The issuer and the guard decide
+// which tokens a caller may see.
 package token

@@ -8,8 +8,8 @@ import (
 	"apitoken/events"
 )
 
-// Fold is the state after a fact that bears the time at. It never fails, since
-// the fact is history, and leaves its input as it was.
+// Fold returns the state after a fact with the time at. It cannot fail, because
+// the fact has happened, and does not change its input.
 func Fold(s State, f events.Fact, at time.Time) State {
 	s.Version++
 	switch f := f.(type) {
@@ -20,15 +20,13 @@ func Fold(s State, f events.Fact, at time.Time) State {
 		s.Tokens = without(s.Tokens, f.TokenID)
 	case events.TokenExpired:
 		s.Tokens = without(s.Tokens, f.TokenID)
-	case events.SettingsChanged, events.PermissionsChanged:
-		panic(fmt.Sprintf("token: fact %T belongs to another stream", f))
 	default:
-		panic(fmt.Sprintf("token: fact of unknown type %T", f))
+		panic(fmt.Sprintf("token: no rule folds the fact %T", f))
 	}
 	return s
 }
 
-// viewOf is the view that a token begins with.
+// viewOf is the first view of a token.
 func viewOf(f events.TokenCreated, seq uint64, at time.Time) events.View {
 	return events.View{
 		ID: f.TokenID, Owner: f.Owner, Creator: f.Creator, Name: f.Name, Description: f.Description,
@@ -38,7 +36,8 @@ func viewOf(f events.TokenCreated, seq uint64, at time.Time) events.View {
 	}
 }
 
-// without leaves the input as it was; nil if nothing remains.
+// without returns the views except the one with the id, nil if none is left. It
+// does not change its input.
 func without(views []events.View, id string) (kept []events.View) {
 	for _, v := range views {
 		if v.ID != id {
@@ -48,13 +47,14 @@ func without(views []events.View, id string) (kept []events.View) {
 	return kept
 }
 
-// utc is the time as it comes back from JSON: in UTC and without the reading of
-// the monotonic clock, so that a state compares equal to its decoded form.
+// utc is the time as JSON decodes it: in UTC, and without the monotonic clock.
+// So a state is equal to its decoded form.
 func utc(t time.Time) time.Time { return t.UTC().Round(0) }
 
-// Effect is what facts that bear the time at mean for the views: after has the
-// tokens that began, before has those that ended. An ended token's view may be
-// collected when the retention has passed since its end; zero is never.
+// Effect returns the view changes of facts with the time at. New tokens are in
+// the state after, ended tokens in the state before. The store may remove the
+// view of an ended token when the retention has passed since its end; zero is
+// never.
 func Effect(before, after State, facts []events.Fact, at time.Time, retention time.Duration) (e events.Effect) {
 	for i, f := range facts {
 		seq := before.Version + uint64(i) + 1
@@ -65,10 +65,8 @@ func Effect(before, after State, facts []events.Fact, at time.Time, retention ti
 			e.Changed = append(e.Changed, ended(mustFind(before, f.TokenID), seq, events.EndedRevoked, utc(at), retention))
 		case events.TokenExpired:
 			e.Changed = append(e.Changed, ended(mustFind(before, f.TokenID), seq, events.EndedExpired, f.ExpiresAt, retention))
-		case events.SettingsChanged, events.PermissionsChanged:
-			panic(fmt.Sprintf("token: fact %T belongs to another stream", f))
 		default:
-			panic(fmt.Sprintf("token: fact of unknown type %T", f))
+			panic(fmt.Sprintf("token: no rule gives the effect of the fact %T", f))
 		}
 	}
 	return e
@@ -85,7 +83,7 @@ func ended(v events.View, seq uint64, how events.Ending, at time.Time, retention
 func mustFind(s State, id string) events.View {
 	v, ok := s.Find(id)
 	if !ok {
-		panic(fmt.Sprintf("token: a fact is about token %s, which the state does not have", id))
+		panic(fmt.Sprintf("token: a fact is about token %s, but the state does not have this token", id))
 	}
 	return v
 }

@@ -11,7 +11,7 @@ import (
 
 func TestFoldKeepsUnendedTokensOnly(t *testing.T) {
 	f := events.TokenCreated{
-		V: 1, TokenID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "d", ExpiresAt: noon.Add(day),
+		TokenID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "d", ExpiresAt: noon.Add(day),
 		Scopes: []string{"GET /"}, SourceIPs: prefixes("192.0.2.0/24"), Verifier: events.Verifier{Kid: "a", MAC: []byte("m")},
 	}
 	s := given(noon, owned("AAAAAAAA", noon), f, events.TokenExpired{TokenID: "AAAAAAAA", Owner: "ann", ExpiresAt: noon})

@@ -21,11 +21,11 @@ const (
 	domainCreator    = "API_CREATOR_DOMAIN"
 )
 
-// maxUID is the last POSIX user id; the one above means "no user".
+// maxUID is the last POSIX user id; the next number means "no user".
 const maxUID = 1<<32 - 2
 
-// Identity is a user as Qumulo's API writes it. In JSON all six members stand,
-// the unused ones null; null and "" are read as unused.
+// Identity is a user in the form of Qumulo's API. Its JSON has all six members,
+// and unused ones are null. null and "" are read as unused.
 type Identity struct {
 	Domain string  `json:"domain"`
 	AuthID string  `json:"auth_id"`
@@ -54,9 +54,9 @@ func orNull(text string) *string {
 	return &text
 }
 
-// ParseIdentity reads a user as queries and the command line write it: NAME,
+// ParseIdentity reads a user in the form of queries and the command line: NAME,
 // local:NAME, ad:NAME, ldap_user:NAME, DOMAIN:NAME, auth_id:N, uid:N, sid:SID
-// or the SID alone. Groups are read too; Key refuses them. The refusal is
+// or only the SID. It reads groups too; Key refuses them. The refusal is
 // invalid_field on user.
 func ParseIdentity(text string) (Identity, error) {
 	form, rest, ok := cutForm(text)
@@ -90,8 +90,8 @@ func parseForm(form, rest string) (Identity, error) {
 	return Identity{Domain: domain, Name: rest}, err
 }
 
-// domainOf is the domain that a prefix stands for; the short ones are those of
-// Qumulo's command line.
+// domainOf is the domain of a prefix. The short prefixes are those of Qumulo's
+// command line.
 func domainOf(form string) (string, error) {
 	switch form {
 	case "local":
@@ -119,17 +119,17 @@ func parseID(form, text string) (*uint64, error) {
 	return &n, nil
 }
 
-// canonical says that the text is a whole number up to most, in its one
-// decimal spelling.
+// canonical reports whether the text is a whole number up to most, without sign
+// and leading zeros.
 func canonical(text string, most uint64) bool {
 	n, err := strconv.ParseUint(text, 10, 64)
 	return err == nil && n <= most && text == strconv.FormatUint(n, 10)
 }
 
-// Key is the owner key of the user that the identity names. Members that name
-// different users are refused, since there is no directory that could say
-// that these are one; so are groups, the world and the API's own domains. The
-// refusal is invalid_field on user.
+// Key is the owner key of the user that the identity names. It refuses members
+// that name different users, because there is no directory that could say that
+// they are one user. It also refuses groups, the world and the API's own
+// domains. The refusal is invalid_field on user.
 func (i Identity) Key() (string, error) {
 	if err := i.checkMembers(); err != nil {
 		return "", err
@@ -193,8 +193,9 @@ func (i Identity) nameKey() (string, error) {
 	return i.Name, bareName(i.Name)
 }
 
-// authKey reads a number as Qumulo's auth_id and anything else as an owner key:
-// that is what who-am-i gives as "id", and its clients send it back as auth_id.
+// authKey reads a number as Qumulo's auth_id, and other texts as an owner key:
+// who-am-i answers the owner key as "id", and its clients send it back as
+// auth_id.
 func (i Identity) authKey() (string, error) {
 	if i.AuthID == "" {
 		return "", nil
@@ -229,7 +230,7 @@ func (i Identity) sidKey() (string, error) {
 }
 
 // authNumber reads a number in decimal or, as Qumulo's command line allows, in
-// hexadecimal after 0x. The error is for one above 64 bits.
+// hexadecimal after 0x. It returns an error for a number above 64 bits.
 func authNumber(text string) (n uint64, isNumber bool, err error) {
 	hex, isHex := strings.CutPrefix(strings.ToLower(text), "0x")
 	switch {

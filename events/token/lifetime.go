@@ -7,15 +7,15 @@ import (
 	"time"
 )
 
-// day is 24 hours: lifetimes know no calendar and no daylight saving.
+// day is 24 hours: lifetimes ignore the calendar and daylight saving.
 const day = 24 * time.Hour
 
 const lifetimeForms = "a whole number above zero and one unit, like 180D: " +
 	"Y (365 days), M (30 days), w or W (weeks), d or D (days), h or H (hours), m (minutes), s or S (seconds)"
 
-// ParseLifetime reads a lifetime in VAST's grammar: exactly one ASCII whole
-// number above zero and one unit. "M" is 30 days and "m" is a minute. The
-// refusal is invalid_field on expires_in and shows what was given.
+// ParseLifetime reads a lifetime in VAST's grammar: one ASCII whole number above
+// zero and one unit. "M" is 30 days and "m" is one minute. The refusal is
+// invalid_field on expires_in and quotes the beginning of the text.
 //
 // Source of the grammar: VAST's "apitoken create --expiry-date".
 func ParseLifetime(text string) (time.Duration, error) {
@@ -34,7 +34,7 @@ func ParseLifetime(text string) (time.Duration, error) {
 	return time.Duration(n) * unit, nil
 }
 
-// unitOf is the length of a unit, zero if it is none.
+// unitOf is the length of a unit, zero for an unknown unit.
 func unitOf(unit string) time.Duration {
 	switch unit {
 	case "Y":
@@ -55,8 +55,8 @@ func unitOf(unit string) time.Duration {
 	return 0
 }
 
-// formatLifetime writes a duration of whole seconds as ParseLifetime reads it,
-// in the longest of days, hours, minutes and seconds that says it exactly.
+// formatLifetime writes a duration of whole seconds in the form of ParseLifetime,
+// in the largest of days, hours, minutes and seconds that is exact.
 func formatLifetime(d time.Duration) string {
 	for _, unit := range []string{"D", "H", "m"} {
 		if d%unitOf(unit) == 0 {
@@ -66,8 +66,8 @@ func formatLifetime(d time.Duration) string {
 	return strconv.FormatInt(int64(d/time.Second), 10) + "s"
 }
 
-// digits says that the text is one ASCII digit or more, and nothing else:
-// strconv alone would let a sign pass.
+// digits reports whether the text has only ASCII digits, one or more. strconv
+// alone would accept a sign.
 func digits(text string) bool {
 	return text != "" && strings.Trim(text, "0123456789") == ""
 }

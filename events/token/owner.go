@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// ValidOwner refuses what is not an owner key in its one spelling: NAME,
+// ValidOwner refuses a text that is not an owner key in its one spelling: NAME,
 // ACTIVE_DIRECTORY:NAME, POSIX_USER:NAME, a SID, uid:N or auth_id:N. The
 // refusal is invalid_field on user.
 func ValidOwner(key string) error {
@@ -24,8 +24,8 @@ func ValidOwner(key string) error {
 	return nil
 }
 
-// IdentityOf is the identity that an owner key stands for, as answers show it.
-// The key is valid; IdentityOf(key).Key() gives it back.
+// IdentityOf is the identity of an owner key, as answers show it. The key must be
+// valid; IdentityOf(key).Key() returns the same key.
 func IdentityOf(key string) Identity {
 	i, err := ParseIdentity(key)
 	if err != nil {
@@ -37,9 +37,9 @@ func IdentityOf(key string) Identity {
 	return i
 }
 
-// OwnersNamed gives the owner keys that a filter names: a bare NAME is meant
-// in every domain that has names, any other form is one key. The refusal is
-// invalid_field on user.
+// OwnersNamed returns the owner keys that a filter names. A NAME without a domain
+// names that user in every domain that has names; any other form is one key. The
+// refusal is invalid_field on user.
 func OwnersNamed(text string) ([]string, error) {
 	i, err := ParseIdentity(text)
 	if err != nil {
@@ -55,8 +55,8 @@ func OwnersNamed(text string) ([]string, error) {
 	return []string{key, domainAD + ":" + i.Name, domainPosixUser + ":" + i.Name}, nil
 }
 
-// bareName refuses a name that could be taken for another form of owner key:
-// who-am-i hands out owner keys as ids, and each must lead back to its owner.
+// bareName refuses a name that looks like another form of owner key: who-am-i
+// answers owner keys as ids, and each id must lead back to its owner.
 func bareName(name string) error {
 	if _, isNumber, _ := authNumber(name); isNumber {
 		return invalid(fieldUser, "the name %s looks like an auth_id; write auth_id:N for that user", shown(name))
@@ -70,8 +70,8 @@ func bareName(name string) error {
 	return nil
 }
 
-// checkLooks refuses a name that reads like another's: one in white space, or
-// with characters that are not seen and turn or join what is (Unicode's Cf).
+// checkLooks refuses a name that looks like another name: with white space at its
+// ends, or with invisible characters that turn or join others (Unicode's Cf).
 func checkLooks(name string) error {
 	switch {
 	case strings.TrimSpace(name) != name:
@@ -93,7 +93,7 @@ func sidLike(text string) bool {
 	return len(text) >= len("S-1-") && strings.EqualFold(text[:len("S-1-")], "S-1-")
 }
 
-// checkSID refuses what is not a user's SID in its decimal spelling ([MS-DTYP]
+// checkSID refuses a text that is not a user's SID in decimal form ([MS-DTYP]
 // section 2.4.2.1): S-1-AUTHORITY and 1 to 15 numbers of 32 bits.
 func checkSID(sid string) error {
 	parts := strings.Split(sid, "-")
@@ -101,7 +101,7 @@ func checkSID(sid string) error {
 		slices.ContainsFunc(parts[3:], func(p string) bool { return !canonical(p, 1<<32-1) }) {
 		return invalid(fieldUser, "%s is no SID like S-1-5-21-1-2-3-1001", shown(sid))
 	}
-	// [MS-DTYP] section 2.4.2.4: authority 1 is the world, S-1-5-32 holds the
+	// [MS-DTYP] section 2.4.2.4: authority 1 is the world, S-1-5-32 has the
 	// built-in groups.
 	if parts[2] == "1" || strings.HasPrefix(sid, "S-1-5-32-") {
 		return invalid(fieldUser, "the SID %s is a group; tokens are for users only", shown(sid))

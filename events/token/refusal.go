@@ -31,9 +31,9 @@ const (
 	fieldSourceIPs      = "source_ips"
 )
 
-// NotFound is the refusal for a token that does not exist, that ended, or that
-// the caller may not know of: there is one text for all of these, since a
-// second one would tell them apart.
+// NotFound is the refusal for a token that does not exist, that has ended, or
+// that the caller may not see. All three have the same text, so that an answer
+// does not reveal which case it is.
 func NotFound() *events.Refusal {
 	return &events.Refusal{Code: CodeNotFound, Detail: "there is no such token"}
 }

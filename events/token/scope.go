@@ -7,14 +7,13 @@ import (
 
 const scopeForm = "METHOD PATH, like GET /v1/things/*: METHOD in capitals or *, PATH from the root in letters, digits and -._~!$&'()+,;=:@/, where only the end may be *"
 
-// pathChars are those of RFC 3986 section 3.3 without "%" and "*": scopes are
-// compared with decoded paths, and "*" is the wildcard. None of them has a
-// meaning of its own in an IAM resource.
+// pathChars are the characters of RFC 3986 section 3.3 without "%" and "*": scopes
+// are compared with decoded paths, and "*" is the wildcard. None of these
+// characters has a special meaning in an IAM resource.
 const pathChars = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._~!$&'()+,;=:@/"
 
-// ParseScope refuses what is not a scope: one method or "*", one space, and
-// one absolute path that may end in "*". The refusal is invalid_field on
-// scopes.
+// ParseScope refuses a text that is not a scope: one method or "*", one space, and
+// one absolute path that may end in "*". The refusal is invalid_field on scopes.
 func ParseScope(text string) error {
 	method, path, _ := strings.Cut(text, " ")
 	switch {
@@ -26,7 +25,7 @@ func ParseScope(text string) error {
 	return nil
 }
 
-// ValidScopes refuses too many scopes, and the first that is none.
+// ValidScopes refuses too many scopes, and the first text that is not a scope.
 func ValidScopes(scopes []string) error {
 	if len(scopes) > MaxScopes {
 		return invalid(fieldScopes, "there are %d scopes, %d are allowed", len(scopes), MaxScopes)
@@ -49,14 +48,15 @@ func validPattern(p string) bool {
 		return false
 	}
 	if open {
-		// What follows the last slash is the beginning of a segment only.
+		// The text after the last slash is only the beginning of a segment.
 		begin = begin[:strings.LastIndexByte(begin, '/')+1]
 	}
 	return plain(begin)
 }
 
-// plain says that a path is absolute and has neither empty nor dot segments.
-// Who serves such a path may read it as another one, so no scope admits it.
+// plain reports whether a path is absolute and has neither empty nor dot segments.
+// A server may read a path with such segments as another path, so no scope admits
+// it.
 func plain(path string) bool {
 	if !strings.HasPrefix(path, "/") {
 		return false
@@ -66,12 +66,12 @@ func plain(path string) bool {
 	})
 }
 
-// closed is a path without its last slash: to a scope /x and /x/ are the same
+// closed is a path without its last slash. For a scope, /x and /x/ are the same
 // path.
 func closed(path string) string { return strings.TrimSuffix(path, "/") }
 
-// Allows says whether one of the scopes admits the call. The path is decoded.
-// No scopes admit every call.
+// Allows reports whether one of the scopes admits the call. The path is decoded.
+// An empty list of scopes admits every call.
 func Allows(scopes []string, method, path string) bool {
 	return len(scopes) == 0 || plain(path) && slices.ContainsFunc(scopes, func(scope string) bool {
 		m, pattern, _ := strings.Cut(scope, " ")
@@ -86,8 +86,8 @@ func admits(pattern, path string) bool {
 	return closed(pattern) == closed(path)
 }
 
-// Within says that every call that inner admits is admitted by outer. No
-// scopes admit every call.
+// Within reports whether outer admits every call that inner admits. An empty list
+// of scopes admits every call.
 func Within(inner, outer []string) bool {
 	if len(outer) == 0 {
 		return true
@@ -97,9 +97,9 @@ func Within(inner, outer []string) bool {
 	})
 }
 
-// covers says that the outer scope admits all that the inner one does. One
-// outer scope has to do so alone: a union of few patterns never covers a
-// wildcard that none of them covers.
+// covers reports whether the outer scope admits every call that the inner scope
+// admits. One outer scope must do so alone: several patterns together never cover
+// a wildcard that none of them covers.
 func covers(outer, inner string) bool {
 	outerMethod, outerPath, _ := strings.Cut(outer, " ")
 	innerMethod, innerPath, _ := strings.Cut(inner, " ")

@@ -5,7 +5,7 @@ import (
 	"slices"
 )
 
-// mappedBits is how many leading bits all IPv4-mapped IPv6 addresses share
+// mappedBits is the number of leading bits that all IPv4-mapped IPv6 addresses share
 // (RFC 4291 section 2.5.5.2).
 const mappedBits = 96
 
@@ -45,7 +45,7 @@ func parseRange(text string) (netip.Prefix, bool) {
 	return p.Masked(), true
 }
 
-// validSourceIPs holds a command to what ParseSourceIPs gives.
+// validSourceIPs refuses ranges that are not in the form of ParseSourceIPs.
 func validSourceIPs(ranges []netip.Prefix) error {
 	if len(ranges) > MaxSourceIPs {
 		return tooManyRanges(len(ranges))
@@ -62,8 +62,8 @@ func tooManyRanges(n int) error {
 	return invalid(fieldSourceIPs, "there are %d source ranges, %d are allowed", n, MaxSourceIPs)
 }
 
-// rangesWithin says that each address that inner admits is admitted by outer,
-// as far as one outer range shows it. No ranges admit every address.
+// rangesWithin reports whether each inner range is within one outer range. An empty
+// list of ranges admits every address.
 func rangesWithin(inner, outer []netip.Prefix) bool {
 	if len(outer) == 0 {
 		return true

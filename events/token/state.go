@@ -10,13 +10,13 @@ import (
 	"apitoken/events"
 )
 
-// StateV names the encoding that EncodeState writes. A new one gets the next
-// number, and DecodeState keeps reading the older ones.
+// StateV is the number of the encoding that EncodeState writes. A new encoding
+// gets the next number; DecodeState still reads the older ones.
 const StateV = 1
 
-// State is what the rules need to know of one owner. It holds unended tokens
-// only, so it does not grow with history. A token that is past due stays until
-// a command states its end, but counts nowhere.
+// State is what the rules need to know about one owner. It has only tokens
+// without a recorded end, so it does not grow with history. A token that is past
+// its expiry stays until a command records the expiry, but is not counted.
 type State struct {
 	Owner   string
 	Version uint64        // facts folded so far, which is the stream's version
@@ -30,9 +30,9 @@ type encoded struct {
 	Tokens  []events.View `json:"t,omitempty"`
 }
 
-// EncodeState gives the bytes that a head keeps, in the encoding StateV. The
-// owner is written once and not in every view. It refuses with state_too_large
-// what is above events.MaxState.
+// EncodeState returns the bytes for the head, in the encoding StateV. The owner is
+// written once and not in every view. A state above events.MaxState is refused
+// with state_too_large.
 func EncodeState(s State) ([]byte, error) {
 	e := encoded{Owner: s.Owner, Version: s.Version, Tokens: slices.Clone(s.Tokens)}
 	for i := range e.Tokens {
@@ -48,8 +48,8 @@ func EncodeState(s State) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeState reads what EncodeState wrote under any version of the encoding.
-// No bytes are the zero State.
+// DecodeState reads every encoding up to StateV. Without bytes it returns the zero
+// State.
 func DecodeState(v int, b []byte) (State, error) {
 	if len(b) == 0 {
 		return State{}, nil
@@ -67,8 +67,8 @@ func DecodeState(v int, b []byte) (State, error) {
 	return State(e), nil
 }
 
-// encode is JSON without the escapes for HTML, which would make six bytes of
-// one. It has no final newline.
+// encode is JSON without the escapes for HTML, which need six bytes for one. It
+// has no final newline.
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -77,7 +77,8 @@ func encode(v any) ([]byte, error) {
 	return bytes.TrimSuffix(b.Bytes(), []byte("\n")), err
 }
 
-// Find is the unended token with this id; it may be past due.
+// Find returns the token with this id among those without a recorded end. It may
+// be past its expiry.
 func (s State) Find(id string) (events.View, bool) {
 	i := slices.IndexFunc(s.Tokens, func(v events.View) bool { return v.ID == id })
 	if i < 0 {
@@ -96,7 +97,7 @@ func (s State) Live(now time.Time) (n int) {
 	return n
 }
 
-// SoonestExpiry is when the next live token expires; zero if none ever does.
+// SoonestExpiry is the earliest expiry of a live token, zero if none expires.
 func (s State) SoonestExpiry(now time.Time) (soonest time.Time) {
 	for _, v := range s.Tokens {
 		if v.LiveAt(now) {
@@ -106,7 +107,7 @@ func (s State) SoonestExpiry(now time.Time) (soonest time.Time) {
 	return soonest
 }
 
-// earlier is the earlier of two times of which zero means never.
+// earlier is the earlier of two times. Zero means never.
 func earlier(a, b time.Time) time.Time {
 	if a.IsZero() || (!b.IsZero() && b.Before(a)) {
 		return b

@@ -7,8 +7,8 @@ import (
 	"unicode/utf8"
 )
 
-// The caps on what a token says, in bytes unless they say otherwise. They keep
-// each view within one read unit of DynamoDB and each head within one item.
+// The limits of a token's members, in bytes unless the line says otherwise. They
+// keep each view within one read unit of DynamoDB and each head within one item.
 const (
 	MaxOwner       = 256
 	MaxName        = 128
@@ -17,16 +17,17 @@ const (
 	MaxScopes      = 16 // entries
 	MaxSourceIPs   = 16 // entries
 
-	// MaxView is the size of a view as JSON. A read unit has 4096 bytes; the
-	// rest is for keys, index attributes, the last use, and the second verifier
-	// that a token has while it is being rotated.
+	// MaxView is the largest view as JSON. A read unit has 4096 bytes. The rest is
+	// for keys, index attributes, the last use, and the second verifier that a
+	// token has after a rotation.
 	MaxView = 3600
 )
 
-// checkText refuses a text that is too long, is not UTF-8, or holds a control
-// character, which could forge log lines and terminal output. It also refuses
-// what decoders put in place of what they could not read, half a surrogate pair
-// in JSON for one: two names that differ only there would become one user.
+// checkText refuses a text that is too long, is not UTF-8, or has a control
+// character: control characters can forge log lines and terminal output. It also
+// refuses U+FFFD. A decoder writes U+FFFD for a character that it cannot read,
+// such as half a surrogate pair in JSON, so two names that differ only there
+// would become one user.
 func checkText(field, text string, most int) error {
 	switch {
 	case len(text) > most:
@@ -41,11 +42,11 @@ func checkText(field, text string, most int) error {
 	return nil
 }
 
-// shownBytes of a rejected text are too few for a secret that was pasted into
-// the wrong place.
+// shownBytes is the number of bytes of a refused text that an error quotes. It is
+// too small for a secret that was pasted into the wrong place.
 const shownBytes = 20
 
-// shown quotes the beginning of a rejected text in plain ASCII.
+// shown quotes the beginning of a refused text in plain ASCII.
 func shown(text string) string {
 	if cut := cutAtRune(text, shownBytes); cut != text {
 		return strconv.QuoteToASCII(cut) + "..."

@@ -1,7 +1,7 @@
-// Command about is the Lambda function that tells anybody the version, whether
-// the service works, and how to call it.
+// Command about is the Lambda function of the calls without a credential: the
+// version, the health of the service, and its OpenAPI document.
 package main
 
 import "apitoken/functions/wiring/api"
 
-func main() { api.RunOpen("about") }
+func main() { api.Run("about") }

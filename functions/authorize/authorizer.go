@@ -13,7 +13,7 @@ import (
 	"apitoken/functions/wiring/telemetry"
 )
 
-// authorizer is the lambda.Handler.
+// authorizer is the lambda.Handler of the function.
 type authorizer struct {
 	guard *guard.Guard
 	form  gateway.Form
@@ -21,30 +21,32 @@ type authorizer struct {
 	now   func() time.Time
 }
 
-// Invoke answers one question.
+// Invoke answers one question of API Gateway. Its error is either
+// gateway.ErrUnauthorized, which is an answer, or a fault.
 func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	began := a.now()
 	q, err := gateway.ParseQuestion(ctx, payload)
 	if err != nil {
-		a.record(ctx, q, "internal", "", began, err)
+		a.logQuestion(ctx, q, "internal", "", began, err)
 		return nil, err
 	}
 	p, err := a.guard.Authorize(q.Request, q.Source)
 	denial, denied := errors.AsType[*guard.Denial](err)
 	if err != nil && !denied {
 		err = fmt.Errorf("authorizing: %w", err)
-		a.record(ctx, q, "unavailable", "", began, err)
+		a.logQuestion(ctx, q, "unavailable", "", began, err)
 		return nil, err
 	}
-	a.record(ctx, q, codeOf(denial), p.TokenID, began, nil)
+	a.logQuestion(ctx, q, codeOf(denial), p.TokenID, began, nil)
 	return a.verdict(q, p, denial)
 }
 
-// verdict tells API Gateway. A policy says by itself that the call asked about
-// is out of scope, and must be the same for every call, since it may be cached.
+// verdict returns the answer for API Gateway. A call that is out of scope gets
+// the same policy as every other call: the policy itself does not admit the
+// call. A policy must not depend on the call, because API Gateway may cache it.
 func (a *authorizer) verdict(q gateway.Question, p guard.Principal, denial *guard.Denial) ([]byte, error) {
 	switch code := codeOf(denial); {
-	case code == ok, code == outOfScope && !q.Simple(a.form):
+	case code == codeOK, code == codeOutOfScope && !q.ExpectsSimple(a.form):
 		return q.Allow(a.form, p)
 	case strings.HasPrefix(code, "permission_denied"):
 		return q.Deny(a.form)
@@ -53,20 +55,20 @@ func (a *authorizer) verdict(q gateway.Question, p guard.Principal, denial *guar
 }
 
 const (
-	ok         = "ok"
-	outOfScope = "permission_denied_by_scope"
+	codeOK         = "ok"
+	codeOutOfScope = "permission_denied_by_scope"
 )
 
 func codeOf(d *guard.Denial) string {
 	if d == nil {
-		return ok
+		return codeOK
 	}
 	return d.Code
 }
 
-// record writes the one line of a question. Whoever is refused is told the
-// request's id by API Gateway and by nobody else, so the line has it.
-func (a *authorizer) record(ctx context.Context, q gateway.Question, code, tokenID string, began time.Time, fault error) {
+// logQuestion writes one log line for each question. A refused caller sees only
+// API Gateway's request id, so the line contains that id.
+func (a *authorizer) logQuestion(ctx context.Context, q gateway.Question, code, tokenID string, began time.Time, fault error) {
 	level := slog.LevelInfo
 	attrs := []slog.Attr{
 		slog.String("operation", "authorize"), slog.String("code", code), slog.String("token_id", tokenID),

@@ -24,7 +24,7 @@ import (
 	"apitoken/infra/bolt"
 )
 
-// vector is the token that the sample payloads carry.
+// vector is the token in the sample payloads.
 const vector = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"
 
 // scene is an authorizer on a real store.
@@ -57,15 +57,15 @@ func newScene(t *testing.T) *scene {
 	clock := func() time.Time { return s.now }
 	g := guard.New(guard.Config{Views: store, Uses: store, Keys: keys, Now: clock})
 	s.issuer = issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys, Now: clock})
-	s.authorizer = s.on(g)
+	s.authorizer = s.newAuthorizer(g)
 	return s
 }
 
-func (s *scene) on(g *guard.Guard) *authorizer {
+func (s *scene) newAuthorizer(g *guard.Guard) *authorizer {
 	return &authorizer{guard: g, form: gateway.Simple, now: time.Now, log: telemetry.NewLogger(telemetry.Config{Out: &s.log, Function: "authorize"})}
 }
 
-// token makes one for ann and gives its text.
+// token makes a token for ann and returns it with its text.
 func (s *scene) token(in issuer.NewToken) (issuer.Token, string) {
 	s.Helper()
 	made, text, err := s.issuer.Create(s.Context(), guard.Principal{Owner: "ann"}, in)
@@ -75,7 +75,7 @@ func (s *scene) token(in issuer.NewToken) (issuer.Token, string) {
 	return made, text.Reveal()
 }
 
-// ask sends a sample with the token in place of its own.
+// ask sends a sample payload with this token instead of vector.
 func (s *scene) ask(name, token string) ([]byte, error) {
 	s.Helper()
 	return s.Invoke(s.Context(), bytes.ReplaceAll(payloads.Read(s, name), []byte(vector), []byte(token)))
@@ -84,7 +84,7 @@ func (s *scene) ask(name, token string) ([]byte, error) {
 // forms are the four payloads that an authorizer may get.
 var forms = []string{"authorizer-token", "authorizer-request", "authorizer-http-1.0", "authorizer-http-2.0"}
 
-// reply has all members that an answer may have, whatever its form.
+// reply has all members of both forms of an answer.
 type reply struct {
 	lambdaevents.APIGatewayCustomAuthorizerResponse
 	IsAuthorized *bool `json:"isAuthorized"`
@@ -103,7 +103,7 @@ func (s *scene) reply(name, token string) reply {
 	return r
 }
 
-// allowed says whether the answer lets anything through.
+// allowed reports whether the answer admits any call.
 func (r reply) allowed() bool {
 	if r.IsAuthorized != nil {
 		return *r.IsAuthorized
@@ -111,7 +111,7 @@ func (r reply) allowed() bool {
 	return slices.ContainsFunc(r.PolicyDocument.Statement, func(s lambdaevents.IAMPolicyStatement) bool { return s.Effect == "Allow" })
 }
 
-func TestTokenPassesInEveryForm(t *testing.T) {
+func TestValidTokenIsAllowedInEveryForm(t *testing.T) {
 	s := newScene(t)
 	made, text := s.token(issuer.NewToken{ExpiresAt: s.now.Add(time.Hour)})
 	want := map[string]any{
@@ -129,15 +129,15 @@ func TestTokenPassesInEveryForm(t *testing.T) {
 			}
 		}
 		if len(r.Context) != len(want) {
-			t.Errorf("%s: the context has more than it should: %v", form, r.Context)
+			t.Errorf("%s: the context has more members than %v: %v", form, want, r.Context)
 		}
 		if simple := form == "authorizer-http-2.0"; simple != (r.IsAuthorized != nil) || simple == (r.PrincipalID == "ann") {
-			t.Errorf("%s: got %+v, want it in the other form", form, r)
+			t.Errorf("%s: got %+v, want the other form of answer", form, r)
 		}
 	}
 }
 
-func TestHTTPAPIsMayAskForAPolicy(t *testing.T) {
+func TestHTTPAPIGetsAPolicyIfConfigured(t *testing.T) {
 	s := newScene(t)
 	_, text := s.token(issuer.NewToken{})
 	s.form = gateway.Policy
@@ -146,9 +146,9 @@ func TestHTTPAPIsMayAskForAPolicy(t *testing.T) {
 	}
 }
 
-// TestWhoIsNotAuthenticatedIsUnauthorized holds the exact error that API
-// Gateway turns into 401, which wrapping would turn into 500.
-func TestWhoIsNotAuthenticatedIsUnauthorized(t *testing.T) {
+// TestRefusedCredentialIsUnauthorized expects the exact error for which API
+// Gateway answers 401. A wrapped error would give 500.
+func TestRefusedCredentialIsUnauthorized(t *testing.T) {
 	s := newScene(t)
 	made, revoked := s.token(issuer.NewToken{})
 	if err := s.issuer.Revoke(t.Context(), guard.Principal{Owner: "ann"}, made.ID); err != nil {
@@ -184,15 +184,15 @@ func TestTokenInQueryIsUnauthorized(t *testing.T) {
 	_, text := s.token(issuer.NewToken{})
 	for _, form := range []string{"authorizer-request", "authorizer-http-1.0", "authorizer-http-2.0"} {
 		payload := payloads.Read(t, form)
-		leaky := strings.NewReplacer(vector, text, `"limit=10"`, `"limit=`+text+`"`, `"limit": "10"`, `"limit": "`+text+`"`, `"10"`, `"`+text+`"`).Replace(string(payload))
-		if answer, err := s.Invoke(t.Context(), []byte(leaky)); !errors.Is(err, gateway.ErrUnauthorized) {
+		withToken := strings.NewReplacer(vector, text, `"limit=10"`, `"limit=`+text+`"`, `"limit": "10"`, `"limit": "`+text+`"`, `"10"`, `"`+text+`"`).Replace(string(payload))
+		if answer, err := s.Invoke(t.Context(), []byte(withToken)); !errors.Is(err, gateway.ErrUnauthorized) {
 			t.Errorf("%s: got %s, %v", form, answer, err)
 		}
 	}
 }
 
-// TestOutOfScopeIsForbidden shows that a policy leaves out what the scopes do,
-// and that a plain answer is no.
+// TestOutOfScopeIsForbidden shows that a policy admits only the calls of the
+// scopes, and that an answer without a policy is no.
 func TestOutOfScopeIsForbidden(t *testing.T) {
 	s := newScene(t)
 	_, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/other"}})
@@ -204,13 +204,13 @@ func TestOutOfScopeIsForbidden(t *testing.T) {
 		allow := r.PolicyDocument.Statement[0]
 		want := []string{"/prod/GET/v1/other", "/prod/GET/v1/other/"}
 		if len(allow.Resource) != len(want) || !strings.HasSuffix(allow.Resource[0], want[0]) || !strings.HasSuffix(allow.Resource[1], want[1]) {
-			t.Errorf("%s: got %+v, want the scope's calls and no others", form, allow)
+			t.Errorf("%s: got %+v, want only the calls of the scope", form, allow)
 		}
 	}
 }
 
-// TestPolicyDoesNotDependOnTheCall asks about different calls, as a cached
-// policy answers them.
+// TestPolicyDoesNotDependOnTheCall asks about different calls: a cached policy
+// has to answer all of them.
 func TestPolicyDoesNotDependOnTheCall(t *testing.T) {
 	s := newScene(t)
 	_, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/auth/*", "POST /v1/x"}})
@@ -234,12 +234,12 @@ func TestSourceOutsideTheRangesIsForbidden(t *testing.T) {
 	_, inside := s.token(issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
 	_, outside := s.token(issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
 	for _, form := range forms {
-		knows := form != "authorizer-token" // which tells no address
-		if r := s.reply(form, inside); r.allowed() != knows {
-			t.Errorf("%s, inside: got %+v, want allowed %t", form, r, knows)
+		hasAddress := form != "authorizer-token"
+		if r := s.reply(form, inside); r.allowed() != hasAddress {
+			t.Errorf("%s, inside: got %+v, want allowed %t", form, r, hasAddress)
 		}
 		if r := s.reply(form, outside); r.allowed() {
-			t.Errorf("%s, outside: got %+v, want it denied", form, r)
+			t.Errorf("%s, outside: got %+v, want a denial", form, r)
 		}
 	}
 }
@@ -253,9 +253,9 @@ func (broken) Token(context.Context, string) (events.View, events.Use, error) {
 	return events.View{}, events.Use{}, errOutage
 }
 
-func TestOutageIsAFaultAndNoRefusal(t *testing.T) {
+func TestOutageIsAFaultAndNoDenial(t *testing.T) {
 	s := newScene(t)
-	s.authorizer = s.on(guard.New(guard.Config{Views: broken{}, Uses: s.store, Keys: s.keys}))
+	s.authorizer = s.newAuthorizer(guard.New(guard.Config{Views: broken{}, Uses: s.store, Keys: s.keys}))
 	for _, form := range forms {
 		answer, err := s.ask(form, vector)
 		if !errors.Is(err, errOutage) || strings.Contains(err.Error(), "Unauthorized") {
@@ -264,7 +264,7 @@ func TestOutageIsAFaultAndNoRefusal(t *testing.T) {
 	}
 }
 
-func TestPayloadsOfNobodyAreFaults(t *testing.T) {
+func TestUnknownPayloadsAreFaults(t *testing.T) {
 	s := newScene(t)
 	for _, payload := range []string{``, `{}`, `{"type":"OTHER"}`, `{"type":"TOKEN","methodArn":"x"}`, `{"type":"REQUEST","version":"2.0"}`, `{"type":"REQUEST"}`} {
 		if answer, err := s.Invoke(t.Context(), []byte(payload)); err == nil || errors.Is(err, gateway.ErrUnauthorized) {
@@ -273,26 +273,26 @@ func TestPayloadsOfNobodyAreFaults(t *testing.T) {
 	}
 }
 
-// requestIDs are those of the samples; a TOKEN payload has none.
+// requestIDs are the request ids in the samples. A TOKEN payload has none.
 var requestIDs = map[string]string{
 	"authorizer-request":  "deef4878-7910-11e6-8f14-25afc3e9ae33",
 	"authorizer-http-1.0": "deef4878-7910-11e6-8f14-25afc3e9ae33",
 	"authorizer-http-2.0": "JKJaXmPLvHcESHA=",
 }
 
-// TestOneLineEachWithoutTheToken holds the log: one line for each question,
-// with its outcome and the public id, and nothing of the secret anywhere in
-// log or answers.
-func TestOneLineEachWithoutTheToken(t *testing.T) {
+// TestEachQuestionIsLoggedOnceWithoutTheSecret expects one log line for each
+// question, with outcome and token id, and no part of the secret in the log or
+// in the answers.
+func TestEachQuestionIsLoggedOnceWithoutTheSecret(t *testing.T) {
 	s := newScene(t)
 	made, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/auth/*"}})
-	var told bytes.Buffer
+	var answers bytes.Buffer
 	ask := func(token string) {
 		for _, form := range forms {
 			answer, err := s.ask(form, token)
-			told.Write(answer)
+			answers.Write(answer)
 			if err != nil {
-				io.WriteString(&told, err.Error())
+				io.WriteString(&answers, err.Error())
 			}
 		}
 	}
@@ -311,11 +311,11 @@ func TestOneLineEachWithoutTheToken(t *testing.T) {
 			t.Errorf("line %d: got %s, want %s", i, line, want)
 		}
 		if id := `"request_id":"` + requestIDs[forms[i%len(forms)]] + `"`; !strings.Contains(line, id) {
-			t.Errorf("line %d: got %s, want %s, which the caller was told", i, line, id)
+			t.Errorf("line %d: got %s, want %s, the id that the caller sees", i, line, id)
 		}
 	}
 	_, hidden, _ := strings.Cut(text, ".")
-	if all := s.log.String() + told.String(); strings.Contains(all, hidden) || strings.Contains(all, hidden[:26]) {
+	if all := s.log.String() + answers.String(); strings.Contains(all, hidden) || strings.Contains(all, hidden[:26]) {
 		t.Errorf("the secret is in\n%s", all)
 	}
 }

@@ -1,11 +1,12 @@
-// Command authorize is the Lambda function that API Gateway asks whether a call
-// may pass: the custom authorizer of REST APIs (TOKEN and REQUEST) and of HTTP
-// APIs (formats 1.0 and 2.0), for this service and for any other API.
+// Command authorize is the Lambda function that tells API Gateway whether a call
+// may pass. It is the custom authorizer of REST APIs (TOKEN and REQUEST) and of
+// HTTP APIs (formats 1.0 and 2.0), for this service and for any other API.
 //
-// It answers 401 where nobody was authenticated, 403 where somebody was whose
-// token does not reach so far, and fails where it cannot tell, which must never
-// look like a refusal. Whom it let through it tells the handlers behind in its
-// context: owner, token_id, scopes, expires_at and source_ips, never the token.
+// It answers 401 if the credential is missing or refused. It answers 403 if the
+// token is valid but may not make the call. If it cannot decide, it fails: a
+// fault must never look like a denial. For an allowed request it passes owner,
+// token_id, scopes, expires_at and source_ips to the handlers, in the
+// authorizer's context, but never the token.
 package main
 
 import (
@@ -19,7 +20,7 @@ import (
 )
 
 func main() {
-	wiring.Run(wiring.Peppers, func(f wiring.Function) (lambda.Handler, error) {
+	wiring.Run("authorize", func(f wiring.Function) (lambda.Handler, error) {
 		g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys, Logger: f.Log})
 		return &authorizer{guard: g, form: gateway.Form(f.Answer), log: f.Log, now: time.Now}, nil
 	})

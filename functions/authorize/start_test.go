@@ -17,15 +17,15 @@ import (
 )
 
 const (
-	// maxBytes is how large the function may be.
+	// maxBytes is the size limit of the function's binary.
 	maxBytes = 9_000_000
 
-	// maxRatio is how much longer than a function that does nothing it may
-	// take from the start of its process to its first poll.
+	// maxRatio limits the time from the start of the process to its first poll,
+	// compared with a function that does nothing.
 	maxRatio = 1.8
 )
 
-// build makes a function as the deployment does.
+// build builds a function as the deployment does.
 func build(t testing.TB, pkg string) (file string) {
 	t.Helper()
 	file = filepath.Join(t.TempDir(), "bootstrap")
@@ -37,15 +37,15 @@ func build(t testing.TB, pkg string) (file string) {
 	return file
 }
 
-// sandbox stands in for Lambda and for AWS: it tells when the runtime API was
-// polled, and counts whatever else is called.
+// sandbox replaces Lambda and AWS in a test. It reports each poll of the runtime
+// API, and counts all other calls.
 type sandbox struct {
 	polled chan time.Time
 	other  atomic.Int32
 	url    string
 
-	events chan string // what polls get
-	failed chan string // what the function reports as its failure
+	events chan string // the events that the function gets
+	failed chan string // the errors that the function reports
 }
 
 func newSandbox(t testing.TB) *sandbox {
@@ -78,7 +78,7 @@ func (s *sandbox) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// start runs a function up to its first poll and gives the time that took.
+// start runs a function up to its first poll and returns the time until then.
 func (s *sandbox) start(t testing.TB, file string) time.Duration {
 	t.Helper()
 	began := time.Now()
@@ -87,19 +87,20 @@ func (s *sandbox) start(t testing.TB, file string) time.Duration {
 	return wait(t, s.polled).Sub(began)
 }
 
-// wait gives up on a function that says nothing.
-func wait[T any](t testing.TB, said <-chan T) T {
+// wait returns the next value of the channel. It fails the test after 30 seconds
+// without one.
+func wait[T any](t testing.TB, values <-chan T) T {
 	t.Helper()
 	select {
-	case v := <-said:
+	case v := <-values:
 		return v
 	case <-time.After(30 * time.Second):
-		t.Fatal("the function says nothing")
+		t.Fatal("the function sent nothing for 30 seconds")
 		panic("unreachable")
 	}
 }
 
-// run starts a function.
+// run starts a function; stop ends it.
 func (s *sandbox) run(t testing.TB, file string) (stop func()) {
 	t.Helper()
 	cmd := exec.Command(file)
@@ -113,13 +114,13 @@ func (s *sandbox) run(t testing.TB, file string) (stop func()) {
 	}
 	return func() {
 		cmd.Process.Kill()
-		cmd.Wait() // it was killed; how it ended says nothing
+		cmd.Wait() // the error says only that the process was killed
 	}
 }
 
-// TestFunctionIsSmallAndStartsWithoutACall holds the size of the binary, and
-// that starting touches no network but the runtime's own.
-func TestFunctionIsSmallAndStartsWithoutACall(t *testing.T) {
+// TestFunctionIsSmallAndStartsWithoutANetworkCall limits the size of the binary.
+// The start calls only the runtime API.
+func TestFunctionIsSmallAndStartsWithoutANetworkCall(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a binary")
 	}
@@ -129,19 +130,19 @@ func TestFunctionIsSmallAndStartsWithoutACall(t *testing.T) {
 		t.Fatal(err)
 	}
 	if info.Size() > maxBytes {
-		t.Errorf("the function has %d bytes, %d are allowed", info.Size(), maxBytes)
+		t.Errorf("the function has %d bytes; at most %d are allowed", info.Size(), maxBytes)
 	}
 	s := newSandbox(t)
 	s.start(t, file)
 	if n := s.other.Load(); n > 0 {
-		t.Errorf("starting made %d calls", n)
+		t.Errorf("the start made %d calls, want none", n)
 	}
 }
 
-// TestBinarySaysUnauthorizedToTheLetter runs the function as Lambda does: what
-// stands between the handler and the runtime API must not touch the error that
-// API Gateway turns into 401.
-func TestBinarySaysUnauthorizedToTheLetter(t *testing.T) {
+// TestBinaryReturnsExactlyUnauthorized runs the function as Lambda does. Code
+// between the handler and the runtime API must not change the error for which
+// API Gateway answers 401.
+func TestBinaryReturnsExactlyUnauthorized(t *testing.T) {
 	if testing.Short() {
 		t.Skip("builds a binary")
 	}
@@ -155,25 +156,25 @@ func TestBinarySaysUnauthorizedToTheLetter(t *testing.T) {
 	}
 }
 
-// BenchmarkStart measures the start of the process up to the first poll of the
-// runtime API, side by side with a function that does nothing, built alike. It
-// fails above the ratio that is allowed.
+// BenchmarkStart measures the time from the start of the process to the first
+// poll of the runtime API. It measures a function that does nothing too, built
+// in the same way, and fails if the ratio is above maxRatio.
 func BenchmarkStart(b *testing.B) {
 	ours, nothing := build(b, "."), build(b, "./testdata/nothing")
 	s := newSandbox(b)
-	s.start(b, ours) // both files are in the page cache from here on
+	s.start(b, ours) // so that both files are in the page cache
 	s.start(b, nothing)
-	var us, them []time.Duration
-	for len(us) < 40 || b.Loop() {
-		us = append(us, s.start(b, ours))
-		them = append(them, s.start(b, nothing))
+	var ourTimes, nothingTimes []time.Duration
+	for len(ourTimes) < 40 || b.Loop() {
+		ourTimes = append(ourTimes, s.start(b, ours))
+		nothingTimes = append(nothingTimes, s.start(b, nothing))
 	}
-	ratio := float64(median(us)) / float64(median(them))
+	ratio := float64(median(ourTimes)) / float64(median(nothingTimes))
 	b.ReportMetric(ratio, "x")
-	b.ReportMetric(float64(median(us).Microseconds())/1000, "ms/authorize")
-	b.ReportMetric(float64(median(them).Microseconds())/1000, "ms/nothing")
+	b.ReportMetric(float64(median(ourTimes).Microseconds())/1000, "ms/authorize")
+	b.ReportMetric(float64(median(nothingTimes).Microseconds())/1000, "ms/nothing")
 	if ratio > maxRatio {
-		b.Errorf("starting takes %.2f times as long as doing nothing, %.2f are allowed", ratio, maxRatio)
+		b.Errorf("the start takes %.2f times as long as that of a function that does nothing; at most %.2f are allowed", ratio, maxRatio)
 	}
 }
 

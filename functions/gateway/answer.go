@@ -10,14 +10,14 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 )
 
-// answer is the http.ResponseWriter that keeps all of an answer, since API
-// Gateway takes it in one piece.
+// answer is an http.ResponseWriter that collects the whole answer: API Gateway
+// accepts an answer only as one payload.
 type answer struct {
 	header   http.Header
-	sent     http.Header // the headers as they stood at the first write
+	sent     http.Header // the headers at the first write; later changes have no effect
 	status   int
 	body     bytes.Buffer
-	bodiless bool // a HEAD: what is written is dropped
+	bodiless bool // for a HEAD request: Write drops the body
 }
 
 func (a *answer) Header() http.Header { return a.header }
@@ -36,31 +36,33 @@ func (a *answer) Write(b []byte) (int, error) {
 	return a.body.Write(b)
 }
 
-// rest is the answer to a payload of format 1.0.
-func (a *answer) rest() lambdaevents.APIGatewayProxyResponse {
+// restResponse returns the answer to a payload of format 1.0.
+func (a *answer) restResponse() lambdaevents.APIGatewayProxyResponse {
 	a.WriteHeader(http.StatusOK)
-	body, encoded := a.text()
+	body, encoded := a.bodyText()
 	return lambdaevents.APIGatewayProxyResponse{
 		StatusCode: a.status, MultiValueHeaders: a.sent, Body: body, IsBase64Encoded: encoded,
 	}
 }
 
-// http is the answer to a payload of format 2.0, which has one value for each
-// header; several are joined as RFC 9110 section 5.3 has it.
-func (a *answer) http() lambdaevents.APIGatewayV2HTTPResponse {
+// httpResponse returns the answer to a payload of format 2.0. That format has
+// one value for each header, so several values are joined with commas (RFC 9110
+// section 5.3).
+func (a *answer) httpResponse() lambdaevents.APIGatewayV2HTTPResponse {
 	a.WriteHeader(http.StatusOK)
 	header := make(map[string]string, len(a.sent))
 	for name, values := range a.sent {
 		header[name] = strings.Join(values, ", ")
 	}
-	body, encoded := a.text()
+	body, encoded := a.bodyText()
 	return lambdaevents.APIGatewayV2HTTPResponse{
 		StatusCode: a.status, Headers: header, Body: body, IsBase64Encoded: encoded,
 	}
 }
 
-// text is the body as JSON can carry it: in base64 unless it is plain text.
-func (a *answer) text() (body string, encoded bool) {
+// bodyText returns the body in a form that JSON can contain: as it is if it is
+// UTF-8 text, and otherwise, or with a Content-Encoding, in base64.
+func (a *answer) bodyText() (body string, encoded bool) {
 	if a.sent.Get("Content-Encoding") == "" && utf8.Valid(a.body.Bytes()) {
 		return a.body.String(), false
 	}

@@ -12,13 +12,13 @@ import (
 	"apitoken/events/guard"
 )
 
-// Config is what a gateway is made of. Handler is required.
+// Config has the parts of a gateway. Handler is required.
 type Config struct {
 	Handler http.Handler
 
-	// TrustAuthorizer puts the principal that the authorizer's context names
-	// into the request's context. Without it that context is ignored, and the
-	// handler has to decide for itself.
+	// TrustAuthorizer puts the principal of the authorizer's context into the
+	// request's context. If it is false, the gateway ignores the authorizer's
+	// context, and the handler must check the credential.
 	TrustAuthorizer bool
 }
 
@@ -31,20 +31,20 @@ type Gateway struct {
 // New makes a gateway.
 func New(c Config) *Gateway { return &Gateway{handler: c.Handler, trust: c.TrustAuthorizer} }
 
-// version is what tells the payloads apart. REST APIs send none.
+// version distinguishes the payloads. REST APIs send no version.
 type version struct {
 	Version string `json:"version"`
 }
 
 const version2 = "2.0"
 
-// margin is what is left of an invocation's time to answer in. Without it, a
-// store that does not answer would end in Lambda's time-out, which leaves
-// neither an answer nor a log line of ours.
+// margin is the time reserved at the end of an invocation for the answer.
+// Without it, a store that does not answer would lead to Lambda's time-out:
+// the client would get no answer of ours, and we would write no log line.
 const margin = 500 * time.Millisecond
 
-// Invoke answers one payload. It fails only on a payload that is none of API
-// Gateway's.
+// Invoke answers one payload. It returns an error only for a payload that is
+// not from API Gateway.
 func (g *Gateway) Invoke(ctx context.Context, payload []byte) ([]byte, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -66,11 +66,11 @@ func (g *Gateway) answerREST(ctx context.Context, payload []byte) ([]byte, error
 	if err := json.Unmarshal(payload, &in); err != nil {
 		return nil, fmt.Errorf("reading a proxy payload of format 1.0: %w", err)
 	}
-	r, err := restRequest(g.identify(ctx, in.RequestContext.Authorizer, in.RequestContext.Identity.SourceIP), in)
+	r, err := restRequest(g.withPrincipal(ctx, in.RequestContext.Authorizer, in.RequestContext.Identity.SourceIP), in)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(g.serve(r).rest())
+	return json.Marshal(g.serve(r).restResponse())
 }
 
 func (g *Gateway) answerHTTP(ctx context.Context, payload []byte) ([]byte, error) {
@@ -78,28 +78,29 @@ func (g *Gateway) answerHTTP(ctx context.Context, payload []byte) ([]byte, error
 	if err := json.Unmarshal(payload, &in); err != nil {
 		return nil, fmt.Errorf("reading a proxy payload of format 2.0: %w", err)
 	}
-	var context map[string]any
+	var authorizer map[string]any
 	if a := in.RequestContext.Authorizer; a != nil {
-		context = a.Lambda
+		authorizer = a.Lambda
 	}
-	r, err := httpRequest(g.identify(ctx, context, in.RequestContext.HTTP.SourceIP), in)
+	r, err := httpRequest(g.withPrincipal(ctx, authorizer, in.RequestContext.HTTP.SourceIP), in)
 	if err != nil {
 		return nil, err
 	}
-	return json.Marshal(g.serve(r).http())
+	return json.Marshal(g.serve(r).httpResponse())
 }
 
-// identify adds the principal that the authorizer saw, if it is to be trusted
-// and is whole. Otherwise the handler finds none and refuses.
-func (g *Gateway) identify(ctx context.Context, authorizer map[string]any, source string) context.Context {
+// withPrincipal adds the principal of the authorizer's context to ctx, if the
+// gateway trusts that context and it is complete. Otherwise the handler finds
+// no principal and refuses the call.
+func (g *Gateway) withPrincipal(ctx context.Context, authorizer map[string]any, source string) context.Context {
 	if !g.trust {
 		return ctx
 	}
-	p, err := principal(authorizer)
+	p, err := parsePrincipal(authorizer)
 	if err != nil {
 		return ctx
 	}
-	p.Address = address(source)
+	p.Address = parseAddress(source)
 	return guard.WithPrincipal(ctx, p)
 }
 

@@ -24,12 +24,12 @@ import (
 	"apitoken/functions/payloads"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
-// TestRequestsArriveAsSent holds what handlers see of the documented payloads
-// against golden files: with and without the slash at the end, at the default
-// endpoint, on a stage and under a custom domain's base path, PATCH with a body
-// in base64, headers and queries with several values.
+// TestRequestsArriveAsSent compares the requests that handlers get from the
+// documented payloads with golden files: with and without a slash at the end; at
+// the default endpoint, on a stage and under the base path of a custom domain;
+// PATCH with a body in base64; headers and queries with several values.
 func TestRequestsArriveAsSent(t *testing.T) {
 	for _, name := range append(payloads.Names(t, "rest-*"), payloads.Names(t, "http-*")...) {
 		t.Run(name, func(t *testing.T) {
@@ -43,7 +43,7 @@ func TestRequestsArriveAsSent(t *testing.T) {
 	}
 }
 
-// dump is a request as text, headers and principal included.
+// dump returns a request as text, with its headers and principal.
 func dump(t *testing.T, r *http.Request) string {
 	t.Helper()
 	body, err := io.ReadAll(r.Body)
@@ -60,7 +60,7 @@ func dump(t *testing.T, r *http.Request) string {
 	return b.String()
 }
 
-func TestPrefixIsWhatTheAPIDoesNotDescribe(t *testing.T) {
+func TestStageAndBasePathAreRemoved(t *testing.T) {
 	for _, c := range []struct {
 		name, public, resource, path string
 		parameters                   map[string]string
@@ -77,40 +77,40 @@ func TestPrefixIsWhatTheAPIDoesNotDescribe(t *testing.T) {
 		{"greedy parameter without its value", "/prod/a/b", "/{proxy+}", "/a/b", nil, "/a/b"},
 		{"root", "/prod", "/", "/", nil, "/"},
 		{"root, slash at the end", "/prod/", "/", "/", nil, "/"},
-		{"resource that does not fit", "/prod/v1/y", "/v1/x", "/v1/y", nil, "/v1/y"},
-		{"resource that is longer", "/x", "/v1/x", "/x", nil, "/x"},
+		{"resource that does not match", "/prod/v1/y", "/v1/x", "/v1/y", nil, "/v1/y"},
+		{"resource longer than the path", "/x", "/v1/x", "/x", nil, "/x"},
 		{"no resource", "/prod/v1/x", "", "/v1/x", nil, "/v1/x"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			if got := below(c.public, c.resource, c.parameters, c.path); got != c.want {
-				t.Errorf("below(%q, %q): got %q, want %q", c.public, c.resource, got, c.want)
+			if got := apiPath(c.public, c.resource, c.parameters, c.path); got != c.want {
+				t.Errorf("apiPath(%q, %q): got %q, want %q", c.public, c.resource, got, c.want)
 			}
 		})
 	}
 }
 
-func TestStageIsTakenOffACallThatNoRouteDescribes(t *testing.T) {
+func TestStageIsRemovedFromCallsOfTheDefaultRoute(t *testing.T) {
 	for public, want := range map[string]string{
 		"/dev/v1/x": "/v1/x", "/dev": "/", "/dev/": "/", "/developer/x": "/developer/x", "/v1/x": "/v1/x",
 	} {
-		if got := belowRoute(public, "$default", nil, "dev"); got != want {
-			t.Errorf("belowRoute(%q): got %q, want %q", public, got, want)
+		if got := apiPathOfRoute(public, "$default", nil, "dev"); got != want {
+			t.Errorf("apiPathOfRoute(%q): got %q, want %q", public, got, want)
 		}
 	}
 }
 
-func TestPercentSignThatIsNoEscapeStaysOne(t *testing.T) {
-	if got := location("/v1/users/100%/events").Path; got != "/v1/users/100%/events" {
+func TestPercentSignWithoutAnEscapeIsKept(t *testing.T) {
+	if got := parsePath("/v1/users/100%/events").Path; got != "/v1/users/100%/events" {
 		t.Errorf("got %q", got)
 	}
-	if got := location("/v1/users/a%20b/events").Path; got != "/v1/users/a b/events" {
+	if got := parsePath("/v1/users/a%20b/events").Path; got != "/v1/users/a b/events" {
 		t.Errorf("got %q", got)
 	}
 }
 
-// TestTimeIsLeftToAnswer: a handler that works until its time is over still has
-// its answer out before Lambda ends the invocation.
-func TestTimeIsLeftToAnswer(t *testing.T) {
+// TestAnswerComesBeforeTheDeadline: a handler that works until its context ends
+// still answers before Lambda ends the invocation.
+func TestAnswerComesBeforeTheDeadline(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
 		defer cancel()
@@ -121,7 +121,7 @@ func TestTimeIsLeftToAnswer(t *testing.T) {
 		for _, name := range []string{"rest-get", "http-get"} {
 			answer, err := g.Invoke(ctx, payloads.Read(t, name))
 			if err != nil || ctx.Err() != nil || !strings.Contains(string(answer), `"statusCode":503`) {
-				t.Errorf("%s: got %s, %v, and the invocation's time: %v", name, answer, err, ctx.Err())
+				t.Errorf("%s: got %s, %v, the invocation's context: %v", name, answer, err, ctx.Err())
 			}
 		}
 	})
@@ -138,26 +138,27 @@ func TestHeadersThatDifferInCaseAreOne(t *testing.T) {
 	}
 }
 
-func TestQueriesKeepAllOfTheirValues(t *testing.T) {
+func TestQueriesKeepAllValues(t *testing.T) {
 	got := restQuery(map[string][]string{"a b": {"1", "2&3"}}, map[string]string{"a b": "2&3"})
 	if want := "a+b=1&a+b=2%263"; got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
 	if got, want := restQuery(nil, map[string]string{"a": "é"}), "a=%C3%A9"; got != want {
-		t.Errorf("the single form: got %q, want %q", got, want)
+		t.Errorf("the form with one value each: got %q, want %q", got, want)
 	}
 }
 
-// TestForeignAuthorizerContextNamesNobody shows that only a whole context of
-// our own becomes a principal: one without scopes must never mean all of them.
-func TestForeignAuthorizerContextNamesNobody(t *testing.T) {
-	whole := func() map[string]any {
+// TestIncompleteContextGivesNoPrincipal shows that only a complete context of
+// our authorizer becomes a principal. A context without scopes must never mean
+// all calls.
+func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
+	complete := func() map[string]any {
 		return Context(guard.Principal{Owner: "ann", TokenID: "JhxND7ci", Scopes: []string{"GET /v1/x"}})
 	}
-	if p, err := principal(whole()); err != nil || p.Owner != "ann" || !slices.Equal(p.Scopes, []string{"GET /v1/x"}) {
-		t.Fatalf("the whole context: got %+v, %v", p, err)
+	if p, err := parsePrincipal(complete()); err != nil || p.Owner != "ann" || !slices.Equal(p.Scopes, []string{"GET /v1/x"}) {
+		t.Fatalf("the complete context: got %+v, %v", p, err)
 	}
-	for name, spoil := range map[string]func(map[string]any){
+	for name, damage := range map[string]func(map[string]any){
 		"no owner":            func(c map[string]any) { delete(c, "owner") },
 		"empty owner":         func(c map[string]any) { c["owner"] = "" },
 		"no token id":         func(c map[string]any) { delete(c, "token_id") },
@@ -167,39 +168,39 @@ func TestForeignAuthorizerContextNamesNobody(t *testing.T) {
 		"empty scopes":        func(c map[string]any) { c["scopes"] = "" },
 		"scopes of OAuth":     func(c map[string]any) { c["scopes"] = "read write" },
 		"no sources":          func(c map[string]any) { delete(c, "source_ips") },
-		"sources of no form":  func(c map[string]any) { c["source_ips"] = `["everywhere"]` },
-		"expiry of no form":   func(c map[string]any) { c["expires_at"] = "soon" },
+		"invalid source":      func(c map[string]any) { c["source_ips"] = `["everywhere"]` },
+		"invalid expiry":      func(c map[string]any) { c["expires_at"] = "soon" },
 		"no expiry":           func(c map[string]any) { delete(c, "expires_at") },
-		"owner of no text":    func(c map[string]any) { c["owner"] = 7.0 },
+		"owner is a number":   func(c map[string]any) { c["owner"] = 7.0 },
 	} {
-		c := whole()
-		spoil(c)
-		if p, err := principal(c); err == nil {
-			t.Errorf("%s: got %+v, want nobody", name, p)
+		c := complete()
+		damage(c)
+		if p, err := parsePrincipal(c); err == nil {
+			t.Errorf("%s: got %+v, want an error", name, p)
 		}
 	}
 }
 
 func TestAuthorizerContextIsIgnoredUnlessTrusted(t *testing.T) {
 	for _, trust := range []bool{false, true} {
-		var named bool
+		var found bool
 		g := New(Config{TrustAuthorizer: trust, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-			_, named = guard.PrincipalFrom(r.Context())
+			_, found = guard.PrincipalFrom(r.Context())
 		})})
 		for _, name := range []string{"rest-get", "http-get"} {
-			if _, err := g.Invoke(t.Context(), payloads.Read(t, name)); err != nil || named != trust {
-				t.Errorf("%s, trusted %t: got a principal %t, %v", name, trust, named, err)
+			if _, err := g.Invoke(t.Context(), payloads.Read(t, name)); err != nil || found != trust {
+				t.Errorf("%s, trusted %t: got a principal %t, %v", name, trust, found, err)
 			}
 		}
 	}
 }
 
-func TestAnswersKeepAllOfTheirHeaders(t *testing.T) {
+func TestAnswersKeepAllHeaders(t *testing.T) {
 	g := New(Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Add("Vary", "Accept")
 		w.Header().Add("Vary", "Origin")
 		w.WriteHeader(http.StatusConflict)
-		w.WriteHeader(http.StatusOK) // comes too late
+		w.WriteHeader(http.StatusOK) // too late, so ignored
 		w.Header().Set("Late", "too")
 		io.WriteString(w, "no ✓")
 	})})
@@ -215,7 +216,7 @@ func TestAnswersKeepAllOfTheirHeaders(t *testing.T) {
 	}
 }
 
-func TestBytesThatAreNoTextGoOutInBase64(t *testing.T) {
+func TestBinaryBodyIsSentInBase64(t *testing.T) {
 	g := New(Config{Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.Write([]byte{0xff, 0xfe}) })})
 	var out lambdaevents.APIGatewayProxyResponse
 	invoke(t, g, "rest-get", &out)
@@ -233,7 +234,7 @@ func TestHeadHasNoBody(t *testing.T) {
 	}
 }
 
-func TestPayloadsOfNobodyAreFaults(t *testing.T) {
+func TestUnknownPayloadsAreFaults(t *testing.T) {
 	g := New(Config{Handler: http.NotFoundHandler()})
 	for _, payload := range []string{``, `[]`, `"x"`, `{"body":7}`, `{"version":"2.0","headers":7}`, `{"body":"%%","isBase64Encoded":true}`} {
 		if answer, err := g.Invoke(t.Context(), []byte(payload)); err == nil {
@@ -242,15 +243,15 @@ func TestPayloadsOfNobodyAreFaults(t *testing.T) {
 	}
 }
 
-func TestSourceOfNoFormIsNoAddress(t *testing.T) {
+func TestInvalidSourceIsNoAddress(t *testing.T) {
 	for text, want := range map[string]string{
 		"203.0.113.9": "203.0.113.9:0", "2001:db8::1": "[2001:db8::1]:0", "::ffff:203.0.113.9": "203.0.113.9:0", "": "", "test-invoke-source-ip": "",
 	} {
-		if got := remote(text); got != want {
-			t.Errorf("remote(%q): got %q, want %q", text, got, want)
+		if got := remoteAddr(text); got != want {
+			t.Errorf("remoteAddr(%q): got %q, want %q", text, got, want)
 		}
 	}
-	if a := address("fe80::1%eth0"); a != netip.MustParseAddr("fe80::1") {
+	if a := parseAddress("fe80::1%eth0"); a != netip.MustParseAddr("fe80::1") {
 		t.Errorf("got %v", a)
 	}
 }

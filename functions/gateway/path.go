@@ -5,18 +5,18 @@ import (
 	"strings"
 )
 
-// below is the part of a public path that the API itself describes, without
-// the stage and without a custom domain's base path: API Gateway tells neither
-// of them, but it tells the resource, which is what the public path ends in.
-// Where the two do not fit together, it is fallback.
-func below(public, resource string, parameters map[string]string, fallback string) string {
-	n, ok := segments(resource, parameters)
+// apiPath returns the part of a public path that the API describes: without the
+// stage, and without the base path of a custom domain. The payload does not
+// name these two, but it names the resource, and the public path ends with the
+// resource. If path and resource do not match, apiPath returns fallback.
+func apiPath(public, resource string, parameters map[string]string, fallback string) string {
+	n, ok := segmentCount(resource, parameters)
 	if !ok {
 		return fallback
 	}
 	slash := strings.HasSuffix(public, "/")
 	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(public, "/"), "/"), "/")
-	if len(parts) < n || !fits(parts[len(parts)-n:], resource) {
+	if len(parts) < n || !matchesResource(parts[len(parts)-n:], resource) {
 		return fallback
 	}
 	path := "/" + strings.Join(parts[len(parts)-n:], "/")
@@ -26,10 +26,10 @@ func below(public, resource string, parameters map[string]string, fallback strin
 	return path
 }
 
-// belowRoute is below for HTTP APIs, whose route key is a method and a path. A
-// call that only the route $default caught says nothing about its path, so only
-// the stage is taken off, where it stands.
-func belowRoute(public, routeKey string, parameters map[string]string, stage string) string {
+// apiPathOfRoute is apiPath for HTTP APIs. Their payload names a route key: a
+// method and a path. The route key $default has no path. A call of that route
+// loses only the stage, if the public path begins with the stage.
+func apiPathOfRoute(public, routeKey string, parameters map[string]string, stage string) string {
 	fallback := public
 	if rest, ok := strings.CutPrefix(public, "/"+stage); ok && (rest == "" || rest[0] == '/') {
 		fallback = "/" + strings.TrimPrefix(rest, "/")
@@ -38,12 +38,13 @@ func belowRoute(public, routeKey string, parameters map[string]string, stage str
 	if !ok {
 		return fallback
 	}
-	return below(public, resource, parameters, fallback)
+	return apiPath(public, resource, parameters, fallback)
 }
 
-// segments counts those of the path that matched the resource. A greedy
-// parameter, which can only be the last, stands for as many as its value has.
-func segments(resource string, parameters map[string]string) (n int, ok bool) {
+// segmentCount returns the number of path segments that matched the resource.
+// A greedy parameter counts as many segments as its value has. Only the last
+// segment of a resource can be a greedy parameter.
+func segmentCount(resource string, parameters map[string]string) (n int, ok bool) {
 	trimmed := strings.Trim(resource, "/")
 	if !strings.HasPrefix(resource, "/") {
 		return 0, false
@@ -62,8 +63,9 @@ func segments(resource string, parameters map[string]string) (n int, ok bool) {
 	return n, true
 }
 
-// fits says whether the fixed segments of the resource stand where they should.
-func fits(parts []string, resource string) bool {
+// matchesResource reports whether parts have the fixed segments of the resource
+// at the same places.
+func matchesResource(parts []string, resource string) bool {
 	for i, want := range strings.Split(strings.Trim(resource, "/"), "/") {
 		if i >= len(parts) || strings.HasPrefix(want, "{") {
 			continue

@@ -10,9 +10,10 @@ import (
 	"apitoken/events/guard"
 )
 
-// The names under which the authorizer tells the handlers behind it whom it let
-// through: requestContext.authorizer in format 1.0, requestContext.authorizer.lambda
-// in format 2.0. API Gateway passes on scalars only, so lists are JSON text.
+// The names of the members of the authorizer's context. Handlers get this
+// context in requestContext.authorizer (format 1.0) or
+// requestContext.authorizer.lambda (format 2.0). API Gateway passes scalars only,
+// so lists are JSON text.
 const (
 	keyOwner     = "owner"
 	keyTokenID   = "token_id"
@@ -21,10 +22,10 @@ const (
 	keySourceIPs = "source_ips"
 )
 
-// Context is the authorizer's context for the principal, all of it text: its
-// owner key, its token's id and, as JSON arrays, its scopes and source ranges
-// ("[]" is all calls, and anywhere), and the token's expiry in RFC 3339 ("" if
-// it does not expire). The token itself is not in it.
+// Context returns the authorizer's context for the principal. All values are
+// text: the owner key; the token's id; the token's scopes and source ranges as
+// JSON arrays ("[]" means all calls, and any address); the token's expiry in
+// RFC 3339 ("" if it never expires). The token itself is not in the context.
 func Context(p guard.Principal) map[string]any {
 	expires := ""
 	if !p.ExpiresAt.IsZero() {
@@ -32,11 +33,11 @@ func Context(p guard.Principal) map[string]any {
 	}
 	return map[string]any{
 		keyOwner: p.Owner, keyTokenID: p.TokenID, keyExpiresAt: expires,
-		keyScopes: list(p.Scopes), keySourceIPs: list(p.SourceIPs),
+		keyScopes: jsonList(p.Scopes), keySourceIPs: jsonList(p.SourceIPs),
 	}
 }
 
-func list[T any](values []T) string {
+func jsonList[T any](values []T) string {
 	if len(values) == 0 {
 		return "[]"
 	}
@@ -47,13 +48,13 @@ func list[T any](values []T) string {
 	return string(b)
 }
 
-// errNoContext: the request did not come through the authorizer.
-var errNoContext = errors.New("no authorizer context")
+// errNoContext: the request did not pass our authorizer.
+var errNoContext = errors.New("the authorizer's context is missing or incomplete")
 
-// principal reads what Context wrote. All of it must be there: a context with
-// parts missing is some other authorizer's, and a missing list of scopes must
-// never be read as all scopes.
-func principal(context map[string]any) (p guard.Principal, err error) {
+// parsePrincipal reads the result of Context. It accepts only a complete
+// context: an incomplete one is from another authorizer, and a missing list of
+// scopes must never mean all calls.
+func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
 	var owner, id, scopes, expires, sources string
 	for name, into := range map[string]*string{
 		keyOwner: &owner, keyTokenID: &id, keyScopes: &scopes, keyExpiresAt: &expires, keySourceIPs: &sources,
@@ -87,7 +88,7 @@ func parseList[T any](name, text string) (values []T, err error) {
 		return nil, fmt.Errorf("authorizer context, %s: %w", name, err)
 	}
 	if values == nil {
-		return nil, fmt.Errorf("authorizer context, %s: want a JSON array", name)
+		return nil, fmt.Errorf("authorizer context, %s: it must be a JSON array", name)
 	}
 	if len(values) == 0 {
 		return nil, nil

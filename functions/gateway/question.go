@@ -11,24 +11,30 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 )
 
-// Question is what API Gateway asks a custom authorizer. Request is as much of
-// the client's request as the payload tells: always the method, the path below
-// the API, and all values of the Authorization header; never a body. Source is
-// invalid if the payload tells no address, as that of a TOKEN authorizer.
-// RequestID is API Gateway's own, which its answers bear; "" if it is not told.
+// Question is the payload that API Gateway sends to a custom authorizer.
 type Question struct {
-	Request   *http.Request
-	Source    netip.Addr
+	// Request has the parts of the client's request that the payload contains:
+	// always the method, the API path and all values of the Authorization
+	// header, never a body.
+	Request *http.Request
+
+	// Source is the client's address. It is invalid if the payload has none, as
+	// the payload of a TOKEN authorizer.
+	Source netip.Addr
+
+	// RequestID is API Gateway's id of the request, which its answers contain;
+	// "" if the payload has none.
 	RequestID string
 
-	stage  string // ARN of API and stage, which the answer's policy is about
-	simple bool   // format 2.0: the answer may be a plain yes or no
+	stage  string // ARN of API and stage, for the policy of the answer
+	simple bool   // format 2.0: the answer may be a yes or no without a policy
 }
 
-var errForeign = errors.New("reading an authorizer payload: its type is neither TOKEN nor REQUEST")
+var errUnknownType = errors.New("reading an authorizer payload: its type is unknown; allowed: TOKEN, REQUEST")
 
-// ParseQuestion reads an authorizer's payload: of a REST API (TOKEN or REQUEST)
-// or of an HTTP API (format 1.0 or 2.0).
+// ParseQuestion reads an authorizer's payload, from a REST API (TOKEN or
+// REQUEST) or from an HTTP API (format 1.0 or 2.0). It returns an error for any
+// other payload, and for an ARN that does not name an API and a stage.
 func ParseQuestion(ctx context.Context, payload []byte) (Question, error) {
 	var kind struct {
 		version
@@ -45,10 +51,11 @@ func ParseQuestion(ctx context.Context, payload []byte) (Question, error) {
 	case kind.Type == "REQUEST":
 		return restQuestion(ctx, payload)
 	}
-	return Question{}, errForeign
+	return Question{}, errUnknownType
 }
 
-// tokenQuestion knows the header's value and, from the ARN, method and path.
+// tokenQuestion reads a payload that has only the value of the header. Method
+// and path are from the ARN.
 func tokenQuestion(ctx context.Context, payload []byte) (Question, error) {
 	var in lambdaevents.APIGatewayCustomAuthorizerRequest
 	if err := json.Unmarshal(payload, &in); err != nil {
@@ -84,7 +91,7 @@ func restQuestion(ctx context.Context, payload []byte) (Question, error) {
 			Path: in.RequestContext.Path, Identity: lambdaevents.APIGatewayRequestIdentity{SourceIP: source},
 		},
 	})
-	return Question{Request: r, Source: address(source), RequestID: in.RequestContext.RequestID, stage: arn.stage}, err
+	return Question{Request: r, Source: parseAddress(source), RequestID: in.RequestContext.RequestID, stage: arn.stage}, err
 }
 
 func httpQuestion(ctx context.Context, payload []byte) (Question, error) {
@@ -101,7 +108,7 @@ func httpQuestion(ctx context.Context, payload []byte) (Question, error) {
 		PathParameters: in.PathParameters, RequestContext: in.RequestContext,
 	})
 	return Question{
-		Request: r, Source: address(in.RequestContext.HTTP.SourceIP), RequestID: in.RequestContext.RequestID,
+		Request: r, Source: parseAddress(in.RequestContext.HTTP.SourceIP), RequestID: in.RequestContext.RequestID,
 		stage: arn.stage, simple: true,
 	}, err
 }

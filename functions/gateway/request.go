@@ -14,16 +14,16 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 )
 
-// restRequest is the request behind a payload of format 1.0.
+// restRequest returns the client's request from a payload of format 1.0.
 func restRequest(ctx context.Context, in lambdaevents.APIGatewayProxyRequest) (*http.Request, error) {
 	public := in.RequestContext.Path
-	if public == "" || public == in.Resource { // `sam local` names the resource there
+	if public == "" || public == in.Resource { // `sam local` puts the resource into this field
 		public = in.Path
 	}
 	return request{
 		method: in.HTTPMethod,
 		public: public,
-		path:   below(public, in.Resource, in.PathParameters, in.Path),
+		path:   apiPath(public, in.Resource, in.PathParameters, in.Path),
 		query:  restQuery(in.MultiValueQueryStringParameters, in.QueryStringParameters),
 		header: headers(in.MultiValueHeaders, in.Headers),
 		source: in.RequestContext.Identity.SourceIP,
@@ -31,7 +31,7 @@ func restRequest(ctx context.Context, in lambdaevents.APIGatewayProxyRequest) (*
 	}.build(ctx)
 }
 
-// httpRequest is the request behind a payload of format 2.0.
+// httpRequest returns the client's request from a payload of format 2.0.
 func httpRequest(ctx context.Context, in lambdaevents.APIGatewayV2HTTPRequest) (*http.Request, error) {
 	header := headers(nil, in.Headers)
 	if len(in.Cookies) > 0 {
@@ -40,7 +40,7 @@ func httpRequest(ctx context.Context, in lambdaevents.APIGatewayV2HTTPRequest) (
 	return request{
 		method: in.RequestContext.HTTP.Method,
 		public: in.RawPath,
-		path:   belowRoute(in.RawPath, in.RouteKey, in.PathParameters, in.RequestContext.Stage),
+		path:   apiPathOfRoute(in.RawPath, in.RouteKey, in.PathParameters, in.RequestContext.Stage),
 		query:  in.RawQueryString,
 		header: header,
 		source: in.RequestContext.HTTP.SourceIP,
@@ -48,8 +48,8 @@ func httpRequest(ctx context.Context, in lambdaevents.APIGatewayV2HTTPRequest) (
 	}.build(ctx)
 }
 
-// request is what both formats come down to. Paths and query are as they stand
-// in a URL.
+// request has the values of a payload of either format. Paths and query are
+// encoded as in a URL.
 type request struct {
 	method, public, path, query string
 	header                      http.Header
@@ -67,13 +67,13 @@ func (in request) build(ctx context.Context) (*http.Request, error) {
 		}
 	}
 	r := &http.Request{
-		Method: in.method, URL: location(in.path), RequestURI: requestURI(in.public, in.query),
+		Method: in.method, URL: parsePath(in.path), RequestURI: requestURI(in.public, in.query),
 		Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: in.header, Host: in.header.Get("Host"), RemoteAddr: remote(in.source),
+		Header: in.header, Host: in.header.Get("Host"), RemoteAddr: remoteAddr(in.source),
 		Body: http.NoBody, ContentLength: int64(len(body)),
 	}
 	r.URL.RawQuery = in.query
-	// As a server does: both are fields of the request and no headers.
+	// net/http's server deletes them too: they are fields of the request.
 	r.Header.Del("Host")
 	r.Header.Del("Transfer-Encoding")
 	if len(body) > 0 {
@@ -86,9 +86,9 @@ type readCloser struct{ *bytes.Reader }
 
 func (readCloser) Close() error { return nil }
 
-// location reads a path. API Gateway hands some on decoded, so that a percent
-// sign may stand for itself.
-func location(path string) *url.URL {
+// parsePath reads an encoded path. API Gateway sends some paths decoded, so a
+// percent sign that begins no escape is kept as it is.
+func parsePath(path string) *url.URL {
 	decoded, err := url.PathUnescape(path)
 	if err != nil {
 		return &url.URL{Path: path}
@@ -97,14 +97,14 @@ func location(path string) *url.URL {
 }
 
 func requestURI(public, query string) string {
-	uri := location(public).EscapedPath()
+	uri := parsePath(public).EscapedPath()
 	if query != "" {
 		uri += "?" + query
 	}
 	return uri
 }
 
-// restQuery encodes again what a REST API decoded.
+// restQuery encodes the query parameters, because a REST API sends them decoded.
 func restQuery(multi map[string][]string, single map[string]string) string {
 	if len(multi) > 0 {
 		return url.Values(multi).Encode()
@@ -116,8 +116,9 @@ func restQuery(multi map[string][]string, single map[string]string) string {
 	return values.Encode()
 }
 
-// headers takes the multi-value form where there is one: the other has only the
-// last of several values. Names that differ in case only are one header.
+// headers uses the multi-value form if there is one, because the other form has
+// only the last of several values. Names that differ only in case are one
+// header.
 func headers(multi map[string][]string, single map[string]string) http.Header {
 	h := http.Header{}
 	for name, values := range multi {
@@ -134,9 +135,9 @@ func headers(multi map[string][]string, single map[string]string) http.Header {
 	return h
 }
 
-// address is the source as an address, invalid if it is none: then whoever
-// depends on it refuses.
-func address(source string) netip.Addr {
+// parseAddress returns the source as an address. The address is invalid if the
+// source is no address; then the guard refuses a token with source ranges.
+func parseAddress(source string) netip.Addr {
 	a, err := netip.ParseAddr(source)
 	if err != nil {
 		return netip.Addr{}
@@ -144,10 +145,10 @@ func address(source string) netip.Addr {
 	return a.Unmap().WithZone("")
 }
 
-// remote is the source in the form of Request.RemoteAddr. API Gateway does not
-// tell the port.
-func remote(source string) string {
-	if a := address(source); a.IsValid() {
+// remoteAddr returns the source in the form of Request.RemoteAddr, with port 0:
+// API Gateway does not send the port.
+func remoteAddr(source string) string {
+	if a := parseAddress(source); a.IsValid() {
 		return net.JoinHostPort(a.String(), "0")
 	}
 	return ""

@@ -6,9 +6,9 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 )
 
-// TestResourceInPlaceOfThePathIsNotTakenForIt: `sam local` puts the resource,
-// with its parameters' names, where API Gateway has the public path.
-func TestResourceInPlaceOfThePathIsNotTakenForIt(t *testing.T) {
+// TestResourceIsNotUsedAsThePath: `sam local` puts the resource, with the names
+// of its parameters, into the field that has the public path on API Gateway.
+func TestResourceIsNotUsedAsThePath(t *testing.T) {
 	for name, public := range map[string]string{
 		"sam local": "/v1/auth/access-tokens/{id}", "API Gateway": "/prod/v1/auth/access-tokens/JhxND7ci", "neither": "",
 	} {

@@ -10,31 +10,33 @@ import (
 	"apitoken/events/guard"
 )
 
-// ErrUnauthorized answers a question with 401. API Gateway compares the whole
-// text, so this error is returned as it is and never wrapped.
+// ErrUnauthorized is the error for which API Gateway answers 401. API Gateway
+// compares the whole text, so return this error as it is and never wrap it.
 var ErrUnauthorized = errors.New("Unauthorized")
 
-// nobody is the principal id of an answer that names none; API Gateway wants one.
-const nobody = "nobody"
+// noPrincipal is the principal id of a denial. API Gateway requires a principal
+// id in every policy answer.
+const noPrincipal = "nobody"
 
-// Form is what an HTTP API expects as the answer to format 2.0: that is set
-// with the API (EnableSimpleResponses) and not told in the payload.
+// Form is the kind of answer that an HTTP API expects for a payload of format
+// 2.0. The API's setting EnableSimpleResponses decides it; the payload does not
+// contain the setting.
 type Form string
 
 const (
-	Simple Form = "simple"
-	Policy Form = "policy"
+	Simple Form = "simple" // a yes or no about the one request
+	Policy Form = "policy" // an IAM policy for all calls of the stage
 )
 
-// Simple says that a yes or no about this very request is wanted, and no policy
-// for the whole stage.
-func (q Question) Simple(f Form) bool { return q.simple && f == Simple }
+// ExpectsSimple reports whether the answer must be a yes or no about the one
+// request, and not a policy for the whole stage. f is the setting of the API.
+func (q Question) ExpectsSimple(f Form) bool { return q.simple && f == Simple }
 
-// Allow answers that the principal may make its calls. As a policy, it says
-// which calls of the stage these are, and is the same whichever was asked
-// about, so it may be cached.
+// Allow returns the answer that admits the principal. A policy lists the calls
+// of the stage that the principal may make. The policy is the same for every
+// request of the principal, so API Gateway may cache it.
 func (q Question) Allow(f Form, p guard.Principal) ([]byte, error) {
-	if q.Simple(f) {
+	if q.ExpectsSimple(f) {
 		return marshal(lambdaevents.APIGatewayV2CustomAuthorizerSimpleResponse{IsAuthorized: true, Context: Context(p)})
 	}
 	return marshal(lambdaevents.APIGatewayCustomAuthorizerResponse{
@@ -42,13 +44,13 @@ func (q Question) Allow(f Form, p guard.Principal) ([]byte, error) {
 	})
 }
 
-// Deny answers 403.
+// Deny returns the answer for which API Gateway answers 403.
 func (q Question) Deny(f Form) ([]byte, error) {
-	if q.Simple(f) {
+	if q.ExpectsSimple(f) {
 		return marshal(lambdaevents.APIGatewayV2CustomAuthorizerSimpleResponse{})
 	}
 	return marshal(lambdaevents.APIGatewayCustomAuthorizerResponse{
-		PrincipalID: nobody, PolicyDocument: document(statement("Deny", q.stage+"/*")),
+		PrincipalID: noPrincipal, PolicyDocument: document(statement("Deny", q.stage+"/*")),
 	})
 }
 

@@ -11,14 +11,19 @@ const (
 	itemPattern    = collectionPath + "/{id}"
 )
 
-// Route is one call: which function answers it, and where. Path is a pattern
-// as net/http.ServeMux has it; every path also answers with a slash at its
-// end, without a redirect. An Open route asks for no credential.
+// Route is one operation: which function answers it, where, and what it does.
+// The settings and the IAM rights of a function are computed from its routes
+// (functions/wiring/api). Path is a pattern of net/http.ServeMux; every path
+// also answers with a slash at its end, without a redirect.
 type Route struct {
 	Function string
 	Method   string
 	Path     string
-	Open     bool
+
+	Open    bool // it asks for no credential
+	Command bool // it writes the log
+	Mints   bool // its answer holds a new secret
+	Checks  bool // it checks a token itself, and notes the use of that token
 }
 
 // call is a route with its work, which finds the principal and the query in the
@@ -33,17 +38,17 @@ type call struct {
 func calls() []call {
 	listing, paging := []string{"user", "state", "after", "limit"}, []string{"after", "limit"}
 	return []call{
-		{Route{"create", http.MethodPost, collectionPath, false}, (*exchange).create, nil},
-		{Route{"list", http.MethodGet, collectionPath, false}, (*exchange).list, listing},
-		{Route{"get", http.MethodGet, itemPattern, false}, (*exchange).get, nil},
-		{Route{"revoke", http.MethodDelete, itemPattern, false}, (*exchange).revoke, nil},
-		{Route{"history", http.MethodGet, itemPattern + "/events", false}, (*exchange).tokenEvents, paging},
-		{Route{"history", http.MethodGet, "/v1/users/{user}/events", false}, (*exchange).userEvents, paging},
-		{Route{"introspect", http.MethodPost, "/v1/auth/authorize", false}, (*exchange).introspect, nil},
-		{Route{"introspect", http.MethodGet, "/v1/session/who-am-i", false}, (*exchange).whoAmI, nil},
-		{Route{"about", http.MethodGet, "/v1/version", true}, (*exchange).version, nil},
-		{Route{"about", http.MethodGet, "/healthz", true}, (*exchange).health, nil},
-		{Route{"about", http.MethodGet, "/openapi.yaml", true}, (*exchange).openAPI, nil},
+		{Route{Function: "create", Method: http.MethodPost, Path: collectionPath, Command: true, Mints: true}, (*exchange).create, nil},
+		{Route{Function: "list", Method: http.MethodGet, Path: collectionPath}, (*exchange).list, listing},
+		{Route{Function: "get", Method: http.MethodGet, Path: itemPattern}, (*exchange).get, nil},
+		{Route{Function: "revoke", Method: http.MethodDelete, Path: itemPattern, Command: true}, (*exchange).revoke, nil},
+		{Route{Function: "history", Method: http.MethodGet, Path: itemPattern + "/events"}, (*exchange).tokenEvents, paging},
+		{Route{Function: "history", Method: http.MethodGet, Path: "/v1/users/{user}/events"}, (*exchange).userEvents, paging},
+		{Route{Function: "introspect", Method: http.MethodPost, Path: "/v1/auth/authorize", Checks: true}, (*exchange).introspect, nil},
+		{Route{Function: "introspect", Method: http.MethodGet, Path: "/v1/session/who-am-i"}, (*exchange).whoAmI, nil},
+		{Route{Function: "about", Method: http.MethodGet, Path: "/v1/version", Open: true}, (*exchange).version, nil},
+		{Route{Function: "about", Method: http.MethodGet, Path: "/healthz", Open: true}, (*exchange).health, nil},
+		{Route{Function: "about", Method: http.MethodGet, Path: "/openapi.yaml", Open: true}, (*exchange).openAPI, nil},
 	}
 }
 

@@ -1,4 +1,5 @@
-// Command introspect is the Lambda function that tells other services and callers what a token is worth.
+// Command introspect is the Lambda function that checks a token for another
+// service, and shows callers their own user and token.
 package main
 
 import "apitoken/functions/wiring/api"

@@ -1,6 +1,6 @@
-// Package payloads holds events as AWS sends them to Lambda functions: requests
-// of API Gateway, questions to an authorizer, batches of a stream and of a
-// queue, and the schedule. The tests use them, and people send them with
+// Package payloads has samples of the events that AWS sends to Lambda functions:
+// requests of API Gateway, questions to an authorizer, batches of a stream and
+// of a queue, and the schedule. The tests use them, and people send them with
 // `sam local invoke`. The functions do not link this package.
 package payloads
 
@@ -24,8 +24,8 @@ func Read(t testing.TB, name string) []byte {
 	return b
 }
 
-// Names returns the payloads whose names match a pattern of path.Match, in
-// order. It fails the test if there is none.
+// Names returns the sorted names of the payloads that match a pattern of
+// path.Match. It fails the test if there is none.
 func Names(t testing.TB, pattern string) (names []string) {
 	t.Helper()
 	found, err := fs.Glob(files, pattern+".json")

@@ -1,18 +1,22 @@
-// Command publish is the Lambda function behind the table's change stream: it
-// puts what was written onto the event bus.
+// Command publish is the Lambda function of the table's change stream. It sends
+// new records and notices to the event bus.
 //
-// It sends inserted records and notices and nothing else: what is changed or
-// removed, by whomever or by DynamoDB's time to live, is no event. Of each
-// owner's records, none goes out before its predecessor was taken; what one
-// owner's cannot, holds nobody else up. What was sent is taken out of the
-// outbox; what was not is answered by its sequence number, so that Lambda hands
-// the batch out again from there. Everything behind it then comes again too,
-// and may be sent twice.
+// It sends only inserted records and notices. An item that was changed or
+// removed, by a caller or by DynamoDB's time to live, is not an event. The
+// records of an owner are sent one after the other: a record is sent only after
+// the bus accepted the record before it. A record that cannot be sent delays
+// only its own owner.
 //
-// One thing breaks the order: once Lambda's retries have given a batch up, the
-// owner's later events go out, and those of the batch follow when the
-// reconciler sends them. Holding the owner back would keep every later event
-// from its consumers for as long; they have the sequence to order by.
+// The function removes sent messages from the outbox. It returns the sequence
+// number of the first record that it could not send, and Lambda delivers the
+// batch again from that record. Later records of the batch come again too, so a
+// record may be sent twice.
+//
+// In one case the order breaks. When Lambda has used all retries of a batch, it
+// goes on, and the owner's later events are sent. The events of the batch follow
+// when reconcile sends them. The function does not hold the later events back:
+// consumers would have to wait for all of them. Consumers can order events by
+// their sequence.
 package main
 
 import (
@@ -26,7 +30,7 @@ import (
 )
 
 func main() {
-	outbound.Run(func(f wiring.Function, bus events.Bus) lambda.Handler {
+	outbound.Run("publish", func(f wiring.Function, bus events.Bus) lambda.Handler {
 		p := &publisher{bus: bus, outbox: f.Store, log: f.Log, now: time.Now}
 		return lambda.NewHandler(p.publish)
 	})

@@ -14,11 +14,11 @@ import (
 	"apitoken/infra/dynamo/stream"
 )
 
-// margin is what is left of an invocation's time to answer in: without an
-// answer the whole batch would come again.
+// margin is the time reserved at the end of an invocation for the answer.
+// Without an answer, Lambda would deliver the whole batch again.
 const margin = 2 * time.Second
 
-// publisher carries batches of the change stream to the bus.
+// publisher sends the messages of change stream batches to the bus.
 type publisher struct {
 	bus    events.Bus
 	outbox interface {
@@ -32,23 +32,23 @@ func (p *publisher) publish(ctx context.Context, in lambdaevents.DynamoDBEvent) 
 	began := p.now()
 	b := stream.Read(in.Records)
 	sent, failed, err := p.send(ctx, b.Messages())
-	r := report{records: len(in.Records), fault: errors.Join(err, first(failed), b.Fault())}
-	r.unmarked = p.outbox.Sent(ctx, sent...) // the reconciler sends again what stays marked
-	took := map[string]bool{}
+	r := report{records: len(in.Records), fault: errors.Join(err, anyError(failed), b.Fault())}
+	r.notRemoved = p.outbox.Sent(ctx, sent...)
+	isSent := map[string]bool{}
 	for _, id := range sent {
-		took[id] = true
+		isSent[id] = true
 	}
 	answer := lambdaevents.DynamoDBEventResponse{BatchItemFailures: []lambdaevents.DynamoDBBatchItemFailure{}}
-	if at, stuck := b.Stuck(took); stuck {
+	if at, found := b.FirstUnsent(isSent); found {
 		answer.BatchItemFailures = append(answer.BatchItemFailures, lambdaevents.DynamoDBBatchItemFailure{ItemIdentifier: at})
 	}
-	r.sent, r.lag = b.Sent(took, p.now())
+	r.sent, r.lag = b.CountSent(isSent, p.now())
 	r.waiting = len(b) - r.sent
-	p.record(ctx, r, p.now().Sub(began))
+	p.logBatch(ctx, r, p.now().Sub(began))
 	return answer, nil
 }
 
-// send stops early enough to answer.
+// send stops in time for the answer.
 func (p *publisher) send(ctx context.Context, ms []events.Message) ([]string, map[string]error, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -58,30 +58,31 @@ func (p *publisher) send(ctx context.Context, ms []events.Message) ([]string, ma
 	return relay.Send(ctx, p.bus, ms)
 }
 
-func first(failed map[string]error) error {
+func anyError(failed map[string]error) error {
 	for _, err := range failed {
 		return err
 	}
 	return nil
 }
 
-// report is what became of a batch.
+// report is the result of one batch.
 type report struct {
-	records, sent, waiting int
-	lag                    time.Duration
-	fault, unmarked        error
+	records, sent, waiting int           // waiting: to be sent, but not sent
+	lag                    time.Duration // age of the oldest sent message
+	fault                  error         // why messages are waiting
+	notRemoved             error         // sent messages are still in the outbox: reconcile sends them again
 }
 
-func (p *publisher) record(ctx context.Context, r report, took time.Duration) {
+func (p *publisher) logBatch(ctx context.Context, r report, duration time.Duration) {
 	level, code := slog.LevelInfo, "ok"
 	attrs := []slog.Attr{
-		slog.String("operation", "publish"), slog.Int("records", r.records), slog.Duration("duration", took),
+		slog.String("operation", "publish"), slog.Int("records", r.records), slog.Duration("duration", duration),
 		slog.Any(telemetry.Published, telemetry.Count(r.sent)), slog.Any(telemetry.Unpublished, telemetry.Count(r.waiting)),
 	}
 	if r.sent > 0 {
 		attrs = append(attrs, slog.Any(telemetry.Lag, telemetry.Seconds(r.lag)))
 	}
-	if fault := errors.Join(r.fault, r.unmarked); fault != nil {
+	if fault := errors.Join(r.fault, r.notRemoved); fault != nil {
 		attrs = append(attrs, slog.String("error", fault.Error()))
 		level = slog.LevelWarn
 	}

@@ -24,56 +24,56 @@ import (
 	"apitoken/infra/dynamo/item"
 )
 
-// line is a bus whose answers a test decides, and an outbox that notes what was
-// taken out.
-type line struct {
-	refuse   func(events.Message) error
-	down     error
-	unmarked error
-	arrived  []events.Message
-	removed  []string
-	deadline time.Time
+// fake is a bus and an outbox. The test decides their errors, and reads the
+// messages that arrived and the ids that were removed.
+type fake struct {
+	refuse    func(events.Message) error
+	busDown   error
+	tableDown error
+	arrived   []events.Message
+	removed   []string
+	deadline  time.Time // of the last Put
 }
 
-func (l *line) Put(ctx context.Context, ms []events.Message) (map[string]error, error) {
-	l.deadline, _ = ctx.Deadline()
-	if l.down != nil {
-		return nil, l.down
+func (f *fake) Put(ctx context.Context, ms []events.Message) (map[string]error, error) {
+	f.deadline, _ = ctx.Deadline()
+	if f.busDown != nil {
+		return nil, f.busDown
 	}
 	var failed map[string]error
 	for _, m := range ms {
-		if l.refuse != nil && l.refuse(m) != nil {
+		if f.refuse != nil && f.refuse(m) != nil {
 			if failed == nil {
 				failed = map[string]error{}
 			}
-			failed[m.ID] = l.refuse(m)
+			failed[m.ID] = f.refuse(m)
 			continue
 		}
-		l.arrived = append(l.arrived, m)
+		f.arrived = append(f.arrived, m)
 	}
 	return failed, nil
 }
 
-func (l *line) Sent(_ context.Context, ids ...string) error {
-	if l.unmarked == nil {
-		l.removed = append(l.removed, ids...)
+func (f *fake) Sent(_ context.Context, ids ...string) error {
+	if f.tableDown == nil {
+		f.removed = append(f.removed, ids...)
 	}
-	return l.unmarked
+	return f.tableDown
 }
 
-func (l *line) ids() (ids []string) {
-	for _, m := range l.arrived {
+func (f *fake) ids() (ids []string) {
+	for _, m := range f.arrived {
 		ids = append(ids, m.ID)
 	}
 	return ids
 }
 
-// deliver hands records to a publisher as Lambda does, through JSON, and gives
-// the sequence numbers that it names, and its log.
-func deliver(t rapid.TB, l *line, records ...lambdaevents.DynamoDBEventRecord) (named []string, log string) {
+// deliver gives records to a publisher as Lambda does, through JSON. It returns
+// the sequence numbers in the answer, and the log.
+func deliver(t rapid.TB, f *fake, records ...lambdaevents.DynamoDBEventRecord) (unsent []string, log string) {
 	t.Helper()
 	var out bytes.Buffer
-	p := &publisher{bus: l, outbox: l, log: telemetry.NewLogger(telemetry.Config{Out: &out, Function: "publish"}), now: time.Now}
+	p := &publisher{bus: f, outbox: f, log: telemetry.NewLogger(telemetry.Config{Out: &out, Function: "publish"}), now: time.Now}
 	payload, err := json.Marshal(lambdaevents.DynamoDBEvent{Records: records})
 	if err != nil {
 		t.Fatal(err)
@@ -88,14 +88,14 @@ func deliver(t rapid.TB, l *line, records ...lambdaevents.DynamoDBEventRecord) (
 	if err := json.Unmarshal(answer, &r); err != nil || r.BatchItemFailures == nil {
 		t.Fatalf("the answer %s: %v", answer, err)
 	}
-	for _, f := range r.BatchItemFailures {
-		named = append(named, f.ItemIdentifier)
+	for _, failure := range r.BatchItemFailures {
+		unsent = append(unsent, failure.ItemIdentifier)
 	}
-	return named, out.String()
+	return unsent, out.String()
 }
 
-// log makes an owner's records.
-func log(t rapid.TB, owner string, n int) (records []events.Record) {
+// recordsOf makes the first n records of an owner.
+func recordsOf(t rapid.TB, owner string, n int) (records []events.Record) {
 	t.Helper()
 	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
 	if err != nil {
@@ -115,12 +115,13 @@ func log(t rapid.TB, owner string, n int) (records []events.Record) {
 	return records
 }
 
-// change is an item as a record of the change stream.
+// change returns an item as a record of the change stream, with the sequence
+// number at.
 func change(t rapid.TB, kind string, at int, it item.Item) lambdaevents.DynamoDBEventRecord {
 	t.Helper()
 	image := map[string]lambdaevents.DynamoDBAttributeValue{}
 	for name, v := range it {
-		image[name] = inEvent(t, v)
+		image[name] = lambdaValue(t, v)
 	}
 	keys := map[string]lambdaevents.DynamoDBAttributeValue{item.PK: image[item.PK], item.SK: image[item.SK]}
 	if kind == "REMOVE" {
@@ -132,7 +133,7 @@ func change(t rapid.TB, kind string, at int, it item.Item) lambdaevents.DynamoDB
 	}
 }
 
-func inEvent(t rapid.TB, v types.AttributeValue) lambdaevents.DynamoDBAttributeValue {
+func lambdaValue(t rapid.TB, v types.AttributeValue) lambdaevents.DynamoDBAttributeValue {
 	t.Helper()
 	switch v := v.(type) {
 	case *types.AttributeValueMemberS:
@@ -146,7 +147,7 @@ func inEvent(t rapid.TB, v types.AttributeValue) lambdaevents.DynamoDBAttributeV
 	case *types.AttributeValueMemberL:
 		var vs []lambdaevents.DynamoDBAttributeValue
 		for _, e := range v.Value {
-			vs = append(vs, inEvent(t, e))
+			vs = append(vs, lambdaValue(t, e))
 		}
 		return lambdaevents.NewListAttribute(vs)
 	}
@@ -165,10 +166,11 @@ func inserted(t rapid.TB, at int, r events.Record) lambdaevents.DynamoDBEventRec
 
 var notice = events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: time.Now().UTC(), Subject: "JhxND7ci", Data: []byte(`{"v":1}`)}
 
-// TestOnlyInsertedRecordsAndNoticesAreEvents: what changed or went away, by
-// whomever, is none; neither are heads, views, uses and replies.
+// TestOnlyInsertedRecordsAndNoticesAreEvents: changed and removed items are no
+// events, whether a caller or DynamoDB removed them. Heads, views, uses and
+// replies are no events either.
 func TestOnlyInsertedRecordsAndNoticesAreEvents(t *testing.T) {
-	r := log(t, "ann", 1)[0]
+	r := recordsOf(t, "ann", 1)[0]
 	it, err := item.Record(r)
 	if err != nil {
 		t.Fatal(err)
@@ -178,18 +180,18 @@ func TestOnlyInsertedRecordsAndNoticesAreEvents(t *testing.T) {
 	other := func(at int, pk, sk string) lambdaevents.DynamoDBEventRecord {
 		return change(t, "INSERT", at, item.Item{item.PK: item.Text(pk), item.SK: item.Text(sk)})
 	}
-	l := &line{}
-	named, _ := deliver(t, l,
+	f := &fake{}
+	unsent, _ := deliver(t, f,
 		change(t, "MODIFY", 1, it), change(t, "REMOVE", 2, it), expired,
 		other(4, "USER#ann", "HEAD"), other(5, "TOKEN#JhxND7ci", "TOKEN"), other(6, "TOKEN#JhxND7ci", "USE"), other(7, "REPLY#x", "REPLY"),
 		inserted(t, 8, r), change(t, "INSERT", 9, item.Notice(notice)), change(t, "MODIFY", 10, item.Notice(notice)))
-	if want := []string{r.ID(), notice.ID}; !sameIDs(l.ids(), want) || !sameIDs(l.removed, want) || named != nil {
-		t.Errorf("got %v sent, %v removed, %v named, want %v", l.ids(), l.removed, named, want)
+	if want := []string{r.ID(), notice.ID}; !sameIDs(f.ids(), want) || !sameIDs(f.removed, want) || unsent != nil {
+		t.Errorf("got %v sent, %v removed, %v unsent, want %v", f.ids(), f.removed, unsent, want)
 	}
-	for _, m := range l.arrived {
+	for _, m := range f.arrived {
 		if m.ID == r.ID() {
 			if err := events.VerifyMessages(events.Hash{}, []events.Message{m}); err != nil {
-				t.Errorf("what arrived is not what was written: %v", err)
+				t.Errorf("the message that arrived is not the record that was written: %v", err)
 			}
 		}
 	}
@@ -199,89 +201,89 @@ func sameIDs(got, want []string) bool {
 	return slices.Equal(slices.Sorted(slices.Values(got)), slices.Sorted(slices.Values(want)))
 }
 
-func TestSwappedItemsGoOutInOrder(t *testing.T) {
-	rs := log(t, "ann", 3)
-	l := &line{}
-	deliver(t, l, inserted(t, 1, rs[2]), inserted(t, 2, rs[0]), inserted(t, 3, rs[1]))
-	if want := []string{rs[0].ID(), rs[1].ID(), rs[2].ID()}; !slices.Equal(l.ids(), want) {
-		t.Errorf("got %v, want %v", l.ids(), want)
+func TestSwappedItemsAreSentInOrder(t *testing.T) {
+	rs := recordsOf(t, "ann", 3)
+	f := &fake{}
+	deliver(t, f, inserted(t, 1, rs[2]), inserted(t, 2, rs[0]), inserted(t, 3, rs[1]))
+	if want := []string{rs[0].ID(), rs[1].ID(), rs[2].ID()}; !slices.Equal(f.ids(), want) {
+		t.Errorf("got %v, want %v", f.ids(), want)
 	}
 }
 
-func TestWhatWaitsIsNamedOnceAndHoldsOnlyItsOwnerUp(t *testing.T) {
-	ann, bob := log(t, "ann", 3), log(t, "bob", 2)
-	l := &line{refuse: func(m events.Message) error {
+func TestUnsentRecordIsReturnedOnceAndDelaysOnlyItsOwner(t *testing.T) {
+	ann, bob := recordsOf(t, "ann", 3), recordsOf(t, "bob", 2)
+	f := &fake{refuse: func(m events.Message) error {
 		if m.ID == ann[1].ID() {
 			return errors.New("not now")
 		}
 		return nil
 	}}
-	named, logged := deliver(t, l, inserted(t, 11, ann[0]), inserted(t, 12, bob[0]), inserted(t, 13, ann[1]), inserted(t, 14, ann[2]), inserted(t, 15, bob[1]))
-	if want := []string{ann[0].ID(), bob[0].ID(), bob[1].ID()}; !sameIDs(l.ids(), want) || !sameIDs(l.removed, want) {
-		t.Errorf("got %v sent, %v removed, want %v", l.ids(), l.removed, want)
+	unsent, logged := deliver(t, f, inserted(t, 11, ann[0]), inserted(t, 12, bob[0]), inserted(t, 13, ann[1]), inserted(t, 14, ann[2]), inserted(t, 15, bob[1]))
+	if want := []string{ann[0].ID(), bob[0].ID(), bob[1].ID()}; !sameIDs(f.ids(), want) || !sameIDs(f.removed, want) {
+		t.Errorf("got %v sent, %v removed, want %v", f.ids(), f.removed, want)
 	}
-	if !slices.Equal(named, []string{"13"}) {
-		t.Errorf("got %v named, want the first that waits", named)
+	if !slices.Equal(unsent, []string{"13"}) {
+		t.Errorf("got %v as unsent, want only the first unsent record", unsent)
 	}
 	if !strings.Contains(logged, `"code":"unavailable"`) || !strings.Contains(logged, `"Published":3`) || !strings.Contains(logged, `"Unpublished":2`) {
 		t.Errorf("got the line %s", logged)
 	}
 }
 
-func TestUnreadableRecordHoldsOnlyItsOwnerUp(t *testing.T) {
-	ann, bob := log(t, "ann", 3), log(t, "bob", 1)
-	poison := inserted(t, 12, ann[1])
-	delete(poison.Change.NewImage, "hash")
-	l := &line{}
-	named, logged := deliver(t, l, inserted(t, 11, ann[0]), poison, inserted(t, 13, ann[2]), inserted(t, 14, bob[0]))
-	if want := []string{ann[0].ID(), bob[0].ID()}; !sameIDs(l.ids(), want) || !slices.Equal(named, []string{"12"}) {
-		t.Errorf("got %v sent, %v named, want %v and 12", l.ids(), named, want)
+func TestUnreadableRecordDelaysOnlyItsOwner(t *testing.T) {
+	ann, bob := recordsOf(t, "ann", 3), recordsOf(t, "bob", 1)
+	damaged := inserted(t, 12, ann[1])
+	delete(damaged.Change.NewImage, "hash")
+	f := &fake{}
+	unsent, logged := deliver(t, f, inserted(t, 11, ann[0]), damaged, inserted(t, 13, ann[2]), inserted(t, 14, bob[0]))
+	if want := []string{ann[0].ID(), bob[0].ID()}; !sameIDs(f.ids(), want) || !slices.Equal(unsent, []string{"12"}) {
+		t.Errorf("got %v sent, %v unsent, want %v and 12", f.ids(), unsent, want)
 	}
 	if !strings.Contains(logged, "hash") {
-		t.Errorf("the line does not say why: %s", logged)
+		t.Errorf("the line does not contain the reason: %s", logged)
 	}
 }
 
-func TestUnknownKindOfAttributeIsNamed(t *testing.T) {
-	poison := inserted(t, 12, log(t, "ann", 1)[0])
-	poison.Change.NewImage["odd"] = lambdaevents.NewNullAttribute()
-	if named, _ := deliver(t, &line{}, poison); !slices.Equal(named, []string{"12"}) {
-		t.Errorf("got %v named, want 12", named)
+func TestRecordWithUnknownAttributeTypeIsUnsent(t *testing.T) {
+	damaged := inserted(t, 12, recordsOf(t, "ann", 1)[0])
+	damaged.Change.NewImage["odd"] = lambdaevents.NewNullAttribute()
+	if unsent, _ := deliver(t, &fake{}, damaged); !slices.Equal(unsent, []string{"12"}) {
+		t.Errorf("got %v unsent, want 12", unsent)
 	}
 }
 
-func TestBusThatIsDownHoldsTheWholeBatch(t *testing.T) {
-	ann := log(t, "ann", 2)
-	l := &line{down: errors.New("no answer")}
-	named, logged := deliver(t, l, change(t, "MODIFY", 10, item.Notice(notice)), inserted(t, 11, ann[0]), inserted(t, 12, ann[1]))
-	if !slices.Equal(named, []string{"11"}) || len(l.removed) > 0 || !strings.Contains(logged, "no answer") {
-		t.Errorf("got %v named, %v removed, %s", named, l.removed, logged)
+func TestUnavailableBusDelaysTheWholeBatch(t *testing.T) {
+	ann := recordsOf(t, "ann", 2)
+	f := &fake{busDown: errors.New("no answer")}
+	unsent, logged := deliver(t, f, change(t, "MODIFY", 10, item.Notice(notice)), inserted(t, 11, ann[0]), inserted(t, 12, ann[1]))
+	if !slices.Equal(unsent, []string{"11"}) || len(f.removed) > 0 || !strings.Contains(logged, "no answer") {
+		t.Errorf("got %v unsent, %v removed, %s", unsent, f.removed, logged)
 	}
 }
 
-// TestWhatWasSentIsNotSentAgainForAnUnmarkedOutbox: the reconciler does that,
-// once.
-func TestWhatWasSentIsNotSentAgainForAnUnmarkedOutbox(t *testing.T) {
-	l := &line{unmarked: errors.New("table does not answer")}
-	named, logged := deliver(t, l, inserted(t, 11, log(t, "ann", 1)[0]))
-	if named != nil || !strings.Contains(logged, "table does not answer") || !strings.Contains(logged, `"code":"ok"`) {
-		t.Errorf("got %v named, %s", named, logged)
+// TestSentRecordsAreNotDeliveredAgainIfTheOutboxFails: the records stay in the
+// outbox, and reconcile sends them again, once.
+func TestSentRecordsAreNotDeliveredAgainIfTheOutboxFails(t *testing.T) {
+	f := &fake{tableDown: errors.New("table does not answer")}
+	unsent, logged := deliver(t, f, inserted(t, 11, recordsOf(t, "ann", 1)[0]))
+	if unsent != nil || !strings.Contains(logged, "table does not answer") || !strings.Contains(logged, `"code":"ok"`) {
+		t.Errorf("got %v unsent, %s", unsent, logged)
 	}
 }
 
-func TestTimeIsLeftToAnswer(t *testing.T) {
-	l := &line{}
+func TestTimeIsReservedForTheAnswer(t *testing.T) {
+	f := &fake{}
 	began := time.Now()
-	deliver(t, l, inserted(t, 11, log(t, "ann", 1)[0]))
-	if left := l.deadline.Sub(began); left > time.Minute-margin+time.Second {
-		t.Errorf("the bus may take %v of a minute", left)
+	deliver(t, f, inserted(t, 11, recordsOf(t, "ann", 1)[0]))
+	if allowed := f.deadline.Sub(began); allowed > time.Minute-margin+time.Second {
+		t.Errorf("the bus may use %v of a minute", allowed)
 	}
 }
 
 func TestNothingPrivateIsSentOrLogged(t *testing.T) {
-	l := &line{}
-	_, logged := deliver(t, l, inserted(t, 11, log(t, "ann", 1)[0]))
-	detail, err := l.arrived[0].Detail()
+	f := &fake{}
+	_, logged := deliver(t, f, inserted(t, 11, recordsOf(t, "ann", 1)[0]))
+	detail, err := f.arrived[0].Detail()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -295,11 +297,11 @@ func TestNothingPrivateIsSentOrLogged(t *testing.T) {
 	}
 }
 
-// TestNothingOvertakesAndNothingIsLost plays Lambda: random batches of a change
-// stream of several owners, handed out again from the sequence number that was
-// named, while the bus refuses at random.
-func TestNothingOvertakesAndNothingIsLost(t *testing.T) {
-	logs := [][]events.Record{log(t, "ann", 6), log(t, "bob", 6), log(t, "eve", 6)}
+// TestEachOwnersRecordsArriveInOrderAndNoneIsLost delivers random batches of a
+// change stream of several owners, as Lambda does: again from the sequence
+// number that the publisher returned. The bus refuses messages at random.
+func TestEachOwnersRecordsArriveInOrderAndNoneIsLost(t *testing.T) {
+	logs := [][]events.Record{recordsOf(t, "ann", 6), recordsOf(t, "bob", 6), recordsOf(t, "eve", 6)}
 	rapid.Check(t, func(t *rapid.T) {
 		var stream []lambdaevents.DynamoDBEventRecord
 		next := make([]int, len(logs))
@@ -308,30 +310,30 @@ func TestNothingOvertakesAndNothingIsLost(t *testing.T) {
 			stream = append(stream, inserted(t, len(stream)+100, logs[i][next[i]]))
 			next[i]++
 		}
-		l := &line{}
+		f := &fake{}
 		for rounds := 0; len(stream) > 0; rounds++ {
-			var weather []bool
+			var refused []bool // none after 20 rounds, so that the test ends
 			if rounds < 20 {
-				weather = rapid.SliceOfN(rapid.Bool(), 1, 7).Draw(t, "refused")
+				refused = rapid.SliceOfN(rapid.Bool(), 1, 7).Draw(t, "refused")
 			}
 			puts := 0
-			l.refuse = func(events.Message) error {
-				if puts++; len(weather) > 0 && weather[puts/2%len(weather)] {
+			f.refuse = func(events.Message) error {
+				if puts++; len(refused) > 0 && refused[puts/2%len(refused)] {
 					return errors.New("not now")
 				}
 				return nil
 			}
 			n := min(len(stream), rapid.IntRange(1, 8).Draw(t, "batch"))
-			named, _ := deliver(t, l, stream[:n]...)
-			if len(named) > 0 {
-				n = slices.IndexFunc(stream, func(r lambdaevents.DynamoDBEventRecord) bool { return r.Change.SequenceNumber == named[0] })
+			unsent, _ := deliver(t, f, stream[:n]...)
+			if len(unsent) > 0 {
+				n = slices.IndexFunc(stream, func(r lambdaevents.DynamoDBEventRecord) bool { return r.Change.SequenceNumber == unsent[0] })
 			}
 			stream = stream[n:]
 		}
 		last := map[events.Stream]uint64{}
-		for _, m := range l.arrived {
+		for _, m := range f.arrived {
 			if m.Seq > last[m.Stream]+1 {
-				t.Fatalf("%s arrived before its predecessor: %v", m.ID, l.ids())
+				t.Fatalf("%s arrived before an earlier record of its stream: %v", m.ID, f.ids())
 			}
 			last[m.Stream] = max(last[m.Stream], m.Seq)
 		}
@@ -347,8 +349,8 @@ var update = flag.Bool("update", false, "write functions/payloads/stream.json ag
 
 const sample = "../payloads/stream.json"
 
-// TestSampleIsPublished holds the payload that people send by hand: a token
-// made, and revoked, and its first record collected by DynamoDB.
+// TestSampleIsPublished delivers the payload that people send by hand: a token
+// is created and revoked, and DynamoDB removes its first record.
 func TestSampleIsPublished(t *testing.T) {
 	if *update {
 		writeSample(t)
@@ -357,14 +359,14 @@ func TestSampleIsPublished(t *testing.T) {
 	if err := json.Unmarshal(payloads.Read(t, "stream"), &in); err != nil {
 		t.Fatal(err)
 	}
-	l := &line{}
-	if named, _ := deliver(t, l, in.Records...); named != nil {
-		t.Errorf("got %v named, want everything sent", named)
+	f := &fake{}
+	if unsent, _ := deliver(t, f, in.Records...); unsent != nil {
+		t.Errorf("got %v as unsent, want all records sent", unsent)
 	}
-	if want := []string{"user/ann/1", "user/ann/2"}; !slices.Equal(l.ids(), want) {
-		t.Errorf("got %v, want %v", l.ids(), want)
+	if want := []string{"user/ann/1", "user/ann/2"}; !slices.Equal(f.ids(), want) {
+		t.Errorf("got %v, want %v", f.ids(), want)
 	}
-	if err := events.VerifyMessages(events.Hash{}, l.arrived); err != nil {
+	if err := events.VerifyMessages(events.Hash{}, f.arrived); err != nil {
 		t.Errorf("the chain: %v", err)
 	}
 }
@@ -385,10 +387,10 @@ func writeSample(t *testing.T) {
 		t.Fatal(err)
 	}
 	first, second := inserted(t, 1, c.Records()[0]), inserted(t, 2, c.Records()[1])
-	collected := first
-	collected.EventName, collected.Change.NewImage, collected.Change.SequenceNumber = "REMOVE", nil, "3"
-	collected.UserIdentity = &lambdaevents.DynamoDBUserIdentity{Type: "Service", PrincipalID: "dynamodb.amazonaws.com"}
-	in := lambdaevents.DynamoDBEvent{Records: []lambdaevents.DynamoDBEventRecord{first, second, collected}}
+	removed := first
+	removed.EventName, removed.Change.NewImage, removed.Change.SequenceNumber = "REMOVE", nil, "3"
+	removed.UserIdentity = &lambdaevents.DynamoDBUserIdentity{Type: "Service", PrincipalID: "dynamodb.amazonaws.com"}
+	in := lambdaevents.DynamoDBEvent{Records: []lambdaevents.DynamoDBEventRecord{first, second, removed}}
 	for i := range in.Records {
 		r := &in.Records[i]
 		r.EventID, r.EventVersion, r.AWSRegion = strings.Repeat(fmt.Sprint(i), 32), "1.1", "us-east-1"

@@ -1,10 +1,10 @@
-// Command reconcile is the Lambda function that, on a schedule, sends again
-// what has waited in the outbox for 15 minutes: what the change stream's
-// function could not send, or sent without being able to note it.
+// Command reconcile is the Lambda function that sends the messages that have
+// been in the outbox for 15 minutes. A schedule starts it. publish could not
+// send these messages, or sent them and could not remove them from the outbox.
 //
-// So that nothing is lost: the change stream forgets after a day, the outbox
-// does not. It fails if something still waits at its end, and its metric Lag is
-// the age of the oldest message that it found waiting.
+// So no message is lost: the change stream keeps a record for a day, the outbox
+// keeps a message until it is sent. The function fails if messages still wait at
+// its end. Its metric Lag is the age of the oldest message that it found.
 package main
 
 import (
@@ -18,7 +18,7 @@ import (
 )
 
 func main() {
-	outbound.Run(func(f wiring.Function, bus events.Bus) lambda.Handler {
+	outbound.Run("reconcile", func(f wiring.Function, bus events.Bus) lambda.Handler {
 		r := &reconciler{bus: bus, outbox: f.Store, log: f.Log, now: time.Now}
 		return lambda.NewHandler(r.reconcile)
 	})

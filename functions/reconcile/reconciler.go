@@ -14,18 +14,21 @@ import (
 )
 
 const (
-	// waited is how long the change stream has to send a message.
-	waited = 15 * time.Minute
+	// lateAfter is the time that publish has to send a message. After that time
+	// the message is late.
+	lateAfter = 15 * time.Minute
 
-	// page is how many messages are read at a time. A stream that is stuck may
-	// fill a page, so it is larger than what one is likely to pile up.
-	page = 1000
+	// pageSize is the number of messages that are read at a time. The waiting
+	// messages of one stream may fill a page and stop all other streams, so a
+	// page is larger than the number that one stream is likely to collect.
+	pageSize = 1000
 
-	// margin is what is left of an invocation's time to note what was sent.
+	// margin is the time reserved at the end of an invocation to remove the sent
+	// messages from the outbox.
 	margin = 3 * time.Second
 )
 
-// reconciler empties the outbox of what is late.
+// reconciler sends the late messages of the outbox.
 type reconciler struct {
 	bus    events.Bus
 	outbox events.Outbox
@@ -33,50 +36,50 @@ type reconciler struct {
 	now    func() time.Time
 }
 
-// errWaiting: there is still something to send.
+// errWaiting: late messages remain that could not be sent.
 var errWaiting = errors.New("messages are still waiting")
 
 func (r *reconciler) reconcile(ctx context.Context) error {
 	began := r.now()
 	t := tally{done: map[string]bool{}}
-	err := r.empty(ctx, &t)
-	r.record(ctx, t, r.now().Sub(began), err)
+	err := r.sendLate(ctx, &t)
+	r.logRun(ctx, t, r.now().Sub(began), err)
 	return err
 }
 
-// tally is how far a run came.
+// tally counts the work of one run.
 type tally struct {
 	sent, waiting int
-	lag           time.Duration   // the age of the oldest message that was found
-	done          map[string]bool // what was sent: the outbox may lag and show it again
+	lag           time.Duration   // age of the oldest message that was found
+	done          map[string]bool // ids of sent messages: the outbox may lag and return them again
 }
 
-// empty sends page after page until nothing is late any more, or until a whole
-// page brought nothing forward. What cannot be read holds up its own stream and
-// no other.
-func (r *reconciler) empty(ctx context.Context, t *tally) error {
+// sendLate sends page after page until no message is late, or until no message
+// of a page could be sent. A message that cannot be read delays only its own
+// stream.
+func (r *reconciler) sendLate(ctx context.Context, t *tally) error {
 	for {
-		ms, unread := r.outbox.Pending(ctx, r.now().Add(-waited), page)
+		ms, unread := r.outbox.Pending(ctx, r.now().Add(-lateAfter), pageSize)
 		if unread != nil {
 			unread = fmt.Errorf("reading the outbox: %w", unread)
 			if len(ms) == 0 {
 				return unread
 			}
 		}
-		full := len(ms) == page
+		full := len(ms) == pageSize
 		ms = slices.DeleteFunc(ms, func(m events.Message) bool { return t.done[m.ID] })
 		sent, failed, err := r.send(ctx, ms)
-		t.note(ms, sent, r.now())
+		t.add(ms, sent, r.now())
 		if err := errors.Join(err, r.outbox.Sent(ctx, sent...)); err != nil {
-			return errors.Join(unread, fmt.Errorf("sending what is late: %w", err))
+			return errors.Join(unread, fmt.Errorf("sending late messages: %w", err))
 		}
 		if len(sent) == 0 || !full {
-			return errors.Join(unread, left(t.waiting, failed))
+			return errors.Join(unread, waitingError(t.waiting, failed))
 		}
 	}
 }
 
-// send stops early enough to note what was sent.
+// send stops in time to remove the sent messages from the outbox.
 func (r *reconciler) send(ctx context.Context, ms []events.Message) ([]string, map[string]error, error) {
 	if deadline, ok := ctx.Deadline(); ok {
 		var cancel context.CancelFunc
@@ -86,7 +89,7 @@ func (r *reconciler) send(ctx context.Context, ms []events.Message) ([]string, m
 	return relay.Send(ctx, r.bus, ms)
 }
 
-func (t *tally) note(found []events.Message, sent []string, now time.Time) {
+func (t *tally) add(found []events.Message, sent []string, now time.Time) {
 	for _, m := range found {
 		t.lag = max(t.lag, now.Sub(m.Time))
 	}
@@ -97,21 +100,21 @@ func (t *tally) note(found []events.Message, sent []string, now time.Time) {
 	t.waiting = len(found) - len(sent)
 }
 
-// left is the end of a run: a fault if something could not be sent.
-func left(waiting int, failed map[string]error) error {
+// waitingError returns a fault if messages are waiting at the end of a run.
+func waitingError(waiting int, failed map[string]error) error {
 	if waiting == 0 {
 		return nil
 	}
 	for id, err := range failed {
-		return fmt.Errorf("sending %s: %w (%d of them): %w", id, errWaiting, waiting, err)
+		return fmt.Errorf("%w: %d; sending %s: %w", errWaiting, waiting, id, err)
 	}
-	return fmt.Errorf("%w (%d of them)", errWaiting, waiting)
+	return fmt.Errorf("%w: %d", errWaiting, waiting)
 }
 
-func (r *reconciler) record(ctx context.Context, t tally, took time.Duration, fault error) {
+func (r *reconciler) logRun(ctx context.Context, t tally, duration time.Duration, fault error) {
 	level, code := slog.LevelInfo, "ok"
 	attrs := []slog.Attr{
-		slog.String("operation", "reconcile"), slog.Duration("duration", took),
+		slog.String("operation", "reconcile"), slog.Duration("duration", duration),
 		slog.Any(telemetry.Published, telemetry.Count(t.sent)), slog.Any(telemetry.Unpublished, telemetry.Count(t.waiting)),
 		slog.Any(telemetry.Lag, telemetry.Seconds(t.lag)),
 	}

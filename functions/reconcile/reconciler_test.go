@@ -16,38 +16,38 @@ import (
 	"apitoken/infra/bolt"
 )
 
-// line is a bus whose answers a test decides.
-type line struct {
+// fakeBus is a bus with errors that the test decides.
+type fakeBus struct {
 	refuse   func(events.Message) error
 	down     error
 	arrived  []string
-	deadline time.Time
+	deadline time.Time // of the last Put
 }
 
-func (l *line) Put(ctx context.Context, ms []events.Message) (map[string]error, error) {
-	l.deadline, _ = ctx.Deadline()
-	if l.down != nil {
-		return nil, l.down
+func (b *fakeBus) Put(ctx context.Context, ms []events.Message) (map[string]error, error) {
+	b.deadline, _ = ctx.Deadline()
+	if b.down != nil {
+		return nil, b.down
 	}
 	var failed map[string]error
 	for _, m := range ms {
-		if l.refuse != nil && l.refuse(m) != nil {
-			failed = map[string]error{m.ID: l.refuse(m)}
+		if b.refuse != nil && b.refuse(m) != nil {
+			failed = map[string]error{m.ID: b.refuse(m)}
 			continue
 		}
-		l.arrived = append(l.arrived, m.ID)
+		b.arrived = append(b.arrived, m.ID)
 	}
 	return failed, nil
 }
 
-// scene is a reconciler between a real outbox and a line.
+// scene is a reconciler with a real outbox and a fake bus.
 type scene struct {
 	*testing.T
 	*reconciler
-	store *bolt.Store
-	line  *line
-	out   bytes.Buffer
-	clock time.Time
+	store   *bolt.Store
+	fakeBus *fakeBus
+	out     bytes.Buffer
+	clock   time.Time
 }
 
 func newScene(t *testing.T) *scene {
@@ -61,16 +61,15 @@ func newScene(t *testing.T) *scene {
 			t.Error(err)
 		}
 	})
-	s := &scene{T: t, store: store, line: &line{}, clock: time.Now().UTC()}
+	s := &scene{T: t, store: store, fakeBus: &fakeBus{}, clock: time.Now().UTC()}
 	s.reconciler = &reconciler{
-		bus: s.line, outbox: store, now: func() time.Time { return s.clock },
+		bus: s.fakeBus, outbox: store, now: func() time.Time { return s.clock },
 		log: telemetry.NewLogger(telemetry.Config{Out: &s.out, Function: "reconcile"}),
 	}
 	return s
 }
 
-// write puts n records into the owner's stream, of the age that is given, and
-// gives their ids.
+// write adds n records of this age to the owner's stream, and returns their ids.
 func (s *scene) write(owner string, n int, age time.Duration) (ids []string) {
 	s.Helper()
 	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
@@ -96,9 +95,10 @@ func (s *scene) write(owner string, n int, age time.Duration) (ids []string) {
 	return ids
 }
 
-func (s *scene) left() int {
+// pending returns the number of messages in the outbox.
+func (s *scene) pending() int {
 	s.Helper()
-	ms, err := s.store.Pending(s.Context(), s.clock.Add(time.Hour), 10*page)
+	ms, err := s.store.Pending(s.Context(), s.clock.Add(time.Hour), 10*pageSize)
 	if err != nil {
 		s.Fatal(err)
 	}
@@ -108,19 +108,19 @@ func (s *scene) left() int {
 func TestLateMessagesAreSentAndFreshOnesAreNot(t *testing.T) {
 	s := newScene(t)
 	late := s.write("ann", 3, time.Hour)
-	s.write("bob", 2, waited-time.Second)
+	s.write("bob", 2, lateAfter-time.Second)
 	if err := s.reconcile(t.Context()); err != nil {
 		t.Fatalf("reconcile: %v", err)
 	}
-	if !slices.Equal(s.line.arrived, late) {
-		t.Errorf("got %v sent, want %v", s.line.arrived, late)
+	if !slices.Equal(s.fakeBus.arrived, late) {
+		t.Errorf("got %v sent, want %v", s.fakeBus.arrived, late)
 	}
-	if got := s.left(); got != 2 {
-		t.Errorf("%d are left, want the fresh ones", got)
+	if got := s.pending(); got != 2 {
+		t.Errorf("%d messages are left, want only the 2 fresh ones", got)
 	}
 	for _, want := range []string{`"operation":"reconcile"`, `"code":"ok"`, `"Published":3`, `"Unpublished":0`, `"Lag":3600`} {
 		if !strings.Contains(s.out.String(), want) {
-			t.Errorf("the line lacks %s: %s", want, s.out.String())
+			t.Errorf("the log line has no %s: %s", want, s.out.String())
 		}
 	}
 }
@@ -130,10 +130,10 @@ func TestMoreThanAPageIsSentInOneRun(t *testing.T) {
 	for i := range 12 {
 		s.write(fmt.Sprint("user", i), 90, time.Hour)
 	}
-	if err := s.reconcile(t.Context()); err != nil || s.left() != 0 {
-		t.Errorf("%d are left, %v, want none", s.left(), err)
+	if err := s.reconcile(t.Context()); err != nil || s.pending() != 0 {
+		t.Errorf("%d are left, %v, want none", s.pending(), err)
 	}
-	if got := len(s.line.arrived); got != 12*90 {
+	if got := len(s.fakeBus.arrived); got != 12*90 {
 		t.Errorf("%d were sent, want each once", got)
 	}
 }
@@ -144,16 +144,16 @@ func TestNothingLateIsNoFault(t *testing.T) {
 		t.Errorf("reconcile: %v", err)
 	}
 	if !strings.Contains(s.out.String(), `"Lag":0`) {
-		t.Errorf("the lag is not said: %s", s.out.String())
+		t.Errorf("the log line has no lag of 0: %s", s.out.String())
 	}
 }
 
-// TestWhatCannotBeSentIsAFault: the function's errors raise an alarm. Others
-// flow meanwhile, and the next run goes on.
-func TestWhatCannotBeSentIsAFault(t *testing.T) {
+// TestUnsentMessageIsAFault: errors of the function raise an alarm. Other
+// messages are sent in the same run, and the next run sends the rest.
+func TestUnsentMessageIsAFault(t *testing.T) {
 	s := newScene(t)
 	ann, bob := s.write("ann", 3, time.Hour), s.write("bob", 2, time.Hour)
-	s.line.refuse = func(m events.Message) error {
+	s.fakeBus.refuse = func(m events.Message) error {
 		if m.ID == ann[1] {
 			return errors.New("too large")
 		}
@@ -163,34 +163,34 @@ func TestWhatCannotBeSentIsAFault(t *testing.T) {
 	if !errors.Is(err, errWaiting) || !strings.Contains(err.Error(), "too large") || !strings.Contains(s.out.String(), `"Unpublished":2`) {
 		t.Errorf("got %v, %s", err, s.out.String())
 	}
-	if s.left() != 2 {
-		t.Errorf("%d are left, want 2", s.left())
+	if s.pending() != 2 {
+		t.Errorf("%d are left, want 2", s.pending())
 	}
-	s.line.refuse = nil
-	if err := s.reconcile(t.Context()); err != nil || s.left() != 0 {
-		t.Errorf("the next run: %d are left, %v", s.left(), err)
+	s.fakeBus.refuse = nil
+	if err := s.reconcile(t.Context()); err != nil || s.pending() != 0 {
+		t.Errorf("the next run: %d are left, %v", s.pending(), err)
 	}
-	var anns []string
-	for _, id := range s.line.arrived {
+	var fromAnn []string
+	for _, id := range s.fakeBus.arrived {
 		if strings.HasPrefix(id, "user/ann/") {
-			anns = append(anns, id)
+			fromAnn = append(fromAnn, id)
 		}
 	}
-	if !slices.Equal(anns, ann) || len(s.line.arrived) != len(ann)+len(bob) {
-		t.Errorf("got %v sent, want %v in order and bob's", s.line.arrived, ann)
+	if !slices.Equal(fromAnn, ann) || len(s.fakeBus.arrived) != len(ann)+len(bob) {
+		t.Errorf("got %v sent, want %v in order and bob's", s.fakeBus.arrived, ann)
 	}
 }
 
-func TestBusThatIsDownIsAFaultAndLosesNothing(t *testing.T) {
+func TestUnavailableBusIsAFaultAndLosesNothing(t *testing.T) {
 	s := newScene(t)
 	s.write("ann", 3, time.Hour)
-	s.line.down = errors.New("no answer")
-	if err := s.reconcile(t.Context()); !errors.Is(err, s.line.down) || s.left() != 3 {
-		t.Errorf("got %v, %d left", err, s.left())
+	s.fakeBus.down = errors.New("no answer")
+	if err := s.reconcile(t.Context()); !errors.Is(err, s.fakeBus.down) || s.pending() != 3 {
+		t.Errorf("got %v, %d left", err, s.pending())
 	}
 }
 
-// damaged is an outbox with something in it that cannot be read.
+// damaged is an outbox with an unreadable message.
 type damaged struct{ events.Outbox }
 
 var errDamaged = errors.New("item cannot be read")
@@ -200,49 +200,50 @@ func (d damaged) Pending(ctx context.Context, older time.Time, limit int) ([]eve
 	return ms, errors.Join(err, errDamaged)
 }
 
-func TestWhatCannotBeReadHoldsUpNobodyElse(t *testing.T) {
+func TestUnreadableMessageDelaysNoOtherStream(t *testing.T) {
 	s := newScene(t)
 	late := s.write("ann", 3, time.Hour)
 	s.outbox = damaged{s.store}
 	if err := s.reconcile(t.Context()); !errors.Is(err, errDamaged) {
 		t.Errorf("got %v, want the fault", err)
 	}
-	if !slices.Equal(s.line.arrived, late) || s.left() != 0 {
-		t.Errorf("got %v sent and %d left, want %v", s.line.arrived, s.left(), late)
+	if !slices.Equal(s.fakeBus.arrived, late) || s.pending() != 0 {
+		t.Errorf("got %v sent and %d left, want %v", s.fakeBus.arrived, s.pending(), late)
 	}
 	if !strings.Contains(s.out.String(), `"Published":3`) || !strings.Contains(s.out.String(), `"level":"ERROR"`) {
-		t.Errorf("the line is %s", s.out.String())
+		t.Errorf("got the log line %s", s.out.String())
 	}
 }
 
-// stale is an outbox whose index lags: it goes on showing what was sent.
+// stale is an outbox with a lagging index: it returns the same messages again
+// after they were sent.
 type stale struct {
 	events.Outbox
-	shown []events.Message
+	messages []events.Message
 }
 
 func (s *stale) Pending(ctx context.Context, older time.Time, limit int) ([]events.Message, error) {
-	if s.shown == nil {
+	if s.messages == nil {
 		var err error
-		if s.shown, err = s.Outbox.Pending(ctx, older, limit); err != nil {
+		if s.messages, err = s.Outbox.Pending(ctx, older, limit); err != nil {
 			return nil, err
 		}
 	}
-	return slices.Clone(s.shown), nil
+	return slices.Clone(s.messages), nil
 }
 
-func TestLaggingOutboxIsNotSentTwice(t *testing.T) {
+func TestMessagesOfALaggingOutboxAreSentOnce(t *testing.T) {
 	s := newScene(t)
 	for i := range 20 {
 		s.write(fmt.Sprint("user", i), 50, time.Hour)
 	}
 	s.outbox = &stale{Outbox: s.store}
-	if err := s.reconcile(t.Context()); err != nil || len(s.line.arrived) != page {
-		t.Errorf("got %d sent, %v, want %d", len(s.line.arrived), err, page)
+	if err := s.reconcile(t.Context()); err != nil || len(s.fakeBus.arrived) != pageSize {
+		t.Errorf("got %d sent, %v, want %d", len(s.fakeBus.arrived), err, pageSize)
 	}
 }
 
-func TestTimeIsLeftToNoteWhatWasSent(t *testing.T) {
+func TestTimeIsReservedToUpdateTheOutbox(t *testing.T) {
 	s := newScene(t)
 	s.write("ann", 1, time.Hour)
 	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
@@ -251,7 +252,7 @@ func TestTimeIsLeftToNoteWhatWasSent(t *testing.T) {
 	if err := s.reconcile(ctx); err != nil {
 		t.Fatal(err)
 	}
-	if left := s.line.deadline.Sub(began); left > time.Minute-margin+time.Second {
-		t.Errorf("the bus may take %v of a minute", left)
+	if allowed := s.fakeBus.deadline.Sub(began); allowed > time.Minute-margin+time.Second {
+		t.Errorf("the bus may use %v of a minute", allowed)
 	}
 }

@@ -1,4 +1,4 @@
-// Command revoke is the Lambda function that ends a token.
+// Command revoke is the Lambda function that revokes a token.
 package main
 
 import "apitoken/functions/wiring/api"

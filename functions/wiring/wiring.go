@@ -24,11 +24,16 @@ type Function struct {
 	Getenv func(string) string
 }
 
-// Run is a Lambda function's main: it builds the handler and serves events
-// until the sandbox ends. What the environment lacks is logged, and the process
-// ends with 1, so that Lambda reports a failed start.
-func Run(need Need, build func(Function) (lambda.Handler, error)) {
-	h, err := handler(os.Getenv, os.Stdout, need, build)
+// Run is the main of a function in the table Jobs: it builds the handler and
+// serves events until the sandbox ends. What the environment lacks is logged,
+// and the process ends with 1, so that Lambda reports a failed start.
+func Run(function string, build func(Function) (lambda.Handler, error)) {
+	RunJob(jobOf(function), build)
+}
+
+// RunJob is Run for a function whose job is computed elsewhere.
+func RunJob(job Job, build func(Function) (lambda.Handler, error)) {
+	h, err := handler(os.Getenv, os.Stdout, job.Need(), build)
 	if err != nil {
 		os.Exit(1)
 	}

@@ -156,3 +156,37 @@ func TestLostRacesAreCounted(t *testing.T) {
 		t.Errorf("the second: %v, %s", err, out.String())
 	}
 }
+
+// TestNeedFollowsFromTheJob: only functions that verify or write have peppers,
+// and only carriers know the bus.
+func TestNeedFollowsFromTheJob(t *testing.T) {
+	for _, c := range []struct {
+		job  Job
+		want Need
+	}{
+		{Job{Guarded: true}, Peppers},
+		{Job{Open: true}, 0},
+		{Job{Open: true, Command: true}, Peppers},
+		{Job{Command: true}, Peppers},
+		{Job{Checks: true}, Peppers},
+		{Job{Carries: true}, Bus},
+		{Job{Copies: true}, 0},
+		{jobOf("authorize"), Peppers},
+		{jobOf("publish"), Bus},
+		{jobOf("reconcile"), Bus},
+		{jobOf("audit"), 0},
+	} {
+		if got := c.job.Need(); got != c.want {
+			t.Errorf("%+v: got %b, want %b", c.job, got, c.want)
+		}
+	}
+}
+
+func TestFunctionWithoutAJobDoesNotStart(t *testing.T) {
+	defer func() {
+		if p, _ := recover().(string); !strings.Contains(p, `"publihs"`) {
+			t.Errorf("got panic %q, want one that names the function", p)
+		}
+	}()
+	jobOf("publihs")
+}

@@ -1,7 +1,10 @@
-// Package awsenv reads what a client of an AWS service needs from the
-// environment of a Lambda function, and from nowhere else. The SDK's package
-// config, which also knows files, single sign-on and instance roles, would
-// triple the time that a function takes to start.
+// Package awsenv configures clients of AWS services from the environment of a
+// Lambda function, and from no other source. The SDK's package config also
+// reads files, single sign-on and instance roles; it would make the start of a
+// function three times as long.
+//
+// It promises that all missing variables are reported in one error, without the
+// values of any. The packages of the adapters make the clients.
 package awsenv
 
 import (
@@ -16,17 +19,18 @@ import (
 	awshttp "github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// Env is where a client goes and who it is.
+// Env has the address and the identity of a client.
 type Env struct {
 	Region      string
 	Credentials aws.CredentialsProvider
 	Endpoint    *string // nil: AWS itself
 }
 
-// Read reads what Lambda sets, by getenv: AWS_REGION, AWS_ACCESS_KEY_ID,
-// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN; and, where something stands in
-// for AWS, AWS_ENDPOINT_URL_SERVICE or AWS_ENDPOINT_URL. The service is in
-// capitals, as in the variable. The error names every variable that is missing.
+// Read reads the variables that Lambda sets: AWS_REGION, AWS_ACCESS_KEY_ID,
+// AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN. If an emulator replaces AWS, it
+// also reads AWS_ENDPOINT_URL_SERVICE or, without that, AWS_ENDPOINT_URL.
+// service is the name in capitals, as in the variable. The error names every
+// missing variable.
 func Read(getenv func(string) string, service string) (Env, error) {
 	var missing []string
 	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
@@ -47,26 +51,26 @@ func Read(getenv func(string) string, service string) (Env, error) {
 	return e, nil
 }
 
-// fixed are credentials that last as long as the process: Lambda replaces a
-// sandbox before its credentials end.
+// fixed are credentials for the life of the process: Lambda replaces a sandbox
+// before its credentials expire.
 type fixed aws.Credentials
 
 func (f fixed) Retrieve(context.Context) (aws.Credentials, error) { return aws.Credentials(f), nil }
 
-// Limits are the time and the number of attempts that one call may take, for a
-// service whose callers wait.
+// Limits are the time and the number of attempts of one call. They are short
+// because the clients of our service wait for the call.
 type Limits struct {
-	Attempts    int
-	AttemptTime time.Duration
-	MaxPause    time.Duration // between attempts
+	Attempts    int           // 1: no retry
+	AttemptTime time.Duration // maximum of one attempt
+	MaxPause    time.Duration // maximum between two attempts
 }
 
-// HTTPClient is a transport that keeps the time.
+// HTTPClient returns an HTTP client that ends an attempt after AttemptTime.
 func (l Limits) HTTPClient() *awshttp.BuildableClient {
 	return awshttp.NewBuildableClient().WithTimeout(l.AttemptTime)
 }
 
-// Retryer is the SDK's standard one with the limits.
+// Retryer returns the SDK's standard retryer with these limits.
 func (l Limits) Retryer() aws.Retryer {
 	return retry.NewStandard(func(s *retry.StandardOptions) {
 		s.MaxAttempts = l.Attempts

@@ -13,7 +13,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// filled is a store with n tokens, as large as tokens usually are.
+// filled returns a store with n tokens of the usual size, and their ids.
 func filled(b *testing.B, n int) (*Store, []string) {
 	b.Helper()
 	s := openAt(b, newPath(b), Options{NoSync: true})
@@ -26,7 +26,7 @@ func filled(b *testing.B, n int) (*Store, []string) {
 			Scopes: []string{"GET /v1/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 		}
 		ids = append(ids, v.ID)
-		commit(b, s, step(b, fmt.Sprint("stream", i), events.Head{}, v))
+		commit(b, s, newCommit(b, fmt.Sprint("stream", i), events.Head{}, v))
 	}
 	return s, ids
 }
@@ -43,8 +43,8 @@ func BenchmarkToken(b *testing.B) {
 	}
 }
 
-// BenchmarkBareGetAndMAC is what authorizing is measured against: a bbolt get
-// and an HMAC of the bytes that it gave.
+// BenchmarkBareGetAndMAC is the baseline for authorizing: a bbolt get and an
+// HMAC of the bytes that it returned.
 func BenchmarkBareGetAndMAC(b *testing.B) {
 	s, ids := filled(b, 1000)
 	b.ReportAllocs()
@@ -68,7 +68,7 @@ func BenchmarkCommit(b *testing.B) {
 	s := openAt(b, newPath(b), Options{})
 	base := events.Head{}
 	for b.Loop() {
-		c := step(b, "ann", base)
+		c := newCommit(b, "ann", base)
 		commit(b, s, c)
 		base = c.Head()
 	}

@@ -1,17 +1,18 @@
-// Package bolt keeps all ports of package events in one local file, so that
-// the service needs neither an account nor a network.
+// Package bolt implements all ports of package events in one local file. The
+// service then needs neither an account nor a network.
 //
-// A commit is on the disk when it is answered. One goroutine writes: it takes
-// whatever waits, puts it into one transaction and syncs once for all of it; a
-// lone commit never waits for company. What is refused leaves the others of
-// its transaction untouched. Reads do not wait for a sync.
+// A commit is on disk when Commit returns. One goroutine writes: it puts all
+// waiting writes into one transaction and syncs once for all of them. A single
+// commit does not wait for others. A refused write does not change the other
+// writes of its transaction. Reads do not wait for a sync.
 //
-// The one thing that is not awaited is a last use: Touch returns before it is
-// written, because authorizing must not pay for a sync. A crash may lose the
-// uses of its last moments and nothing else.
+// Touch is the exception: it returns before the use is written, because
+// authorizing must not pay for a sync. A crash may lose the uses of the last
+// moments before it, and nothing else.
 //
-// One process at a time may have the file open. Nothing is collected: what is
-// past its retention stays until somebody removes it, and readers ignore it.
+// One process at a time may have the file open. The store deletes nothing:
+// items past their retention stay in the file, and readers ignore them. The
+// package leaves retries after a conflict to its callers.
 package bolt
 
 import (
@@ -24,24 +25,24 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Options of Open. The zero value is what a service wants.
+// Options of Open. The zero value suits a service.
 type Options struct {
-	// LockTimeout is how long Open waits for another process to let go of the
+	// LockTimeout is how long Open waits for another process to close the
 	// file; zero means one second.
 	LockTimeout time.Duration
 
-	// OnCommit is called after messages came into the outbox, from the
-	// goroutine that writes, so it must return at once.
+	// OnCommit is called after messages were added to the outbox. The goroutine
+	// that writes calls it, so it must return without waiting.
 	OnCommit func()
 
-	// NoSync answers without waiting for the disk. A crash may then destroy
-	// the file: it is for filling a store that a benchmark reads.
+	// NoSync lets calls return before the data is on disk. A crash may then
+	// destroy the file. Use it only to fill a store for a benchmark.
 	NoSync bool
 
 	open openFile // nil: os.OpenFile; tests break the file with it
 }
 
-// Store is an open file. It is made by Open and used from many goroutines.
+// Store is an open file, made by Open. Many goroutines may use it.
 type Store struct {
 	db       *bbolt.DB
 	path     string
@@ -51,17 +52,17 @@ type Store struct {
 	closed  bool
 	queue   chan *job
 	stopped chan struct{}
-	broken  error // belongs to the writer, see write
+	broken  error // why nothing is written any more; only for the goroutine of write
 }
 
 var _ events.Store = (*Store)(nil)
 
-// maxBatch is how many writes share a transaction at most.
+// maxBatch is the maximum number of writes in one transaction.
 const maxBatch = 256
 
-// Open opens the store in the file at path and makes the file (0600) and its
+// Open opens the store in the file at path. It makes the file (0600) and its
 // folder (0700) if they are missing. Its errors name the file and say whether
-// another process holds it, it belongs to something else, or it is damaged.
+// another process has it open, another program made it, or it is damaged.
 func Open(path string, o Options) (*Store, error) {
 	db, err := openDB(path, o)
 	if err != nil {
@@ -75,8 +76,7 @@ func Open(path string, o Options) (*Store, error) {
 	return s, nil
 }
 
-// Close writes what still waits and lets go of the file. Calls that come later
-// fail.
+// Close writes what is in the queue and closes the file. Later calls fail.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

@@ -11,8 +11,8 @@ import (
 	"github.com/fxamacker/cbor/v2"
 )
 
-// Values are CBOR maps with small numbers for names: compact, quick to read
-// and open to further members. A number is never given another meaning.
+// Values are CBOR maps with small numbers as names. They are compact, quick to
+// read and can get new members. A number never gets another meaning.
 
 type viewItem struct {
 	Owner       string         `cbor:"1,keyasint,omitempty"`
@@ -79,15 +79,15 @@ type noticeItem struct {
 	Data    []byte  `cbor:"8,keyasint,omitempty"`
 }
 
-// instant is a time in UTC: seconds since the year 1, so that the zero instant
-// is the zero time, and nanoseconds.
+// instant is a time in UTC, as seconds and nanoseconds. The seconds count from
+// the year 1, so the zero instant is the zero time.
 type instant struct {
 	_    struct{} `cbor:",toarray"`
 	Sec  int64
 	Nsec int64
 }
 
-// year1 is the zero time in Unix's seconds.
+// year1 is the zero time in Unix seconds.
 const year1 = -62135596800
 
 func instantOf(t time.Time) instant {
@@ -96,8 +96,8 @@ func instantOf(t time.Time) instant {
 
 func (i instant) time() time.Time { return time.Unix(i.Sec+year1, i.Nsec).UTC() }
 
-// decoding takes text as it comes: what was stored must be readable, and
-// judging it is not this package's work.
+// decoding accepts invalid UTF-8: stored values must stay readable, and the
+// rules validate input.
 var decoding = must(cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode())
 
 func must[M any](m M, err error) M {
@@ -122,8 +122,8 @@ func decode(b []byte, item any) error {
 	return nil
 }
 
-// A token's value is its use, preceded by the use's length, and its view: one
-// read gives both, and either is written without touching the other.
+// The value of a token is the length of its use, the use and the view. One read
+// returns both, and each can be written without a change of the other.
 
 func joinToken(use, view []byte) []byte {
 	b := binary.AppendUvarint(make([]byte, 0, 2+len(use)+len(view)), uint64(len(use)))

@@ -11,24 +11,25 @@ import (
 	"apitoken/events"
 )
 
-// fill commits until that fails and returns the head that stood before, and
-// the error.
+// fill commits until a commit fails. It returns the head after the last commit
+// that succeeded, and the error.
 func fill(t *testing.T, s *Store) (events.Head, error) {
 	t.Helper()
 	base := events.Head{}
 	for range 20_000 {
-		c := step(t, "ann", base, events.View{ID: "ann" + base.Hash.String(), Owner: "ann", Description: strings.Repeat("d", 4000)})
+		c := newCommit(t, "ann", base, events.View{ID: "ann" + base.Hash.String(), Owner: "ann", Description: strings.Repeat("d", 4000)})
 		if err := s.Commit(t.Context(), c); err != nil {
 			return base, err
 		}
 		base = c.Head()
 	}
-	t.Fatal("the disk never was full")
+	t.Fatal("the disk was never full")
 	return base, nil
 }
 
-// expectWhole shows that the stream holds what was answered and nothing else.
-func expectWhole(t *testing.T, s *Store, base events.Head) {
+// expectAnswered checks that the stream has exactly the commits that were
+// answered, and that the file is sound.
+func expectAnswered(t *testing.T, s *Store, base events.Head) {
 	t.Helper()
 	expectVersion(t, s, "ann", base.Version)
 	rs, err := s.History(t.Context(), "user/ann", 0, 100_000)
@@ -40,15 +41,15 @@ func expectWhole(t *testing.T, s *Store, base events.Head) {
 	}
 }
 
-// goOn commits something larger than the room that was left.
-func goOn(t *testing.T, s *Store, base events.Head) events.Head {
+// commitLarge commits more than the room that was left.
+func commitLarge(t *testing.T, s *Store, base events.Head) events.Head {
 	t.Helper()
-	c := step(t, "ann", base, events.View{ID: "last", Owner: "ann", Description: strings.Repeat("d", 100_000)})
+	c := newCommit(t, "ann", base, events.View{ID: "last", Owner: "ann", Description: strings.Repeat("d", 100_000)})
 	commit(t, s, c)
 	return c.Head()
 }
 
-// check goes through every page of the file.
+// check checks every page of the file.
 func (s *Store) check() error {
 	tx, err := s.db.Begin(false)
 	if err != nil {
@@ -62,7 +63,7 @@ func (s *Store) check() error {
 	return all
 }
 
-func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
+func TestAFullDiskRefusesCommitsAndLosesNothing(t *testing.T) {
 	dir := t.TempDir()
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", 0, "size=1m"); err != nil {
 		t.Skipf("a small disk cannot be mounted here: %v", err)
@@ -78,19 +79,19 @@ func TestAFullDiskRefusesAndLosesNothing(t *testing.T) {
 	if !errors.Is(err, syscall.ENOSPC) || !strings.Contains(err.Error(), path) {
 		t.Errorf("Commit on a full disk: got %v, want %v and the path", err, syscall.ENOSPC)
 	}
-	expectWhole(t, s, base)
+	expectAnswered(t, s, base)
 	if err := syscall.Mount("tmpfs", dir, "tmpfs", syscall.MS_REMOUNT, "size=64m"); err != nil {
 		t.Fatal(err)
 	}
-	base = goOn(t, s, base)
+	base = commitLarge(t, s, base)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
-	expectWhole(t, openAt(t, path, Options{}), base)
+	expectAnswered(t, openAt(t, path, Options{}), base)
 }
 
 // TestAFileThatCannotGrowLosesNothing limits the size of files, which needs no
-// privilege. bbolt hides which error that is, so the store must be restarted.
+// privilege. bbolt hides the kind of the error, so the store must be restarted.
 func TestAFileThatCannotGrowLosesNothing(t *testing.T) {
 	path := newPath(t)
 	s := openAt(t, path, Options{})
@@ -110,11 +111,11 @@ func TestAFileThatCannotGrowLosesNothing(t *testing.T) {
 	if !strings.Contains(err.Error(), syscall.EFBIG.Error()) || !strings.Contains(err.Error(), path) {
 		t.Errorf("Commit to a file that cannot grow: got %v, want %v and the path", err, syscall.EFBIG)
 	}
-	expectWhole(t, s, base)
+	expectAnswered(t, s, base)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
 	}
 	again := openAt(t, path, Options{})
-	expectWhole(t, again, base)
-	goOn(t, again, base)
+	expectAnswered(t, again, base)
+	commitLarge(t, again, base)
 }

@@ -2,7 +2,7 @@ package bolt
 
 import "apitoken/events"
 
-// What a key says is not repeated in its value.
+// A value does not repeat the parts of its key.
 
 func itemOfView(v events.View) viewItem {
 	return viewItem{

@@ -9,17 +9,18 @@ import (
 	"apitoken/events"
 )
 
-// Keys sort as their parts do. A part that something follows is preceded by
-// its length, so that no name can be the beginning of another one's keys.
+// Keys sort in the order of their parts. A name with further parts after it has
+// its length before it, so the key of one name is never a prefix of another's.
 
 func appendName(k []byte, name string) []byte {
 	return append(binary.BigEndian.AppendUint32(k, uint32(len(name))), name...)
 }
 
-// timeLen is the length of what appendTime appends.
+// timeLen is the number of bytes that appendTime appends.
 const timeLen = 12
 
-// appendTime keeps every nanosecond and sorts in the order of time.
+// appendTime appends a time with its nanoseconds. Keys sort in the order of
+// time.
 func appendTime(k []byte, t time.Time) []byte {
 	k = binary.BigEndian.AppendUint64(k, uint64(t.Unix())^1<<63)
 	return binary.BigEndian.AppendUint32(k, uint32(t.Nanosecond()))
@@ -43,8 +44,8 @@ func splitRecordKey(k []byte) (events.Stream, uint64) {
 	return events.Stream(k[4:end]), binary.BigEndian.Uint64(k[end:])
 }
 
-// recordKeyOf finds the key of the record that an id names, as Record.ID forms
-// it.
+// recordKeyOf returns the key of the record with this id, and false if the id
+// does not have the form of Record.ID.
 func recordKeyOf(id string) ([]byte, bool) {
 	slash := strings.LastIndexByte(id, '/')
 	if slash < 0 {
@@ -54,12 +55,13 @@ func recordKeyOf(id string) ([]byte, bool) {
 	return recordKey(events.Stream(id[:slash]), seq), err == nil
 }
 
-// An outbox key is a time, one of these, and the record's key or notice's id.
+// An outbox key is a time, one of these kinds, and the name of the message: the
+// key of a record or the id of a notice.
 const (
 	recordKind = 'r'
 	noticeKind = 'n'
 )
 
-func outboxKey(at time.Time, kind byte, what []byte) []byte {
-	return append(append(appendTime(nil, at), kind), what...)
+func outboxKey(at time.Time, kind byte, name []byte) []byte {
+	return append(append(appendTime(nil, at), kind), name...)
 }

@@ -81,8 +81,9 @@ func (s *Store) Reply(ctx context.Context, key string) (events.Reply, error) {
 	return events.Reply{Key: key, Sealed: i.Sealed, At: i.At.time()}, nil
 }
 
-// read runs f in a read transaction. What f decodes is copied; the bytes that
-// it is given are the file's own and end with the transaction.
+// read runs f in a read transaction. The bytes that bbolt returns to f are part
+// of the file and become invalid with the end of the transaction. Decoding
+// copies them.
 func (s *Store) read(ctx context.Context, f func(*bbolt.Tx) error) error {
 	if err := ctx.Err(); err != nil {
 		return err
@@ -90,7 +91,8 @@ func (s *Store) read(ctx context.Context, f func(*bbolt.Tx) error) error {
 	return s.db.View(f)
 }
 
-// admit refuses a commit that came too late or takes what is taken.
+// admit returns ErrConflict or ErrIDTaken for a commit that must not be
+// written: the stream has another version, or a reply or an id exists already.
 func admit(tx *bbolt.Tx, c events.Commit) error {
 	h, err := decodeHead(tx.Bucket(headBucket).Get([]byte(c.Stream())))
 	if err != nil {
@@ -110,12 +112,12 @@ func admit(tx *bbolt.Tx, c events.Commit) error {
 	return nil
 }
 
-// item is one value for one bucket. A token's value is put without its use,
-// which is added from what is stored.
+// item is one value for one bucket. The item of a token has no use: putAll adds
+// the stored one.
 type item struct{ bucket, key, value []byte }
 
-// itemsOf encodes a commit, in the goroutine of the caller: the one that
-// writes has better things to do.
+// itemsOf encodes a commit. It runs in the goroutine of the caller, because all
+// writes wait for the goroutine that writes.
 func itemsOf(c events.Commit) (items []item, err error) {
 	put := func(bucket, key []byte, value any) {
 		b, e := encode(value)

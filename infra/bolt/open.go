@@ -15,7 +15,7 @@ import (
 	berrors "go.etcd.io/bbolt/errors"
 )
 
-// The buckets. Their keys are made in keys.go and their values in codec.go.
+// The buckets. keys.go makes their keys, codec.go their values.
 var (
 	metaBucket   = []byte("meta")
 	headBucket   = []byte("head")   // stream
@@ -25,14 +25,14 @@ var (
 	ownerBucket  = []byte("owner")  // owner, creation, token id: nothing
 	replyBucket  = []byte("reply")  // reply key
 	outboxBucket = []byte("outbox") // time, record or notice: nothing or the notice
-	noticeBucket = []byte("notice") // notice id: its time; stays for ever
+	noticeBucket = []byte("notice") // notice id: its time; never removed
 )
 
 var dataBuckets = [][]byte{
 	headBucket, recordBucket, tokenBucket, orderBucket, ownerBucket, replyBucket, outboxBucket, noticeBucket,
 }
 
-// The meta bucket says whose file this is and in which version of the layout.
+// The meta bucket has the name of this program and the version of the layout.
 var (
 	formatKey     = []byte("format")
 	formatName    = []byte("apitoken")
@@ -42,7 +42,7 @@ var (
 
 type openFile = func(name string, flag int, mode fs.FileMode) (*os.File, error)
 
-// errForeign and errDamaged are what a wrong file is; errLocked is a busy one.
+// The reasons why Open refuses a file.
 var (
 	errForeign = errors.New("the file does not belong to apitoken")
 	errDamaged = errors.New("the file is damaged")
@@ -54,7 +54,7 @@ func openDB(path string, o Options) (*bbolt.DB, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := heal(path); err != nil {
+	if err := emptyUnfinished(path); err != nil {
 		return nil, err
 	}
 	db, err := openChecked(path, o)
@@ -72,7 +72,7 @@ func openDB(path string, o Options) (*bbolt.DB, error) {
 	return db, nil
 }
 
-// makeFolder makes the file's folder and says whether the file is missing.
+// makeFolder makes the file's folder and reports whether the file is missing.
 func makeFolder(path string) (bool, error) {
 	if err := os.MkdirAll(filepath.Dir(path), 0o700); err != nil {
 		return false, fmt.Errorf("making its folder: %w", err)
@@ -81,10 +81,10 @@ func makeFolder(path string) (bool, error) {
 	return errors.Is(err, fs.ErrNotExist), nil
 }
 
-// openChecked opens the file and tells the ways apart in which that goes
-// wrong. bbolt panics over a broken page and reads past the end of a file that
-// was cut short, so both are caught here, before anything relies on the file.
-// After that, bbolt leaves its lock to the end of the process.
+// openChecked opens the file and returns a separate error for each reason why
+// that fails. bbolt panics on a broken page, and it reads past the end of a
+// file that was cut short. Both are caught here, before the file is used. After
+// such a panic bbolt keeps its lock until the process ends.
 func openChecked(path string, o Options) (db *bbolt.DB, err error) {
 	defer debug.SetPanicOnFault(debug.SetPanicOnFault(true))
 	defer func() {
@@ -97,7 +97,7 @@ func openChecked(path string, o Options) (db *bbolt.DB, err error) {
 		NoSync: o.NoSync, NoStatistics: true, OpenFile: o.open,
 	})
 	if err != nil {
-		return nil, explain(err)
+		return nil, openError(err)
 	}
 	if err := checkLength(db, path); err != nil {
 		return nil, errors.Join(err, db.Close())
@@ -105,8 +105,8 @@ func openChecked(path string, o Options) (db *bbolt.DB, err error) {
 	return db, nil
 }
 
-// explain says what bbolt's refusal to open a file means.
-func explain(err error) error {
+// openError returns what an error of bbolt.Open means.
+func openError(err error) error {
 	_, isPath := errors.AsType[*fs.PathError](err)
 	_, isSystem := errors.AsType[syscall.Errno](err)
 	switch {
@@ -120,7 +120,7 @@ func explain(err error) error {
 	return fmt.Errorf("%w: %w", errDamaged, err)
 }
 
-// checkLength finds a file whose end is missing.
+// checkLength returns errDamaged if the end of the file is missing.
 func checkLength(db *bbolt.DB, path string) error {
 	info, err := os.Stat(path)
 	if err != nil {
@@ -128,13 +128,14 @@ func checkLength(db *bbolt.DB, path string) error {
 	}
 	return db.View(func(tx *bbolt.Tx) error {
 		if tx.Size() > info.Size() {
-			return fmt.Errorf("%w: it has %d bytes of %d", errDamaged, info.Size(), tx.Size())
+			return fmt.Errorf("%w: it has %d of its %d bytes", errDamaged, info.Size(), tx.Size())
 		}
 		return nil
 	})
 }
 
-// prepare checks that the file is ours, or makes an empty one ours.
+// prepare checks that the file is a store of this layout. It makes an empty
+// file one.
 func prepare(db *bbolt.DB) error {
 	return db.Update(func(tx *bbolt.Tx) error {
 		meta := tx.Bucket(metaBucket)
@@ -142,27 +143,27 @@ func prepare(db *bbolt.DB) error {
 			if first, _ := tx.Cursor().First(); first != nil {
 				return errForeign
 			}
-			return layOut(tx)
+			return makeBuckets(tx)
 		}
 		if string(meta.Get(formatKey)) != string(formatName) {
 			return errForeign
 		}
 		if v := meta.Get(versionKey); string(v) != string(layoutVersion) {
-			return fmt.Errorf("the file has layout %q and this program knows %q: use the release that wrote it", v, layoutVersion)
+			return fmt.Errorf("the file has layout %q, and this program reads only %q: use the release that wrote the file", v, layoutVersion)
 		}
 		for _, name := range dataBuckets {
 			if tx.Bucket(name) == nil {
-				return fmt.Errorf("%w: %q is missing in it", errDamaged, name)
+				return fmt.Errorf("%w: its bucket %q is missing", errDamaged, name)
 			}
 		}
 		return nil
 	})
 }
 
-func layOut(tx *bbolt.Tx) error {
+func makeBuckets(tx *bbolt.Tx) error {
 	meta, err := tx.CreateBucket(metaBucket)
 	if err != nil {
-		return fmt.Errorf("laying out the file: %w", err)
+		return fmt.Errorf("making the buckets of the file: %w", err)
 	}
 	err = errors.Join(meta.Put(formatKey, formatName), meta.Put(versionKey, layoutVersion))
 	for _, name := range dataBuckets {
@@ -172,8 +173,9 @@ func layOut(tx *bbolt.Tx) error {
 	return err
 }
 
-// syncFolders makes a new file's name durable, and that of its folder, which
-// may be new as well: otherwise a power failure could lose the whole file.
+// syncFolders makes the names of a new file and of its folder durable. The
+// folder may be new as well. Without this, a power failure could lose the whole
+// file.
 func syncFolders(path string) error {
 	folder, err := filepath.Abs(filepath.Dir(path))
 	if err != nil {
@@ -190,7 +192,7 @@ func syncFolders(path string) error {
 func syncFolder(name string) error {
 	f, err := os.Open(name)
 	if errors.Is(err, fs.ErrPermission) {
-		return nil // somebody else's folder, which then is not a new one either
+		return nil // the folder belongs to another user, so we did not make it
 	}
 	if err != nil {
 		return err

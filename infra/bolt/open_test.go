@@ -15,7 +15,7 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-func TestFolderAndFileAreTheirOwnersAlone(t *testing.T) {
+func TestOnlyTheOwnerMayReadFolderAndFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "made", "data", "apitoken.db")
 	openAt(t, path, Options{}).Close()
 	expectMode := func(path string, want fs.FileMode) {
@@ -37,13 +37,14 @@ func TestFolderAndFileAreTheirOwnersAlone(t *testing.T) {
 	expectMode(path, 0o600)
 }
 
-func TestAStoreThatIsInUseIsNamed(t *testing.T) {
+func TestTheErrorNamesAStoreThatIsOpenElsewhere(t *testing.T) {
 	path := newPath(t)
 	openAt(t, path, Options{})
 	expectError(t, path, errLocked, "another process")
 }
 
-// expectError opens the store, which must fail with an error that names it.
+// expectError opens the store, which must fail with an error that has want, the
+// path and the text says.
 func expectError(t *testing.T, path string, want error, says string) {
 	t.Helper()
 	s, err := Open(path, Options{LockTimeout: time.Millisecond})
@@ -57,7 +58,7 @@ func expectError(t *testing.T, path string, want error, says string) {
 	}
 }
 
-func TestAForeignFileIsLeftAlone(t *testing.T) {
+func TestAForeignFileIsRefusedAndNotChanged(t *testing.T) {
 	path := newPath(t)
 	for _, content := range []string{"short", strings.Repeat("not a store\n", 5000), strings.Repeat("\x00", 65536)} {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -71,7 +72,7 @@ func TestAForeignFileIsLeftAlone(t *testing.T) {
 	expectError(t, t.TempDir(), nil, "")
 }
 
-// alter changes the file with bbolt alone.
+// alter changes the file with bbolt, without the store.
 func alter(t *testing.T, path string, f func(*bbolt.Tx) error) {
 	t.Helper()
 	db, err := bbolt.Open(path, 0o600, nil)
@@ -83,7 +84,7 @@ func alter(t *testing.T, path string, f func(*bbolt.Tx) error) {
 	}
 }
 
-func TestABoltFileOfSomethingElseIsLeftAlone(t *testing.T) {
+func TestABoltFileOfAnotherProgramIsRefused(t *testing.T) {
 	path := newPath(t)
 	alter(t, path, func(tx *bbolt.Tx) error {
 		_, err := tx.CreateBucket([]byte("theirs"))
@@ -97,7 +98,7 @@ func TestABoltFileOfSomethingElseIsLeftAlone(t *testing.T) {
 	expectError(t, path, errForeign, "")
 }
 
-func TestAnotherLayoutIsNamed(t *testing.T) {
+func TestTheErrorNamesAnotherLayout(t *testing.T) {
 	path := newPath(t)
 	openAt(t, path, Options{}).Close()
 	alter(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(versionKey, []byte("99")) })
@@ -111,14 +112,14 @@ func TestAMissingBucketIsDamage(t *testing.T) {
 	expectError(t, path, errDamaged, "head")
 }
 
-// TestAFileCutShortAnywhereIsNamed has a store large enough that its free list
-// and its buckets lie behind the cut.
-func TestAFileCutShortAnywhereIsNamed(t *testing.T) {
+// TestTheErrorNamesAFileThatWasCutShort has a store that is large enough to have
+// its free list and its buckets after the cut.
+func TestTheErrorNamesAFileThatWasCutShort(t *testing.T) {
 	path := newPath(t)
 	s := openAt(t, path, Options{NoSync: true})
 	base := events.Head{}
 	for range 300 {
-		c := step(t, "ann", base)
+		c := newCommit(t, "ann", base)
 		commit(t, s, c)
 		base = c.Head()
 	}
@@ -127,7 +128,7 @@ func TestAFileCutShortAnywhereIsNamed(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	used := 0 // the file may be longer than what is used of it
+	used := 0 // the end of the used part: the file may be longer
 	for i := len(whole); i > 0 && used == 0; i-- {
 		if whole[i-1] != 0 {
 			used = i
@@ -145,15 +146,15 @@ func TestAFileCutShortAnywhereIsNamed(t *testing.T) {
 			continue
 		}
 		if !errors.Is(err, errDamaged) && !errors.Is(err, errForeign) || !strings.Contains(err.Error(), path) {
-			t.Errorf("Open of %d bytes of %d: got %v, want to be told that %s is damaged", size, len(whole), err, path)
+			t.Errorf("Open of %d bytes of %d: got %v, want an error that says that %s is damaged", size, len(whole), err, path)
 		}
 	}
 }
 
-func TestDamagedValuesAreNamed(t *testing.T) {
+func TestErrorsNameTheDamagedValue(t *testing.T) {
 	path := newPath(t)
 	s := openAt(t, path, Options{})
-	commit(t, s, step(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
+	commit(t, s, newCommit(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
 	s.Close()
 	alter(t, path, func(tx *bbolt.Tx) (err error) {
 		for _, name := range [][]byte{headBucket, recordBucket, tokenBucket} {

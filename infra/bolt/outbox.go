@@ -11,8 +11,8 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// Pending implements events.Outbox. The outbox is in the order of time, and so
-// in the order of each stream, whose times never run backwards.
+// Pending implements events.Outbox. The outbox is sorted by time. The times of
+// a stream never decrease, so each stream's messages are in order.
 func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) (ms []events.Message, err error) {
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
 		end := appendTime(nil, olderThan)
@@ -33,23 +33,23 @@ func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) (ms
 }
 
 func messageAt(tx *bbolt.Tx, key, value []byte) (events.Message, error) {
-	kind, what := key[timeLen], key[timeLen+1:]
+	kind, name := key[timeLen], key[timeLen+1:]
 	if kind == noticeKind {
-		m, err := decodeNotice(string(what), value)
+		m, err := decodeNotice(string(name), value)
 		if err != nil {
-			return m, fmt.Errorf("notice %q: %w", what, err)
+			return m, fmt.Errorf("notice %q: %w", name, err)
 		}
 		return m, nil
 	}
-	r, err := decodeRecord(what, tx.Bucket(recordBucket).Get(what))
+	r, err := decodeRecord(name, tx.Bucket(recordBucket).Get(name))
 	if err != nil {
-		st, seq := splitRecordKey(what)
+		st, seq := splitRecordKey(name)
 		return events.Message{}, fmt.Errorf("record %d of stream %s: %w", seq, st, err)
 	}
 	return r.Message(), nil
 }
 
-// Sent implements events.Outbox; durable on return.
+// Sent implements events.Outbox. The removal is durable when Sent returns.
 func (s *Store) Sent(ctx context.Context, ids ...string) error {
 	var keys [][]byte
 	err := s.do(&job{
@@ -76,7 +76,7 @@ func (s *Store) Sent(ctx context.Context, ids ...string) error {
 	return nil
 }
 
-// unsent gives the outbox keys of those messages that are still there.
+// unsent returns the outbox keys of those messages that are still there.
 func unsent(tx *bbolt.Tx, ids []string) (keys [][]byte, err error) {
 	outbox := tx.Bucket(outboxBucket).Cursor()
 	for _, id := range ids {
@@ -94,7 +94,8 @@ func unsent(tx *bbolt.Tx, ids []string) (keys [][]byte, err error) {
 	return keys, nil
 }
 
-// outboxKeyOf is where the message is or was; nil if there never was such one.
+// outboxKeyOf returns the key under which a message is or was in the outbox,
+// and nil if there never was such a message.
 func outboxKeyOf(tx *bbolt.Tx, id string) ([]byte, error) {
 	if at := tx.Bucket(noticeBucket).Get([]byte(id)); at != nil {
 		return append(append(bytes.Clone(at), noticeKind), id...), nil
@@ -111,7 +112,7 @@ func outboxKeyOf(tx *bbolt.Tx, id string) ([]byte, error) {
 	return outboxKey(r.At, recordKind, key), err
 }
 
-// Notify implements events.Outbox; durable on return.
+// Notify implements events.Outbox. The notice is durable when Notify returns.
 func (s *Store) Notify(ctx context.Context, m events.Message) error {
 	b, err := encode(itemOfNotice(m))
 	if err == nil {
@@ -123,7 +124,7 @@ func (s *Store) Notify(ctx context.Context, m events.Message) error {
 		})
 	}
 	if err != nil {
-		return fmt.Errorf("noticing %q: %w", m.ID, err)
+		return fmt.Errorf("storing notice %q: %w", m.ID, err)
 	}
 	return nil
 }

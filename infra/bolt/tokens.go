@@ -27,9 +27,9 @@ func (s *Store) Token(ctx context.Context, id string) (v events.View, u events.U
 	return v, u, nil
 }
 
-// maxScan is how many tokens are looked at in one transaction. While one is
-// open the file cannot be mapped anew, and growing it would make everybody
-// wait for a list that finds little.
+// maxScan is the maximum number of tokens that one transaction reads. While a
+// transaction is open, bbolt cannot map a larger file. A write that grows the
+// file, and the calls after it, would wait for a list that finds little.
 const maxScan = 10_000
 
 // Tokens implements events.Views. It sees every commit that was answered.
@@ -47,8 +47,9 @@ func (s *Store) Tokens(ctx context.Context, q events.Query) (p events.Page, err 
 	return p, nil
 }
 
-// scan adds to the page what matches behind from, and says how far it came and
-// whether to go on.
+// scan adds the matching tokens after from to the page. It returns the position
+// of the last token that it read. more says that it stopped after maxScan
+// tokens and that the list continues there.
 func scan(tx *bbolt.Tx, q events.Query, from events.Position, p *events.Page) (_ events.Position, more bool, err error) {
 	tokens := tx.Bucket(tokenBucket)
 	w := walkFrom(tx, q.Owners, from)
@@ -73,15 +74,15 @@ func scan(tx *bbolt.Tx, q events.Query, from events.Position, p *events.Page) (_
 	return from, true, nil
 }
 
-// walk goes through one or more indexes at once, in the order of lists.
+// walk merges one or more indexes in the order of lists.
 type walk []*index
 
-// index is one run of index keys that differ in what follows the prefix: the
-// creation and the id of a token.
+// index iterates over the index keys with one prefix. After the prefix a key
+// has the creation and the id of a token.
 type index struct {
 	cursor *bbolt.Cursor
 	prefix []byte
-	rest   []byte // of the key that is next; nil at the end
+	rest   []byte // the next key without the prefix; nil at the end
 }
 
 func walkFrom(tx *bbolt.Tx, owners []string, after events.Position) (w walk) {
@@ -94,7 +95,7 @@ func walkFrom(tx *bbolt.Tx, owners []string, after events.Position) (w walk) {
 	return w
 }
 
-// indexFrom stands behind the position, whether or not a token is there.
+// indexFrom starts after the position, whether or not it has a token.
 func indexFrom(tx *bbolt.Tx, bucket, prefix []byte, after events.Position) *index {
 	x := &index{cursor: tx.Bucket(bucket).Cursor(), prefix: prefix}
 	start := appendPosition(bytes.Clone(prefix), after)
@@ -114,7 +115,7 @@ func (x *index) set(key []byte) {
 	x.rest = rest
 }
 
-// next is the id of the next token, and false at the end.
+// next returns the id of the next token, and false at the end.
 func (w walk) next() (id []byte, ok bool) {
 	var first *index
 	for _, x := range w {
@@ -138,29 +139,30 @@ func (s *Store) Touch(ctx context.Context, id string, u events.Use) error {
 		err = s.read(ctx, func(tx *bbolt.Tx) error { return admitUse(tx, id, u) })
 	}
 	if err == nil {
-		err = s.offer(&job{
-			ctx:   context.WithoutCancel(ctx), // the caller is gone when its turn comes
+		err = s.tryEnqueue(&job{
+			ctx:   context.WithoutCancel(ctx), // the caller does not wait for the write
 			admit: func(tx *bbolt.Tx) error { return admitUse(tx, id, u) },
 			apply: func(tx *bbolt.Tx) error { return putUse(tx, id, b) },
 		})
 	}
 	if err != nil && err != errNothing {
-		return fmt.Errorf("noting a use of token %q: %w", id, err)
+		return fmt.Errorf("storing a use of token %q: %w", id, err)
 	}
 	return nil
 }
 
-// admitUse gives errNothing for a use that is not worth a write.
+// admitUse returns errNothing if the use needs no write: there is no such
+// token, or its stored use is recent enough.
 func admitUse(tx *bbolt.Tx, id string, u events.Use) error {
 	b := tx.Bucket(tokenBucket).Get([]byte(id))
 	if b == nil {
 		return errNothing
 	}
-	kept, err := storedUse(b)
+	stored, err := storedUse(b)
 	if err != nil {
 		return err
 	}
-	if !kept.At.IsZero() && u.At.Sub(kept.At) < events.TouchEvery {
+	if !stored.At.IsZero() && u.At.Sub(stored.At) < events.TouchEvery {
 		return errNothing
 	}
 	return nil

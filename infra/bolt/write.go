@@ -9,19 +9,20 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// job is one write. It is looked at and applied in the same transaction as its
-// neighbours, so admit sees what those before it wrote.
+// job is one write. Several jobs share a transaction and run one after the
+// other, so admit sees what earlier jobs wrote.
 type job struct {
 	ctx context.Context
 
-	// admit decides and changes nothing: a refusal must leave the neighbours'
-	// transaction as it was. errNothing means that there is nothing to do.
+	// admit decides and changes nothing, because a refusal must not change the
+	// transaction for the other jobs. errNothing means that nothing has to be
+	// written.
 	admit func(*bbolt.Tx) error
 	apply func(*bbolt.Tx) error
 
 	fillsOutbox bool
 	err         error
-	done        chan struct{} // nil: nobody waits
+	done        chan struct{} // closed with the answer; nil: no caller waits
 }
 
 var (
@@ -30,8 +31,8 @@ var (
 	errFull    = errors.New("too many writes are waiting")
 )
 
-// do queues the job and waits for its answer, even if the context ends in
-// between: a sync takes milliseconds, and so the outcome is known.
+// do queues the job and waits for its answer, even if the context ends
+// meanwhile. A sync takes only milliseconds, and the caller learns the outcome.
 func (s *Store) do(j *job) error {
 	j.done = make(chan struct{})
 	if err := s.enqueue(j); err != nil {
@@ -41,12 +42,13 @@ func (s *Store) do(j *job) error {
 	return j.err
 }
 
-// Ready says whether the store still writes. It queues behind what waits, so a
-// disk that hangs shows too, when ctx ends.
+// Ready returns an error if the store does not write any more. It waits until
+// all earlier writes are done, so it also notices a disk that hangs: then ctx
+// ends first.
 func (s *Store) Ready(ctx context.Context) error {
 	j := &job{ctx: ctx, admit: func(*bbolt.Tx) error { return errNothing }, done: make(chan struct{})}
 	if err := s.enqueue(j); err != nil {
-		return fmt.Errorf("asking the store %s: %w", s.path, err)
+		return fmt.Errorf("checking the store %s: %w", s.path, err)
 	}
 	select {
 	case <-ctx.Done():
@@ -73,8 +75,8 @@ func (s *Store) enqueue(j *job) error {
 	}
 }
 
-// offer queues the job if there is room and waits for nothing.
-func (s *Store) offer(j *job) error {
+// tryEnqueue queues the job if there is room, and never waits.
+func (s *Store) tryEnqueue(j *job) error {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
 	if s.closed {
@@ -88,15 +90,16 @@ func (s *Store) offer(j *job) error {
 	}
 }
 
-// write is the one goroutine that writes.
+// write runs in the one goroutine that writes, until Close.
 func (s *Store) write() {
 	defer close(s.stopped)
 	for first := range s.queue {
-		s.settle(s.batch(first))
+		s.writeAll(s.batch(first))
 	}
 }
 
-// batch is the first job and whatever waits behind it.
+// batch returns the first job and the jobs after it in the queue, without
+// waiting for more.
 func (s *Store) batch(first *job) []*job {
 	jobs := []*job{first}
 	for len(jobs) < maxBatch {
@@ -113,25 +116,26 @@ func (s *Store) batch(first *job) []*job {
 	return jobs
 }
 
-// settle writes the jobs in one transaction and answers them. A job that
-// cannot be applied is answered alone and the others are written without it;
-// if the transaction fails as a whole, all that were admitted get its error.
-func (s *Store) settle(jobs []*job) {
+// writeAll writes the jobs in one transaction and answers them. A job that
+// cannot be applied gets its own error, and the others are written without it.
+// If the transaction fails, all admitted jobs get its error.
+func (s *Store) writeAll(jobs []*job) {
 	for len(jobs) > 0 {
-		culprit, err := s.transact(jobs)
-		if culprit < 0 {
+		bad, err := s.transact(jobs)
+		if bad < 0 {
 			s.answer(jobs, err)
 			return
 		}
-		jobs[culprit].err = err
-		s.answer(jobs[culprit:culprit+1], nil)
-		jobs = append(jobs[:culprit:culprit], jobs[culprit+1:]...)
+		jobs[bad].err = err
+		s.answer(jobs[bad:bad+1], nil)
+		jobs = append(jobs[:bad:bad], jobs[bad+1:]...)
 	}
 }
 
-// transact returns the index of the job that could not be applied, or -1, and
-// the error that kept the transaction from being committed.
-func (s *Store) transact(jobs []*job) (culprit int, err error) {
+// transact writes the jobs in one transaction. bad is the index of the job that
+// could not be applied, or -1. The error says why the transaction was not
+// committed.
+func (s *Store) transact(jobs []*job) (bad int, err error) {
 	if s.broken != nil {
 		return -1, s.broken
 	}
@@ -141,7 +145,7 @@ func (s *Store) transact(jobs []*job) (culprit int, err error) {
 	}
 	admitted := 0
 	for i, j := range jobs {
-		if j.err = j.admitted(tx); j.err != nil {
+		if j.err = j.check(tx); j.err != nil {
 			continue
 		}
 		if err := j.apply(tx); err != nil {
@@ -153,23 +157,24 @@ func (s *Store) transact(jobs []*job) (culprit int, err error) {
 		return -1, tx.Rollback()
 	}
 	if err := tx.Commit(); err != nil {
-		return -1, s.failed(err)
+		return -1, s.commitError(err)
 	}
 	return -1, nil
 }
 
-func (j *job) admitted(tx *bbolt.Tx) error {
+func (j *job) check(tx *bbolt.Tx) error {
 	if err := j.ctx.Err(); err != nil {
 		return err
 	}
 	return j.admit(tx)
 }
 
-// failed decides whether writing may go on. A full disk refuses before
-// anything took effect, so it may be tried again. After any other failure,
-// above all of a sync, the kernel may have dropped what it could not write and
-// report success next time: only a restart, which reads the file anew, is safe.
-func (s *Store) failed(err error) error {
+// commitError returns the error of a transaction and decides whether the store
+// may write again. If the disk is full, bbolt fails before it changes anything,
+// so later writes may succeed. After any other failure, above all of a sync,
+// the kernel may have dropped the unwritten data and report success the next
+// time. Then only a restart is safe, because it reads the file again.
+func (s *Store) commitError(err error) error {
 	err = fmt.Errorf("writing %s: %w", s.path, err)
 	if !errors.Is(err, syscall.ENOSPC) && !errors.Is(err, syscall.EDQUOT) {
 		s.broken = fmt.Errorf("the store stopped writing and must be restarted: %w", err)

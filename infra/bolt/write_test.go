@@ -34,8 +34,8 @@ func openAt(t testing.TB, path string, o Options) *Store {
 
 func newPath(t testing.TB) string { return filepath.Join(t.TempDir(), "apitoken.db") }
 
-// step is a commit with one fact, on the given head.
-func step(t testing.TB, owner string, base events.Head, vs ...events.View) events.Commit {
+// newCommit is a commit with one fact, on the given head.
+func newCommit(t testing.TB, owner string, base events.Head, vs ...events.View) events.Commit {
 	t.Helper()
 	m := events.Meta{Command: "c", Actor: owner, At: time.Now()}
 	facts := []events.Fact{events.TokenCreated{TokenID: "JhxND7ci", Owner: owner}}
@@ -53,7 +53,7 @@ func commit(t testing.TB, s *Store, c events.Commit) {
 	}
 }
 
-// hold keeps the writer busy until release is called.
+// hold keeps the goroutine that writes busy until release is called.
 func hold(t *testing.T, s *Store) (release func()) {
 	t.Helper()
 	held, released := make(chan struct{}), make(chan struct{})
@@ -69,9 +69,9 @@ func hold(t *testing.T, s *Store) (release func()) {
 	return func() { close(released) }
 }
 
-// together commits all while the writer is held, so that they come to share a
-// transaction, and returns their answers.
-func together(t *testing.T, s *Store, cs []events.Commit) []error {
+// commitTogether commits all while the writing goroutine is held, so that they
+// share a transaction. It returns their answers.
+func commitTogether(t *testing.T, s *Store, cs []events.Commit) []error {
 	t.Helper()
 	release := hold(t, s)
 	errs := make([]error, len(cs))
@@ -91,18 +91,18 @@ func expectVersion(t *testing.T, s *Store, owner string, want uint64) {
 	t.Helper()
 	h, err := s.Head(t.Context(), events.UserStream(owner))
 	if err != nil || h.Version != want {
-		t.Errorf("the stream of %.20s stands at %d (%v), want %d", owner, h.Version, err, want)
+		t.Errorf("the version of the stream of %.20s: got %d, %v, want %d", owner, h.Version, err, want)
 	}
 }
 
-func TestCommitsThatWaitShareASync(t *testing.T) {
+func TestWaitingCommitsShareOneSync(t *testing.T) {
 	var syncs atomic.Int32
 	s := openAt(t, newPath(t), Options{OnCommit: func() { syncs.Add(1) }})
 	var cs []events.Commit
 	for n := range 50 {
-		cs = append(cs, step(t, fmt.Sprint("ann", n), events.Head{}))
+		cs = append(cs, newCommit(t, fmt.Sprint("ann", n), events.Head{}))
 	}
-	if err := errors.Join(together(t, s, cs)...); err != nil {
+	if err := errors.Join(commitTogether(t, s, cs)...); err != nil {
 		t.Fatal(err)
 	}
 	for n := range 50 {
@@ -113,10 +113,10 @@ func TestCommitsThatWaitShareASync(t *testing.T) {
 	}
 }
 
-func TestARefusedCommitLeavesItsNeighboursUntouched(t *testing.T) {
+func TestARefusedCommitDoesNotChangeTheOthersOfItsTransaction(t *testing.T) {
 	s := openAt(t, newPath(t), Options{})
 	taken := events.View{ID: "JhxND7ci", Owner: "ann"}
-	first := step(t, "ann", events.Head{}, taken)
+	first := newCommit(t, "ann", events.Head{}, taken)
 	commit(t, s, first)
 	impossible := strings.Repeat("o", 40_000) // longer than bbolt's keys may be
 	want := map[string]error{
@@ -127,12 +127,12 @@ func TestARefusedCommitLeavesItsNeighboursUntouched(t *testing.T) {
 	for owner, err := range want {
 		owners = append(owners, owner)
 		if errors.Is(err, events.ErrIDTaken) {
-			cs = append(cs, step(t, owner, events.Head{}, taken))
+			cs = append(cs, newCommit(t, owner, events.Head{}, taken))
 			continue
 		}
-		cs = append(cs, step(t, owner, events.Head{}))
+		cs = append(cs, newCommit(t, owner, events.Head{}))
 	}
-	for i, err := range together(t, s, cs) {
+	for i, err := range commitTogether(t, s, cs) {
 		owner := owners[i]
 		if !errors.Is(err, want[owner]) {
 			t.Errorf("commit of %.20s: got %v, want %v", owner, err, want[owner])
@@ -146,29 +146,29 @@ func TestARefusedCommitLeavesItsNeighboursUntouched(t *testing.T) {
 	expectVersion(t, s, impossible, 0)
 }
 
-// TestAFailedTransactionFailsEveryCommitOfIt takes the file away under the
-// store, as a disk does that breaks.
-func TestAFailedTransactionFailsEveryCommitOfIt(t *testing.T) {
+// TestAFailedTransactionFailsAllItsCommits closes the file while the store uses
+// it, as a broken disk would.
+func TestAFailedTransactionFailsAllItsCommits(t *testing.T) {
 	var file *os.File
 	path := newPath(t)
 	s := openAt(t, path, Options{open: func(name string, flag int, mode fs.FileMode) (f *os.File, err error) {
 		file, err = os.OpenFile(name, flag, mode)
 		return file, err
 	}})
-	commit(t, s, step(t, "ann", events.Head{}))
+	commit(t, s, newCommit(t, "ann", events.Head{}))
 	if err := s.Ready(t.Context()); err != nil {
 		t.Errorf("a store that can be written to: got %v, want it ready", err)
 	}
 	file.Close()
-	errs := together(t, s, []events.Commit{step(t, "bob", events.Head{}), step(t, "cyd", events.Head{}), step(t, "dan", events.Head{})})
+	errs := commitTogether(t, s, []events.Commit{newCommit(t, "bob", events.Head{}), newCommit(t, "cyd", events.Head{}), newCommit(t, "dan", events.Head{})})
 	for i, err := range errs {
 		if err == nil || errors.Is(err, events.ErrConflict) || !strings.Contains(err.Error(), fs.ErrClosed.Error()) {
 			t.Errorf("commit %d of a transaction that failed: got %v, want %v", i, err, fs.ErrClosed)
 		}
 	}
-	err := s.Commit(t.Context(), step(t, "eve", events.Head{}))
+	err := s.Commit(t.Context(), newCommit(t, "eve", events.Head{}))
 	if err == nil || !strings.Contains(err.Error(), "must be restarted") || !strings.Contains(err.Error(), path) {
-		t.Errorf("a commit after a write that failed: got %v, want to be told to restart the store %s", err, path)
+		t.Errorf("a commit after a write that failed: got %v, want an error that says to restart the store %s", err, path)
 	}
 	if err := s.Ready(t.Context()); err == nil || !strings.Contains(err.Error(), "must be restarted") {
 		t.Errorf("a store that stopped writing: got %v, want it not ready", err)
@@ -176,13 +176,13 @@ func TestAFailedTransactionFailsEveryCommitOfIt(t *testing.T) {
 	expectVersion(t, s, "ann", 1) // it still reads
 }
 
-func TestCloseWritesWhatWaitsAndRefusesTheRest(t *testing.T) {
+func TestCloseWritesTheQueueAndRefusesLaterCalls(t *testing.T) {
 	path := newPath(t)
 	s := openAt(t, path, Options{})
-	commit(t, s, step(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
+	commit(t, s, newCommit(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
 	release := hold(t, s)
 	use := events.Use{At: time.Now().UTC(), Address: "192.0.2.1"}
-	if err := s.Touch(t.Context(), "JhxND7ci", use); err != nil { // returns although nothing can be written
+	if err := s.Touch(t.Context(), "JhxND7ci", use); err != nil { // returns although no write is possible now
 		t.Fatal(err)
 	}
 	release()
@@ -192,7 +192,7 @@ func TestCloseWritesWhatWaitsAndRefusesTheRest(t *testing.T) {
 	if err := s.Close(); err != nil {
 		t.Errorf("the second Close: %v", err)
 	}
-	if err := s.Commit(t.Context(), step(t, "bob", events.Head{})); !errors.Is(err, errClosed) {
+	if err := s.Commit(t.Context(), newCommit(t, "bob", events.Head{})); !errors.Is(err, errClosed) {
 		t.Errorf("Commit after Close: got %v, want %v", err, errClosed)
 	}
 	if _, err := s.Head(t.Context(), "settings"); err == nil {
@@ -206,12 +206,12 @@ func TestCloseWritesWhatWaitsAndRefusesTheRest(t *testing.T) {
 	}
 }
 
-func TestACommitThatEndsWhileItWaitsWritesNothing(t *testing.T) {
+func TestACommitCancelledInTheQueueWritesNothing(t *testing.T) {
 	s := openAt(t, newPath(t), Options{})
 	release := hold(t, s)
 	ctx, cancel := context.WithCancel(t.Context())
 	answer := make(chan error)
-	go func() { answer <- s.Commit(ctx, step(t, "ann", events.Head{})) }()
+	go func() { answer <- s.Commit(ctx, newCommit(t, "ann", events.Head{})) }()
 	for len(s.queue) == 0 {
 		runtime.Gosched()
 	}
@@ -223,19 +223,19 @@ func TestACommitThatEndsWhileItWaitsWritesNothing(t *testing.T) {
 	expectVersion(t, s, "ann", 0)
 }
 
-func TestOnCommitIsCalledForWhatFillsTheOutbox(t *testing.T) {
+func TestOnCommitIsCalledForNewMessagesOnly(t *testing.T) {
 	var calls atomic.Int32
 	s := openAt(t, newPath(t), Options{OnCommit: func() { calls.Add(1) }})
 	expect := func(what string, want int32) {
 		t.Helper()
-		if err := s.Sent(t.Context(), "unknown"); err != nil { // behind whatever was written before
+		if err := s.Sent(t.Context(), "unknown"); err != nil { // waits for all earlier writes
 			t.Fatal(err)
 		}
 		if got := calls.Load(); got != want {
 			t.Errorf("after %s: %d calls, want %d", what, got, want)
 		}
 	}
-	c := step(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"})
+	c := newCommit(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"})
 	commit(t, s, c)
 	expect("a commit", 1)
 	if err := s.Commit(t.Context(), c); !errors.Is(err, events.ErrConflict) {
@@ -258,9 +258,9 @@ func TestOnCommitIsCalledForWhatFillsTheOutbox(t *testing.T) {
 	expect("Sent", 2)
 }
 
-func TestUsesAreRefusedAndNotAwaitedWhenTooManyWritesWait(t *testing.T) {
+func TestTouchFailsWithoutWaitingWhenTheQueueIsFull(t *testing.T) {
 	s := openAt(t, newPath(t), Options{})
-	commit(t, s, step(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
+	commit(t, s, newCommit(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
 	defer hold(t, s)()
 	var err error
 	for range maxBatch + 1 {
@@ -271,9 +271,9 @@ func TestUsesAreRefusedAndNotAwaitedWhenTooManyWritesWait(t *testing.T) {
 	}
 }
 
-// TestALongListGoesOnWhereATransactionEnded has more tokens than one
-// transaction looks at before the first that matches, and behind it.
-func TestALongListGoesOnWhereATransactionEnded(t *testing.T) {
+// TestALongListContinuesInANewTransaction has more tokens than one transaction
+// reads, both before and after the first match.
+func TestALongListContinuesInANewTransaction(t *testing.T) {
 	s := openAt(t, newPath(t), Options{NoSync: true})
 	start := time.Now().UTC()
 	base := events.Head{}
@@ -288,7 +288,7 @@ func TestALongListGoesOnWhereATransactionEnded(t *testing.T) {
 			vs = append(vs, v)
 			n++
 		}
-		c := step(t, "ann", base, vs...)
+		c := newCommit(t, "ann", base, vs...)
 		commit(t, s, c)
 		base = c.Head()
 	}

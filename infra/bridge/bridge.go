@@ -1,14 +1,15 @@
 // Package bridge is events.Bus on Amazon EventBridge.
 //
-// It promises that every message is either taken or named as failed, whatever
-// PutEvents answers: partly taken batches, answers that do not fit the request,
-// and a bus that is not there, for which PutEvents answers success and drops
-// the event (github.com/aws/aws-sdk issue 186). It keeps within what one call
-// may hold.
+// It promises that every message is either accepted by EventBridge or reported
+// as failed, for every answer of PutEvents. PutEvents may accept only a part of
+// a batch, or return the wrong number of results. For a bus that does not exist
+// it answers success and drops the event (github.com/aws/aws-sdk issue 186). A
+// call never exceeds the limits of PutEvents.
 //
-// Sending again, and sending nothing before its predecessor was taken, is the
-// caller's. The source of every entry is events.Source, its detail-type the
-// message's type, its detail a CloudEvents object.
+// The caller sends failed messages again, and sends a message only after the
+// bus accepted the message before it. The source of every entry is
+// events.Source, its detail-type is the message's type, its detail is a
+// CloudEvents object.
 package bridge
 
 import (
@@ -24,22 +25,22 @@ import (
 	"apitoken/events"
 )
 
-// Client is what a bridge needs of *eventbridge.Client.
+// Client has the methods of *eventbridge.Client that a bridge calls.
 type Client interface {
 	PutEvents(context.Context, *eventbridge.PutEventsInput, ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error)
 	DescribeEventBus(context.Context, *eventbridge.DescribeEventBusInput, ...func(*eventbridge.Options)) (*eventbridge.DescribeEventBusOutput, error)
 }
 
-// CheckEvery is how long a bus that was there is taken to be there still.
-// Within it, a bus that somebody deletes swallows events unnoticed.
+// CheckEvery is the time between two checks that the bus exists. If the bus is
+// deleted between two checks, EventBridge drops events and no error is returned.
 const CheckEvery = 5 * time.Minute
 
-// ErrNoBus: the bus does not exist. Nothing was sent.
+// ErrNoBus: the bus does not exist. No message was sent.
 var ErrNoBus = errors.New("the event bus does not exist")
 
 var _ events.Bus = (*Bridge)(nil)
 
-// Bridge is one event bus. Many goroutines may use one.
+// Bridge sends messages to one event bus. Many goroutines may use one Bridge.
 type Bridge struct {
 	client Client
 	bus    string
@@ -49,14 +50,14 @@ type Bridge struct {
 	seen time.Time // when the bus was last known to exist
 }
 
-// Config is what a bridge needs; Client and Bus are required.
+// Config has the parts of a bridge. Client and Bus are required.
 type Config struct {
 	Client Client
 	Bus    string           // name or ARN
 	Now    func() time.Time // default time.Now
 }
 
-// New makes a bridge. It makes no call.
+// New makes a bridge. It makes no call over the network.
 func New(c Config) *Bridge {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -64,8 +65,9 @@ func New(c Config) *Bridge {
 	return &Bridge{client: c.Client, bus: c.Bus, now: c.Now}
 }
 
-// Put sends the messages in calls of at most 10, in their order. Before the
-// first call, and then every CheckEvery, it makes sure that the bus exists.
+// Put sends the messages in their order, at most 10 in one call. Before the
+// first call, and later every CheckEvery, it checks that the bus exists;
+// ErrNoBus if not.
 func (b *Bridge) Put(ctx context.Context, messages []events.Message) (map[string]error, error) {
 	if len(messages) == 0 {
 		return nil, nil
@@ -79,7 +81,7 @@ func (b *Bridge) Put(ctx context.Context, messages []events.Message) (map[string
 	}
 	p.flush(ctx)
 	switch {
-	case p.err != nil && p.taken == 0:
+	case p.err != nil && p.accepted == 0:
 		return nil, p.err
 	case len(p.failed) > 0:
 		return p.failed, nil
@@ -87,12 +89,13 @@ func (b *Bridge) Put(ctx context.Context, messages []events.Message) (map[string
 	return nil, nil
 }
 
-// check fails unless the bus exists. Trouble with the question counts as a
-// "no": the messages stay where they are and are sent later.
+// check returns an error unless the bus exists. It also returns an error if it
+// cannot find out: the messages stay in the outbox and are sent later.
 func (b *Bridge) check(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	// Rounded: the monotonic clock stands still in a frozen Lambda.
+	// Round removes the monotonic clock, which stops while Lambda freezes the
+	// sandbox.
 	now := b.now().Round(0)
 	if !b.seen.IsZero() && now.Sub(b.seen) < CheckEvery {
 		return nil

@@ -19,19 +19,20 @@ import (
 	"apitoken/events/bustest"
 )
 
-// standIn stands in for EventBridge, down to its wire protocol (AWS JSON 1.1), with
-// AWS's limits and AWS's way to lose events: a missing bus takes everything
-// and keeps nothing, an overlong detail-type is dropped without a word.
-type standIn struct {
+// fake is an HTTP server that answers as EventBridge does: with its wire
+// protocol (AWS JSON 1.1) and its limits. It also loses events as EventBridge
+// does: PutEvents on a missing bus answers success and drops the events, and an
+// event with a too long detail-type is dropped without an error.
+type fake struct {
 	t       *testing.T
 	buses   []string
 	kept    []events.Message
 	calls   [][]string              // the ids of each PutEvents call
 	checks  int                     // DescribeEventBus calls
-	refuse  map[string]string       // error code by event id; "": neither code nor id
-	outage  func(action string) int // HTTP status, 0: none
-	shorten bool                    // answer one result too few
-	gate    chan struct{}
+	refuse  map[string]string       // error code by event id; "": a result with neither error code nor event id
+	outage  func(action string) int // HTTP status of a failed call; 0: no failure
+	shorten bool                    // return one result too few
+	gate    chan struct{}           // one request at a time
 }
 
 type wireEntry struct {
@@ -40,7 +41,7 @@ type wireEntry struct {
 	Resources                                []string
 }
 
-func (a *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+func (a *fake) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.gate <- struct{}{}
 	defer func() { <-a.gate }()
 	_, action, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
@@ -66,7 +67,7 @@ func (a *standIn) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-func (a *standIn) describe(w http.ResponseWriter, body []byte) {
+func (a *fake) describe(w http.ResponseWriter, body []byte) {
 	a.checks++
 	var in struct{ Name string }
 	a.decode(body, &in)
@@ -78,7 +79,7 @@ func (a *standIn) describe(w http.ResponseWriter, body []byte) {
 	fmt.Fprintf(w, `{"Name":%q}`, in.Name)
 }
 
-func (a *standIn) put(w http.ResponseWriter, body []byte) {
+func (a *fake) put(w http.ResponseWriter, body []byte) {
 	var in struct{ Entries []wireEntry }
 	a.decode(body, &in)
 	total := 0
@@ -118,16 +119,17 @@ func (a *standIn) put(w http.ResponseWriter, body []byte) {
 	fmt.Fprintf(w, `{"FailedEntryCount":%d,"Entries":[%s]}`, failed, strings.Join(results, ","))
 }
 
-func (a *standIn) decode(body []byte, into any) {
+func (a *fake) decode(body []byte, into any) {
 	if err := json.Unmarshal(body, into); err != nil {
 		a.t.Errorf("a request: %v", err)
 	}
 }
 
-// newBridge is a bridge to a stand-in that has the bus "tokens".
-func newBridge(t *testing.T) (*Bridge, *standIn, *time.Time) {
+// newBridge returns a bridge to a fake that has the bus "tokens", and the clock
+// of the bridge.
+func newBridge(t *testing.T) (*Bridge, *fake, *time.Time) {
 	t.Helper()
-	a := &standIn{t: t, buses: []string{"tokens"}, gate: make(chan struct{}, 1)}
+	a := &fake{t: t, buses: []string{"tokens"}, gate: make(chan struct{}, 1)}
 	server := httptest.NewServer(a)
 	t.Cleanup(server.Close)
 	client, err := FromEnv(func(name string) string {
@@ -139,19 +141,19 @@ func newBridge(t *testing.T) (*Bridge, *standIn, *time.Time) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	return New(Config{Client: impatient{client}, Bus: "tokens", Now: func() time.Time { return now }}), a, &now
+	return New(Config{Client: withoutRetry{client}, Bus: "tokens", Now: func() time.Time { return now }}), a, &now
 }
 
-// impatient makes one attempt for each call, so that tests need not wait.
-type impatient struct{ *eventbridge.Client }
+// withoutRetry makes one attempt for each call, so that tests do not wait.
+type withoutRetry struct{ *eventbridge.Client }
 
 func once(o *eventbridge.Options) { o.RetryMaxAttempts = 1 }
 
-func (i impatient) PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
+func (i withoutRetry) PutEvents(ctx context.Context, in *eventbridge.PutEventsInput, _ ...func(*eventbridge.Options)) (*eventbridge.PutEventsOutput, error) {
 	return i.Client.PutEvents(ctx, in, once)
 }
 
-func (i impatient) DescribeEventBus(ctx context.Context, in *eventbridge.DescribeEventBusInput, _ ...func(*eventbridge.Options)) (*eventbridge.DescribeEventBusOutput, error) {
+func (i withoutRetry) DescribeEventBus(ctx context.Context, in *eventbridge.DescribeEventBusInput, _ ...func(*eventbridge.Options)) (*eventbridge.DescribeEventBusOutput, error) {
 	return i.Client.DescribeEventBus(ctx, in, once)
 }
 
@@ -166,7 +168,7 @@ func TestBridgeIsABus(t *testing.T) {
 	})
 }
 
-// messages are n notices with data of the given size.
+// messages returns n notices with data of this size.
 func messages(n, size int) (ms []events.Message) {
 	for i := range n {
 		ms = append(ms, events.Message{
@@ -217,7 +219,7 @@ func TestSizeIsCountedAsAWSCounts(t *testing.T) {
 	}
 }
 
-func TestWhatCannotTravelIsNamedAndTheRestTravels(t *testing.T) {
+func TestUnsendableMessagesAreReportedAndTheOthersSent(t *testing.T) {
 	b, a, _ := newBridge(t)
 	ms := messages(4, 10)
 	ms[0].Data = []byte(`"` + strings.Repeat("x", 200_000) + `"`)
@@ -232,7 +234,7 @@ func TestWhatCannotTravelIsNamedAndTheRestTravels(t *testing.T) {
 	}
 }
 
-func TestRefusedEntriesAreNamedByPosition(t *testing.T) {
+func TestRefusedEntriesAreFoundByPosition(t *testing.T) {
 	b, a, _ := newBridge(t)
 	a.refuse = map[string]string{"m3": "ThrottlingException", "m12": "InternalFailure"}
 	failed, err := b.Put(t.Context(), messages(15, 10))
@@ -244,7 +246,7 @@ func TestRefusedEntriesAreNamedByPosition(t *testing.T) {
 	}
 }
 
-func TestEntryWithoutAnIDWasNotTaken(t *testing.T) {
+func TestResultWithoutAnIDIsAFailure(t *testing.T) {
 	b, a, _ := newBridge(t)
 	a.refuse = map[string]string{"m1": ""}
 	if failed, err := b.Put(t.Context(), messages(3, 10)); err != nil || len(failed) != 1 || failed["m1"] == nil {
@@ -252,8 +254,8 @@ func TestEntryWithoutAnIDWasNotTaken(t *testing.T) {
 	}
 }
 
-// TestMissingBusIsNoticed: PutEvents would answer success, and the events would
-// be gone.
+// TestMissingBusIsNoticed: PutEvents answers success for a missing bus, and the
+// events would be lost.
 func TestMissingBusIsNoticed(t *testing.T) {
 	b, a, now := newBridge(t)
 	if _, err := b.Put(t.Context(), messages(1, 10)); err != nil {
@@ -265,15 +267,15 @@ func TestMissingBusIsNoticed(t *testing.T) {
 		t.Errorf("got %v, %v, want ErrNoBus", failed, err)
 	}
 	if len(a.calls) != 1 {
-		t.Errorf("got %d calls of PutEvents, want none after the bus was gone", len(a.calls))
+		t.Errorf("got %d calls of PutEvents, want none after the bus was deleted", len(a.calls))
 	}
 	a.buses = []string{"tokens"}
 	if _, err := b.Put(t.Context(), messages(1, 10)); err != nil {
-		t.Errorf("after the bus came back: %v", err)
+		t.Errorf("after the bus was made again: %v", err)
 	}
 }
 
-func TestBusIsLookedForOnlyNowAndThen(t *testing.T) {
+func TestBusIsCheckedOnlyEveryCheckEvery(t *testing.T) {
 	b, a, now := newBridge(t)
 	for range 3 {
 		if _, err := b.Put(t.Context(), messages(1, 10)); err != nil {
@@ -289,7 +291,7 @@ func TestBusIsLookedForOnlyNowAndThen(t *testing.T) {
 	}
 }
 
-func TestOutageIsAFaultOfTheCall(t *testing.T) {
+func TestOutageIsAnErrorOfTheWholeCall(t *testing.T) {
 	for _, action := range []string{"DescribeEventBus", "PutEvents"} {
 		b, a, _ := newBridge(t)
 		a.outage = func(called string) int { return map[bool]int{true: 500}[called == action] }
@@ -299,8 +301,9 @@ func TestOutageIsAFaultOfTheCall(t *testing.T) {
 	}
 }
 
-// TestOutageHalfwayNamesTheRest: what the first call took is not sent again.
-func TestOutageHalfwayNamesTheRest(t *testing.T) {
+// TestOutageReportsOnlyTheUnsentMessages: the messages that the first call
+// accepted are not sent again.
+func TestOutageReportsOnlyTheUnsentMessages(t *testing.T) {
 	b, a, _ := newBridge(t)
 	puts := 0
 	a.outage = func(called string) int {
@@ -318,7 +321,7 @@ func TestOutageHalfwayNamesTheRest(t *testing.T) {
 	}
 }
 
-func TestAnswerThatDoesNotFitCountsAsNothing(t *testing.T) {
+func TestAnswerWithTheWrongNumberOfResultsIsAnError(t *testing.T) {
 	b, a, _ := newBridge(t)
 	a.shorten = true
 	if failed, err := b.Put(t.Context(), messages(3, 10)); !errors.Is(err, errMiscounted) {
@@ -330,7 +333,7 @@ func TestEveryMissingVariableIsNamed(t *testing.T) {
 	_, err := FromEnv(func(string) string { return "" })
 	for _, name := range []string{"AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"} {
 		if err == nil || !strings.Contains(err.Error(), name) {
-			t.Errorf("got %v, want %s named", err, name)
+			t.Errorf("got %v, want an error that names %s", err, name)
 		}
 	}
 }

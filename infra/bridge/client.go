@@ -9,12 +9,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
-// One call takes some ten seconds at most. Whoever sends from a change stream
-// tries again anyway.
+// limits end one call after some ten seconds at most. The caller sends again
+// later: Lambda retries a batch of the change stream, and the outbox keeps the
+// messages.
 var limits = awsenv.Limits{Attempts: 3, AttemptTime: 3 * time.Second, MaxPause: 500 * time.Millisecond}
 
-// FromEnv is the client of a Lambda function, see awsenv.Read. The more
-// special endpoint is AWS_ENDPOINT_URL_EVENTBRIDGE.
+// FromEnv makes the client of a Lambda function from the variables of
+// awsenv.Read; the endpoint of this service is AWS_ENDPOINT_URL_EVENTBRIDGE. The
+// error names every missing variable.
 func FromEnv(getenv func(string) string) (*eventbridge.Client, error) {
 	env, err := awsenv.Read(getenv, "EVENTBRIDGE")
 	if err != nil {

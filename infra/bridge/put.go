@@ -13,42 +13,42 @@ import (
 )
 
 const (
-	// maxEntries is what one PutEvents call may hold (AWS limit).
+	// maxEntries is the limit of entries in one PutEvents call (AWS limit).
 	maxEntries = 10
 
-	// maxBytes is what the entries of one call may have together. AWS raised it
-	// to 1 MB in January 2026; not every region and emulator followed, and ours
-	// are far smaller.
+	// maxBytes is the limit of bytes of all entries in one call. AWS raised it to
+	// 1 MB in January 2026, but not in every region, and not every emulator
+	// followed. Our entries are far smaller.
 	maxBytes = 256 << 10
 
-	// maxDetailType is what a detail-type may have: EventBridge drops an event
-	// with a longer one and says nothing.
+	// maxDetailType is the limit of bytes in a detail-type. EventBridge drops an
+	// event with a longer detail-type and returns no error.
 	maxDetailType = 128
 
-	// timeBytes is what AWS counts for an entry's time.
+	// timeBytes is the size of an entry's time, as AWS counts it.
 	timeBytes = 14
 )
 
 var (
-	errNoDetail   = fmt.Errorf("an event needs a type of 1 to %d bytes", maxDetailType)
-	errMiscounted = errors.New("EventBridge did not answer one result for each event")
+	errTypeLength = fmt.Errorf("the type of an event must have 1 to %d bytes", maxDetailType)
+	errMiscounted = errors.New("EventBridge did not return one result for each event")
 )
 
-// put is one Put on its way: the batch that is being filled, and what became of
-// the rest.
+// put is the state of one Put: the batch that is not yet sent, and the results
+// of the batches before it.
 type put struct {
 	bridge *Bridge
 	batch  []events.Message
 	in     []types.PutEventsRequestEntry
 	bytes  int
 
-	failed map[string]error
-	taken  int
-	err    error // a call that failed as a whole; no more calls are made after it
+	failed   map[string]error
+	accepted int
+	err      error // of a call that failed as a whole; no more calls are made after it
 }
 
-// add puts a message into the batch, after sending a batch that it would not
-// fit into any more.
+// add adds a message to the batch. If the message does not fit into the batch,
+// add sends the batch first.
 func (p *put) add(ctx context.Context, m events.Message) {
 	entry, err := p.bridge.entry(m)
 	if err != nil {
@@ -57,7 +57,7 @@ func (p *put) add(ctx context.Context, m events.Message) {
 	}
 	n := size(entry)
 	if n > maxBytes {
-		p.failed[m.ID] = fmt.Errorf("event %s has %d bytes, %d are allowed", m.ID, n, maxBytes)
+		p.failed[m.ID] = fmt.Errorf("event %s has %d bytes; at most %d are allowed", m.ID, n, maxBytes)
 		return
 	}
 	if len(p.in) == maxEntries || p.bytes+n > maxBytes {
@@ -89,16 +89,16 @@ func (p *put) flush(ctx context.Context) {
 	}
 	for i, m := range batch {
 		if result := out.Entries[i]; result.ErrorCode != nil || aws.ToString(result.EventId) == "" {
-			p.failed[m.ID] = fmt.Errorf("event %s was not taken: %s %s", m.ID, aws.ToString(result.ErrorCode), aws.ToString(result.ErrorMessage))
+			p.failed[m.ID] = fmt.Errorf("EventBridge did not accept event %s: %s %s", m.ID, aws.ToString(result.ErrorCode), aws.ToString(result.ErrorMessage))
 			continue
 		}
-		p.taken++
+		p.accepted++
 	}
 }
 
 func (b *Bridge) entry(m events.Message) (types.PutEventsRequestEntry, error) {
 	if m.Type == "" || len(m.Type) > maxDetailType {
-		return types.PutEventsRequestEntry{}, errNoDetail
+		return types.PutEventsRequestEntry{}, errTypeLength
 	}
 	detail, err := m.Detail()
 	if err != nil {
@@ -110,8 +110,8 @@ func (b *Bridge) entry(m events.Message) (types.PutEventsRequestEntry, error) {
 	}, nil
 }
 
-// size is an entry's size as AWS counts it ("Calculating PutEvents event entry
-// size" in the EventBridge user guide).
+// size returns the bytes of an entry as AWS counts them ("Calculating PutEvents
+// event entry size" in the EventBridge user guide).
 func size(e types.PutEventsRequestEntry) int {
 	n := len(aws.ToString(e.Source)) + len(aws.ToString(e.DetailType)) + len(aws.ToString(e.Detail))
 	if e.Time != nil {

@@ -13,13 +13,13 @@ import (
 
 const (
 	batchSize   = 100 // keys in one BatchGetItem (AWS limit)
-	batchRounds = 10  // how often keys that were left unread are asked for again
+	batchRounds = 10  // maximum number of requests for one batch of keys
 )
 
-var errUnprocessed = errors.New("DynamoDB keeps leaving some of the items unread")
+var errUnprocessed = errors.New("DynamoDB did not read all items, after several requests")
 
-// batchGet reads any number of different items, in no order; those that do not
-// exist are absent.
+// batchGet reads any number of different items and returns them in no order.
+// Items that do not exist are absent.
 func (s *Store) batchGet(ctx context.Context, keys []item.Item, consistent bool) ([]item.Item, error) {
 	var its []item.Item
 	for chunk := range slices.Chunk(keys, batchSize) {
@@ -32,8 +32,9 @@ func (s *Store) batchGet(ctx context.Context, keys []item.Item, consistent bool)
 	return its, nil
 }
 
-// batchGetChunk asks again for what DynamoDB left unread: it does so silently
-// when it is throttled or when an answer grows too large.
+// batchGetChunk asks again for the items that DynamoDB did not read. DynamoDB
+// leaves items unread, without an error, when it throttles or when the answer
+// is too large.
 func (s *Store) batchGetChunk(ctx context.Context, ask types.KeysAndAttributes) ([]item.Item, error) {
 	var its []item.Item
 	for round := range batchRounds {

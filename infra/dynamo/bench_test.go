@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// typicalToken is what DynamoDB answers for a token with its use.
+// typicalToken is DynamoDB's answer for a token with its use.
 var typicalToken = func() string {
 	key, mac := `"PK":{"S":"TOKEN#JhxND7ci"},`, base64.StdEncoding.EncodeToString([]byte(strings.Repeat("m", 32)))
 	view := fmt.Sprintf(`{%s"SK":{"S":"TOKEN"},"owner":{"S":"ann"},"creator":{"S":"ann"},"name":{"S":"ann_api_token"},"kid":{"S":"k1"},"mac":{"B":%q},
@@ -31,8 +31,8 @@ func (typical) RoundTrip(r *http.Request) (*http.Response, error) {
 	return response(r, answer{200, typicalToken}), nil
 }
 
-// BenchmarkToken is the read that authorize makes. It may take 1.25 times the
-// time of BenchmarkBareQuery.
+// BenchmarkToken is the read of authorize. It may take 1.25 times the time of
+// BenchmarkBareQuery.
 func BenchmarkToken(b *testing.B) {
 	store := dynamo.New(via(clientAt(b, "http://127.0.0.1:1"), typical{}), "tokens")
 	b.ReportAllocs()

@@ -29,7 +29,7 @@ func (m *meter) add(cs ...types.ConsumedCapacity) {
 	}
 }
 
-// metered is a client all of whose reads are counted.
+// metered returns a client that reports the units of all its reads to the meter.
 func metered(c *dynamodb.Client, m *meter) *dynamodb.Client {
 	count := middleware.InitializeMiddlewareFunc("meter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		switch p := in.Parameters.(type) {
@@ -56,20 +56,20 @@ func metered(c *dynamodb.Client, m *meter) *dynamodb.Client {
 	})
 }
 
-// TestReadsStayInTheirUnits counts as the engine does, for an owner with five
-// used tokens and one of them newly made.
+// TestReadsStayInTheirUnits uses the units that the engine reports, for an owner
+// with five tokens: four of them used, and one just created.
 func TestReadsStayInTheirUnits(t *testing.T) {
 	c := client(t)
 	m := &meter{}
-	w := newWorld(dynamo.New(metered(c, m), newTable(t, c)), time.Now)
+	x := newScene(dynamo.New(metered(c, m), newTable(t, c)), time.Now)
 	ann := guard.Principal{Owner: "ann"}
 	create := func() {
 		t.Helper()
-		_, text, err := w.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
+		_, text, err := x.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.check(t, text); err != nil { // notes its first use
+		if err := x.check(t, text); err != nil { // stores its first use
 			t.Fatal(err)
 		}
 	}
@@ -83,12 +83,12 @@ func TestReadsStayInTheirUnits(t *testing.T) {
 		do   func() error
 	}{
 		{"create", 1, func() (err error) {
-			last, _, err = w.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
+			last, _, err = x.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
 			return err
 		}},
-		{"authorize", 1, func() error { _, _, err := w.store.Token(t.Context(), last.ID); return err }},
+		{"authorize", 1, func() error { _, _, err := x.store.Token(t.Context(), last.ID); return err }},
 		{"list of one owner", 4, func() error {
-			page, err := w.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, Limit: 100})
+			page, err := x.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, Limit: 100})
 			if err == nil && len(page.Tokens) != tokenLimit {
 				t.Errorf("got %d tokens, want %d", len(page.Tokens), tokenLimit)
 			}

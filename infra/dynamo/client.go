@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// The budget of one call: no call takes longer than attempts × (attemptTime +
-// maxPause), some four seconds, and a commit no longer than commitTime and the
-// one read that settles it. API Gateway gives up after 29 seconds.
+// The time limits of one call. A call takes at most attempts × (attemptTime +
+// maxPause), about four seconds. A commit takes at most commitTime and the one
+// read that finds its outcome. API Gateway gives up after 29 seconds.
 const (
 	attempts    = 3
 	attemptTime = time.Second
@@ -19,15 +19,16 @@ const (
 	commitTime  = 8 * time.Second
 )
 
-// Limit gives a client the time-outs and the number of attempts that suit a
-// service whose callers wait.
+// Limit sets a client's time-out and number of attempts for a service with
+// waiting callers.
 func Limit(o *dynamodb.Options) {
 	limits := awsenv.Limits{Attempts: attempts, AttemptTime: attemptTime, MaxPause: maxPause}
 	o.HTTPClient, o.Retryer = limits.HTTPClient(), limits.Retryer()
 }
 
-// FromEnv is the client of a Lambda function, see awsenv.Read. The more
-// special endpoint is AWS_ENDPOINT_URL_DYNAMODB.
+// FromEnv returns the client of a Lambda function, see awsenv.Read.
+// AWS_ENDPOINT_URL_DYNAMODB has precedence over AWS_ENDPOINT_URL. The error
+// names the variables that are not set.
 func FromEnv(getenv func(string) string) (*dynamodb.Client, error) {
 	env, err := awsenv.Read(getenv, "DYNAMODB")
 	if err != nil {

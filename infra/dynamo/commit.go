@@ -12,8 +12,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Commit is one TransactWriteItems. If an attempt was not answered, the
-// command id in the log says what became of it.
+// Commit is one TransactWriteItems. If an attempt had no answer, the command id
+// in the log shows whether it was applied.
 func (s *Store) Commit(ctx context.Context, c events.Commit) error {
 	if err := ctx.Err(); err != nil {
 		return fmt.Errorf("committing to stream %s: %w", c.Stream(), err)
@@ -24,7 +24,7 @@ func (s *Store) Commit(ctx context.Context, c events.Commit) error {
 	}
 	unanswered, err := s.send(ctx, t)
 	if unanswered && err != nil {
-		err = s.settle(ctx, c, err)
+		err = s.outcomeOf(ctx, c, err)
 	}
 	if err != nil {
 		return fmt.Errorf("committing to stream %s: %w", c.Stream(), err)
@@ -32,11 +32,12 @@ func (s *Store) Commit(ctx context.Context, c events.Commit) error {
 	return nil
 }
 
-// settle finds out what became of a commit of which some attempt was not
-// answered. The record that follows the base decides it: if it is ours, all of
-// the commit is there; if it is another's, the head moved on and no attempt
-// can land any more. As long as there is none, an attempt may still land.
-func (s *Store) settle(ctx context.Context, c events.Commit, verdict error) error {
+// outcomeOf returns the outcome of a commit after an attempt without an answer.
+// last is the error of the last attempt. The record after the base decides. If
+// it has our command id, the whole commit is applied. If it has another command
+// id, the head has moved and no attempt can be applied any more. If there is no
+// such record yet, an attempt may still be applied.
+func (s *Store) outcomeOf(ctx context.Context, c events.Commit, last error) error {
 	key, err := item.RecordKey(c.Stream(), c.Base()+1)
 	if err != nil {
 		return err
@@ -44,20 +45,20 @@ func (s *Store) settle(ctx context.Context, c events.Commit, verdict error) erro
 	next, err := s.get(ctx, key)
 	switch {
 	case err != nil:
-		// The verdict must not come out as ErrConflict or ErrIDTaken here: it
-		// may be the echo of our own write.
-		return fmt.Errorf("the outcome is unknown (%v), and the log cannot be asked: %w", verdict, err)
+		// Do not wrap last here: an ErrConflict or ErrIDTaken in it may be the
+		// result of our own earlier attempt.
+		return fmt.Errorf("the outcome is unknown (%v), and the log cannot be read: %w", last, err)
 	case next != nil && item.Command(next) == c.Command():
 		return nil
 	case next != nil:
 		return events.ErrConflict
-	case errors.Is(verdict, events.ErrConflict), errors.Is(verdict, events.ErrIDTaken):
-		return verdict
+	case errors.Is(last, events.ErrConflict), errors.Is(last, events.ErrIDTaken):
+		return last
 	}
-	return fmt.Errorf("the outcome is unknown: %w", verdict)
+	return fmt.Errorf("the outcome is unknown: %w", last)
 }
 
-// transaction is the commit as DynamoDB takes it, each item once.
+// transaction builds the DynamoDB transaction of a commit, with each item once.
 func (s *Store) transaction(c events.Commit) (*transaction, error) {
 	t := &transaction{table: s.table}
 	for _, r := range c.Records() {
@@ -71,7 +72,7 @@ func (s *Store) transaction(c events.Commit) (*transaction, error) {
 	if err != nil {
 		return nil, err
 	}
-	t.put(ifStandsAt(c.Base()), head)
+	t.put(ifVersion(c.Base()), head)
 	e := c.Effect()
 	for _, v := range e.Minted {
 		t.put(ifNotTaken, item.View(v))
@@ -85,7 +86,8 @@ func (s *Store) transaction(c events.Commit) (*transaction, error) {
 	return t, nil
 }
 
-// condition is on what a put rests, and what it means if that fails.
+// condition is the condition of a put, and the error of the commit if the
+// condition fails.
 type condition struct {
 	apply  func(*types.Put)
 	failed error
@@ -99,9 +101,9 @@ var (
 
 func absent(p *types.Put) { p.ConditionExpression = aws.String("attribute_not_exists(PK)") }
 
-// ifStandsAt is the condition that carries the order of the records and every
-// limit: the head is still the one that was read.
-func ifStandsAt(version uint64) condition {
+// ifVersion is the condition that keeps the order of the records and enforces
+// every limit: the head still has the version that was read.
+func ifVersion(version uint64) condition {
 	if version == 0 {
 		return ifNew
 	}

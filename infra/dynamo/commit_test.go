@@ -51,13 +51,13 @@ func TestCancellationReasonsAreReadByPosition(t *testing.T) {
 			t.Errorf("%s: got %v, want %v", c.what, err, c.want)
 		}
 		if len(s.calls) != 1 {
-			t.Errorf("%s: got %d calls, want one: the answer was definite", c.what, len(s.calls))
+			t.Errorf("%s: got %d calls, want one, because the answer was definite", c.what, len(s.calls))
 		}
 	}
 }
 
-// TestBusyTransactionsAreSentAgainUnchanged: with the same client request
-// token a transaction is taken once, but only if not a byte of it changed.
+// TestBusyTransactionsAreSentAgainUnchanged: DynamoDB applies a transaction with
+// the same client request token once, but only if no byte of it changed.
 func TestBusyTransactionsAreSentAgainUnchanged(t *testing.T) {
 	plan := []answer{
 		cancelled("TransactionConflict", ok, ok, ok, ok), cancelled(ok, "ThrottlingError", ok, ok, ok),
@@ -85,8 +85,8 @@ func TestBusyTransactionsAreSentAgainUnchanged(t *testing.T) {
 	})
 }
 
-// TestUnansweredCommitsAreSettledFromTheLog: the record after the base decides.
-func TestUnansweredCommitsAreSettledFromTheLog(t *testing.T) {
+// TestTheLogDecidesUnansweredCommits: the record after the base decides.
+func TestTheLogDecidesUnansweredCommits(t *testing.T) {
 	record := func(command string) answer {
 		return answer{200, fmt.Sprintf(`{"Item":{"command":{"S":%q}}}`, command)}
 	}
@@ -98,15 +98,15 @@ func TestUnansweredCommitsAreSettledFromTheLog(t *testing.T) {
 		want  error
 	}{
 		{"applied", []answer{broken}, record("mine"), nil},
-		{"applied, and answered with our own echo", []answer{broken, cancelled(failed, failed, failed, ok, failed)}, record("mine"), nil},
-		{"applied, and our own id in the way", []answer{internal, cancelled(ok, ok, failed, ok, ok)}, record("mine"), nil},
-		{"applied, and the token forgotten", []answer{broken, fault("IdempotentParameterMismatchException")}, record("mine"), nil},
-		{"overtaken", []answer{broken}, record("another's"), events.ErrConflict},
-		{"overtaken, and answered so", []answer{broken, cancelled(failed, failed, ok, ok, ok)}, record("another's"), events.ErrConflict},
+		{"applied, and the retry conflicts with it", []answer{broken, cancelled(failed, failed, failed, ok, failed)}, record("mine"), nil},
+		{"applied, and the retry finds its own id taken", []answer{internal, cancelled(ok, ok, failed, ok, ok)}, record("mine"), nil},
+		{"applied, and the request token refused later", []answer{broken, fault("IdempotentParameterMismatchException")}, record("mine"), nil},
+		{"another commit was first", []answer{broken}, record("another's"), events.ErrConflict},
+		{"another commit was first, and the retry conflicts with it", []answer{broken, cancelled(failed, failed, ok, ok, ok)}, record("another's"), events.ErrConflict},
 		{"id taken by another", []answer{broken, cancelled(ok, ok, failed, ok, ok)}, done, events.ErrIDTaken},
-		{"perhaps still on its way", []answer{broken}, done, unknown},
-		{"no answer from anywhere", []answer{broken}, broken, unknown},
-		{"a conflict that may be our echo", []answer{broken, cancelled(failed, failed, ok, ok, ok)}, internal, unknown},
+		{"may still be applied", []answer{broken}, done, unknown},
+		{"no answer to any call", []answer{broken}, broken, unknown},
+		{"a conflict that may be with our own attempt", []answer{broken, cancelled(failed, failed, ok, ok, ok)}, internal, unknown},
 		{"refused as a whole", []answer{fault("AccessDeniedException")}, record("mine"), unknown},
 		{"cancelled for another reason", []answer{cancelled(ok, "ValidationError", ok, ok, ok)}, record("mine"), unknown},
 	} {
@@ -127,8 +127,8 @@ func TestUnansweredCommitsAreSettledFromTheLog(t *testing.T) {
 	}
 }
 
-// TestCommitGivesUpInTime: whatever DynamoDB does, the caller has an error
-// well before API Gateway gives up after 29 seconds, or when its context ends.
+// TestCommitGivesUpInTime: the caller always has an error well before API
+// Gateway gives up after 29 seconds, or when its context ends.
 func TestCommitGivesUpInTime(t *testing.T) {
 	for _, a := range []answer{cancelled("TransactionConflict", ok, ok, ok, ok), fault("ThrottlingException"), fault("TransactionInProgressException")} {
 		for _, patience := range []time.Duration{time.Hour, 300 * time.Millisecond} {
@@ -139,7 +139,7 @@ func TestCommitGivesUpInTime(t *testing.T) {
 				start := time.Now()
 				err := store.Commit(ctx, fullCommit(t))
 				if err == nil || errors.Is(err, events.ErrConflict) || errors.Is(err, events.ErrIDTaken) {
-					t.Errorf("%s: got %v, want an error that is no verdict", a.body, err)
+					t.Errorf("%s: got %v, want an error other than %v and %v", a.body, err, events.ErrConflict, events.ErrIDTaken)
 				}
 				if took := time.Since(start); took > min(patience, 10*time.Second) {
 					t.Errorf("%s: gave up after %v", a.body, took)
@@ -149,8 +149,8 @@ func TestCommitGivesUpInTime(t *testing.T) {
 	}
 }
 
-// TestCommitsAskForNoItems: items that a failed condition returns hold
-// verifiers, and cannot get into a log if they are never sent.
+// TestCommitsAskForNoItems: an item that a failed condition returns may have a
+// verifier. If the commit does not ask for such items, no log can contain them.
 func TestCommitsAskForNoItems(t *testing.T) {
 	store, s := stubbed(t, map[string][]answer{"TransactWriteItems": {done}})
 	if err := store.Commit(t.Context(), fullCommit(t)); err != nil {

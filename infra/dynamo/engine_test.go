@@ -21,7 +21,7 @@ func endpoint(t testing.TB) string {
 	return engines.Require(t, engines.DynamoDB)
 }
 
-// client is made as on Lambda.
+// client returns a client like that of a Lambda function.
 func client(t testing.TB) *dynamodb.Client {
 	t.Helper()
 	return clientAt(t, endpoint(t))
@@ -39,8 +39,8 @@ func clientAt(t testing.TB, url string) *dynamodb.Client {
 	return c
 }
 
-// newTable makes a table that goes with the test. It has no change stream:
-// DynamoDB Local becomes slower with every record of one.
+// newTable creates a table for the time of the test. The table has no change
+// stream, because DynamoDB Local becomes slower with every record in one.
 func newTable(t testing.TB, c *dynamodb.Client) string {
 	t.Helper()
 	table := "apitoken-" + rand.Text()
@@ -65,7 +65,7 @@ func newStore(t testing.TB) *dynamo.Store {
 	return dynamo.New(c, newTable(t, c))
 }
 
-// via is the client with its HTTP transport between the SDK and the engine.
+// via returns the client with another HTTP transport between SDK and engine.
 func via(c *dynamodb.Client, transport http.RoundTripper) *dynamodb.Client {
 	return dynamodb.New(c.Options(), func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: transport} })
 }

@@ -17,19 +17,19 @@ import (
 	"apitoken/infra/dynamo"
 )
 
-// TestFaultsLoseAndDoubleNothing makes 10,000 random operations while requests
-// go wrong in every way, on every call. Each owner has one caller at a time, who
-// knows what it was answered; that must hold whatever happened on the way.
-func TestFaultsLoseAndDoubleNothing(t *testing.T) {
+// TestFaultsLoseAndRepeatNothing makes 10,000 random operations while requests
+// fail in every way, on every call. Each owner has one caller at a time, which
+// remembers its answers. These answers must be true in spite of all faults.
+func TestFaultsLoseAndRepeatNothing(t *testing.T) {
 	const operations, callers, owners = 10_000, 16, 96
 	seed := uint64(20261121)
 	t.Logf("seed %d", seed)
 	c := client(t)
 	f := newFaulty(seed)
-	w := newWorld(dynamo.New(via(c, f), newTable(t, c)), time.Now)
+	x := newScene(dynamo.New(via(c, f), newTable(t, c)), time.Now)
 	all := make([]*caller, owners)
 	for i := range all {
-		all[i] = &caller{world: w, owner: fmt.Sprintf("user%d", i), known: map[string]*tokenKnown{}}
+		all[i] = &caller{scene: x, owner: fmt.Sprintf("user%d", i), known: map[string]*tokenKnown{}}
 	}
 	var wg sync.WaitGroup
 	for i := range callers {
@@ -44,16 +44,16 @@ func TestFaultsLoseAndDoubleNothing(t *testing.T) {
 	f.land()
 	var total tally
 	for _, c := range all {
-		c.expectKept(t)
+		c.expectStored(t)
 		total.add(c.tally)
 	}
 	t.Logf("%+v, faults %v", total, f.count)
 	if total.answered == 0 || total.outages == 0 || total.refused == 0 || len(f.count) != len(kinds) {
-		t.Errorf("got %+v and faults %v: something never happened, so this showed nothing", total, f.count)
+		t.Errorf("got %+v and faults %v: some kind of answer or fault never happened, so this test showed nothing", total, f.count)
 	}
 }
 
-// tally counts what came of operations.
+// tally counts operations by outcome.
 type tally struct{ answered, refused, outages int }
 
 func (t *tally) add(o tally) {
@@ -62,20 +62,20 @@ func (t *tally) add(o tally) {
 	t.outages += o.outages
 }
 
-// caller is one owner and what it was told.
+// caller is one owner and its knowledge from the answers.
 type caller struct {
-	*world
+	*scene
 	owner  string
 	known  map[string]*tokenKnown
-	unsure int // creates of which no answer came
+	unsure int // creates without an answer
 	tally  tally
 }
 
 // tokenKnown is a token whose secret its caller has.
 type tokenKnown struct {
 	text    secret.Secret
-	revoked bool // answered
-	unsure  bool // a revoke went without an answer
+	revoked bool // a revoke was answered
+	unsure  bool // a revoke had no answer
 }
 
 func (c *caller) operate(t *testing.T, r *rand.Rand) {
@@ -112,7 +112,8 @@ func (c *caller) pick(r *rand.Rand) (string, *tokenKnown) {
 	return "", nil
 }
 
-// live is how many tokens the owner has at least, and at most.
+// live returns the least and the greatest number of tokens that the owner can
+// have.
 func (c *caller) live() (least, most int) {
 	for _, k := range c.known {
 		if !k.revoked {
@@ -133,7 +134,7 @@ func (c *caller) create(t *testing.T, ctx context.Context, by guard.Principal) {
 		c.tally.answered++
 		c.known[made.ID] = &tokenKnown{text: text}
 		if least >= tokenLimit {
-			t.Errorf("%s: a token was made while there were at least %d", c.owner, least)
+			t.Errorf("%s: a token was created while there were at least %d", c.owner, least)
 		}
 	case refused:
 		c.tally.refused++
@@ -167,7 +168,7 @@ func (c *caller) revoke(t *testing.T, ctx context.Context, by guard.Principal, i
 	}
 }
 
-// authorize shows that an outage is an error and never a refusal.
+// authorize shows that an outage is an error and never a denial.
 func (c *caller) authorize(t *testing.T, ctx context.Context, id string, known *tokenKnown) {
 	parsed, err := secret.Parse(known.text.Reveal())
 	if err != nil {
@@ -179,7 +180,7 @@ func (c *caller) authorize(t *testing.T, ctx context.Context, id string, known *
 	case err == nil:
 		c.tally.answered++
 		if known.revoked {
-			t.Errorf("%s: revoked token %s passes", c.owner, id)
+			t.Errorf("%s: revoked token %s was accepted", c.owner, id)
 		}
 	case denied:
 		c.tally.refused++
@@ -196,19 +197,19 @@ func (c *caller) list(t *testing.T, ctx context.Context, by guard.Principal) {
 	if err != nil {
 		c.tally.outages++
 		if refusal, refused := errors.AsType[*events.Refusal](err); refused {
-			t.Errorf("%s: listing one's own tokens: %v", c.owner, refusal)
+			t.Errorf("%s: listing the caller's own tokens: %v", c.owner, refusal)
 		}
 		return
 	}
 	c.tally.answered++
 	least, most := c.live()
 	if n := len(page.Tokens); n < least || n > most {
-		t.Errorf("%s: %d tokens are listed, want %d to %d", c.owner, n, least, most)
+		t.Errorf("%s: got a list of %d tokens, want %d to %d", c.owner, n, least, most)
 	}
 }
 
-// expectKept compares what the caller was told with what stands in the end.
-func (c *caller) expectKept(t *testing.T) {
+// expectStored compares the caller's knowledge with the stored data at the end.
+func (c *caller) expectStored(t *testing.T) {
 	state, rs := c.expectSound(t, c.owner)
 	created := 0
 	for _, r := range rs {
@@ -217,15 +218,15 @@ func (c *caller) expectKept(t *testing.T) {
 		}
 	}
 	if created < len(c.known) || created > len(c.known)+c.unsure {
-		t.Errorf("%s: %d tokens were made, %d answered and %d not", c.owner, created, len(c.known), c.unsure)
+		t.Errorf("%s: %d tokens were created, with answer: %d, without: %d", c.owner, created, len(c.known), c.unsure)
 	}
 	for id, k := range c.known {
-		_, stands := state.Find(id)
-		if stands == k.revoked && !k.unsure {
-			t.Errorf("%s: token %s, revoked: %v, stands in the state: %v", c.owner, id, k.revoked, stands)
+		_, live := state.Find(id)
+		if live == k.revoked && !k.unsure {
+			t.Errorf("%s: token %s, revoked: %v, live in the state: %v", c.owner, id, k.revoked, live)
 		}
-		if err := c.check(t, k.text); (err == nil) != stands {
-			t.Errorf("%s: token %s stands in the state: %v, and authorize says %v", c.owner, id, stands, err)
+		if err := c.check(t, k.text); (err == nil) != live {
+			t.Errorf("%s: token %s, live in the state: %v, authorize: %v", c.owner, id, live, err)
 		}
 	}
 }

@@ -12,15 +12,15 @@ import (
 	"sync"
 )
 
-// faulty stands between the SDK and the engine and makes requests go wrong in
-// every way that a network and DynamoDB have, in the proportion that the
-// request's context asks for.
+// faulty is a transport between the SDK and the engine. It makes requests fail
+// in every way that a network and DynamoDB have. The request's context sets the
+// share of failed requests.
 type faulty struct {
 	engine http.RoundTripper
 
 	mu    sync.Mutex
 	rand  *rand.Rand
-	late  []*http.Request // sent by nobody yet, though already reported as failed
+	late  []*http.Request // reported as failed, and to be sent later
 	count map[string]int  // faults by kind
 }
 
@@ -30,7 +30,7 @@ func newFaulty(seed uint64) *faulty {
 
 type rateKey struct{}
 
-// withFaults asks for this share of the context's requests to go wrong.
+// withFaults lets this share of the context's requests fail.
 func withFaults(ctx context.Context, rate float64) context.Context {
 	return context.WithValue(ctx, rateKey{}, rate)
 }
@@ -49,7 +49,7 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	kind, due := f.choose(r, body)
-	r = again(r, body)
+	r = copyOf(r, body)
 	if due != nil {
 		f.apply(due)
 	}
@@ -61,7 +61,7 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 		f.apply(r)
 		return nil, errUnanswered
 	case kind == "late":
-		f.keep(again(r, body))
+		f.keep(copyOf(r, body))
 		return nil, errUnanswered
 	case kind == "internal":
 		return response(r, internal), nil
@@ -75,7 +75,7 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 	case kind == "conflict" && transaction:
 		return response(r, conflictOf(body)), nil
 	case kind == "in progress" && transaction:
-		f.keep(again(r, body))
+		f.keep(copyOf(r, body))
 		return response(r, fault("TransactionInProgressException")), nil
 	}
 	return f.engine.RoundTrip(r)
@@ -83,7 +83,8 @@ func (f *faulty) RoundTrip(r *http.Request) (*http.Response, error) {
 
 var kinds = []string{"unapplied", "unanswered", "late", "internal", "applied internal", "throttled", "exceeded", "conflict", "in progress"}
 
-// choose says what becomes of a request, and may give one that lands late.
+// choose returns the kind of fault for a request, "" for none. It may also
+// return an earlier request that is to be sent now.
 func (f *faulty) choose(r *http.Request, body []byte) (kind string, due *http.Request) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -101,8 +102,9 @@ func (f *faulty) choose(r *http.Request, body []byte) (kind string, due *http.Re
 }
 
 // forget gives a transaction another client request token, as if the engine had
-// forgotten it, which DynamoDB does after ten minutes and emulators at once. It
-// is then the conditions and the log alone that keep it from being done twice.
+// forgotten the first. DynamoDB forgets it after ten minutes, emulators
+// immediately. Then only the conditions and the log prevent that the transaction
+// is applied twice.
 func (f *faulty) forget(body []byte) {
 	member := []byte(`"ClientRequestToken":"`)
 	if at := bytes.Index(body, member); at >= 0 {
@@ -118,7 +120,7 @@ func (f *faulty) keep(r *http.Request) {
 	f.late = append(f.late, r)
 }
 
-// apply sends a request whose answer nobody sees.
+// apply sends a request and drops its answer.
 func (f *faulty) apply(r *http.Request) {
 	if resp, err := f.engine.RoundTrip(r); err == nil {
 		io.Copy(io.Discard, resp.Body)
@@ -126,7 +128,7 @@ func (f *faulty) apply(r *http.Request) {
 	}
 }
 
-// land sends what is still to land.
+// land sends all requests that are to be sent later.
 func (f *faulty) land() {
 	f.mu.Lock()
 	late := f.late
@@ -137,14 +139,15 @@ func (f *faulty) land() {
 	}
 }
 
-// again is the request to be sent later: it does not end with its caller.
-func again(r *http.Request, body []byte) *http.Request {
+// copyOf returns a copy of the request for a later time: it does not end with
+// the context of its caller.
+func copyOf(r *http.Request, body []byte) *http.Request {
 	r = r.Clone(context.WithoutCancel(r.Context()))
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	return r
 }
 
-// conflictOf is the answer to a transaction of which one item was busy.
+// conflictOf is the answer to a transaction with one busy item.
 func conflictOf(body []byte) answer {
 	var in struct{ TransactItems []json.RawMessage }
 	if err := json.Unmarshal(body, &in); err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// History reads consistently, since events.Landed rests on it, and goes on
-// where DynamoDB ends a page, which it does after 1 MB.
+// History reads consistently, because events.Landed relies on it. DynamoDB ends
+// a page after 1 MB; History then reads the next page.
 func (s *Store) History(ctx context.Context, stream events.Stream, after uint64, limit int) ([]events.Record, error) {
 	pk, err := item.StreamPK(stream)
 	if err != nil || after >= item.LastSeq {
@@ -47,6 +47,6 @@ func (s *Store) History(ctx context.Context, stream events.Stream, after uint64,
 	return rs, nil
 }
 
-// maxPage keeps a page's size in items within the SDK's type; DynamoDB's 1 MB
-// end it much earlier.
+// maxPage keeps the number of items of a page within the SDK's int32. DynamoDB
+// ends a page much earlier, after 1 MB.
 const maxPage = 10_000

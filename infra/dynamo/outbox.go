@@ -18,8 +18,8 @@ import (
 )
 
 // Pending takes the keys of the oldest unsent messages from the index, which
-// may lag, and reads the messages themselves consistently: what was sent in
-// the meantime is left out.
+// may lag. It then reads the messages consistently and skips those that were
+// sent meanwhile.
 func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
 	ms, err := s.pending(ctx, olderThan, limit)
 	if err != nil {
@@ -37,12 +37,12 @@ func (s *Store) pending(ctx context.Context, olderThan time.Time, limit int) ([]
 		}
 		entries = append(entries, es...)
 	}
-	// A stream's messages all come from one shard, where they are in order.
+	// All messages of a stream come from one shard, in their order.
 	slices.SortStableFunc(entries, func(a, b item.Item) int { return cmp.Compare(item.UnsentPlace(a), item.UnsentPlace(b)) })
 	return s.messages(ctx, entries[:min(len(entries), limit)])
 }
 
-// unsent are the oldest entries of one shard, at most limit.
+// unsent returns the oldest entries of one shard, at most limit.
 func (s *Store) unsent(ctx context.Context, shard int, olderThan time.Time, limit int) ([]item.Item, error) {
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: aws.String(item.UnsentIndex), Limit: aws.Int32(int32(min(limit, maxPage))),
@@ -67,8 +67,9 @@ func (s *Store) unsent(ctx context.Context, shard int, olderThan time.Time, limi
 	return entries[:min(len(entries), limit)], nil
 }
 
-// messages reads what the entries point to, in their order. An item that is no
-// message blocks its own partition, and the error says so.
+// messages reads the messages of the entries, in their order. If it cannot
+// decode an item, it skips this item and the later ones of the same partition,
+// and the error names the item.
 func (s *Store) messages(ctx context.Context, entries []item.Item) ([]events.Message, error) {
 	place := make(map[string]int, len(entries))
 	keys := make([]item.Item, 0, len(entries))
@@ -100,14 +101,14 @@ func (s *Store) messages(ctx context.Context, entries []item.Item) ([]events.Mes
 	return ms, faults
 }
 
-// sentAtOnce is how many messages Sent takes out of the outbox at a time.
-const sentAtOnce = 8
+// sentInParallel is the number of UpdateItem calls that Sent makes in parallel.
+const sentInParallel = 8
 
-// Sent is one UpdateItem for each id, some at a time. If some fail, the others
-// are out of the outbox all the same.
+// Sent is one UpdateItem for each id, sentInParallel at a time. If some fail,
+// the other messages are still removed from the outbox.
 func (s *Store) Sent(ctx context.Context, ids ...string) error {
 	errs := make([]error, len(ids))
-	free := make(chan struct{}, sentAtOnce)
+	free := make(chan struct{}, sentInParallel)
 	var wg sync.WaitGroup
 	for i, id := range ids {
 		free <- struct{}{}
@@ -128,13 +129,13 @@ func (s *Store) sent(ctx context.Context, id string) error {
 		ExpressionAttributeNames: map[string]string{"#shard": item.UnsentPK, "#at": item.UnsentSK},
 	})
 	if err != nil && !conditionFailed(err) {
-		return fmt.Errorf("noting that message %s was sent: %w", id, err)
+		return fmt.Errorf("removing message %s from the outbox: %w", id, err)
 	}
 	return nil
 }
 
-// Notify is one PutItem on the condition that the notice is not there. It
-// stays there for 30 days after its time, sent or not.
+// Notify is one PutItem on the condition that there is no such notice. The item
+// stays for 30 days after its time, even if the notice was sent.
 func (s *Store) Notify(ctx context.Context, m events.Message) error {
 	_, err := s.client.PutItem(ctx, &dynamodb.PutItemInput{
 		TableName: &s.table, Item: item.Notice(m), ConditionExpression: aws.String("attribute_not_exists(PK)"),

@@ -8,10 +8,10 @@ import (
 	"time"
 )
 
-// TestWhatCannotBeReadHoldsUpItsStreamAlone: a damaged record, and what stands
-// behind it in its stream, stay in the outbox; the others come, and the error
-// names what is damaged.
-func TestWhatCannotBeReadHoldsUpItsStreamAlone(t *testing.T) {
+// TestADamagedRecordDelaysOnlyItsOwnStream: Pending skips a damaged record and
+// the later ones of its stream. It returns the other messages and an error that
+// names the damaged record.
+func TestADamagedRecordDelaysOnlyItsOwnStream(t *testing.T) {
 	const at = "2026-11-21T09:30:00.00000000%dZ"
 	key := func(owner string, seq int) string {
 		return fmt.Sprintf(`"PK":{"S":"USER#%s"},"SK":{"S":"EVENT#%012d"},"unsent":{"S":"UNSENT#0"},"unsent_at":{"S":"`+at+`#%012d"}`, owner, seq, seq, seq)

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// TestReadsAreTriedAgainAFewTimes: an outage is an error, never an absence.
-func TestReadsAreTriedAgainAFewTimes(t *testing.T) {
+// TestReadsAreRetriedAFewTimes: an outage is an error, never ErrNotFound.
+func TestReadsAreRetriedAFewTimes(t *testing.T) {
 	for _, read := range []struct {
 		op string
 		do func(context.Context, *dynamo.Store) error
@@ -40,7 +40,7 @@ func TestReadsAreTriedAgainAFewTimes(t *testing.T) {
 				start := time.Now()
 				err := read.do(t.Context(), store)
 				if err == nil || errors.Is(err, events.ErrNotFound) {
-					t.Errorf("%s answered with %d: got %v, want an error that is no absence", read.op, a.status, err)
+					t.Errorf("%s answered with %d: got %v, want an error other than %v", read.op, a.status, err, events.ErrNotFound)
 				}
 				if len(s.calls) != 3 || time.Since(start) > time.Second {
 					t.Errorf("%s answered with %d: got %d attempts and %v of pauses, want 3 and less than a second", read.op, a.status, len(s.calls), time.Since(start))
@@ -50,8 +50,8 @@ func TestReadsAreTriedAgainAFewTimes(t *testing.T) {
 	}
 }
 
-// TestClientsWaitASecondForEachAttempt: three attempts, and so less than four
-// seconds for a read; a commit has eight seconds and one read.
+// TestClientsWaitASecondForEachAttempt: with three attempts a read takes less
+// than four seconds. A commit takes at most eight seconds and one read.
 func TestClientsWaitASecondForEachAttempt(t *testing.T) {
 	o := clientAt(t, "http://127.0.0.1:1").Options()
 	c, ok := o.HTTPClient.(*http.BuildableClient)
@@ -63,7 +63,7 @@ func TestClientsWaitASecondForEachAttempt(t *testing.T) {
 	}
 }
 
-func TestFromEnvNamesWhatIsMissing(t *testing.T) {
+func TestFromEnvNamesTheMissingVariables(t *testing.T) {
 	_, err := dynamo.FromEnv(func(string) string { return "" })
 	want := "making a DynamoDB client: not set: AWS_REGION, AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY"
 	if err == nil || err.Error() != want {
@@ -71,7 +71,7 @@ func TestFromEnvNamesWhatIsMissing(t *testing.T) {
 	}
 }
 
-func TestFromEnvTakesTheMoreSpecialEndpoint(t *testing.T) {
+func TestFromEnvPrefersTheEndpointOfTheService(t *testing.T) {
 	for _, c := range []struct {
 		env  map[string]string
 		want string
@@ -101,7 +101,7 @@ func TestFromEnvTakesTheMoreSpecialEndpoint(t *testing.T) {
 	}
 }
 
-// TestUnreadKeysAreAskedForAgain: DynamoDB leaves them out without an error.
+// TestUnreadKeysAreAskedForAgain: DynamoDB leaves keys unread without an error.
 func TestUnreadKeysAreAskedForAgain(t *testing.T) {
 	use := func(id string) string {
 		return fmt.Sprintf(`{"PK":{"S":"TOKEN#%s"},"SK":{"S":"USE"},"used_at":{"S":"2026-11-21T09:30:00.000000000Z"}}`, id)
@@ -131,9 +131,10 @@ func TestUnreadKeysAreAskedForAgain(t *testing.T) {
 	})
 }
 
-// TestAListStopsAndGoesOn: one call makes a bounded number of queries, however
-// many months there are, and its cursor leads through all of them.
-func TestAListStopsAndGoesOn(t *testing.T) {
+// TestAListCallIsBoundedAndItsCursorReachesTheEnd: one call makes a limited
+// number of queries for any number of months. The cursors lead through all of
+// the months.
+func TestAListCallIsBoundedAndItsCursorReachesTheEnd(t *testing.T) {
 	store, s := stubbed(t, map[string][]answer{"Query": {{200, `{"Items":[],"ScannedCount":0}`}}})
 	q := events.Query{Now: time.Date(2036, 1, 15, 0, 0, 0, 0, time.UTC), Limit: 10}
 	pages := 0

@@ -8,8 +8,8 @@ import (
 	"apitoken/infra/dynamo/item"
 )
 
-// Reply is one consistent GetItem. The key is not in its errors: it is derived
-// from what a client sent.
+// Reply is one consistent GetItem. Its errors do not contain the key, because
+// the key is derived from input of a client.
 func (s *Store) Reply(ctx context.Context, key string) (events.Reply, error) {
 	it, err := s.get(ctx, item.ReplyKey(key))
 	if err != nil {

@@ -14,31 +14,31 @@ import (
 	"github.com/aws/smithy-go"
 )
 
-// tryAgain are the codes with which DynamoDB says that it wrote nothing and
-// that the same may succeed later, of a call or of one item of a transaction.
-var tryAgain = []string{
+// retryable has the error codes, of a call or of one item of a transaction,
+// that mean: nothing was written, and a retry may succeed.
+var retryable = []string{
 	"TransactionConflict", "TransactionConflictException",
 	"ThrottlingError", "ThrottlingException", "RequestLimitExceeded",
 	"ProvisionedThroughputExceeded", "ProvisionedThroughputExceededException",
 }
 
-// inProgress is the code with which DynamoDB says that it is still at work on
-// an earlier attempt.
+// inProgress is the error code that means: DynamoDB still works on an earlier
+// attempt.
 const inProgress = "TransactionInProgressException"
 
-// retryer decides for one transaction what is sent again, and remembers
-// whether an attempt went without an answer. It is given to the SDK, because
-// only there the very same bytes are sent again: the order of attributes
-// changes each time that an input is encoded.
+// retryer decides whether one transaction is sent again, and remembers whether
+// an attempt had no answer. The SDK runs it, because only the SDK sends exactly
+// the same bytes again: the order of attributes changes with each encoding of
+// an input.
 type retryer struct {
-	verdict    func(error) error
-	unanswered bool // some attempt may have been written, or may yet be
-	silent     int  // how many attempts had no answer at all
+	meaning    func(error) error // of an attempt's error
+	unanswered bool              // an attempt may have been applied, or may still be
+	silent     int               // the number of attempts with an unknown outcome
 }
 
 // IsErrorRetryable is asked once after each failed attempt.
 func (r *retryer) IsErrorRetryable(err error) bool {
-	switch classify(r.verdict(err)) {
+	switch classify(r.meaning(err)) {
 	case outcomeBusy:
 		return true
 	case outcomePending:
@@ -52,13 +52,13 @@ func (r *retryer) IsErrorRetryable(err error) bool {
 	return false
 }
 
-// MaxAttempts sets no limit: the context does, and IsErrorRetryable.
+// MaxAttempts sets no limit: the context and IsErrorRetryable end the retries.
 func (*retryer) MaxAttempts() int { return 0 }
 
-// RetryDelay is random, so that those who collided do not collide again.
+// RetryDelay is random, so that writers that collided do not collide again.
 func (*retryer) RetryDelay(attempt int, _ error) (time.Duration, error) { return pause(attempt), nil }
 
-// GetRetryToken never refuses: what limits retries is the time.
+// GetRetryToken never refuses: the time limits the retries.
 func (*retryer) GetRetryToken(context.Context, error) (func(error) error, error) {
 	return released, nil
 }
@@ -68,12 +68,12 @@ func (*retryer) GetInitialToken() func(error) error { return released }
 
 func released(error) error { return nil }
 
-// pause is the random time to wait after the given attempt, the first being 1.
+// pause is the random time to wait after an attempt. The first attempt is 1.
 func pause(attempt int) time.Duration {
 	return rand.N(min(maxPause, 10*time.Millisecond<<min(attempt, 10)))
 }
 
-// wait pauses after the given attempt, or until the context ends.
+// wait waits after an attempt, or until the context ends.
 func wait(ctx context.Context, attempt int) error {
 	select {
 	case <-ctx.Done():
@@ -83,24 +83,24 @@ func wait(ctx context.Context, attempt int) error {
 	}
 }
 
-// outcome is what is known of an attempt that failed.
+// outcome is the outcome of an attempt that failed.
 type outcome int
 
 const (
-	outcomeRefused outcome = iota // nothing was written, and trying again is no use
-	outcomeBusy                   // nothing was written, but later it may be
-	outcomePending                // an earlier attempt is still at work
-	outcomeUnknown                // anything is possible
+	outcomeRefused outcome = iota // nothing was written, and a retry would not succeed
+	outcomeBusy                   // nothing was written, and a retry may succeed
+	outcomePending                // DynamoDB still works on an earlier attempt
+	outcomeUnknown                // the attempt may have been applied, or may still be
 )
 
-// classify takes what verdict gave. What DynamoDB answered with a 4xx it has
-// not done. Everything else (no answer, a 5xx, an answer that cannot be read,
-// a time-out) may have been done or may be done later.
+// classify takes the meaning of an error. DynamoDB did not apply a call that it
+// answered with a 4xx. In all other cases (no answer, a 5xx, an unreadable
+// answer, a time-out) the call may have been applied, or may be applied later.
 func classify(err error) outcome {
 	switch code := codeOf(err); {
 	case err == nil, errors.Is(err, events.ErrConflict), errors.Is(err, events.ErrIDTaken), errors.Is(err, errCancelled):
 		return outcomeRefused
-	case errors.Is(err, errBusy), slices.Contains(tryAgain, code):
+	case errors.Is(err, errBusy), slices.Contains(retryable, code):
 		return outcomeBusy
 	case code == inProgress:
 		return outcomePending
@@ -111,7 +111,7 @@ func classify(err error) outcome {
 	return outcomeUnknown
 }
 
-// codeOf is the code of an error that AWS answered, and empty for any other.
+// codeOf returns the error code in an answer of AWS, and "" for other errors.
 func codeOf(err error) string {
 	if answer, ok := errors.AsType[smithy.APIError](err); ok {
 		return answer.ErrorCode()

@@ -14,7 +14,7 @@ import (
 	"apitoken/infra/dynamo"
 )
 
-// answer is what a stub says to one request; without a status the connection
+// answer is a stub's answer to one request. Without a status the connection
 // breaks.
 type answer struct {
 	status int
@@ -31,8 +31,8 @@ func fault(code string) answer {
 	return answer{400, fmt.Sprintf(`{"__type":"com.amazonaws.dynamodb.v20120810#%s","message":"no"}`, code)}
 }
 
-// cancelled is the answer to a transaction that failed for these reasons, one
-// for each item in its order.
+// cancelled is the answer to a transaction that failed for these reasons: one
+// for each item, in the order of the items.
 func cancelled(reasons ...string) answer {
 	var rs []string
 	for _, r := range reasons {
@@ -42,8 +42,8 @@ func cancelled(reasons ...string) answer {
 		strings.Join(reasons, ", ") + `]","CancellationReasons":[` + strings.Join(rs, ",") + `]}`}
 }
 
-// stub answers each call with the next of what is planned for it, and with the
-// last of them again when it has run out.
+// stub answers each call with the next planned answer for its operation. It
+// repeats the last one.
 type stub struct {
 	mu    sync.Mutex
 	plan  map[string][]answer
@@ -89,7 +89,7 @@ func response(r *http.Request, a answer) *http.Response {
 	}
 }
 
-// of are the bodies of the calls of one kind.
+// of returns the bodies of the calls of one operation.
 func (s *stub) of(op string) (bodies [][]byte) {
 	for _, c := range s.calls {
 		if c.op == op {
@@ -107,7 +107,7 @@ func decode(t *testing.T, body []byte) (in map[string]any) {
 	return in
 }
 
-// stubbed is a store whose engine is a stub.
+// stubbed returns a store with a stub in place of the engine.
 func stubbed(t testing.TB, plan map[string][]answer) (*dynamo.Store, *stub) {
 	t.Helper()
 	s := &stub{plan: plan}

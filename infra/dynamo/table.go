@@ -13,10 +13,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Table describes the table: its keys, its two sparse indexes and the stream
-// from which events are published. The deployment's template says the same.
-// What a template alone has (point-in-time recovery, encryption, deletion
-// protection) is not here.
+// Table describes the table: its keys, its two sparse indexes and the change
+// stream from which events are published. The deployment's template has the same
+// definition. Only the template sets point-in-time recovery, encryption and
+// deletion protection.
 func Table(name string) *dynamodb.CreateTableInput {
 	return &dynamodb.CreateTableInput{
 		TableName:   &name,
@@ -38,7 +38,8 @@ func Table(name string) *dynamodb.CreateTableInput {
 	}
 }
 
-// TimeToLive says by which attribute the table collects what is past its time.
+// TimeToLive names the attribute by which DynamoDB deletes items after their
+// time.
 func TimeToLive(name string) *dynamodb.UpdateTimeToLiveInput {
 	return &dynamodb.UpdateTimeToLiveInput{
 		TableName:               &name,
@@ -46,12 +47,12 @@ func TimeToLive(name string) *dynamodb.UpdateTimeToLiveInput {
 	}
 }
 
-// tableReady is how long a new table may take: on AWS it is some ten seconds.
+// tableReady is the maximum wait for a new table. AWS needs about ten seconds.
 const tableReady = 2 * time.Minute
 
-// CreateTable makes the table where no template does: for tests, and on a
-// local engine. It returns when the table can be used. If there is a table of
-// that name it is taken as it stands, but for its time to live.
+// CreateTable creates the table where no template does: in tests and on a local
+// engine. It returns when the table can be used. It does not change an existing
+// table of that name, except for the time to live, which it enables.
 func CreateTable(ctx context.Context, client *dynamodb.Client, name string) error {
 	_, err := client.CreateTable(ctx, Table(name))
 	if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists {
@@ -67,7 +68,8 @@ func CreateTable(ctx context.Context, client *dynamodb.Client, name string) erro
 	return nil
 }
 
-// enableTTL asks first, since DynamoDB refuses to enable it twice.
+// enableTTL reads the setting first, because DynamoDB refuses to enable it
+// twice.
 func enableTTL(ctx context.Context, client *dynamodb.Client, name string) error {
 	out, err := client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
 	if err != nil {

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// TestCreateTableMakesWhatTableSays, and does not mind that it was made before.
-func TestCreateTableMakesWhatTableSays(t *testing.T) {
+// TestCreateTableCreatesTheTableOfTable, also if it is called twice.
+func TestCreateTableCreatesTheTableOfTable(t *testing.T) {
 	c := client(t)
 	table := "apitoken-" + rand.Text()
 	dropAfter(t, c, table)

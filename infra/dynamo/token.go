@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// Token is one consistent Query of the token's partition, which holds its view
-// and its use: one read unit. It is the read that authorize pays for.
+// Token is one consistent Query of the token's partition, which has its view
+// and its use. It costs one read unit, and it is the only read of authorize.
 func (s *Store) Token(ctx context.Context, id string) (events.View, events.Use, error) {
 	out, err := s.client.Query(ctx, tokenQuery(s.table, id))
 	if err != nil {

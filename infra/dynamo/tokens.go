@@ -13,25 +13,26 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// One call of Tokens makes at most listQueries queries and looks at not much
-// more than listItems tokens; then it gives what it has, and where to go on.
-// That is about a second of work, also where few of many tokens match.
+// One call of Tokens makes at most listQueries queries and reads little more
+// than listItems tokens. It then returns the matches and the position where the
+// next call continues. This is about a second of work, even if few tokens match.
 const (
 	listQueries = 36
 	listItems   = 10_000
 )
 
-// clockSkew is how far the clock of whoever made a token may have been ahead
-// of the query's.
+// clockSkew is how much the clock of a token's creation may be ahead of the
+// query's clock.
 const clockSkew = time.Hour
 
-// maxOwners is how many owners an IN of a filter may name (AWS limit: 100).
+// maxOwners is the maximum number of owners in the IN of a filter (AWS limit:
+// 100).
 const maxOwners = 100
 
-// Tokens walks the partitions of the list index, one for each month of
-// creation, from that of q.After (or the first there can be, item.Genesis) to
-// that of q.Now. A page may hold fewer tokens than there are, even none, and
-// say that there is more. The views have no verifier.
+// Tokens reads the partitions of the list index, one for each month of
+// creation. It starts with the month of q.After, or with item.FirstMonth, and
+// ends with the month of q.Now. A page with More may have less than q.Limit
+// tokens, even none. The views have no verifier.
 func (s *Store) Tokens(ctx context.Context, q events.Query) (events.Page, error) {
 	w := &walk{q: q, at: q.After}
 	last := item.MonthOf(q.Now.Add(clockSkew))
@@ -46,17 +47,17 @@ func (s *Store) Tokens(ctx context.Context, q events.Query) (events.Page, error)
 	return w.page(false), nil
 }
 
-// walk is one call of Tokens: what it found, where it is, what it cost.
+// walk is the state of one call of Tokens: the matches, the position, the cost.
 type walk struct {
 	q       events.Query
 	found   []events.View
-	at      events.Position // all tokens up to here were looked at
+	at      events.Position // all tokens up to here were read
 	queries int
 	items   int
 }
 
-// full says that the call has done what it may: one token more than was asked
-// for shows that there are more.
+// full reports whether the call has reached a limit. One token more than
+// q.Limit shows that there are more.
 func (w *walk) full() bool {
 	return len(w.found) > w.q.Limit || w.queries >= listQueries || w.items >= listItems
 }
@@ -72,7 +73,7 @@ func (w *walk) page(more bool) events.Page {
 	return events.Page{Views: w.found, More: true, Next: w.at}
 }
 
-// walkMonth looks at the rest of one month until the walk is full.
+// walkMonth reads one month, from the position of the walk until it is full.
 func (s *Store) walkMonth(ctx context.Context, w *walk, m item.Month) error {
 	in := s.listQuery(w.q, m)
 	for {
@@ -105,9 +106,9 @@ func (s *Store) walkMonth(ctx context.Context, w *walk, m item.Month) error {
 	}
 }
 
-// listQuery asks for what comes after q.After in one month. The filter spares
-// the way of what is not wanted, though not its price; Matches decides. With a
-// filter there is no limit, since DynamoDB counts before it filters.
+// listQuery returns the query for the tokens after q.After in one month. The
+// filter saves transfer, not read units; q.Matches decides. With a filter there
+// is no limit, because DynamoDB counts items before it filters them.
 func (s *Store) listQuery(q events.Query, m item.Month) *dynamodb.QueryInput {
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: aws.String(item.ListIndex),

@@ -15,9 +15,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// transaction is what is written all or nothing. DynamoDB says why it refused
-// one by position only, so failed has for each item, in the same order, what it
-// means if that item's condition failed.
+// transaction is a set of writes, applied all or nothing. DynamoDB names a
+// failed condition by its position only. So failed has one error for each item,
+// in the same order: the meaning of a failed condition of that item.
 type transaction struct {
 	table  string
 	items  []types.TransactWriteItem
@@ -30,31 +30,32 @@ func (t *transaction) add(w types.TransactWriteItem, failed error) {
 }
 
 // send writes the transaction. Every attempt has the same bytes and the same
-// client request token, so DynamoDB takes it once however often it is sent
-// (for ten minutes; the conditions do the same for ever). The error is what
-// verdict makes of the last attempt's; unanswered says that some attempt may
-// have been written, or may still be.
+// client request token, so DynamoDB applies it only once. DynamoDB remembers the
+// token for ten minutes; the conditions have the same effect without a limit of
+// time. The error is the meaning of the last attempt's error. unanswered says
+// that an attempt may have been applied, or may still be applied.
 func (s *Store) send(ctx context.Context, t *transaction) (unanswered bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, commitTime)
 	defer cancel()
 	in := &dynamodb.TransactWriteItemsInput{TransactItems: t.items, ClientRequestToken: aws.String(rand.Text())}
-	r := &retryer{verdict: t.verdict}
+	r := &retryer{meaning: t.meaning}
 	_, err = s.client.TransactWriteItems(ctx, in, func(o *dynamodb.Options) { o.Retryer = r })
-	return r.unanswered, t.verdict(err)
+	return r.unanswered, t.meaning(err)
 }
 
 var (
-	// errBusy: nothing was written, and DynamoDB asks to be tried again.
+	// errBusy: nothing was written, and a retry may succeed.
 	errBusy = errors.New("DynamoDB is busy with these items")
-	// errCancelled: nothing was written, for a reason that trying again keeps.
+	// errCancelled: nothing was written, and a retry would not succeed.
 	errCancelled = errors.New("DynamoDB cancelled the transaction")
 )
 
-// verdict says what an error of TransactWriteItems means: if the transaction
-// was cancelled, the failed condition's error, or errBusy, or errCancelled;
-// every other error is itself. A stream that moved on says more than an id that
-// is taken: only the first tells whether the second still matters.
-func (t *transaction) verdict(err error) error {
+// meaning returns what an error of TransactWriteItems means. For a cancelled
+// transaction this is the failed condition's error, errBusy or errCancelled;
+// every other error is returned unchanged. ErrConflict wins over ErrIDTaken:
+// after a conflict the command is decided again, and the taken id may no longer
+// matter.
+func (t *transaction) meaning(err error) error {
 	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
 	if !ok {
 		return err
@@ -64,7 +65,7 @@ func (t *transaction) verdict(err error) error {
 	for i, reason := range cancelled.CancellationReasons {
 		reasons[i] = aws.ToString(reason.Code)
 		switch {
-		case slices.Contains(tryAgain, reasons[i]):
+		case slices.Contains(retryable, reasons[i]):
 			busy = true
 		case reasons[i] != "ConditionalCheckFailed" || i >= len(t.failed):
 		case errors.Is(t.failed[i], events.ErrIDTaken):

@@ -13,9 +13,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Touch is one conditional UpdateItem, or, for a token's first use, a small
-// transaction after it: only that can also see that there is such a token, and
-// a use that belonged to none would be there for ever.
+// Touch is one conditional UpdateItem. For a token's first use a small
+// transaction follows, because only a transaction can also check that the token
+// exists. A use without a token would never be deleted.
 func (s *Store) Touch(ctx context.Context, id string, u events.Use) error {
 	set, values := setUse(u)
 	values[":old"] = item.Text(item.Time(u.At.Add(-events.TouchEvery)))
@@ -28,18 +28,18 @@ func (s *Store) Touch(ctx context.Context, id string, u events.Use) error {
 	failed, conditional := errors.AsType[*types.ConditionalCheckFailedException](err)
 	switch {
 	case conditional && failed.Item != nil:
-		return nil // the use that is kept is recent enough
+		return nil // the stored use is recent enough
 	case conditional:
 		err = s.firstUse(ctx, id, u)
 	}
 	if err != nil {
-		return fmt.Errorf("noting a use of token %s: %w", id, err)
+		return fmt.Errorf("storing a use of token %s: %w", id, err)
 	}
 	return nil
 }
 
-// firstUse puts a use if there is none and the token exists. If either fails,
-// somebody else was first or there is nothing to note.
+// firstUse puts a use if there is none and the token exists. If a condition
+// fails, another call was first or there is no token: both are no error.
 func (s *Store) firstUse(ctx context.Context, id string, u events.Use) error {
 	set, values := setUse(u)
 	t := &transaction{table: s.table}
@@ -56,7 +56,7 @@ func (s *Store) firstUse(ctx context.Context, id string, u events.Use) error {
 	return nil
 }
 
-// setUse is the update that makes u the last use.
+// setUse returns the update that stores u as the last use.
 func setUse(u events.Use) (update string, values item.Item) {
 	values = item.Item{":at": item.Text(item.Time(u.At))}
 	if u.Address == "" {

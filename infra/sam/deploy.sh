@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
-# Deploys template.yaml. The first time sam asks for the parameters and keeps the answers in samconfig.toml; after that
-# nothing is asked. A first deployment ends with the first administrator's token in a file that only you can read.
+# Deploys template.yaml. The first time, sam asks for the parameters and stores the answers in samconfig.toml. Later
+# deployments ask nothing. A first deployment ends with the first administrator's token in a file that only you can read.
 #
-# It needs sam (SAM), the AWS CLI and credentials, as the AWS CLI finds them. ARCH is the processor of the functions,
-# STACK what a first deployment proposes as the stack's name.
+# It needs sam (SAM), the AWS CLI, and credentials where the AWS CLI finds them. For a first deployment, ARCH is the
+# processor of the functions and STACK is the proposed name of the stack.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . infra/sam/stack.sh
@@ -18,7 +18,7 @@ main() {
     deploy --no-confirm-changeset
   else
     deploy --guided --stack-name "${STACK:-apitoken}" --capabilities CAPABILITY_IAM --parameter-overrides "Arch=$arch"
-    # Whoever changed the processor among the answers gets functions that are made for it.
+    # The answers may have changed the processor: then build the functions again for this one.
     if [ "$(saved_arch)" != "$arch" ]; then
       build "$(saved_arch)"
       deploy --no-confirm-changeset
@@ -27,16 +27,16 @@ main() {
   administrator
 }
 
-# build works on the sources in place: a copy for each function would copy every cache with it.
+# build uses the sources in place, because a copy for each function would also copy all caches.
 build() { ARCH=$1 "$sam" build --build-in-source --parameter-overrides "Arch=$1"; }
 
 deploy() { "$sam" deploy --no-fail-on-empty-changeset "$@"; }
 
-# saved_arch is the processor that the stack has; the build has to agree with it.
+# saved_arch prints the processor of the stack, nothing before the first deployment. The build must use the same one.
 saved_arch() { [ ! -f samconfig.toml ] || sed -n 's/.*Arch=[\\"]*\([a-z0-9_]*\).*/\1/p' samconfig.toml | head -n 1; }
 
-# administrator writes the first administrator's token, unless somebody is one already. The peppers come by the
-# environment, which is nobody else's to read, and stand in no command line.
+# administrator writes the first administrator's token, unless there is an administrator already. It passes the peppers
+# in the environment, which other users cannot read, and never in a command line.
 administrator() {
   read_stack
   local table url prefix PEPPERS
@@ -48,7 +48,7 @@ administrator() {
   echo "the service answers at $url"
 }
 
-# peppers turns "KID=ARN,KID=ARN" into "KID:value,KID:value".
+# peppers converts "KID=ARN,KID=ARN" into "KID:value,KID:value".
 peppers() {
   local entry value all=''
   for entry in ${1//,/ }; do

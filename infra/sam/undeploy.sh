@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Takes the deployed stack down. The log, its audit copy, the peppers and the key stay, since nobody could bring them
-# back; it says where they are, what they cost and how to delete them too.
+# Deletes the deployed stack. The log, its audit copy, the peppers and the key stay, because they cannot be restored.
+# The script prints their names, their costs and how to delete them too.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . infra/sam/stack.sh
@@ -13,23 +13,23 @@ peppers=$(output PepperSecrets | tr ',' '\n' | sed 's/^[^=]*=//')
 key=$(physical ConfigKey)
 
 cat <<END
-These stay when the stack is gone, and cost, in us-east-1:
+These resources stay after the stack is deleted. They cost, in us-east-1:
 
   table $tokens
   table $audit
-      0.25 USD a GB and month, and 0.20 for the point-in-time recovery of that GB
+      0.25 USD for each GB and month, and 0.20 USD for its point-in-time recovery
 $(printf '  secret %s\n' $peppers)
       0.40 USD a month for each
   key $key
-      1 USD a month, and 1 more for each of its first two yearly rotations
+      1 USD a month, and 1 USD a month more after each of its first two yearly rotations
 
-Without its pepper no token of these tables can ever be checked again.
+Without the peppers the tokens in these tables can never be checked again.
 
 END
 "$sam" delete --stack-name "$stack" --region "$region"
 cat <<END
 
-To delete what stays, for good:
+To delete these resources permanently:
 
   for table in $tokens $audit; do
     aws dynamodb update-table --region $region --table-name \$table --no-deletion-protection-enabled

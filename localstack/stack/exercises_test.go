@@ -9,8 +9,11 @@ import (
 
 	"apitoken/events"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/wiring"
+	"apitoken/functions/wiring/api"
 	"apitoken/infra/dynamo/copies"
 	"apitoken/infra/dynamo/item"
+	"apitoken/infra/sam/template"
 	"apitoken/localstack/engines"
 )
 
@@ -20,10 +23,10 @@ type exercise func(t *testing.T) (problem string)
 
 // exercises returns one exercise for each statement, by function and statement.
 // A call that the function makes itself goes through the function. A call that
-// Lambda makes for the function is made with the function's role.
-func (s *stack) exercises(t *testing.T) map[string]exercise {
-	other := s.createToken(t, httpapi.CreateRequest{User: newUser("other")})
-	second := s.createToken(t, httpapi.CreateRequest{User: newUser("second")})
+// Lambda makes for the function is made with the function's role. exercises
+// itself makes no call.
+func (s *stack) exercises() map[string]exercise {
+	other, second := s.tokenOnce("other"), s.tokenOnce("second")
 	tokens := "/v1/auth/access-tokens"
 	all := map[string]exercise{
 		"Authorize ReadToken": s.apiCall("GET", "/v1/session/who-am-i", nil),
@@ -35,22 +38,24 @@ func (s *stack) exercises(t *testing.T) map[string]exercise {
 		"Create Commit":                s.createCall,
 		"Create SettleUnknownOutcomes": s.roleCalls("CreateRole", calls{{"dynamodb", "DynamoDB_20120810.Query", s.partitionQuery("USER#admin")}}),
 
-		"List ReadHeads":    s.apiCall("GET", tokens+"?user="+other.User.Name, nil),
+		"List ReadHeads":    func(t *testing.T) string { return s.apiCall("GET", tokens+"?user="+other(t).User.Name, nil)(t) },
 		"List ReadLastUses": s.apiCall("GET", tokens, nil),
 		"List ReadLists":    s.apiCall("GET", tokens+"?state=revoked", nil),
 
 		"Get ReadToken":    s.apiCall("GET", tokens+"/"+s.admin[:8], nil),
-		"Get ReadSettings": s.apiCall("GET", tokens+"/"+other.ID, nil),
+		"Get ReadSettings": func(t *testing.T) string { return s.apiCall("GET", tokens+"/"+other(t).ID, nil)(t) },
 
 		"Revoke ReadHeads": s.revokeCall,
 		"Revoke Commit":    s.revokeCall,
 		"Revoke ReadTokenAndSettleUnknownOutcomes": s.revokeCall,
 
 		"History ReadHistory":  s.apiCall("GET", "/v1/users/admin/events", nil),
-		"History ReadSettings": s.apiCall("GET", "/v1/users/"+other.User.Name+"/events", nil),
+		"History ReadSettings": func(t *testing.T) string { return s.apiCall("GET", "/v1/users/"+other(t).User.Name+"/events", nil)(t) },
 
-		"Introspect ReadToken":    s.apiCall("POST", "/v1/auth/authorize", object{"token": s.admin}),
-		"Introspect ReadSettings": s.apiCall("POST", "/v1/auth/authorize", object{"token": second.BearerToken.Reveal()}),
+		"Introspect ReadToken": s.apiCall("POST", "/v1/auth/authorize", object{"token": s.admin}),
+		"Introspect ReadSettings": func(t *testing.T) string {
+			return s.apiCall("POST", "/v1/auth/authorize", object{"token": second(t).BearerToken.Reveal()})(t)
+		},
 		"Introspect NoteLastUse": s.notedUse(func(t *testing.T, bearer string) engines.Answer {
 			return s.api.request(t, "POST", "/v1/auth/authorize", s.admin, object{"token": bearer})
 		}),
@@ -74,10 +79,25 @@ func (s *stack) exercises(t *testing.T) map[string]exercise {
 			{"sqs", "AmazonSQS.GetQueueAttributes", object{"QueueUrl": s.ids["AuditQueue"], "AttributeNames": []string{"All"}}},
 		}),
 	}
-	for _, function := range []string{"Authorize", "Create", "List", "Get", "Revoke", "History", "Introspect"} {
-		all[function+" DecryptEnvironment"] = s.decryption(t, function+"Role")
+	for _, job := range api.Jobs() {
+		if job.Need()&wiring.Peppers != 0 {
+			all[template.Logical(job.Function, " DecryptEnvironment")] = s.decryption(template.Logical(job.Function, "Role"))
+		}
 	}
 	return all
+}
+
+// tokenOnce returns a function that creates a token of a new user at its first
+// call, and later returns the same token.
+func (s *stack) tokenOnce(prefix string) func(t *testing.T) httpapi.Created {
+	var created httpapi.Created
+	return func(t *testing.T) httpapi.Created {
+		t.Helper()
+		if created.ID == "" {
+			created = s.createToken(t, httpapi.CreateRequest{User: newUser(prefix)})
+		}
+		return created
+	}
 }
 
 // apiCall calls the API as the administrator.
@@ -151,10 +171,13 @@ func (s *stack) partitionQuery(pk string) object {
 	}
 }
 
-func (s *stack) decryption(t *testing.T, logical string) exercise {
-	var out struct{ CiphertextBlob string }
-	s.root.MustCall(t, "kms", "TrentService.Encrypt", object{"KeyId": s.ids["ConfigKey"], "Plaintext": base64.StdEncoding.EncodeToString([]byte("environment"))}, &out)
-	return s.roleCalls(logical, calls{{"kms", "TrentService.Decrypt", object{"KeyId": s.ids["ConfigKey"], "CiphertextBlob": out.CiphertextBlob}}})
+// decryption decrypts with the key that encrypts the functions' environments.
+func (s *stack) decryption(logical string) exercise {
+	return func(t *testing.T) string {
+		var out struct{ CiphertextBlob string }
+		s.root.MustCall(t, "kms", "TrentService.Encrypt", object{"KeyId": s.ids["ConfigKey"], "Plaintext": base64.StdEncoding.EncodeToString([]byte("environment"))}, &out)
+		return s.roleCalls(logical, calls{{"kms", "TrentService.Decrypt", object{"KeyId": s.ids["ConfigKey"], "CiphertextBlob": out.CiphertextBlob}}})(t)
+	}
 }
 
 // firstRecord returns the key and the item of the administrator's first record.

@@ -8,14 +8,17 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 
 	"apitoken/events"
+	"apitoken/functions/wiring"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/copies"
+	"apitoken/infra/sam/template"
 	"apitoken/localstack/engines"
 )
 
@@ -35,9 +38,10 @@ type pipeline struct {
 	copies *copies.Table
 }
 
-// carriers are the functions of the pipeline. The value reports whether the
-// function puts events on the bus.
-var carriers = map[string]bool{"publish": true, "reconcile": true, "audit": false}
+// carriers returns the functions that carry events from the outbox to the copies.
+func carriers() []wiring.Job {
+	return slices.DeleteFunc(wiring.Jobs(), func(j wiring.Job) bool { return !j.Carries && !j.Copies })
+}
 
 // peppers are the PEPPERS of the test, which writes the events.
 var peppers = "test:" + strings.Repeat("QUJD", 11)
@@ -46,16 +50,19 @@ func deploy(t *testing.T) *pipeline {
 	e := localStack{engines.Connect(t, engines.LocalStack)}
 	p := &pipeline{engine: e, bus: newBusProxy(t, e.URL)}
 	stack := "stream-" + strings.ToLower(rand.Text()[:8])
-	part := subset(t, readTemplate(t), []string{"PublishFunction", "ReconcileFunction", "AuditFunction"},
-		"AWS::Events::Rule", "AWS::SQS::QueuePolicy", "AWS::Lambda::EventSourceMapping")
-	for name, puts := range carriers {
-		key := name + ".zip"
-		e.upload(t, stack, key, bundle(t, name))
-		f := within(t, part, "Resources", strings.ToUpper(name[:1])+name[1:]+"Function").(object)
+	var resources []string
+	for _, job := range carriers() {
+		resources = append(resources, template.Logical(job.Function, "Function"))
+	}
+	part := subset(t, readTemplate(t), resources, "AWS::Events::Rule", "AWS::SQS::QueuePolicy", "AWS::Lambda::EventSourceMapping")
+	for i, job := range carriers() {
+		key := job.Function + ".zip"
+		e.upload(t, stack, key, bundle(t, job.Function))
+		f := within(t, part, "Resources", resources[i]).(object)
 		delete(f, "Metadata")
 		properties := f["Properties"].(object)
 		properties["CodeUri"] = object{"Bucket": stack, "Key": key}
-		if puts {
+		if job.Carries {
 			within(t, properties, "Environment", "Variables").(object)["AWS_ENDPOINT_URL_EVENTBRIDGE"] = p.bus.url
 		}
 	}

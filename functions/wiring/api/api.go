@@ -19,16 +19,15 @@ import (
 // Run is the main of the function that answers the calls of that name, as
 // httpapi.Routes has them.
 func Run(function string) {
-	wiring.Run(wiring.Peppers, func(f wiring.Function) (lambda.Handler, error) { return serve(f, function), nil })
+	wiring.RunJob(jobOf(function, httpapi.Routes()), func(f wiring.Function) (lambda.Handler, error) { return serve(f, function), nil })
 }
 
-// RunOpen is Run for a function whose calls ask for no credential. It verifies
-// nothing, so it has no peppers.
-func RunOpen(function string) {
-	wiring.Run(0, func(f wiring.Function) (lambda.Handler, error) { return serveOpen(f, function), nil })
-}
-
+// serve makes the handler of one function. A function that needs no peppers
+// verifies nothing, so it gets neither guard nor issuer.
 func serve(f wiring.Function, function string) lambda.Handler {
+	if jobOf(function, httpapi.Routes()).Need()&wiring.Peppers == 0 {
+		return serveOpen(f, function)
+	}
 	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys, Logger: f.Log})
 	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys, Prefix: f.Prefix})
 	return gateway.New(gateway.Config{TrustAuthorizer: !f.AuthorizeInHandler, Handler: httpapi.New(httpapi.Config{

@@ -209,7 +209,7 @@ func TestOneLineForEachRequestWithoutTheSecret(t *testing.T) {
 func TestAboutNeedsNoPeppersAndSaysWhetherTheTableAnswers(t *testing.T) {
 	d := deploy(t, false)
 	d.Keys = events.Keys{}
-	about := serveOpen(d.Function, "about")
+	about := serve(d.Function, "about")
 	for _, path := range []string{"v1/version", "healthz", "openapi.yaml"} {
 		if got := d.call(about, "rest-open", "v1/version", path); got.StatusCode != 200 {
 			t.Errorf("%s: got %+v", path, got)
@@ -219,7 +219,7 @@ func TestAboutNeedsNoPeppersAndSaysWhetherTheTableAnswers(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	d.Store = down{d.Store}
-	if got := d.call(serveOpen(d.Function, "about"), "rest-open", "v1/version", "healthz"); got.StatusCode != 503 {
+	if got := d.call(serve(d.Function, "about"), "rest-open", "v1/version", "healthz"); got.StatusCode != 503 {
 		t.Errorf("without a table: got %+v, want 503", got)
 	}
 }
@@ -231,12 +231,78 @@ func (down) Head(context.Context, events.Stream) (events.Head, error) {
 	return events.Head{}, errors.New("no answer")
 }
 
-// TestEveryCallHasItsFunction: each function of the interface is a command.
-func TestEveryCallHasItsFunction(t *testing.T) {
-	for _, r := range httpapi.Routes() {
-		b, err := os.ReadFile(filepath.Join("..", "..", r.Function, "main.go"))
-		if err != nil || !strings.Contains(string(b), `("`+r.Function+`")`) {
-			t.Errorf("%s %s: %v\n%s", r.Method, r.Path, err, b)
+// TestEveryFunctionHasAJobAndItsMain compares the folders of functions/ with
+// the jobs. A main names its own function: it would answer for another one
+// otherwise, with the rights of its own role.
+func TestEveryFunctionHasAJobAndItsMain(t *testing.T) {
+	jobs := map[string]wiring.Job{}
+	for _, job := range Jobs() {
+		if _, twice := jobs[job.Function]; twice {
+			t.Errorf("%s answers routes and is in wiring.Jobs too", job.Function)
+		}
+		jobs[job.Function] = job
+	}
+	mains, err := filepath.Glob(filepath.Join("..", "..", "*", "main.go"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range mains {
+		function := filepath.Base(filepath.Dir(path))
+		job, known := jobs[function]
+		if !known {
+			t.Errorf("functions/%s: no route of httpapi.Routes has this function, and it is not in wiring.Jobs", function)
+		}
+		delete(jobs, function)
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if named := strings.Contains(string(b), `.Run("`+function+`"`); !named && !job.Copies { // which has no settings of wiring
+			t.Errorf("functions/%s/main.go does not run %q:\n%s", function, function, b)
+		}
+	}
+	for function := range jobs {
+		t.Errorf("%s has a job, but there is no functions/%s/main.go", function, function)
+	}
+}
+
+func TestFunctionWithOpenAndGuardedRoutesDoesNotStart(t *testing.T) {
+	for _, c := range []struct {
+		function string
+		routes   []httpapi.Route
+		reason   string
+	}{
+		{"mixed", []httpapi.Route{{Function: "mixed", Open: true}, {Function: "mixed"}}, `"mixed" has both open and guarded routes`},
+		{"gte", httpapi.Routes(), `no route belongs to a function "gte"`},
+	} {
+		func() {
+			defer func() {
+				if p := recover(); p == nil || !strings.Contains(p.(string), c.reason) {
+					t.Errorf("%s: got panic %v, want one that says: %s", c.function, p, c.reason)
+				}
+			}()
+			jobOf(c.function, c.routes)
+		}()
+	}
+}
+
+// TestJobIsTheSumOfItsRoutes: one command among its routes gives a function the
+// right to write, and all functions that verify or write have peppers.
+func TestJobIsTheSumOfItsRoutes(t *testing.T) {
+	for _, c := range []struct {
+		routes []httpapi.Route
+		want   wiring.Job
+		need   wiring.Need
+	}{
+		{[]httpapi.Route{{Open: true}, {Open: true}}, wiring.Job{Open: true}, 0},
+		{[]httpapi.Route{{}, {}}, wiring.Job{Guarded: true}, wiring.Peppers},
+		{[]httpapi.Route{{}, {Command: true}, {Mints: true}}, wiring.Job{Guarded: true, Command: true, Mints: true}, wiring.Peppers},
+		{[]httpapi.Route{{Checks: true}, {}}, wiring.Job{Guarded: true, Checks: true}, wiring.Peppers},
+		{[]httpapi.Route{{Open: true, Command: true}}, wiring.Job{Open: true, Command: true}, wiring.Peppers},
+		{[]httpapi.Route{{}, {Function: "other", Command: true, Mints: true, Checks: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
+	} {
+		if got := jobOf("", c.routes); got != c.want || got.Need() != c.need {
+			t.Errorf("%+v: got %+v with need %b, want %+v with need %b", c.routes, got, got.Need(), c.want, c.need)
 		}
 	}
 }

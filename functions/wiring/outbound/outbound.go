@@ -1,4 +1,7 @@
-// Package outbound makes the Lambda functions that carry messages to the bus.
+// Package outbound makes the Lambda functions that send messages to the bus. It
+// makes the client of the bus from the environment; build makes the handler.
+// Other functions must not import this package, so that they do not link the
+// client.
 package outbound
 
 import (
@@ -10,8 +13,9 @@ import (
 )
 
 // Run is the main of a function that build makes from the bus and the rest.
-func Run(build func(wiring.Function, events.Bus) lambda.Handler) {
-	wiring.Run(wiring.Bus, func(f wiring.Function) (lambda.Handler, error) {
+// function is its name in wiring.Jobs.
+func Run(function string, build func(wiring.Function, events.Bus) lambda.Handler) {
+	wiring.Run(function, func(f wiring.Function) (lambda.Handler, error) {
 		client, err := bridge.FromEnv(f.Getenv)
 		if err != nil {
 			return nil, err

@@ -1,11 +1,12 @@
 // Package telemetry makes the logs and metrics of a Lambda function.
 //
-// It promises one JSON line for each record, with the invocation's id, and on
-// every line that says "request" whether the sandbox was new, and the metrics
-// that the line stands for, in CloudWatch's embedded metric format
-// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html):
-// CloudWatch reads them from the log, so a metric costs no call and no time.
+// It promises one JSON line for each log record, with the id of the invocation.
+// A line with the message "request" also says whether the sandbox was new, and
+// contains the metrics of the request in CloudWatch's embedded metric format
+// (https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html).
+// CloudWatch reads the metrics from the log, so a metric costs no call and no
+// time.
 //
-// What stands on a line is up to whoever writes it; nothing here looks at
-// headers, bodies or queries, so nothing of theirs can get in.
+// The caller chooses the attributes of a line. This package never reads headers,
+// bodies or queries, so it adds nothing from them to a line.
 package telemetry

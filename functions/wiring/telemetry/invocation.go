@@ -8,24 +8,24 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 )
 
-// invocation is what is known of one invocation beside what its lines say.
+// invocation has the data of one invocation for its request line.
 type invocation struct {
-	cold      bool
-	conflicts atomic.Int32
+	cold      bool         // the first invocation of its sandbox
+	conflicts atomic.Int32 // commits that lost a race
 }
 
 type contextKey struct{}
 
-// from is the invocation under way, an empty one outside of any.
-func from(ctx context.Context) *invocation {
+// invocationOf returns the current invocation, or an empty one if ctx has none.
+func invocationOf(ctx context.Context) *invocation {
 	if i, ok := ctx.Value(contextKey{}).(*invocation); ok {
 		return i
 	}
 	return &invocation{}
 }
 
-// Conflict notes that a commit lost a race.
-func Conflict(ctx context.Context) { from(ctx).conflicts.Add(1) }
+// Conflict counts one commit of the current invocation that lost a race.
+func Conflict(ctx context.Context) { invocationOf(ctx).conflicts.Add(1) }
 
 func (i *invocation) metrics() []slog.Attr {
 	if n := i.conflicts.Load(); n > 0 {
@@ -34,8 +34,9 @@ func (i *invocation) metrics() []slog.Attr {
 	return nil
 }
 
-// Observe is the handler with the means to tell the sandbox's first invocation
-// from the others, and to count conflicts.
+// Observe returns a handler that marks the first invocation of the sandbox and
+// lets Conflict count. Without Observe, no invocation is marked and conflicts
+// are not counted.
 func Observe(h lambda.Handler) lambda.Handler { return &observed{handler: h} }
 
 type observed struct {

@@ -10,36 +10,37 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 )
 
-// Request is the message of the one line that each request has. Such a line has
-// the attributes "operation" and "code".
+// Request is the message of a request's log line. Each request has one such
+// line, with the attributes "operation" and "code".
 const Request = "request"
 
-// Config is what a logger needs. Out is required.
+// Config has the settings of a logger. Out is required.
 type Config struct {
 	Out      io.Writer
-	Level    slog.Level
-	Function string // the function's name
+	Level    slog.Level // records below it are dropped, with their metrics
+	Function string     // the function's name, a dimension of every metric
 }
 
-// NewLogger makes the logger. lambdacontext.NewLogger would write JSON only
-// where the function is configured to, and metrics need it everywhere.
+// NewLogger makes the logger. It does not use lambdacontext.NewLogger, which
+// writes JSON only if the function is configured for JSON: metrics always need
+// JSON.
 func NewLogger(c Config) *slog.Logger {
 	return slog.New(handler{
-		lines:    slog.NewJSONHandler(c.Out, &slog.HandlerOptions{Level: c.Level, ReplaceAttr: replace}),
+		lines:    slog.NewJSONHandler(c.Out, &slog.HandlerOptions{Level: c.Level, ReplaceAttr: replaceAttr}),
 		function: c.Function,
 	})
 }
 
-// replace gives attributes the names that Lambda's own lines have, and
-// durations a unit.
-func replace(groups []string, a slog.Attr) slog.Attr {
+// replaceAttr gives attributes the names of Lambda's own log lines. It writes
+// durations in milliseconds and adds the unit to their names.
+func replaceAttr(groups []string, a slog.Attr) slog.Attr {
 	if a.Value.Kind() == slog.KindDuration {
 		return slog.Float64(a.Key+"_ms", float64(a.Value.Duration())/float64(time.Millisecond))
 	}
 	return lambdacontext.ReplaceAttr(groups, a)
 }
 
-// handler adds to each record what the invocation knows.
+// handler adds the data of the invocation and the metrics to each record.
 type handler struct {
 	lines    slog.Handler
 	function string
@@ -59,45 +60,45 @@ func (h handler) WithGroup(name string) slog.Handler {
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	line := slog.NewRecord(r.Time, r.Level, r.Message, r.PC)
-	f := find(r)
-	line.AddAttrs(f.plain...)
+	a := splitAttrs(r)
+	line.AddAttrs(a.plain...)
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		line.AddAttrs(slog.String("requestId", lc.AwsRequestID))
 	}
 	reason := ""
 	if r.Message == Request {
-		i := from(ctx)
+		i := invocationOf(ctx)
 		line.AddAttrs(slog.Bool("cold_start", i.cold))
-		var implied []slog.Attr
-		implied, reason = outcome(f.operation, f.code)
-		f.metrics = slices.Concat(f.metrics, implied, i.metrics())
+		var fromOutcome []slog.Attr
+		fromOutcome, reason = outcomeMetrics(a.operation, a.code)
+		a.metrics = slices.Concat(a.metrics, fromOutcome, i.metrics())
 	}
-	if len(f.metrics) > 0 {
-		line.AddAttrs(embed(r.Time, h.function, reason, f.metrics)...)
+	if len(a.metrics) > 0 {
+		line.AddAttrs(metricAttrs(r.Time, h.function, reason, a.metrics)...)
 	}
 	return h.lines.Handle(ctx, line)
 }
 
-// found is what a record has.
-type found struct {
+// recordAttrs are the attributes of a record: the metrics, and all others.
+type recordAttrs struct {
 	plain, metrics  []slog.Attr
 	operation, code string
 }
 
-func find(r slog.Record) (f found) {
+func splitAttrs(r slog.Record) (split recordAttrs) {
 	r.Attrs(func(a slog.Attr) bool {
 		if _, ok := a.Value.Any().(Metric); ok {
-			f.metrics = append(f.metrics, a)
+			split.metrics = append(split.metrics, a)
 			return true
 		}
 		switch a.Key {
 		case "operation":
-			f.operation = a.Value.String()
+			split.operation = a.Value.String()
 		case "code":
-			f.code = a.Value.String()
+			split.code = a.Value.String()
 		}
-		f.plain = append(f.plain, a)
+		split.plain = append(split.plain, a)
 		return true
 	})
-	return f
+	return split
 }

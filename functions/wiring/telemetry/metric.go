@@ -6,36 +6,37 @@ import (
 	"time"
 )
 
-// Namespace is where CloudWatch keeps the metrics.
+// Namespace is the CloudWatch namespace of the metrics.
 const Namespace = "apitoken"
 
-// Names of the metrics. Each has the dimension "function", which is the
-// function's name; Refused has "reason" beside it.
+// Names of the metrics. Each metric has the dimension "function", which is the
+// function's name. Refused also has the dimension "reason", which is the code.
 const (
 	Created      = "Created"      // tokens made
-	Authorized   = "Authorized"   // requests that the authorizer let through
-	Refused      = "Refused"      // requests without a credential or permission that suffices
-	Faults       = "Faults"       // requests that trouble kept from an answer: 5xx
+	Authorized   = "Authorized"   // requests that the authorizer allowed
+	Refused      = "Refused"      // requests without a valid credential or the permission
+	Faults       = "Faults"       // requests that failed because of a fault: 5xx
 	LimitReached = "LimitReached" // creates refused at the token limit
-	Conflicts    = "Conflicts"    // commits that lost a race and were decided again
-	Published    = "Published"    // messages that reached the bus
-	Unpublished  = "Unpublished"  // messages that did not
-	Lag          = "Lag"          // from a message's time until it reached the bus, of the slowest
+	Conflicts    = "Conflicts"    // commits that lost a race; the command is decided again
+	Published    = "Published"    // messages that the bus accepted
+	Unpublished  = "Unpublished"  // messages that could not be sent
+	Lag          = "Lag"          // age of the oldest message: of the sent ones (publish), of the late ones (reconcile)
 
-	AuditMismatch = "AuditMismatch" // events that disagree with their copies or neighbours
+	AuditMismatch = "AuditMismatch" // events that do not match their copies or neighbours
 	AuditGap      = "AuditGap"      // events that are missing from the copies
 )
 
-// Metric is an attribute's value that CloudWatch counts.
+// Metric is the value of an attribute that becomes a CloudWatch metric. Unit is
+// a unit of CloudWatch.
 type Metric struct {
 	Value float64
 	Unit  string
 }
 
-// Count is a metric that adds up.
+// Count returns a metric with the unit Count, for a sum over time.
 func Count(n int) Metric { return Metric{float64(n), "Count"} }
 
-// Seconds is a metric that measures time.
+// Seconds returns a metric of a duration, in seconds.
 func Seconds(d time.Duration) Metric { return Metric{d.Seconds(), "Seconds"} }
 
 // directive is the member "_aws" of a line in embedded metric format.
@@ -55,8 +56,9 @@ type definition struct {
 	Unit string
 }
 
-// embed makes the attributes by which a line with these metrics is counted.
-func embed(at time.Time, function, reason string, metrics []slog.Attr) []slog.Attr {
+// metricAttrs returns the attributes from which CloudWatch reads the metrics.
+// reason is a dimension too, unless it is empty.
+func metricAttrs(at time.Time, function, reason string, metrics []slog.Attr) []slog.Attr {
 	m := metric{Namespace: Namespace, Dimensions: [][]string{{"function"}}}
 	attrs := []slog.Attr{slog.String("function", function)}
 	if reason != "" {
@@ -71,8 +73,9 @@ func embed(at time.Time, function, reason string, metrics []slog.Attr) []slog.At
 	return append(attrs, slog.Any("_aws", directive{at.UnixMilli(), [1]metric{m}}))
 }
 
-// outcome is the metrics that follow from what a request came to.
-func outcome(operation, code string) (metrics []slog.Attr, reason string) {
+// outcomeMetrics returns the metrics of a request with this outcome, and the
+// code as the reason if the request was refused.
+func outcomeMetrics(operation, code string) (metrics []slog.Attr, reason string) {
 	switch {
 	case operation == "create" && code == "ok":
 		return []slog.Attr{slog.Any(Created, Count(1))}, ""
@@ -82,16 +85,18 @@ func outcome(operation, code string) (metrics []slog.Attr, reason string) {
 		return []slog.Attr{slog.Any(LimitReached, Count(1))}, ""
 	case code == "unavailable" || code == "internal":
 		return []slog.Attr{slog.Any(Faults, Count(1))}, ""
-	case refusal(code):
+	case isAccessCode(code):
 		return []slog.Attr{slog.Any(Refused, Count(1))}, code
 	}
 	return nil, ""
 }
 
-// refusal says whether a code is about a credential or a permission.
-func refusal(code string) bool {
-	for _, beginning := range []string{"credential_", "scheme_", "token_", "permission_denied"} {
-		if strings.HasPrefix(code, beginning) {
+// isAccessCode reports whether a code is about a credential or a permission. The
+// prefixes also match other codes, such as token_limit_reached: outcomeMetrics
+// must handle such a code before it calls isAccessCode.
+func isAccessCode(code string) bool {
+	for _, prefix := range []string{"credential_", "scheme_", "token_", "permission_denied"} {
+		if strings.HasPrefix(code, prefix) {
 			return true
 		}
 	}

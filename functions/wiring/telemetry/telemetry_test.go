@@ -14,7 +14,8 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// lines gives what was logged, and fails on what is not one JSON object a line.
+// lines returns the log lines. It fails the test if a line is not one JSON
+// object.
 func lines(t *testing.T, out *bytes.Buffer) (all []map[string]any) {
 	t.Helper()
 	for line := range strings.Lines(out.String()) {
@@ -27,7 +28,7 @@ func lines(t *testing.T, out *bytes.Buffer) (all []map[string]any) {
 	return all
 }
 
-// request logs one request line in an invocation of its own.
+// request logs one request line in a new invocation, and returns the line.
 func request(t *testing.T, attrs ...slog.Attr) map[string]any {
 	t.Helper()
 	var out bytes.Buffer
@@ -54,8 +55,9 @@ func TestLineHasTheNamesThatLambdaUses(t *testing.T) {
 	}
 }
 
-// TestMetricsFollowTheSpecification holds the embedded metric format: the
-// directive, each dimension and metric as a member beside it, of the right type.
+// TestMetricsFollowTheSpecification checks the embedded metric format: the
+// directive, and each dimension and metric as a member of the same object, with
+// the right type.
 func TestMetricsFollowTheSpecification(t *testing.T) {
 	got := request(t, slog.String("operation", "get"), slog.String("code", "token_expired"))
 	b, err := json.Marshal(got["_aws"])
@@ -110,28 +112,28 @@ func TestOutcomesAreCounted(t *testing.T) {
 	}
 }
 
-// TestEveryRefusalIsCounted: codes about credentials and permissions are known
-// by how they begin, so a new one must begin like that.
-func TestEveryRefusalIsCounted(t *testing.T) {
+// TestEveryAccessCodeCountsAsRefused: a code about a credential or a permission
+// is recognized by its prefix, so a new code must have such a prefix.
+func TestEveryAccessCodeCountsAsRefused(t *testing.T) {
 	want := map[string]bool{
 		"credential_missing": true, "credential_repeated": true, "scheme_unsupported": true, "token_in_query": true, "token_malformed": true,
 		"token_invalid": true, "token_revoked": true, "token_disabled": true, "token_expired": true,
 		"permission_denied": true, "permission_denied_by_source": true, "permission_denied_by_scope": true,
 	}
 	for _, code := range httpapi.Codes() {
-		metrics, reason := outcome("get", code)
+		metrics, reason := outcomeMetrics("get", code)
 		got := len(metrics) == 1 && metrics[0].Key == Refused && reason == code
 		if got != want[code] {
-			t.Errorf("%s: counted as a refusal %t, want %t", code, got, want[code])
+			t.Errorf("%s: counted as refused %t, want %t", code, got, want[code])
 		}
 		delete(want, code)
 	}
 	for code := range want {
-		t.Errorf("%s is not a code any more", code)
+		t.Errorf("the API no longer has the code %s", code)
 	}
 }
 
-func TestMetricsOfOnesOwnAreCounted(t *testing.T) {
+func TestMetricAttributesAreCounted(t *testing.T) {
 	got := request(t, slog.String("operation", "publish"), slog.String("code", "ok"), slog.Any(Published, Count(3)), slog.Any(Lag, Seconds(1500*time.Millisecond)))
 	if got[Published] != 3.0 || got[Lag] != 1.5 || !strings.Contains(mustJSON(t, got["_aws"]), `{"Name":"Lag","Unit":"Seconds"}`) {
 		t.Errorf("got %v", got)
@@ -151,7 +153,7 @@ type function func(context.Context)
 
 func (f function) Invoke(ctx context.Context, _ []byte) ([]byte, error) { f(ctx); return nil, nil }
 
-func TestFirstInvocationIsColdAndConflictsAreItsOwn(t *testing.T) {
+func TestOnlyTheFirstInvocationIsColdAndEachCountsItsConflicts(t *testing.T) {
 	var out bytes.Buffer
 	log := NewLogger(Config{Out: &out, Function: "f"})
 	conflicts := 2
@@ -160,7 +162,7 @@ func TestFirstInvocationIsColdAndConflictsAreItsOwn(t *testing.T) {
 			Conflict(ctx)
 		}
 		conflicts = 0
-		log.InfoContext(ctx, "beside")
+		log.InfoContext(ctx, "not a request")
 		log.InfoContext(ctx, Request, "operation", "create", "code", "ok")
 	}))
 	for range 2 {
@@ -177,7 +179,7 @@ func TestFirstInvocationIsColdAndConflictsAreItsOwn(t *testing.T) {
 	}
 }
 
-func TestLevelIsKept(t *testing.T) {
+func TestRecordsBelowTheLevelAreDropped(t *testing.T) {
 	var out bytes.Buffer
 	log := NewLogger(Config{Out: &out, Level: slog.LevelWarn, Function: "f"}).With("a", 1).WithGroup("g")
 	log.Info("dropped")

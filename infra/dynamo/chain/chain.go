@@ -1,8 +1,9 @@
-// Package chain makes a DynamoDB client as AWS's own tools do: from variables,
-// shared files, single sign-on or an instance's role, whichever comes first.
+// Package chain makes a DynamoDB client with the default credential chain of
+// AWS's own tools: variables, shared files, single sign-on, an instance's role.
+// The first source that has credentials is used.
 //
-// It stands apart from infra/dynamo for what it links: a Lambda function has
-// no use for any of this and would pay for it at every start.
+// It is separate from infra/dynamo because of the packages that it links: a
+// Lambda function does not need them and would pay for them at every start.
 package chain
 
 import (
@@ -15,8 +16,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// Client is a client with the default chain's region, credentials and endpoint
-// and with dynamo's limits.
+// Client returns a client with the region, credentials and endpoint of the
+// default chain, and with the limits of dynamo.Limit.
 func Client(ctx context.Context) (*dynamodb.Client, error) {
 	c, err := config.LoadDefaultConfig(ctx)
 	if err != nil {

@@ -9,9 +9,9 @@ import (
 	"github.com/aws/aws-sdk-go-v2/aws/transport/http"
 )
 
-// TestClientHasTheChainsRegionAndOurLimits reads a shared file, which a
-// function's client never does.
-func TestClientHasTheChainsRegionAndOurLimits(t *testing.T) {
+// TestClientHasTheProfilesRegionAndOurLimits uses a shared file, which the
+// client of a Lambda function never reads.
+func TestClientHasTheProfilesRegionAndOurLimits(t *testing.T) {
 	t.Setenv("AWS_CONFIG_FILE", "testdata/config")
 	t.Setenv("AWS_PROFILE", "operator")
 	t.Setenv("AWS_REGION", "")

@@ -2,7 +2,7 @@ package item
 
 import "apitoken/events"
 
-// HeadVersion is the attribute on which every commit's condition rests.
+// HeadVersion is the attribute that the condition of every commit compares.
 const HeadVersion = "version"
 
 const (
@@ -15,8 +15,9 @@ const (
 	headSeal      = "seal"
 )
 
-// Head is a stream's head as an item. It has no ttl: it is never collected,
-// since the state cannot be folded again from a log that lost its beginning.
+// Head returns a stream's head as an item. The item has no ttl, so DynamoDB
+// never deletes it: the state cannot be folded again from a log without its
+// first records.
 func Head(s events.Stream, h events.Head) (Item, error) {
 	it, err := HeadKey(s)
 	if err != nil {
@@ -33,7 +34,7 @@ func Head(s events.Stream, h events.Head) (Item, error) {
 	return it, nil
 }
 
-// ReadHead reads what Head gave.
+// ReadHead decodes an item of Head.
 func ReadHead(it Item) (events.Head, error) {
 	r := &reader{it: it}
 	h := events.Head{

@@ -1,15 +1,14 @@
-// Package item is the layout of the DynamoDB table: which item holds what,
-// under which key and in which attributes.
+// Package item is the layout of the DynamoDB table: the items, their keys and
+// their attributes.
 //
-// It promises that what was put in comes out the same, and that what was
-// stored once can be read for ever: an attribute is never renamed, reused or
-// given another meaning. Times have nanoseconds and are UTC; numbers are
-// numbers; an attribute is absent if its value is the zero value of something
-// optional. It knows the SDK's attribute value types and nothing else of AWS,
-// so that whoever reads the table's change stream can share it.
+// It promises that a value is read back as it was written, and that later
+// releases can read all stored items: an attribute is never renamed, reused or
+// given another meaning. Times are UTC and have nanoseconds. Numbers have the
+// type number. An optional attribute with a zero value is absent. The package
+// uses the SDK's attribute value types and nothing else of AWS, so readers of
+// the table's change stream can use it too.
 //
-// When something is written, and on which condition, is the business of
-// infra/dynamo.
+// infra/dynamo decides when an item is written, and on which condition.
 //
 //	item    PK                    SK                 in index
 //	record  USER#ann, SETTINGS    EVENT#000000000007 unsent, until it is sent
@@ -27,18 +26,18 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Item is an item, or a part of one, as the SDK has it.
+// Item is an item, or a part of one, in the SDK's type.
 type Item = map[string]types.AttributeValue
 
-// The attributes that make the primary key, and the one by which DynamoDB
-// collects what is past its time.
+// The attributes of the primary key, and the attribute with the time, in epoch
+// seconds, after which DynamoDB may delete the item.
 const (
 	PK  = "PK"
 	SK  = "SK"
 	TTL = "ttl"
 )
 
-// Sort keys of the items that are alone of their kind in a partition.
+// Sort keys of the kinds that have one item in a partition.
 const (
 	skHead   = "HEAD"
 	skView   = "TOKEN"
@@ -56,9 +55,11 @@ const (
 	skEvent    = "EVENT#"
 )
 
-// Kind is what an item is.
+// Kind is the kind of an item.
 type Kind int
 
+// The kinds of items. The package comment describes them; KindUnknown is every
+// other item.
 const (
 	KindUnknown Kind = iota
 	KindRecord
@@ -69,7 +70,7 @@ const (
 	KindNotice
 )
 
-// KindOf tells an item's kind by its sort key.
+// KindOf returns an item's kind, by its sort key.
 func KindOf(it Item) Kind {
 	sk, _ := it[SK].(*types.AttributeValueMemberS)
 	switch {
@@ -91,7 +92,7 @@ func KindOf(it Item) Kind {
 	return KindUnknown
 }
 
-// Partition is the partition that an item lies in, "" if it has no key.
+// Partition returns the partition key of an item, "" if the item has none.
 func Partition(it Item) string {
 	pk, _ := it[PK].(*types.AttributeValueMemberS)
 	if pk == nil {
@@ -100,8 +101,9 @@ func Partition(it Item) string {
 	return pk.Value
 }
 
-// Name says which item it is. Keys hold ids and owners, which are no secrets;
-// nothing else of an item may appear in an error.
+// Name returns a name for an item, made from its key, for use in errors. Keys
+// have ids and owners, which are not secret. No other attribute of an item may
+// appear in an error.
 func Name(it Item) string {
 	pk, _ := it[PK].(*types.AttributeValueMemberS)
 	sk, _ := it[SK].(*types.AttributeValueMemberS)

@@ -21,7 +21,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
 var (
 	at     = time.Date(2026, 11, 21, 9, 30, 0, 1, time.UTC)
@@ -53,9 +53,10 @@ var (
 	}
 )
 
-// TestItemsAreStoredAsTheyEverWere compares with items of testdata, which are
-// what tables in use hold: a change of them needs a way to read both.
-func TestItemsAreStoredAsTheyEverWere(t *testing.T) {
+// TestStoredItemsKeepTheirForm compares items with those of testdata. Tables in
+// use have items of this form, so after a change the package must read both
+// forms.
+func TestStoredItemsKeepTheirForm(t *testing.T) {
 	must := func(it item.Item, err error) item.Item {
 		t.Helper()
 		if err != nil {
@@ -102,8 +103,8 @@ func reading[T any](read func(item.Item) (T, error)) func(item.Item) (any, error
 	return func(it item.Item) (any, error) { return read(it) }
 }
 
-// TestWhatIsNoItemOfOursIsAnError damages each attribute of each item.
-func TestWhatIsNoItemOfOursIsAnError(t *testing.T) {
+// TestADamagedAttributeIsAnError damages each attribute of each item.
+func TestADamagedAttributeIsAnError(t *testing.T) {
 	r, _ := item.Record(record)
 	h, _ := item.Head("user/ann", head)
 	for _, c := range []struct {
@@ -115,7 +116,7 @@ func TestWhatIsNoItemOfOursIsAnError(t *testing.T) {
 	} {
 		for attr := range c.it {
 			if item.KindOf(c.it) == item.KindHead && attr == item.PK || slices.Contains([]string{item.SK, item.TTL, item.ListPK, item.ListSK, item.UnsentPK, item.UnsentSK}, attr) {
-				continue // nothing is read from these
+				continue // these attributes are not read
 			}
 			damaged := maps.Clone(c.it)
 			damaged[attr] = &types.AttributeValueMemberNULL{Value: true}
@@ -134,8 +135,8 @@ func TestWhatIsNoItemOfOursIsAnError(t *testing.T) {
 	}
 }
 
-// TestTTLNeverComesEarly: DynamoDB counts whole seconds.
-func TestTTLNeverComesEarly(t *testing.T) {
+// TestTTLIsNeverTooEarly: DynamoDB counts whole seconds.
+func TestTTLIsNeverTooEarly(t *testing.T) {
 	for _, c := range []struct {
 		keep time.Time
 		want string
@@ -155,13 +156,13 @@ func TestTTLNeverComesEarly(t *testing.T) {
 	}
 }
 
-// TestOnlyWhatEndedIsCollected: a live token's view and a head have no ttl,
-// whatever retention says.
-func TestOnlyWhatEndedIsCollected(t *testing.T) {
-	live, forever := ended, record
-	live.Ended, forever.KeepUntil = "", time.Time{}
+// TestOnlyItemsWithAnEndHaveATTL: a live token's view and a head have no ttl,
+// even if they have a retention. A record without retention has none either.
+func TestOnlyItemsWithAnEndHaveATTL(t *testing.T) {
+	live, permanent := ended, record
+	live.Ended, permanent.KeepUntil = "", time.Time{}
 	h, _ := item.Head("user/ann", head)
-	r, _ := item.Record(forever)
+	r, _ := item.Record(permanent)
 	for _, it := range []item.Item{h, r, item.View(live), item.View(view)} {
 		if it[item.TTL] != nil {
 			t.Errorf("%s has a ttl", item.Name(it))
@@ -187,15 +188,15 @@ func TestKeysSortAsTheirNumbersAndTimes(t *testing.T) {
 	}
 }
 
-func TestStreamsWithoutAPlaceAreRefused(t *testing.T) {
+func TestUnknownStreamsAndLongSequencesAreRefused(t *testing.T) {
 	for _, s := range []events.Stream{"", "other", "users/ann", "user/\xff"} {
 		if pk, err := item.StreamPK(s); err == nil {
 			t.Errorf("stream %q: got %q, want an error", s, pk)
 		}
 	}
-	beyond := record
-	beyond.Seq = item.LastSeq + 1
-	if _, err := item.Record(beyond); err == nil {
+	tooLong := record
+	tooLong.Seq = item.LastSeq + 1
+	if _, err := item.Record(tooLong); err == nil {
 		t.Error("a sequence of 13 digits: got no error")
 	}
 }
@@ -218,10 +219,10 @@ func TestMonths(t *testing.T) {
 	}
 }
 
-func TestNoIndexHoldsAVerifier(t *testing.T) {
+func TestNoIndexHasAVerifier(t *testing.T) {
 	for _, attr := range item.ListAttributes {
 		if slices.Contains([]string{"kid", "mac", "private", "state", "seal"}, attr) {
-			t.Errorf("the list index holds %s", attr)
+			t.Errorf("the list index has %s", attr)
 		}
 	}
 	part := item.Item{item.PK: item.View(view)[item.PK]}
@@ -233,11 +234,11 @@ func TestNoIndexHoldsAVerifier(t *testing.T) {
 	want := ended
 	want.Verifier = events.Verifier{}
 	if got, err := item.ReadView(part); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("what the list index holds: got %+v, %v, want all but the verifier: %+v", got, err, want)
+		t.Errorf("an entry of the list index: got %+v, %v, want all but the verifier: %+v", got, err, want)
 	}
 }
 
-// golden reads an item of testdata, after writing it if -update asks for that.
+// golden reads an item of testdata. With -update it first writes the item there.
 func golden(t *testing.T, name string, it item.Item) item.Item {
 	t.Helper()
 	path := filepath.Join("testdata", name+".json")
@@ -261,7 +262,7 @@ func golden(t *testing.T, name string, it item.Item) item.Item {
 	return stored
 }
 
-// show writes an item as DynamoDB's own JSON has it.
+// show returns an item in DynamoDB's own JSON.
 func show(t *testing.T, it item.Item) []byte {
 	t.Helper()
 	raw := map[string]any{}
@@ -292,7 +293,7 @@ func print(v types.AttributeValue) map[string]any {
 		}
 		return map[string]any{"L": l}
 	}
-	panic(fmt.Sprintf("no item of ours holds a %T", v))
+	panic(fmt.Sprintf("no item has a %T", v))
 }
 
 func parse(t *testing.T, raw map[string]any) types.AttributeValue {

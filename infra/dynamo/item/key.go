@@ -14,9 +14,9 @@ import (
 // LastSeq is the highest sequence that a sort key can hold: 12 digits.
 const LastSeq = 999_999_999_999
 
-// StreamPK is the partition of a stream. A stream of unknown form has none,
-// nor has one that is not UTF-8: DynamoDB's strings are, and two owners would
-// become one.
+// StreamPK returns the partition key of a stream. It returns an error for a
+// stream of unknown form and for an owner that is not UTF-8: DynamoDB's strings
+// are UTF-8, so two such owners could get the same key.
 func StreamPK(s events.Stream) (string, error) {
 	if owner, ok := s.Owner(); ok && utf8.ValidString(owner) {
 		return pkUser + owner, nil
@@ -24,10 +24,10 @@ func StreamPK(s events.Stream) (string, error) {
 	if s == events.SettingsStream {
 		return pkSettings, nil
 	}
-	return "", fmt.Errorf("stream %q is neither an owner's nor the settings", s)
+	return "", fmt.Errorf("stream %q is unknown; allowed: user/OWNER with an owner in UTF-8, settings", s)
 }
 
-// streamOf is the stream whose partition it is.
+// streamOf returns the stream with this partition key.
 func streamOf(pk string) (events.Stream, error) {
 	if owner, ok := strings.CutPrefix(pk, pkUser); ok {
 		return events.UserStream(owner), nil
@@ -35,14 +35,14 @@ func streamOf(pk string) (events.Stream, error) {
 	if pk == pkSettings {
 		return events.SettingsStream, nil
 	}
-	return "", fmt.Errorf("%q is not the partition of a stream", pk)
+	return "", fmt.Errorf("%q is not the partition key of a stream", pk)
 }
 
-// RecordSK is the sort key of the record with that sequence. The fixed number
-// of digits makes text order the order of numbers.
+// RecordSK returns the sort key of the record with this sequence. All sequences
+// have 12 digits, so the order of texts is the order of numbers.
 func RecordSK(seq uint64) string { return fmt.Sprintf("%s%012d", skEvent, seq) }
 
-// RecordKey is where a record stands.
+// RecordKey returns the key of a record.
 func RecordKey(s events.Stream, seq uint64) (Item, error) {
 	pk, err := StreamPK(s)
 	if err != nil {
@@ -51,7 +51,7 @@ func RecordKey(s events.Stream, seq uint64) (Item, error) {
 	return key(pk, RecordSK(seq)), nil
 }
 
-// HeadKey is where a stream's head stands.
+// HeadKey returns the key of a stream's head.
 func HeadKey(s events.Stream) (Item, error) {
 	pk, err := StreamPK(s)
 	if err != nil {
@@ -60,20 +60,21 @@ func HeadKey(s events.Stream) (Item, error) {
 	return key(pk, skHead), nil
 }
 
-// TokenPK is the partition of a token: its view, and its use if it was used.
+// TokenPK returns the partition key of a token. The partition has the token's
+// view and, if the token was used, its last use.
 func TokenPK(id string) string { return pkToken + id }
 
-// ViewKey is where a token's view stands.
+// ViewKey returns the key of a token's view.
 func ViewKey(id string) Item { return key(TokenPK(id), skView) }
 
-// UseKey is where a token's last use stands.
+// UseKey returns the key of a token's last use.
 func UseKey(id string) Item { return key(TokenPK(id), skUse) }
 
-// ReplyKey is where a reply stands.
+// ReplyKey returns the key of a reply.
 func ReplyKey(name string) Item { return key(pkReply+name, skReply) }
 
-// MessageKey is where the message with that id stands: a record's is
-// "stream/sequence", every other id is a notice's.
+// MessageKey returns the key of the item with the message of this id. The id of
+// a record is "stream/sequence"; every other id is that of a notice.
 func MessageKey(id string) Item {
 	if i := strings.LastIndexByte(id, '/'); i >= 0 {
 		seq, err := strconv.ParseUint(id[i+1:], 10, 64)
@@ -84,7 +85,7 @@ func MessageKey(id string) Item {
 	return key(pkNotice+id, skNotice)
 }
 
-// KeyOf is the primary key of an item.
+// KeyOf returns the primary key of an item.
 func KeyOf(it Item) Item { return Item{PK: it[PK], SK: it[SK]} }
 
 func key(pk, sk string) Item { return Item{PK: text(pk), SK: text(sk)} }

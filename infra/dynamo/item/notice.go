@@ -20,11 +20,12 @@ const (
 	noticeData    = "data"
 )
 
-// noticeKept is how long a notice is kept, and so how long it is known to have
-// been put: its id names a day or a threshold and does not come up again.
+// noticeKept is how long the item of a notice is kept. During this time the same
+// notice cannot be put again. Its id has a day or a threshold and is not used
+// later.
 const noticeKept = 30 * 24 * time.Hour
 
-// Notice is a notice as an item that waits to be sent.
+// Notice returns a notice as an item that is not yet sent.
 func Notice(m events.Message) Item {
 	it := key(pkNotice+m.ID, skNotice)
 	putText(it, noticeType, m.Type)
@@ -45,7 +46,7 @@ func readNotice(it Item) (events.Message, error) {
 	r := &reader{it: it}
 	id, ok := strings.CutPrefix(r.mustText(PK), pkNotice)
 	if !ok {
-		r.fail(PK, fmt.Errorf("it is not the partition of a notice"))
+		r.fail(PK, fmt.Errorf("this is not the partition key of a notice"))
 	}
 	m := events.Message{
 		ID: id, Type: r.text(noticeType), V: int(r.number(noticeV)), Time: r.time(noticeAt),
@@ -55,8 +56,8 @@ func readNotice(it Item) (events.Message, error) {
 	return m, r.err
 }
 
-// ReadMessage reads the message that a record or a notice is. Every other item
-// is an error.
+// ReadMessage decodes the item of a record or a notice and returns its message.
+// It returns an error for every other item.
 func ReadMessage(it Item) (events.Message, error) {
 	switch KindOf(it) {
 	case KindRecord:
@@ -71,5 +72,5 @@ func ReadMessage(it Item) (events.Message, error) {
 	return events.Message{}, fmt.Errorf("%s is neither a record nor a notice", Name(it))
 }
 
-// Unsent says whether the item still waits to be sent.
+// Unsent reports whether the message of the item is not yet sent.
 func Unsent(it Item) bool { return it[UnsentPK] != nil }

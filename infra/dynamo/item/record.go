@@ -21,7 +21,7 @@ const (
 	recordKeepUntil = "keep_until"
 )
 
-// Record is a record as an item that waits to be sent.
+// Record returns a record as an item that is not yet sent.
 func Record(r events.Record) (Item, error) {
 	if r.Seq > LastSeq {
 		return nil, fmt.Errorf("record %s: a stream has at most %d records", r.ID(), LastSeq)
@@ -47,7 +47,7 @@ func Record(r events.Record) (Item, error) {
 	return it, nil
 }
 
-// ReadRecord reads what Record gave.
+// ReadRecord decodes an item of Record.
 func ReadRecord(it Item) (events.Record, error) {
 	r := &reader{it: it}
 	stream, err := streamOf(r.mustText(PK))
@@ -63,6 +63,6 @@ func ReadRecord(it Item) (events.Record, error) {
 	return rec, r.err
 }
 
-// Command is the intent by which a record was written, empty if the item is no
-// record.
+// Command returns the id of the command that wrote a record, "" if the item is
+// not a record.
 func Command(it Item) string { return (&reader{it: it}).text(recordCommand) }

@@ -13,11 +13,11 @@ const (
 	replyAt     = "at"
 )
 
-// replyKept is how long a reply is good for, by its own time. After
-// that it is garbage, and whoever reads it compares the time.
+// replyKept is how long a reply is valid after its own time. DynamoDB may delete
+// it much later, so a reader of a reply must compare the time.
 const replyKept = 24 * time.Hour
 
-// Reply is a sealed reply as an item.
+// Reply returns a sealed reply as an item.
 func Reply(rp events.Reply) Item {
 	it := ReplyKey(rp.Key)
 	putBytes(it, replySealed, rp.Sealed)
@@ -26,12 +26,12 @@ func Reply(rp events.Reply) Item {
 	return it
 }
 
-// ReadReply reads what Reply gave.
+// ReadReply decodes an item of Reply.
 func ReadReply(it Item) (events.Reply, error) {
 	r := &reader{it: it}
 	name, ok := strings.CutPrefix(r.mustText(PK), pkReply)
 	if !ok {
-		r.fail(PK, fmt.Errorf("it is not the partition of a reply"))
+		r.fail(PK, fmt.Errorf("this is not the partition key of a reply"))
 	}
 	return events.Reply{Key: name, Sealed: r.bytes(replySealed), At: r.time(replyAt)}, r.err
 }

@@ -7,15 +7,15 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// The sizes below which AWS counts one unit.
+// The number of bytes that one unit covers.
 const (
 	writeUnit = 1 << 10
 	readUnit  = 4 << 10
 )
 
-// Size is the item's size by AWS's rule: the UTF-8 bytes of every attribute's
-// name and those of its value. (Amazon DynamoDB Developer Guide, "DynamoDB
-// item sizes and formats".)
+// Size returns the item's size in bytes by AWS's rule: for each attribute the
+// UTF-8 bytes of the name and the size of the value. (Amazon DynamoDB Developer
+// Guide, "DynamoDB item sizes and formats".)
 func Size(it Item) int {
 	n := 0
 	for name, v := range it {
@@ -42,16 +42,16 @@ func valueSize(v types.AttributeValue) int {
 	return 1 // BOOL, and NULL
 }
 
-// numberSize is one byte for two significant digits, and one more.
+// numberSize is one byte for every two significant digits, and one byte more.
 func numberSize(text string) int {
 	return (len(strings.Trim(text, "-0"))+1)/2 + 1
 }
 
-// TransactionUnits is what AWS counts for writing these new items in one
-// transaction: two write units for each KB started of each item, and one for
-// each KB started of what it has in each index. (Amazon DynamoDB Developer
+// TransactionUnits returns the write units that AWS counts for these new items
+// in one transaction: for each item two units for each KB, and for each of its
+// index entries one unit for each KB, rounded up. (Amazon DynamoDB Developer
 // Guide, "Capacity unit consumption for write operations".) Emulators count
-// otherwise.
+// differently.
 func TransactionUnits(items ...Item) int {
 	n := 0
 	for _, it := range items {
@@ -60,7 +60,8 @@ func TransactionUnits(items ...Item) int {
 	return n
 }
 
-// IndexUnits is what AWS counts for the item's new entries in the indexes.
+// IndexUnits returns the write units that AWS counts for the item's new entries
+// in the indexes.
 func IndexUnits(it Item) int {
 	n := 0
 	if it[ListPK] != nil {
@@ -72,8 +73,8 @@ func IndexUnits(it Item) int {
 	return n
 }
 
-// ReadUnits is what AWS counts for a consistent read of these items together,
-// as a Query or a GetItem makes it; an eventually consistent one costs half.
+// ReadUnits returns the read units that AWS counts for one consistent Query or
+// GetItem of these items. An eventually consistent read costs half.
 func ReadUnits(items ...Item) int {
 	n := 0
 	for _, it := range items {
@@ -96,5 +97,5 @@ func pick(it Item, names ...string) Item {
 	return part
 }
 
-// units is at least one: a read of nothing costs as much as a small one.
+// units returns at least one: a read without a result costs one unit too.
 func units(size, unit int) int { return max(1, (size+unit-1)/unit) }

@@ -14,8 +14,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// TestSizeIsCountedAsAWSCounts uses the examples and rules of AWS's guide.
-func TestSizeIsCountedAsAWSCounts(t *testing.T) {
+// TestSizesAreThoseOfAWS uses the examples and rules of AWS's guide.
+func TestSizesAreThoseOfAWS(t *testing.T) {
 	for _, c := range []struct {
 		v    types.AttributeValue
 		want int
@@ -35,9 +35,9 @@ func TestSizeIsCountedAsAWSCounts(t *testing.T) {
 	}
 }
 
-// TestViewAtAllCapsTakesOneReadUnit has everything at its cap at once, and the
-// token ended besides.
-func TestViewAtAllCapsTakesOneReadUnit(t *testing.T) {
+// TestTheLargestViewTakesOneReadUnit has an ended token with all fields at their
+// maximum.
+func TestTheLargestViewTakesOneReadUnit(t *testing.T) {
 	v := ended
 	v.Owner, v.Creator = strings.Repeat("o", 256), strings.Repeat("c", 256)
 	v.Name, v.Description = strings.Repeat("n", 128), strings.Repeat("d", 512)
@@ -49,15 +49,15 @@ func TestViewAtAllCapsTakesOneReadUnit(t *testing.T) {
 		v.SourceIPs = append(v.SourceIPs, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20, 1, 15: byte(i)}), 128))
 	}
 	it := item.View(v)
-	t.Logf("a view with everything at its cap has %d bytes", item.Size(it))
+	t.Logf("the largest view has %d bytes", item.Size(it))
 	if item.Size(it) >= 4<<10 || item.ReadUnits(it) != 1 {
 		t.Errorf("got %d bytes, want less than 4 KB", item.Size(it))
 	}
 }
 
-// TestCreateStaysInItsWriteUnits: a typical token, for an owner who has five
-// after it, takes at most 14 write units, and at most 18 with a reply. The
-// README names that budget; the sizes are those of the real rules' encoding.
+// TestCreateStaysInItsWriteUnits: a typical token that is the owner's fifth
+// takes at most 14 write units, and at most 18 with a reply. The README names
+// this budget. The real rules encode the state, so the sizes are real.
 func TestCreateStaysInItsWriteUnits(t *testing.T) {
 	its := created(t, 5)
 	units := item.TransactionUnits(its...)
@@ -79,7 +79,7 @@ func sizes(its []item.Item) (ns []int) {
 	return ns
 }
 
-// created are the items of the commit that gives an owner its nth token.
+// created returns the items of the commit that creates an owner's nth token.
 func created(t *testing.T, n int) []item.Item {
 	t.Helper()
 	k, err := events.ParseKeys("2026-11:" + strings.Repeat("QUJD", 11))

@@ -7,18 +7,18 @@ import (
 	"apitoken/events"
 )
 
-// The attributes of a token's last use, which conditions and updates name.
+// The attributes of a token's last use. Conditions and updates use their names.
 const (
 	UseAt      = "used_at"
 	UseAddress = "address"
 )
 
-// ReadUse reads a token's last use, and says which token's.
+// ReadUse decodes a token's last use and returns it with the token's id.
 func ReadUse(it Item) (id string, u events.Use, err error) {
 	r := &reader{it: it}
 	id, ok := strings.CutPrefix(r.mustText(PK), pkToken)
 	if !ok {
-		r.fail(PK, fmt.Errorf("it is not the partition of a token"))
+		r.fail(PK, fmt.Errorf("this is not the partition key of a token"))
 	}
 	u = events.Use{At: r.mustTime(UseAt), Address: r.text(UseAddress)}
 	return id, u, r.err

@@ -14,13 +14,13 @@ import (
 // timeForm has a fixed width, so that the order of texts is the order of times.
 const timeForm = "2006-01-02T15:04:05.000000000Z"
 
-// Time is how times are written, in attributes and in conditions.
+// Time returns a time as text, for attributes and conditions.
 func Time(t time.Time) string { return t.UTC().Format(timeForm) }
 
-// Text is an attribute value for a condition or a key.
+// Text returns an attribute value for a condition or a key.
 func Text(s string) types.AttributeValue { return text(s) }
 
-// Number is an attribute value for a condition.
+// Number returns an attribute value for a condition.
 func Number(n uint64) types.AttributeValue {
 	return &types.AttributeValueMemberN{Value: strconv.FormatUint(n, 10)}
 }
@@ -31,8 +31,7 @@ func integer(n int) types.AttributeValue {
 
 func bytes(b []byte) types.AttributeValue { return &types.AttributeValueMemberB{Value: b} }
 
-// The put functions leave out what is the zero value, so that an item holds
-// what there is and no more.
+// The put functions skip zero values, so that an item has no empty attributes.
 
 func putText(it Item, name, v string) {
 	if v != "" {
@@ -69,8 +68,9 @@ func putTexts(it Item, name string, vs []string) {
 	it[name] = l
 }
 
-// putTTL says when DynamoDB may collect the item: epoch seconds, rounded up,
-// since it must not go a moment before its time. A zero time is never.
+// putTTL sets the time after which DynamoDB may delete the item, in epoch
+// seconds. It rounds up, because the item must not be deleted too early. A zero
+// time means never.
 func putTTL(it Item, t time.Time) {
 	if t.IsZero() {
 		return
@@ -82,17 +82,16 @@ func putTTL(it Item, t time.Time) {
 	it[TTL] = &types.AttributeValueMemberN{Value: strconv.FormatInt(s, 10)}
 }
 
-var errMissing = errors.New("it is missing")
+var errMissing = errors.New("the attribute is missing")
 
-// reader takes an item apart. The first attribute that is not what it should
-// be makes the error; everything after it is zero. Absent attributes are zero
-// values unless they are asked for by a must method.
+// reader decodes an item. err is about the first attribute of a wrong form. An
+// absent attribute is a zero value, and an error only for a must method.
 type reader struct {
 	it  Item
 	err error
 }
 
-// value is the attribute as a T, which is nil if it is absent or of another type.
+// value returns the attribute as a T, and nil if it is absent or of another type.
 func value[T any](r *reader, attr string) *T {
 	v, there := r.it[attr]
 	if !there {
@@ -100,7 +99,7 @@ func value[T any](r *reader, attr string) *T {
 	}
 	t, ok := any(v).(*T)
 	if !ok {
-		r.fail(attr, fmt.Errorf("unexpected type %T", v))
+		r.fail(attr, fmt.Errorf("got type %T, want %T", v, t))
 	}
 	return t
 }
@@ -183,7 +182,7 @@ func (r *reader) mustTime(attr string) time.Time {
 func (r *reader) hash(attr string) (h events.Hash) {
 	b := r.bytes(attr)
 	if len(b) != len(h) {
-		r.fail(attr, fmt.Errorf("a hash has %d bytes, this has %d", len(h), len(b)))
+		r.fail(attr, fmt.Errorf("got %d bytes, want the %d of a hash", len(b), len(h)))
 	}
 	copy(h[:], b)
 	return h
@@ -198,7 +197,7 @@ func (r *reader) texts(attr string) []string {
 	for i, e := range v.Value {
 		s, ok := e.(*types.AttributeValueMemberS)
 		if !ok {
-			r.fail(attr, fmt.Errorf("unexpected type %T in the list", e))
+			r.fail(attr, fmt.Errorf("got type %T in the list, want %T", e, s))
 			return nil
 		}
 		ts[i] = s.Value

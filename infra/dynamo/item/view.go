@@ -27,11 +27,11 @@ const (
 	viewKeepUntil   = "keep_until"
 )
 
-// OwnerAttribute is the attribute by which a list is narrowed to owners.
+// OwnerAttribute is the attribute by which a list is filtered by owner.
 const OwnerAttribute = viewOwner
 
-// View is a token's view as an item. With everything at its cap it is smaller
-// than 4 KB, so that one read unit reads it.
+// View returns a token's view as an item. With all fields at their maximum the
+// item is smaller than 4 KB, so one read unit is enough for a consistent read.
 func View(v events.View) Item {
 	it := key(TokenPK(v.ID), skView)
 	putText(it, viewOwner, v.Owner)
@@ -53,7 +53,8 @@ func View(v events.View) Item {
 	return it
 }
 
-// putEnd writes how the token ended. Only an ended token's view is collected.
+// putEnd writes how the token ended. DynamoDB may delete only the views of ended
+// tokens.
 func putEnd(it Item, v events.View) {
 	putText(it, viewEnded, string(v.Ended))
 	putTime(it, viewEndedAt, v.EndedAt)
@@ -63,13 +64,13 @@ func putEnd(it Item, v events.View) {
 	}
 }
 
-// ReadView reads what View gave, and what the list index holds of it: that is
-// the same without the verifier.
+// ReadView decodes an item of View. It also decodes an entry of the list index,
+// which has no verifier.
 func ReadView(it Item) (events.View, error) {
 	r := &reader{it: it}
 	id, ok := strings.CutPrefix(r.mustText(PK), pkToken)
 	if !ok {
-		r.fail(PK, fmt.Errorf("it is not the partition of a token"))
+		r.fail(PK, fmt.Errorf("this is not the partition key of a token"))
 	}
 	v := events.View{
 		ID: id, Owner: r.text(viewOwner), Creator: r.text(viewCreator),
@@ -83,9 +84,9 @@ func ReadView(it Item) (events.View, error) {
 	return v, r.err
 }
 
-// packPrefixes puts source ranges one after the other: one byte that says how
-// many follow, and those are the range as netip.Prefix encodes itself. Sixteen
-// ranges of IPv6 take 288 bytes in place of some 700 as text.
+// packPrefixes writes source ranges one after the other. Each range is one byte
+// with the number of bytes that follow, and the binary form of netip.Prefix.
+// Sixteen ranges of IPv6 take 288 bytes; as text they would take about 700.
 func packPrefixes(ps []netip.Prefix) []byte {
 	var b []byte
 	for _, p := range ps {
@@ -102,7 +103,7 @@ func (r *reader) prefixes(attr string) []netip.Prefix {
 		n := 1 + int(b[0])
 		var p netip.Prefix
 		if n > len(b) {
-			r.fail(attr, fmt.Errorf("a range of %d bytes is cut off after %d", n, len(b)))
+			r.fail(attr, fmt.Errorf("a source range has %d bytes, want %d", len(b), n))
 			return nil
 		}
 		if err := p.UnmarshalBinary(b[1:n]); err != nil {

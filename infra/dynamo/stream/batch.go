@@ -14,18 +14,18 @@ import (
 // entry is one record of the change stream that is to be sent.
 type entry struct {
 	at      string // its sequence number in the change stream
-	pk, sk  string // of the item
+	pk, sk  string // the item's keys
 	message events.Message
-	err     error // why the item is not a message; such an entry can never be sent
+	err     error // why the item cannot be decoded; such an entry can never be sent
 }
 
 // Batch holds the entries of one batch that are to be sent, in the order of
 // the change stream.
 type Batch []entry
 
-// Read takes the entries that are to be sent from a batch of Lambda: the
+// Read returns the entries that are to be sent from a batch of Lambda: the
 // records and notices that were inserted. An item that cannot be decoded
-// becomes an entry with an error, so that Fault and Stuck report it.
+// becomes an entry with an error, so that Fault and FirstUnsent report it.
 func Read(records []lambdaevents.DynamoDBEventRecord) (b Batch) {
 	for _, r := range records {
 		if r.EventName != string(lambdaevents.DynamoDBOperationTypeInsert) {
@@ -58,17 +58,18 @@ func messageOf(image map[string]lambdaevents.DynamoDBAttributeValue) (events.Mes
 }
 
 // Messages returns the messages that can be sent, each stream in its order:
-// the items of one transaction may arrive swapped. Messages after an
-// unreadable record of their stream are left out, so that none overtakes it.
+// the items of one transaction may arrive in another order. It skips the
+// messages after an unreadable record of their stream, because no message may
+// be sent before an earlier one.
 func (b Batch) Messages() (ms []events.Message) {
-	unreadable := map[string]string{} // by partition, the first such record
+	unreadable := map[string]string{} // by partition key, the sort key of the first unreadable record
 	for _, e := range b {
-		if was, ok := unreadable[e.pk]; e.err != nil && (!ok || e.sk < was) {
+		if first, ok := unreadable[e.pk]; e.err != nil && (!ok || e.sk < first) {
 			unreadable[e.pk] = e.sk
 		}
 	}
 	for _, e := range b {
-		if limit, ok := unreadable[e.pk]; ok && e.sk >= limit {
+		if first, ok := unreadable[e.pk]; ok && e.sk >= first {
 			continue
 		}
 		ms = append(ms, e.message)
@@ -90,23 +91,23 @@ func (b Batch) Fault() error {
 	return nil
 }
 
-// Stuck returns the sequence number of the first entry that was not sent.
-// Lambda delivers the batch again from there, sent entries included, so one
-// number is enough. The sent ones are given by message id.
-func (b Batch) Stuck(sent map[string]bool) (at string, found bool) {
+// FirstUnsent returns the sequence number of the first entry that was not sent.
+// sent has the ids of the sent messages. Lambda delivers the batch again from
+// that number, sent entries included, so one number is enough.
+func (b Batch) FirstUnsent(sent map[string]bool) (at string, found bool) {
 	for _, e := range b {
-		if !e.in(sent) {
+		if !e.isSent(sent) {
 			return e.at, true
 		}
 	}
 	return "", false
 }
 
-// Sent counts the entries that were sent, and returns the time from the
-// oldest of their messages until now.
-func (b Batch) Sent(sent map[string]bool, now time.Time) (n int, lag time.Duration) {
+// CountSent counts the entries that were sent, and returns the age of their
+// oldest message. sent has the ids of the sent messages.
+func (b Batch) CountSent(sent map[string]bool, now time.Time) (n int, lag time.Duration) {
 	for _, e := range b {
-		if e.in(sent) {
+		if e.isSent(sent) {
 			n++
 			lag = max(lag, now.Sub(e.message.Time))
 		}
@@ -114,4 +115,4 @@ func (b Batch) Sent(sent map[string]bool, now time.Time) (n int, lag time.Durati
 	return n, lag
 }
 
-func (e entry) in(sent map[string]bool) bool { return e.err == nil && sent[e.message.ID] }
+func (e entry) isSent(sent map[string]bool) bool { return e.err == nil && sent[e.message.ID] }

@@ -11,7 +11,7 @@ import (
 
 // itemOf converts the attribute values of Lambda's events to those of the SDK:
 // they are different types (github.com/aws/aws-lambda-go issue 58). It accepts
-// only the kinds of attributes that our items have.
+// only the attribute types that our items have.
 func itemOf(image map[string]lambdaevents.DynamoDBAttributeValue) (item.Item, error) {
 	it := make(item.Item, len(image))
 	for name, v := range image {
@@ -37,7 +37,7 @@ func attribute(v lambdaevents.DynamoDBAttributeValue) (types.AttributeValue, err
 	case lambdaevents.DataTypeList:
 		return list(v.List())
 	}
-	return nil, fmt.Errorf("kind %d is not one that our items have", v.DataType())
+	return nil, fmt.Errorf("its type %d is unknown; allowed: string, number, binary, boolean, list", v.DataType())
 }
 
 func list(values []lambdaevents.DynamoDBAttributeValue) (types.AttributeValue, error) {
@@ -45,7 +45,7 @@ func list(values []lambdaevents.DynamoDBAttributeValue) (types.AttributeValue, e
 	for i, v := range values {
 		var err error
 		if l.Value[i], err = attribute(v); err != nil {
-			return nil, fmt.Errorf("place %d of a list: %w", i, err)
+			return nil, fmt.Errorf("element %d of a list: %w", i, err)
 		}
 	}
 	return l, nil

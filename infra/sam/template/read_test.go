@@ -3,7 +3,6 @@ package template_test
 import (
 	"maps"
 	"reflect"
-	"slices"
 	"strings"
 	"testing"
 
@@ -15,6 +14,9 @@ type object = template.Object
 
 // at is the value at a path of member names, nil if there is none.
 var at = template.At
+
+// objects are the objects of a list.
+var objects = template.Objects
 
 const top = "../../../"
 
@@ -86,9 +88,6 @@ func functions(t *testing.T, template object) map[string]object {
 	return found
 }
 
-// sorted are the names of a map.
-func sorted[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }
-
 // texts makes a list of one text or of several.
 func texts(v any) []string {
 	switch v := v.(type) {
@@ -103,14 +102,4 @@ func texts(v any) []string {
 		return all
 	}
 	return nil
-}
-
-// objects are the objects of a list.
-func objects(v any) []object {
-	l, _ := v.([]any)
-	var all []object
-	for _, e := range l {
-		all = append(all, at(e).(object))
-	}
-	return all
 }

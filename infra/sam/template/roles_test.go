@@ -6,36 +6,26 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/functions/wiring"
 	"apitoken/infra/dynamo/copies"
+	"apitoken/infra/sam/template"
 )
 
 // role is what a function may do.
 type role struct {
 	logical    string
-	policies   []any // its managed policies, without those that hang on a condition
+	policies   []string // its managed policies, without those that hang on a condition
 	statements []object
 }
 
 // roleOf gives a function's role, with the statements of its managed policies.
-func roleOf(t *testing.T, template, f object) role {
+func roleOf(t *testing.T, all, f object) role {
 	t.Helper()
 	logical, _, _ := strings.Cut(attOf(at(f, "Properties", "Role")), ".")
-	p := at(template, "Resources", logical, "Properties")
-	if p == nil {
-		t.Fatalf("there is no role %s", logical)
+	if at(all, "Resources", logical, "Properties") == nil {
+		t.Fatalf("%s has no role: template.yaml has no resource %q", f["logical"], logical)
 	}
-	r := role{logical: logical}
-	for _, policy := range objects(at(p, "ManagedPolicyArns")) {
-		if at(policy, "Ref") == nil {
-			continue
-		}
-		r.policies = append(r.policies, policy)
-		r.statements = append(r.statements, objects(at(template, "Resources", at(policy, "Ref").(string), "Properties", "PolicyDocument", "Statement"))...)
-	}
-	for _, policy := range objects(at(p, "Policies")) {
-		r.statements = append(r.statements, objects(at(policy, "PolicyDocument", "Statement"))...)
-	}
-	return r
+	return role{logical: logical, policies: template.Policies(all, logical), statements: template.Statements(all, logical)}
 }
 
 // may says whether some statement allows the action on the resource.
@@ -96,43 +86,54 @@ func checkStatement(t *testing.T, function string, s object) {
 	}
 }
 
-// reserved lists actions that only some functions may do.
-var reserved = []struct {
+// right is an action and the functions that need it.
+type right struct {
 	action   string
 	resource any
-	only     []string
+	of       func(wiring.Job) bool
 	reason   string
-}{
-	{"dynamodb:PutItem", getAtt("TokenTable.Arn"), []string{"create", "revoke"}, "only commands write the log"},
-	{"dynamodb:UpdateItem", getAtt("TokenTable.Arn"), []string{"authorize", "introspect", "publish", "reconcile"}, "only uses and the outbox are updated"},
-	{"dynamodb:DeleteItem", getAtt("TokenTable.Arn"), nil, "nothing of the log is deleted but by its time to live"},
-	{"dynamodb:Scan", getAtt("TokenTable.Arn"), nil, "no call may depend on the table's size"},
-	{"dynamodb:PutItem", getAtt("AuditTable.Arn"), []string{"audit"}, "a copy vouches for the log only if nobody else can write it"},
-	{"dynamodb:DeleteItem", getAtt("AuditTable.Arn"), []string{"audit"}, "a copy vouches for the log only if nobody else can write it"},
-	{"dynamodb:Query", getAtt("AuditTable.Arn"), []string{"audit"}, "nobody else has a use for the copies"},
-	{"events:PutEvents", getAtt("Bus.Arn"), []string{"publish", "reconcile"}, "events go out through the change stream alone"},
-	{"kms:Decrypt", getAtt("ConfigKey.Arn"), []string{"authorize", "create", "get", "history", "introspect", "list", "revoke"}, "peppers are for whoever verifies"},
 }
 
-func TestReservedActionsStayWithTheirFunctions(t *testing.T) {
-	template := read(t)
-	all := functions(t, template)
-	for _, row := range reserved {
-		var got []string
-		for _, name := range sorted(all) {
-			if roleOf(t, template, all[name]).may(row.action, row.resource) {
-				got = append(got, name)
+// reserved lists actions that no other function may do.
+var reserved = []right{
+	{"dynamodb:PutItem", getAtt("TokenTable.Arn"), commands, "only commands write the log"},
+	{"dynamodb:UpdateItem", getAtt("TokenTable.Arn"), updates, "only uses and the outbox are updated"},
+	{"dynamodb:ConditionCheckItem", getAtt("TokenTable.Arn"), checks, "the first use of a token also checks that there is such a token"},
+	{"dynamodb:DeleteItem", getAtt("TokenTable.Arn"), none, "nothing of the log is deleted but by its time to live"},
+	{"dynamodb:Scan", getAtt("TokenTable.Arn"), none, "no call may depend on the table's size"},
+	{"dynamodb:PutItem", getAtt("AuditTable.Arn"), keepsCopies, "a copy vouches for the log only if no other function can write it"},
+	{"dynamodb:DeleteItem", getAtt("AuditTable.Arn"), keepsCopies, "a copy vouches for the log only if no other function can write it"},
+	{"dynamodb:Query", getAtt("AuditTable.Arn"), keepsCopies, "no other function has a use for the copies"},
+	{"events:PutEvents", getAtt("Bus.Arn"), carries, "events go out through the change stream alone"},
+	{"kms:Decrypt", getAtt("ConfigKey.Arn"), hasPeppers, "peppers are for functions that verify or write"},
+}
+
+// needed lists actions that other functions may need too.
+var needed = []right{
+	{"dynamodb:GetItem", getAtt("TokenTable.Arn"), answers, "every call reads a head: an owner's, the settings', or one that shows that the table answers"},
+	{"dynamodb:Query", getAtt("TokenTable.Arn"), readsStreams, "a check reads the token; a command finds out what became of a commit that was not answered"},
+}
+
+func TestFunctionsMayDoWhatTheirJobNeeds(t *testing.T) {
+	all := read(t)
+	eachFunction(t, all, func(t *testing.T, job wiring.Job, f object) {
+		r := roleOf(t, all, f)
+		for _, row := range reserved {
+			if got, want := r.may(row.action, row.resource), row.of(job); got != want {
+				t.Errorf("%s may %s on %v: got %t, want %t: %s", r.logical, row.action, row.resource, got, want, row.reason)
 			}
 		}
-		if !slices.Equal(got, row.only) {
-			t.Errorf("%s on %v: got %v, want %v: %s", row.action, row.resource, got, row.only, row.reason)
+		for _, row := range needed {
+			if row.of(job) && !r.may(row.action, row.resource) {
+				t.Errorf("%s may not %s on %v: %s", r.logical, row.action, row.resource, row.reason)
+			}
 		}
-	}
-	for _, s := range roleOf(t, template, all["audit"]).statements {
-		if arn := attOf(s["Resource"]); strings.HasPrefix(arn, "TokenTable") {
-			t.Errorf("audit may %v the log that it vouches for", s["Action"])
+		for _, s := range r.statements {
+			if arn := attOf(s["Resource"]); job.Copies && strings.HasPrefix(arn, "TokenTable") {
+				t.Errorf("%s may %v the log that it vouches for", r.logical, s["Action"])
+			}
 		}
-	}
+	})
 }
 
 // A copy that could be deleted would vouch for nothing. The audit function
@@ -155,17 +156,17 @@ func TestNobodyMayDeleteACopy(t *testing.T) {
 // Where an emulator ignores authorizers, the handlers check tokens themselves
 // and need what the authorizer needs, and only there.
 func TestHandlersThatAuthorizeMayDoSo(t *testing.T) {
-	template := read(t)
+	all := read(t)
 	guard := object{"Fn::If": list("AuthorizesInHandler", ref("GuardPolicy"), ref("AWS::NoValue"))}
-	for name, f := range functions(t, template) {
-		if at(f, "Properties", "Environment", "Variables", "AUTHORIZE_IN_HANDLER") == nil {
-			continue
+	eachFunction(t, all, func(t *testing.T, job wiring.Job, f object) {
+		r := roleOf(t, all, f)
+		if always := slices.Contains(r.policies, "GuardPolicy"); always != job.Checks {
+			t.Errorf("%s may always check tokens: got %t, want %t", r.logical, always, job.Checks)
 		}
-		r := roleOf(t, template, f)
-		conditional := slices.ContainsFunc(objects(at(template, "Resources", r.logical, "Properties", "ManagedPolicyArns")), func(p object) bool { return reflect.DeepEqual(p, guard) })
-		if always := r.may("dynamodb:ConditionCheckItem", getAtt("TokenTable.Arn")); always == conditional {
-			t.Errorf("%s may check tokens: always %v, where it authorizes %v", name, always, conditional)
+		conditional := slices.ContainsFunc(objects(at(all, "Resources", r.logical, "Properties", "ManagedPolicyArns")), func(p object) bool { return reflect.DeepEqual(p, guard) })
+		if where := job.Guarded && !job.Checks; conditional != where {
+			t.Errorf("%s may check tokens where it authorizes: got %t, want %t", r.logical, conditional, where)
 		}
-	}
-	want(t, template, "false", "Parameters", "AuthorizeInHandler", "Default")
+	})
+	want(t, all, "false", "Parameters", "AuthorizeInHandler", "Default")
 }

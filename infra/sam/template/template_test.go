@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -12,8 +13,10 @@ import (
 	"apitoken/events"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/wiring"
+	"apitoken/functions/wiring/api"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/dynamo"
+	"apitoken/infra/sam/template"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
@@ -78,8 +81,14 @@ func TestWhatNobodyCouldBringBackIsKept(t *testing.T) {
 	want(t, template, "true", "Parameters", "DeletionProtection", "Default")
 }
 
+// served is what the template knows of a route.
+type served struct {
+	function, method, path string
+	open                   bool
+}
+
 func TestEveryRouteHasItsFunction(t *testing.T) {
-	var got []httpapi.Route
+	var got, routes []served
 	for name, f := range functions(t, read(t)) {
 		events, _ := at(f, "Properties", "Events").(object)
 		for _, e := range events {
@@ -91,37 +100,40 @@ func TestEveryRouteHasItsFunction(t *testing.T) {
 			if open {
 				want(t, e, object{"Authorizer": "NONE"}, "Properties", "Auth")
 			}
-			got = append(got, httpapi.Route{
-				Function: name, Method: strings.ToUpper(at(e, "Properties", "Method").(string)), Path: at(e, "Properties", "Path").(string), Open: open,
-			})
+			got = append(got, served{name, strings.ToUpper(at(e, "Properties", "Method").(string)), at(e, "Properties", "Path").(string), open})
 		}
 	}
 	for _, r := range httpapi.Routes() {
+		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open})
+	}
+	for _, r := range routes {
 		if !slices.Contains(got, r) {
 			t.Errorf("template.yaml lacks %+v", r)
 		}
 	}
 	for _, r := range got {
-		if !slices.Contains(httpapi.Routes(), r) {
+		if !slices.Contains(routes, r) {
 			t.Errorf("template.yaml has %+v, which is no route of the service", r)
 		}
 	}
 }
 
 func TestEveryFunctionIsDeployed(t *testing.T) {
-	template := read(t)
+	all := read(t)
 	mains, err := filepath.Glob(top + "functions/*/main.go")
 	if err != nil {
 		t.Fatal(err)
 	}
-	var built []string
+	var built, jobs []string
 	for _, main := range mains {
 		built = append(built, filepath.Base(filepath.Dir(main)))
 	}
-	deployed := functions(t, template)
-	if got := sorted(deployed); !slices.Equal(got, built) {
-		t.Errorf("functions in template.yaml: got %v, want those with a main: %v", got, built)
+	for _, job := range api.Jobs() {
+		jobs = append(jobs, job.Function)
 	}
+	deployed := functions(t, all)
+	sameFunctions(t, deployed, built, "functions/*/main.go")
+	sameFunctions(t, deployed, jobs, "the jobs of wiring/api")
 	for name, f := range deployed {
 		want(t, f, object{"BuildMethod": "makefile"}, "Metadata")
 		p := at(f, "Properties")
@@ -130,79 +142,106 @@ func TestEveryFunctionIsDeployed(t *testing.T) {
 		want(t, p, list(ref("Arch")), "Architectures")
 		want(t, p, "Active", "Tracing")
 		want(t, p, ref("FunctionLogs"), "LoggingConfig", "LogGroup")
+		role := template.Logical(name, "Role")
+		want(t, p, getAtt(role+".Arn"), "Role")
+		want(t, all, "AWS::IAM::Role", "Resources", role, "Type")
 		if at(p, "Description") == nil {
 			t.Errorf("%s has no description", name)
 		}
 	}
-	want(t, template, ref("LogRetentionDays"), "Resources", "FunctionLogs", "Properties", "RetentionInDays")
+	want(t, all, ref("LogRetentionDays"), "Resources", "FunctionLogs", "Properties", "RetentionInDays")
 	makefile, err := os.ReadFile(top + "Makefile")
 	if err != nil {
 		t.Fatal(err)
 	}
 	arch := regexp.MustCompile(`(?m)^ARCH\s*\?=\s*(\S+)$`).FindSubmatch(makefile)
-	if arch == nil || string(arch[1]) != at(template, "Parameters", "Arch", "Default") {
+	if arch == nil || string(arch[1]) != at(all, "Parameters", "Arch", "Default") {
 		t.Errorf("the Makefile's ARCH is not the template's Arch: %s", arch)
 	}
 }
 
-// needs is what each kind of function cannot start without.
-var needs = map[string]wiring.Need{
-	"authorize": wiring.Peppers, "create": wiring.Peppers, "list": wiring.Peppers, "get": wiring.Peppers, "revoke": wiring.Peppers,
-	"history": wiring.Peppers, "introspect": wiring.Peppers, "about": 0, "publish": wiring.Bus, "reconcile": wiring.Bus,
+// sameFunctions names each function that is only in the template or only in the
+// other source.
+func sameFunctions(t *testing.T, deployed map[string]object, names []string, source string) {
+	t.Helper()
+	for _, name := range names {
+		if deployed[name] == nil {
+			t.Errorf("%s is in %s, but template.yaml has no %s", name, source, template.Logical(name, "Function"))
+		}
+	}
+	for name, f := range deployed {
+		if !slices.Contains(names, name) {
+			t.Errorf("template.yaml has %s, but %s is not in %s", f["logical"], name, source)
+		}
+	}
+}
+
+// variable is an environment variable: the functions that have it, its value,
+// and what that value may be when deployed.
+type variable struct {
+	of     func(wiring.Job) bool
+	value  any
+	sample string
+}
+
+func variables(all object) map[string]variable {
+	answer := at(all, "Parameters", "AuthorizerAnswer", "Default").(string)
+	return map[string]variable{
+		"TOKEN_TABLE":          {readsTheLog, ref("TokenTable"), "T"},
+		"AUDIT_TABLE":          {keepsCopies, ref("AuditTable"), "A"},
+		"EVENT_BUS":            {carries, ref("Bus"), "B"},
+		"TOKEN_PREFIX":         {mints, ref("TokenPrefix"), ""},
+		"AUTHORIZE_IN_HANDLER": {guarded, ref("AuthorizeInHandler"), "false"},
+		"AUTHORIZER_ANSWER":    {authorizes, ref("AuthorizerAnswer"), answer},
+		"PEPPERS":              {hasPeppers, sub("1:{{resolve:secretsmanager:${PepperOne}:SecretString:::}}"), "1:" + strings.Repeat("QUJD", 11)},
+	}
 }
 
 func TestEveryFunctionHasTheSettingsThatItReads(t *testing.T) {
-	template := read(t)
-	samples := map[string]string{
-		"TOKEN_TABLE": "T", "AUDIT_TABLE": "A", "EVENT_BUS": "B", "TOKEN_PREFIX": "", "AUTHORIZE_IN_HANDLER": "false",
-		"AUTHORIZER_ANSWER": at(template, "Parameters", "AuthorizerAnswer", "Default").(string), "PEPPERS": "1:" + strings.Repeat("QUJD", 11),
-	}
-	sources := map[string]any{
-		"TOKEN_TABLE": ref("TokenTable"), "AUDIT_TABLE": ref("AuditTable"), "EVENT_BUS": ref("Bus"), "TOKEN_PREFIX": ref("TokenPrefix"),
-		"AUTHORIZE_IN_HANDLER": ref("AuthorizeInHandler"), "AUTHORIZER_ANSWER": ref("AuthorizerAnswer"),
-		"PEPPERS": sub("1:{{resolve:secretsmanager:${PepperOne}:SecretString:::}}"),
-	}
-	for name, f := range functions(t, template) {
-		variables := at(f, "Properties", "Environment", "Variables").(object)
-		for variable := range variables {
-			if _, known := samples[variable]; !known {
-				t.Errorf("%s has %s, which nothing reads", name, variable)
+	all := read(t)
+	known := variables(all)
+	eachFunction(t, all, func(t *testing.T, job wiring.Job, f object) {
+		own, _ := at(f, "Properties", "Environment", "Variables").(object)
+		for name := range own {
+			if _, read := known[name]; !read {
+				t.Errorf("it has %s, which nothing reads", name)
 			}
-			want(t, variables, sources[variable], variable)
 		}
-		need, known := needs[name]
-		if !known {
-			want(t, variables, ref("AuditTable"), "AUDIT_TABLE")
-			continue
+		for name, v := range known {
+			var value any
+			if v.of(job) {
+				value = v.value
+			}
+			want(t, own, value, name)
 		}
-		getenv := func(variable string) string {
-			if variables[variable] == nil {
+		getenv := func(name string) string {
+			if own[name] == nil {
 				return ""
 			}
-			return samples[variable]
+			return known[name].sample
 		}
-		if _, err := wiring.Read(getenv, need); err != nil {
-			t.Errorf("%s would not start: %v", name, err)
+		if _, err := wiring.Read(getenv, job.Need()); err != nil && !job.Copies { // which has the other table
+			t.Errorf("it would not start: %v", err)
 		}
-	}
+	})
 }
 
-func TestPeppersReachOnlyWhoeverVerifies(t *testing.T) {
+func TestPeppersReachOnlyFunctionsThatVerifyOrWrite(t *testing.T) {
 	template := read(t)
-	for name, f := range functions(t, template) {
+	eachFunction(t, template, func(t *testing.T, job wiring.Job, f object) {
 		has := at(f, "Properties", "Environment", "Variables", "PEPPERS") != nil
-		if verifies := needs[name]&wiring.Peppers != 0; has != verifies {
-			t.Errorf("%s has peppers: %v, want %v", name, has, verifies)
+		if has != hasPeppers(job) {
+			t.Errorf("it has peppers: got %t, want %t", has, hasPeppers(job))
 		}
 		var key any
 		if has {
 			key = getAtt("ConfigKey.Arn")
 		}
 		want(t, f, key, "Properties", "KmsKeyArn")
-		if decrypts := slices.ContainsFunc(roleOf(t, template, f).policies, func(p any) bool { return reflect.DeepEqual(p, ref("PepperPolicy")) }); decrypts != has {
-			t.Errorf("%s may decrypt peppers: %v, want %v", name, decrypts, has)
+		if decrypts := slices.Contains(roleOf(t, template, f).policies, "PepperPolicy"); decrypts != has {
+			t.Errorf("it may decrypt peppers: got %t, want %t", decrypts, has)
 		}
-	}
+	})
 	for name, s := range resources(t, template, "SecretsManager::Secret") {
 		generate := at(s, "Properties", "GenerateSecretString")
 		want(t, generate, 44, "PasswordLength")
@@ -285,9 +324,29 @@ func TestStreamAndQueueSourcesAreBounded(t *testing.T) {
 		want(t, object{name: q}, true, name, "Properties", "SqsManagedSseEnabled")
 		want(t, object{name: q}, 1209600, name, "Properties", "MessageRetentionPeriod")
 	}
-	for _, name := range []string{"ReconcileFunction", "AuditFunction"} {
-		want(t, template, "rate(5 minutes)", "Resources", name, "Properties", "Events", "Clock", "Properties", "Schedule")
-	}
+}
+
+// A function that nothing calls is no error anywhere. API Gateway calls the
+// authorizer by the definition of the API.
+func TestSomethingCallsEveryFunction(t *testing.T) {
+	eachFunction(t, read(t), func(t *testing.T, job wiring.Job, f object) {
+		events, _ := at(f, "Properties", "Events").(object)
+		if len(events) == 0 && !job.Authorizes {
+			t.Error("no event calls it")
+		}
+		var schedules, expected []any
+		for _, e := range events {
+			if at(e, "Type") == "Schedule" {
+				schedules = append(schedules, at(e, "Properties", "Schedule"))
+			}
+		}
+		if job.Every > 0 {
+			expected = list(fmt.Sprintf("rate(%.0f minutes)", job.Every.Minutes()))
+		}
+		if !reflect.DeepEqual(schedules, expected) {
+			t.Errorf("the clock calls it at %v, want %v", schedules, expected)
+		}
+	})
 }
 
 // A rule that matches nothing is no error anywhere: the copies would just stay
@@ -304,25 +363,25 @@ func TestTheAuditRuleMatchesWhatIsPublished(t *testing.T) {
 }
 
 func TestCallersHaveTheirAnswerBeforeTheGatewayGivesUp(t *testing.T) {
-	for name, f := range functions(t, read(t)) {
+	eachFunction(t, read(t), func(t *testing.T, job wiring.Job, f object) {
 		limit := 29 // seconds, for an integration
-		switch name {
-		case "authorize":
+		switch {
+		case job.Authorizes:
 			limit = 10 // and of those the authorizer's share
-		case "publish", "reconcile", "audit":
-			continue
+		case background(job):
+			return
 		}
 		if timeout := at(f, "Properties", "Timeout").(int); timeout > limit {
-			t.Errorf("%s may take %d s, want at most %d", name, timeout, limit)
+			t.Errorf("it may take %d s, want at most %d", timeout, limit)
 		}
-	}
+	})
 }
 
 func TestEveryTroubleHasItsAlarm(t *testing.T) {
-	template := read(t)
+	all := read(t)
 	type metric struct{ namespace, name, of string }
 	watched := map[metric]bool{}
-	for name, a := range resources(t, template, "CloudWatch::Alarm") {
+	for name, a := range resources(t, all, "CloudWatch::Alarm") {
 		p := at(a, "Properties")
 		want(t, p, "notBreaching", "TreatMissingData")
 		want(t, p, object{"Fn::If": list("HasAlarmTopic", list(ref("AlarmTopic")), ref("AWS::NoValue"))}, "AlarmActions")
@@ -337,25 +396,30 @@ func TestEveryTroubleHasItsAlarm(t *testing.T) {
 			watched[metric{at(p, "Namespace").(string), at(p, "MetricName").(string), at(d, "Name").(string) + "=" + of}] = true
 		}
 	}
-	for _, m := range []metric{
-		{"AWS/ApiGateway", "5XXError", "ApiName=AWS::StackName"},
-		{telemetry.Namespace, telemetry.Faults, "function=AuthorizeFunction"},
-		{"AWS/Lambda", "Throttles", "FunctionName=AuthorizeFunction"},
-		{"AWS/Lambda", "Errors", "FunctionName=PublishFunction"},
+	troubles := []metric{
+		{"AWS/ApiGateway", "5XXError", "ApiName=AWS::StackName"}, // of all functions that answer calls
 		{"AWS/Lambda", "IteratorAge", "FunctionName=PublishFunction"},
-		{"AWS/Lambda", "Errors", "FunctionName=ReconcileFunction"},
-		{"AWS/Lambda", "Errors", "FunctionName=AuditFunction"},
 		{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName=PublishDeadLetters.QueueName"},
 		{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName=AuditDeadLetters.QueueName"},
 		{"AWS/Events", "FailedInvocations", "EventBusName=Bus"},
 		{telemetry.Namespace, telemetry.AuditMismatch, "function=AuditFunction"},
 		{telemetry.Namespace, telemetry.AuditGap, "function=AuditFunction"},
-	} {
+	}
+	for _, job := range api.Jobs() {
+		f := template.Logical(job.Function, "Function")
+		if authorizes(job) {
+			troubles = append(troubles, metric{telemetry.Namespace, telemetry.Faults, "function=" + f}, metric{"AWS/Lambda", "Throttles", "FunctionName=" + f})
+		}
+		if background(job) {
+			troubles = append(troubles, metric{"AWS/Lambda", "Errors", "FunctionName=" + f})
+		}
+	}
+	for _, m := range troubles {
 		if !watched[m] {
 			t.Errorf("no alarm watches %+v", m)
 		}
 	}
-	want(t, template, ref("AWS::StackName"), "Resources", "Api", "Properties", "Name") // which its alarm goes by
+	want(t, all, ref("AWS::StackName"), "Resources", "Api", "Properties", "Name") // which its alarm goes by
 }
 
 func TestTheRunbookKnowsEveryAlarm(t *testing.T) {

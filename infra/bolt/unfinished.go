@@ -9,9 +9,9 @@ import (
 	"syscall"
 )
 
-// What bbolt writes first: four pages. The first is a meta page, whose magic
-// number stands behind the page's header, and whose transaction is 0 until the
-// file is used for the first time.
+// bbolt first writes four pages. The first page is a meta page: its magic
+// number is after the page's header, and its transaction id is 0 until the file
+// is first used.
 const (
 	firstPages  = 4
 	magicOffset = 16
@@ -19,11 +19,11 @@ const (
 	bboltMagic  = 0xED0CDAED
 )
 
-// heal empties a file whose very first write was cut short, by a full disk for
-// example: bbolt would refuse it for ever, and nothing was ever in it. It looks
-// under the lock that bbolt takes, so that a file which is being made by
-// somebody else is left alone.
-func heal(path string) error {
+// emptyUnfinished empties a file if its very first write was cut short, for
+// example by a full disk. Such a file never had data, and bbolt would always
+// refuse it. emptyUnfinished takes the lock that bbolt takes, so it does not
+// touch a file that another process is making.
+func emptyUnfinished(path string) error {
 	f, err := os.OpenFile(path, os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -33,19 +33,19 @@ func heal(path string) error {
 	}
 	defer f.Close()
 	if syscall.Flock(int(f.Fd()), syscall.LOCK_EX|syscall.LOCK_NB) != nil {
-		return nil // somebody has it open, so it is whole
+		return nil // another process has it open, so it is complete
 	}
 	if !unfinished(f) {
 		return nil
 	}
 	if err := f.Truncate(0); err != nil {
-		return fmt.Errorf("emptying the file, whose first write was cut short: %w", err)
+		return fmt.Errorf("emptying the file after an incomplete first write: %w", err)
 	}
 	return nil
 }
 
-// unfinished tells such a file from a used one that lost its end, which is
-// damaged and must not be touched.
+// unfinished reports whether the first write of the file was cut short. A used
+// file without its end is damaged, and must not be changed.
 func unfinished(f *os.File) bool {
 	info, err := f.Stat()
 	if err != nil || info.Size() >= int64(firstPages*os.Getpagesize()) {

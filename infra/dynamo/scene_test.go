@@ -20,39 +20,40 @@ import (
 
 const tokenLimit = 5 // settings.Initial
 
-// world is the service on one table: what the adapter is there for.
-type world struct {
+// scene is the service on one table.
+type scene struct {
 	*issuer.Issuer
 	guard *guard.Guard
 	store *dynamo.Store
 }
 
-func newWorld(store *dynamo.Store, now func() time.Time) *world {
+func newScene(store *dynamo.Store, now func() time.Time) *scene {
 	g := guard.New(guard.Config{Views: store, Uses: store, Keys: keys, Now: now})
-	return &world{issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys, Now: now}), g, store}
+	return &scene{issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys, Now: now}), g, store}
 }
 
-// check shows the token as a caller would.
-func (w *world) check(t *testing.T, text secret.Secret) error {
+// check checks the token as for a call that shows it.
+func (x *scene) check(t *testing.T, text secret.Secret) error {
 	t.Helper()
 	parsed, err := secret.Parse(text.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = w.guard.Check(t.Context(), parsed, netip.Addr{})
+	_, err = x.guard.Check(t.Context(), parsed, netip.Addr{})
 	return err
 }
 
-// expectSound verifies what stands of an owner's stream: chain, seal, that the
-// log folds to the head, that no command made two tokens, and the limit.
-func (w *world) expectSound(t *testing.T, owner string) (token.State, []events.Record) {
+// expectSound verifies an owner's stream: the chain, the seal and the limit,
+// that the log folds to the state in the head, and that no command created two
+// tokens.
+func (x *scene) expectSound(t *testing.T, owner string) (token.State, []events.Record) {
 	t.Helper()
 	s := events.UserStream(owner)
-	h, err := w.store.Head(t.Context(), s)
+	h, err := x.store.Head(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rs, err := w.store.History(t.Context(), s, 0, 10_000)
+	rs, err := x.store.History(t.Context(), s, 0, 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -60,9 +61,9 @@ func (w *world) expectSound(t *testing.T, owner string) (token.State, []events.R
 		t.Errorf("stream %s: %v", s, err)
 	}
 	if uint64(len(rs)) != h.Version || len(rs) > 0 && rs[len(rs)-1].Hash != h.Hash {
-		t.Errorf("stream %s: %d records, the head says %d", s, len(rs), h.Version)
+		t.Errorf("stream %s: %d records, and a head of version %d", s, len(rs), h.Version)
 	}
-	kept, err := token.DecodeState(h.StateV, h.State)
+	stored, err := token.DecodeState(h.StateV, h.State)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -74,7 +75,7 @@ func (w *world) expectSound(t *testing.T, owner string) (token.State, []events.R
 		}
 		folded = token.Fold(folded, f, r.At)
 		if _, creates := f.(events.TokenCreated); creates && made[r.Command] {
-			t.Errorf("stream %s: command %s made two tokens", s, r.Command)
+			t.Errorf("stream %s: command %s created two tokens", s, r.Command)
 		} else if creates {
 			made[r.Command] = true
 		}
@@ -82,23 +83,24 @@ func (w *world) expectSound(t *testing.T, owner string) (token.State, []events.R
 			t.Errorf("stream %s: %d live tokens at record %d", s, n, r.Seq)
 		}
 	}
-	if len(rs) > 0 && !reflect.DeepEqual(folded, kept) {
-		t.Errorf("stream %s: the log folds to\n%+v\nthe head says\n%+v", s, folded, kept)
+	if len(rs) > 0 && !reflect.DeepEqual(folded, stored) {
+		t.Errorf("stream %s: the log folds to\n%+v\nthe head has\n%+v", s, folded, stored)
 	}
-	return kept, rs
+	return stored, rs
 }
 
-// TestLimitHoldsUnderConcurrentCreates: 200 writers, four slots, exactly four.
+// TestLimitHoldsUnderConcurrentCreates: of 200 writers exactly four get one of
+// the four free slots.
 func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	const writers, slots = 200, 4
-	// The engine answers one after the other, so the last of two hundred waits
-	// longer than a client of ours would.
+	// The engine answers one request at a time, so the last of 200 writers waits
+	// longer than the time-out of our clients. This client has none.
 	c := client(t)
 	patient := via(c, &http.Transport{MaxIdleConnsPerHost: writers})
-	w := newWorld(dynamo.New(patient, newTable(t, c)), time.Now)
+	x := newScene(dynamo.New(patient, newTable(t, c)), time.Now)
 	ann := guard.Principal{Owner: "ann"}
 	for range tokenLimit - slots {
-		if _, _, err := w.Create(t.Context(), ann, issuer.NewToken{}); err != nil {
+		if _, _, err := x.Create(t.Context(), ann, issuer.NewToken{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -107,19 +109,19 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	for range writers {
 		wg.Go(func() {
 			for {
-				_, text, err := w.Create(t.Context(), ann, issuer.NewToken{})
+				_, text, err := x.Create(t.Context(), ann, issuer.NewToken{})
 				refusal, isRefusal := errors.AsType[*events.Refusal](err)
 				switch {
 				case err == nil:
 					made.Add(1)
-					if err := w.check(t, text); err != nil {
-						t.Errorf("an answered token does not pass: %v", err)
+					if err := x.check(t, text); err != nil {
+						t.Errorf("a token of an answer is not accepted: %v", err)
 					}
 				case isRefusal && refusal.Code == "token_limit_reached":
 					refused.Add(1)
 				case errors.Is(err, issuer.ErrBusy):
 					busy.Add(1)
-					continue // the caller is told to try again
+					continue // the answer asks the caller to try again
 				default:
 					t.Errorf("Create: %v", err)
 				}
@@ -128,11 +130,11 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 		})
 	}
 	wg.Wait()
-	t.Logf("%d made, %d refused, %d asked to try again", made.Load(), refused.Load(), busy.Load())
+	t.Logf("%d created, %d refused, %d asked to try again", made.Load(), refused.Load(), busy.Load())
 	if made.Load() != slots || refused.Load() != writers-slots {
 		t.Errorf("got %d tokens and %d refusals, want %d and %d", made.Load(), refused.Load(), slots, writers-slots)
 	}
-	if state, _ := w.expectSound(t, "ann"); state.Live(time.Now()) != tokenLimit {
+	if state, _ := x.expectSound(t, "ann"); state.Live(time.Now()) != tokenLimit {
 		t.Errorf("got %d live tokens, want %d", state.Live(time.Now()), tokenLimit)
 	}
 }

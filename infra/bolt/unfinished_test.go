@@ -8,11 +8,10 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// TestAFileWhoseFirstWriteWasCutShortIsMadeAnew cuts a new file at every
-// length that a full disk may leave; a short file of somebody else is not ours
-// to empty. A used file that lost its end is another matter, see
-// TestAFileCutShortAnywhereIsNamed.
-func TestAFileWhoseFirstWriteWasCutShortIsMadeAnew(t *testing.T) {
+// TestAFileWithAnUnfinishedFirstWriteIsMadeAgain cuts a new file at lengths that
+// a full disk may leave. A short file of another program must not be emptied.
+// For a used file without its end see TestTheErrorNamesAFileThatWasCutShort.
+func TestAFileWithAnUnfinishedFirstWriteIsMadeAgain(t *testing.T) {
 	whole := filepath.Join(t.TempDir(), "whole")
 	db, err := bbolt.Open(whole, 0o600, nil)
 	if err != nil {
@@ -41,14 +40,15 @@ func TestAFileWhoseFirstWriteWasCutShortIsMadeAnew(t *testing.T) {
 		}
 	}
 	foreign := filepath.Join(t.TempDir(), "foreign")
-	if err := os.WriteFile(foreign, []byte("a short letter that is nobody's store"), 0o600); err != nil {
+	letter := "a short letter, and not a store"
+	if err := os.WriteFile(foreign, []byte(letter), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	if s, err := Open(foreign, Options{}); err == nil {
 		s.Close()
-		t.Error("a letter passes for a store")
+		t.Error("Open of a letter: got no error")
 	}
-	if b, err := os.ReadFile(foreign); err != nil || len(b) != 37 {
-		t.Errorf("the letter has %d bytes now, %v", len(b), err)
+	if b, err := os.ReadFile(foreign); err != nil || string(b) != letter {
+		t.Errorf("the letter: got %q, %v, want it unchanged: %q", b, err, letter)
 	}
 }

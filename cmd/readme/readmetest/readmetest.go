@@ -1,0 +1,131 @@
+// Package readmetest compares the README's tables with the code. The tests of
+// the packages that a table describes use it.
+//
+// A table is named by the first cell of its header. Each code span in the first
+// column of a row is one name of the table. Every other column is prose and is
+// not compared.
+package readmetest
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+)
+
+// Name is a name in the first column of a table, with its line in the README.
+type Name struct {
+	Line int
+	Text string
+}
+
+// Names returns the names of the one table with this header. The test fails if
+// the README has no such table, two of them, or a row without a name.
+func Names(t testing.TB, header string) []Name {
+	t.Helper()
+	readme, err := os.ReadFile(filepath.Join(moduleRoot(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	names, err := namesIn(string(readme), header)
+	if err != nil {
+		t.Fatalf("README.md: %v", err)
+	}
+	return names
+}
+
+// Compare fails the test for each row with a name that the code does not have,
+// and for each name of the code that the table does not have.
+func Compare(t testing.TB, header string, table []Name, code []string) {
+	t.Helper()
+	for _, problem := range differences(header, table, code) {
+		t.Error(problem)
+	}
+}
+
+func differences(header string, table []Name, code []string) (problems []string) {
+	lines := map[string]int{}
+	for _, name := range table {
+		if first, twice := lines[name.Text]; twice {
+			problems = append(problems, fmt.Sprintf("README.md:%d: the table %q has `%s` already on line %d", name.Line, header, name.Text, first))
+		}
+		lines[name.Text] = name.Line
+		if !slices.Contains(code, name.Text) {
+			problems = append(problems, fmt.Sprintf("README.md:%d: the table %q has `%s`, the code does not", name.Line, header, name.Text))
+		}
+	}
+	for _, name := range code {
+		if lines[name] == 0 {
+			problems = append(problems, fmt.Sprintf("README.md: the table %q has no row for `%s`", header, name))
+		}
+	}
+	return problems
+}
+
+// codeSpan is a text between backquotes.
+var codeSpan = regexp.MustCompile("`([^`]+)`")
+
+// namesIn reads the one table with this first cell in its header.
+func namesIn(readme, header string) (names []Name, err error) {
+	lines := strings.Split(readme, "\n")
+	found := false
+	for i, line := range lines {
+		if !isRow(line) || firstCell(line) != header || i > 0 && isRow(lines[i-1]) {
+			continue
+		}
+		if found {
+			return nil, fmt.Errorf("line %d: a second table %q", i+1, header)
+		}
+		found = true
+		if names, err = namesOfRows(lines, i+2); err != nil { // the next line separates header and rows
+			return nil, err
+		}
+	}
+	if !found {
+		return nil, fmt.Errorf("there is no table %q", header)
+	}
+	return names, nil
+}
+
+// namesOfRows reads rows from an index of the lines up to the end of the table.
+func namesOfRows(lines []string, from int) (names []Name, err error) {
+	for i := from; i < len(lines) && isRow(lines[i]); i++ {
+		spans := codeSpan.FindAllStringSubmatch(firstCell(lines[i]), -1)
+		if spans == nil {
+			return nil, fmt.Errorf("line %d: the first cell has no name between backquotes: %s", i+1, lines[i])
+		}
+		for _, span := range spans {
+			names = append(names, Name{Line: i + 1, Text: span[1]})
+		}
+	}
+	return names, nil
+}
+
+func isRow(line string) bool { return strings.HasPrefix(line, "|") }
+
+func firstCell(row string) string {
+	cell, _, _ := strings.Cut(strings.TrimPrefix(row, "|"), "|")
+	return strings.TrimSpace(cell)
+}
+
+// moduleRoot is the folder of go.mod, at or above the folder of the test.
+func moduleRoot(t testing.TB) string {
+	t.Helper()
+	dir, err := os.Getwd()
+	if err != nil {
+		t.Fatal(err)
+	}
+	for {
+		if _, err := os.Stat(filepath.Join(dir, "go.mod")); err == nil {
+			return dir
+		}
+		if parent := filepath.Dir(dir); parent != dir {
+			dir = parent
+			continue
+		}
+		t.Fatal("there is no go.mod at or above the folder of the test")
+	}
+}

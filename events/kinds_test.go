@@ -1,0 +1,176 @@
+package events_test
+
+import (
+	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
+	"os"
+	"reflect"
+	"slices"
+	"testing"
+
+	"apitoken/events"
+	"apitoken/events/settings"
+	"apitoken/events/token"
+)
+
+// every has one fact of each kind, with all its members.
+var every = append(slices.Clone(anns),
+	events.SettingsChanged{TokenLimit: new(50), Expiration: new(int64(15552000)), Retention: new(int64(0))},
+	events.PermissionsChanged{User: "ann", Actions: []string{"view", "create", "edit", "delete"}},
+)
+
+// streams has one stream of each kind.
+var streams = []events.Stream{events.UserStream("ann"), events.SettingsStream}
+
+// folds are the rules packages by name. Each folds the facts of its streams,
+// and panics on other facts.
+var folds = map[string]func(t *testing.T, f events.Fact){
+	"events/token": func(t *testing.T, f events.Fact) {
+		var before token.State
+		if _, first := f.(events.TokenCreated); !first {
+			before = token.Fold(before, events.TokenCreated{TokenID: recordOf(t, f).Subject(), Owner: "ann"}, noon)
+		}
+		token.Effect(before, token.Fold(before, f, noon), []events.Fact{f}, noon, 0)
+	},
+	"events/settings": func(t *testing.T, f events.Fact) { settings.Fold(settings.Initial(), f, noon) },
+}
+
+// kindOf is the row of a fact in the table.
+func kindOf(t testing.TB, f events.Fact) events.Kind {
+	t.Helper()
+	name := reflect.TypeOf(f).Name()
+	for _, k := range events.Kinds() {
+		if k.Name == name {
+			return k
+		}
+	}
+	t.Fatalf("the table of facts (kinds.go) has no row for %s", name)
+	return events.Kind{}
+}
+
+// streamFor is a stream that facts of this kind belong to.
+func streamFor(t testing.TB, k events.Kind) events.Stream {
+	t.Helper()
+	for _, s := range streams {
+		if slices.Contains(k.Streams, s.Kind()) {
+			return s
+		}
+	}
+	t.Fatalf("%s belongs to streams of kind %q; the tests know none of them", k.Name, k.Streams)
+	return ""
+}
+
+// fileOf is the name of the schema and of the sample of one version.
+func fileOf(kind string, version int) string { return fmt.Sprintf("%s.v%d.json", kind, version) }
+
+// versionFiles are the names of all schemas and samples that the table asks for.
+func versionFiles() (names []string) {
+	for _, k := range events.Kinds() {
+		for v := 1; v <= k.Version; v++ {
+			names = append(names, fileOf(k.Name, v))
+		}
+	}
+	return names
+}
+
+// TestEveryFactIsInTheTableAndTested reads the facts from the source, so that
+// neither the table nor the tests can lack one.
+func TestEveryFactIsInTheTableAndTested(t *testing.T) {
+	declared := declaredFacts(t)
+	var rows, tested []string
+	for _, k := range events.Kinds() {
+		rows = append(rows, k.Name)
+	}
+	for _, f := range every {
+		tested = append(tested, reflect.TypeOf(f).Name())
+	}
+	for _, name := range declared {
+		if !slices.Contains(rows, name) {
+			t.Errorf("the table of facts (kinds.go) has no row for %s", name)
+		}
+		if !slices.Contains(tested, name) {
+			t.Errorf("the list every (kinds_test.go) has no %s with all its members", name)
+		}
+	}
+	if len(rows) != len(declared) || len(tested) != len(declared) {
+		t.Errorf("fact.go has %v, the table has %v, the tests have %v; want each once", declared, rows, tested)
+	}
+}
+
+// declaredFacts are the types of fact.go with a method kind.
+func declaredFacts(t *testing.T) (names []string) {
+	t.Helper()
+	file, err := parser.ParseFile(gotoken.NewFileSet(), "fact.go", nil, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "kind" {
+			names = append(names, f.Recv.List[0].Type.(*ast.Ident).Name)
+		}
+	}
+	return names
+}
+
+func TestEveryMemberOfTheTestedFactsIsSet(t *testing.T) {
+	for _, f := range every {
+		v := reflect.ValueOf(f)
+		for i := range v.NumField() {
+			if v.Field(i).IsZero() {
+				t.Errorf("the list every (kinds_test.go) has a %T without %s", f, v.Type().Field(i).Name)
+			}
+		}
+	}
+}
+
+// TestEveryVersionHasASchemaAndASample compares both folders with the table.
+func TestEveryVersionHasASchemaAndASample(t *testing.T) {
+	if *update {
+		writeMissingSamples(t)
+	}
+	want := versionFiles()
+	for _, folder := range []string{"schemas", "samples"} {
+		entries, err := os.ReadDir(folder)
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, e := range entries {
+			got = append(got, e.Name())
+			if !slices.Contains(want, e.Name()) {
+				t.Errorf("%s/%s belongs to no version of a fact in the table", folder, e.Name())
+			}
+		}
+		for _, name := range want {
+			if !slices.Contains(got, name) {
+				t.Errorf("%s/%s is missing (for a sample: go test ./events -update)", folder, name)
+			}
+		}
+	}
+}
+
+// TestExactlyOneRulesPackageFoldsEachKind: a fact that no rule folds would pass
+// the compiler and panic in use.
+func TestExactlyOneRulesPackageFoldsEachKind(t *testing.T) {
+	for _, f := range every {
+		var by []string
+		for name, fold := range folds {
+			if panicked := catch(func() { fold(t, f) }); panicked == nil {
+				by = append(by, name)
+			} else {
+				t.Logf("%s does not fold %T: %v", name, f, panicked)
+			}
+		}
+		if len(by) != 1 {
+			t.Errorf("%T is folded by %v, want exactly one rules package of events/token and events/settings", f, by)
+		}
+	}
+}
+
+func catch(f func()) (panicked any) {
+	defer func() { panicked = recover() }()
+	f()
+	return nil
+}

@@ -1,0 +1,73 @@
+package httpapi_test
+
+import (
+	"context"
+	"net/http"
+	"strings"
+	"testing"
+
+	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/functions/httpapi"
+)
+
+// TestEveryRouteDoesWhatItsRowSays: settings and rights of the functions are
+// computed from the rows, so a wrong row would give a function too many rights
+// or too few.
+func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
+	for _, route := range httpapi.Routes() {
+		t.Run(route.Method+" "+route.Path, func(t *testing.T) {
+			w := newWorld(t)
+			made, text := w.make(httpapi.CreateRequest{User: named("ann")})
+			path := strings.NewReplacer("{id}", made.ID, "{user}", "ann").Replace(route.Path)
+			used := &usage{Store: w.store}
+			r, err := http.NewRequestWithContext(t.Context(), route.Method, path, strings.NewReader(sampleBody(route, text)))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s := through(w.afterAuthorizer(used), asPrincipal(r, guard.Principal{Owner: "ann", TokenID: made.ID})).expect(t, http.StatusOK, "")
+			if writes := used.commits > 0; writes != route.Command {
+				t.Errorf("it writes the log: %t, but Command is %t", writes, route.Command)
+			}
+			if checks := used.touches > 0; checks != route.Checks {
+				t.Errorf("it notes the use of a token: %t, but Checks is %t", checks, route.Checks)
+			}
+			if mints := strings.Contains(string(s.body), `"bearer_token":"`); mints != route.Mints {
+				t.Errorf("its answer holds a secret: %t, but Mints is %t", mints, route.Mints)
+			}
+		})
+	}
+}
+
+// sampleBody is a body with which the route's operation succeeds.
+func sampleBody(route httpapi.Route, token string) string {
+	if route.Path == "/v1/auth/authorize" {
+		return `{"token":"` + token + `"}`
+	}
+	return ""
+}
+
+// afterAuthorizer is a handler on another store that leaves the check of the
+// caller's credential to a gateway.
+func (w *world) afterAuthorizer(store events.Store) http.Handler {
+	g := guard.New(guard.Config{Views: store, Uses: store, Keys: w.keys, Now: w.clock})
+	i := issuer.New(issuer.Config{Store: store, Guard: g, Keys: w.keys, Now: w.clock})
+	return w.handler(func(c *httpapi.Config) { c.Issuer, c.Guard, c.TrustPrincipal = i, nil, true })
+}
+
+// usage is a store that counts what a request writes.
+type usage struct {
+	events.Store
+	commits, touches int
+}
+
+func (u *usage) Commit(ctx context.Context, c events.Commit) error {
+	u.commits++
+	return u.Store.Commit(ctx, c)
+}
+
+func (u *usage) Touch(ctx context.Context, id string, use events.Use) error {
+	u.touches++
+	return u.Store.Touch(ctx, id, use)
+}

@@ -1,0 +1,45 @@
+package api
+
+import (
+	"fmt"
+	"slices"
+
+	"apitoken/functions/httpapi"
+	"apitoken/functions/wiring"
+)
+
+// Jobs are the jobs of all Lambda functions: those that answer HTTP calls and
+// those of wiring.Jobs.
+func Jobs() []wiring.Job {
+	all, routes := wiring.Jobs(), httpapi.Routes()
+	var names []string
+	for _, r := range routes {
+		names = append(names, r.Function)
+	}
+	slices.Sort(names)
+	for _, name := range slices.Compact(names) {
+		all = append(all, jobOf(name, routes))
+	}
+	return all
+}
+
+// jobOf computes the job of a function from its routes. A function without a
+// route is a fault of the program and panics. So is a function with open and
+// guarded routes: an open route answers requests without a credential, so it
+// must not share the peppers and the role of guarded routes.
+func jobOf(function string, routes []httpapi.Route) wiring.Job {
+	j := wiring.Job{Function: function}
+	for _, r := range routes {
+		if r.Function == function {
+			j.Open, j.Guarded = j.Open || r.Open, j.Guarded || !r.Open
+			j.Command, j.Mints, j.Checks = j.Command || r.Command, j.Mints || r.Mints, j.Checks || r.Checks
+		}
+	}
+	if !j.HTTP() {
+		panic(fmt.Sprintf("wiring/api: no route belongs to a function %q", function))
+	}
+	if j.Open && j.Guarded {
+		panic(fmt.Sprintf("wiring/api: the function %q has both open and guarded routes", function))
+	}
+	return j
+}

@@ -1,0 +1,42 @@
+package template_test
+
+import (
+	"testing"
+
+	"apitoken/functions/wiring"
+	"apitoken/functions/wiring/api"
+	"apitoken/infra/sam/template"
+)
+
+// eachFunction runs a test for every function of the service, with what the
+// function does and its resource.
+func eachFunction(t *testing.T, all object, test func(t *testing.T, job wiring.Job, f object)) {
+	t.Helper()
+	deployed := functions(t, all)
+	for _, job := range api.Jobs() {
+		t.Run(job.Function, func(t *testing.T) {
+			f := deployed[job.Function]
+			if f == nil {
+				t.Fatalf("template.yaml has no %s", template.Logical(job.Function, "Function"))
+			}
+			test(t, job, f)
+		})
+	}
+}
+
+// Which functions a variable, a right or an alarm is for.
+
+func none(wiring.Job) bool           { return false }
+func answers(j wiring.Job) bool      { return j.HTTP() }
+func guarded(j wiring.Job) bool      { return j.Guarded }
+func commands(j wiring.Job) bool     { return j.Command }
+func mints(j wiring.Job) bool        { return j.Mints }
+func checks(j wiring.Job) bool       { return j.Checks }
+func authorizes(j wiring.Job) bool   { return j.Authorizes }
+func carries(j wiring.Job) bool      { return j.Carries }
+func keepsCopies(j wiring.Job) bool  { return j.Copies }
+func readsTheLog(j wiring.Job) bool  { return !j.Copies }
+func hasPeppers(j wiring.Job) bool   { return j.Need()&wiring.Peppers != 0 }
+func background(j wiring.Job) bool   { return !j.HTTP() && !j.Authorizes }
+func updates(j wiring.Job) bool      { return j.Checks || j.Carries }
+func readsStreams(j wiring.Job) bool { return j.Command || j.Checks }
