@@ -161,8 +161,8 @@ status_run() {
   ! running "$1" || echo "${name%-*} http://127.0.0.1:${name##*-} pid $(cat "$1/pid")"
 }
 
-# each_run calls a function with the folder of each started engine. With a second argument it takes only the folders
-# whose name starts with it.
+# each_run calls a function with the folder of each started engine. A second argument is a prefix: then only folders
+# with this prefix count.
 each_run() {
   local pid
   for pid in "$cache/run/${2:-}"*/pid; do
@@ -190,7 +190,7 @@ http_status() {
 need() { command -v "$1" >/dev/null || die "missing prerequisite: $1 ($2)"; }
 
 # find_python prints the first Python of the given versions, on PATH or in pyenv, that can create environments. Each
-# Python is run for that: pyenv has names on PATH whose version is switched off, and Debian has ensurepip in a separate
+# Python is run for that: pyenv puts versions on PATH that are switched off, and Debian has ensurepip in a separate
 # package.
 find_python() {
   local version python

@@ -13,7 +13,7 @@ import (
 	"apitoken/localstack/engines"
 )
 
-// recorder is a test whose end can be seen by another test.
+// recorder replaces the test that a helper gets, and records how it ends.
 type recorder struct {
 	testing.TB
 	skipped, failed string
@@ -89,7 +89,7 @@ func TestEventuallyEndsWithTheLastState(t *testing.T) {
 	}
 }
 
-// A refused call must fail the test, or a test of permissions would show nothing.
+// MustCall must not ignore a refusal, or a test of permissions would show nothing.
 func TestMustCallFailsOnAnyRefusal(t *testing.T) {
 	for _, status := range []int{200, 299, 300, 400, 403, 500} {
 		server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -33,7 +33,7 @@ func (o *outcomes) add(c httpapi.Created, err error) int {
 	return status
 }
 
-// concurrentCreates sends far more creates at once than there are slots. The
+// concurrentCreates sends far more simultaneous creates than there are slots. The
 // functions' concurrency is limited, as on an account with a limit: the emulator
 // starts a process for each call, and without the limit a small machine would
 // answer none of the calls in time. After 503 and 429 the caller tries again.
@@ -62,7 +62,7 @@ func (s *stack) concurrentCreates(t *testing.T) {
 		t.Logf("%d tokens were made by calls that the emulator did not answer", made)
 	}
 	if got := o.byStatus[http.StatusOK] + made; got != slots {
-		t.Errorf("got %d tokens of %d creates at once, want %d", got, tries, slots)
+		t.Errorf("got %d tokens of %d simultaneous creates, want %d", got, tries, slots)
 	}
 	if refused := o.byStatus[http.StatusConflict]; refused+o.byStatus[http.StatusOK] != tries {
 		t.Errorf("%d creates were refused at the limit and %d succeeded, want %d in all", refused, o.byStatus[http.StatusOK], tries)

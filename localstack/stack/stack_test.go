@@ -34,7 +34,7 @@ func TestTheDeployedStack(t *testing.T) {
 	t.Run("the authorizer guards another API", s.exampleAPI)
 	t.Run("the smoke test passes", s.smokeTest)
 	t.Run("the administrator is made once", s.secondBootstrap)
-	t.Run("200 creates at once and four slots make four tokens", s.concurrentCreates)
+	t.Run("200 simultaneous creates and four slots make four tokens", s.concurrentCreates)
 	t.Run("every statement of every role is needed", s.neededStatements)
 	t.Run("the audit table has every event once", s.auditCopies)
 	t.Run("a revocation that the log lost is applied again", s.reappliedRevocation)

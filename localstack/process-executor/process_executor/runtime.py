@@ -177,7 +177,7 @@ class Runtime:
 
 
 def _set_once(future: Future, value=None, error: Exception | None = None) -> bool:
-    """Sets a future unless it is set. Asking done() first is not enough, since two threads may do this at once."""
+    """Sets a future unless it is set. Asking done() first is not enough: two threads may be here at the same time."""
     try:
         future.set_exception(error) if error else future.set_result(value)
     except InvalidStateError:
