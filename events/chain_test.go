@@ -13,8 +13,8 @@ import (
 	"apitoken/events"
 )
 
-// changes gives a copy of v for each way to change one byte of it: of each
-// string, byte slice, number, hash and time that it has. The names say where.
+// changes returns copies of v, each with one change: in one byte of a string,
+// byte slice or hash, or in a number or time. The map's names say where.
 func changes[T any](v T) map[string]T {
 	out := map[string]T{}
 	add := func(name string, change func(*T)) {
@@ -52,7 +52,7 @@ func changes[T any](v T) map[string]T {
 				add(name+n, func(c *T) { field(c).Set(reflect.ValueOf(changed)) })
 			}
 		default:
-			panic(fmt.Sprintf("changing a field of type %T: say how", got))
+			panic(fmt.Sprintf("changes has no rule for a field of type %T", got))
 		}
 	}
 	return out
@@ -76,7 +76,7 @@ func TestChangingAnyStoredByteOfARecordIsFound(t *testing.T) {
 			spoiled := slices.Clone(rs)
 			spoiled[i] = changed
 			if events.Verify(events.Hash{}, spoiled) == nil {
-				t.Errorf("record %d: a change at %s goes unnoticed", i+1, where)
+				t.Errorf("record %d: a change at %s is not noticed", i+1, where)
 			}
 		}
 	}
@@ -107,12 +107,13 @@ func TestRecordsCannotBeSwappedRepeatedOrMoved(t *testing.T) {
 		"another stream whole": append(slices.Clone(rs), others...),
 	} {
 		if events.Verify(events.Hash{}, spoiled) == nil {
-			t.Errorf("%s: goes unnoticed", name)
+			t.Errorf("%s: it is not noticed", name)
 		}
 	}
 }
 
-// TestALinkedRecordMustBeTheNextOfItsStream: these chains link by their hashes.
+// TestALinkedRecordMustBeTheNextOfItsStream: the hashes of these chains are
+// correct; only the sequence or the stream is wrong.
 func TestALinkedRecordMustBeTheNextOfItsStream(t *testing.T) {
 	k := keys(t, pepperA)
 	first := commit(t, k, "user/ann", events.Head{}, meta, anns[1])
@@ -120,10 +121,10 @@ func TestALinkedRecordMustBeTheNextOfItsStream(t *testing.T) {
 	skipping.Version = 5
 	for name, second := range map[string]events.Commit{
 		"a number is skipped": commit(t, k, "user/ann", skipping, meta, anns[1]),
-		"another's record":    commit(t, k, "user/bob", first.Head(), meta, anns[1]),
+		"another stream":      commit(t, k, "user/bob", first.Head(), meta, anns[1]),
 	} {
 		if events.Verify(events.Hash{}, append(first.Records(), second.Records()...)) == nil {
-			t.Errorf("%s: goes unnoticed", name)
+			t.Errorf("%s: it is not noticed", name)
 		}
 	}
 }
@@ -136,16 +137,16 @@ func TestALogWithoutItsBeginningVerifiesFromItsOldestRecord(t *testing.T) {
 		}
 	}
 	if events.Verify(events.Hash{}, rs[1:]) == nil {
-		t.Error("a log whose beginning is gone passes for a whole one")
+		t.Error("a log without its beginning passes for a complete log")
 	}
 	if err := events.Verify(events.Hash{1}, nil); err != nil {
-		t.Errorf("nothing: %v", err)
+		t.Errorf("no records: %v", err)
 	}
 }
 
-// standsAt says whether head and records are of one piece: what an auditor
-// checks, given the peppers.
-func standsAt(k events.Keys, s events.Stream, head events.Head, rs []events.Record) error {
+// checkHistory returns an error unless head and records belong together. An
+// auditor with the peppers makes the same checks.
+func checkHistory(k events.Keys, s events.Stream, head events.Head, rs []events.Record) error {
 	if err := head.Check(k, s); err != nil {
 		return err
 	}
@@ -153,24 +154,24 @@ func standsAt(k events.Keys, s events.Stream, head events.Head, rs []events.Reco
 		return err
 	}
 	if last := rs[len(rs)-1]; last.Hash != head.Hash || last.Seq != head.Version {
-		return fmt.Errorf("the head stands at %d, the records end at %d", head.Version, last.Seq)
+		return fmt.Errorf("the head, at version %d, does not match the last record, number %d", head.Version, last.Seq)
 	}
 	return nil
 }
 
-func TestRewritingAWholeChainTakesThePepper(t *testing.T) {
+func TestRewritingAWholeChainNeedsThePepper(t *testing.T) {
 	k := keys(t, pepperA)
 	rs, head := history(t, k)
-	if err := standsAt(k, "user/ann", head, rs); err != nil {
+	if err := checkHistory(k, "user/ann", head, rs); err != nil {
 		t.Fatal(err)
 	}
 	forger := keys(t, "a:"+strings.TrimPrefix(pepperB, "b:")) // knows the kid and guesses the pepper
 	forged, forgedHead := history(t, forger)
 	if err := events.Verify(events.Hash{}, forged); err != nil {
-		t.Fatalf("the forged chain is no chain: %v", err)
+		t.Fatalf("the forged chain does not verify: %v", err)
 	}
-	for name, h := range map[string]events.Head{"his own seal": forgedHead, "the old seal": resealed(forgedHead, head.Seal), "the old head": head} {
-		if standsAt(k, "user/ann", h, forged) == nil {
+	for name, h := range map[string]events.Head{"the forger's seal": forgedHead, "the old seal": resealed(forgedHead, head.Seal), "the old head": head} {
+		if checkHistory(k, "user/ann", h, forged) == nil {
 			t.Errorf("a rewritten chain passes with %s", name)
 		}
 	}
@@ -181,8 +182,8 @@ func resealed(h events.Head, seal events.Verifier) events.Head {
 	return h
 }
 
-// TestHashCoversEveryPartWithItsLength computes a hash by hand, so that no change of
-// the encoding goes unnoticed: it would make every log ever written unreadable.
+// TestHashCoversEveryPartWithItsLength computes a hash by hand, to notice every
+// change of the encoding. A change would break the chain of every existing log.
 func TestHashCoversEveryPartWithItsLength(t *testing.T) {
 	r := commit(t, keys(t, pepperA), "user/ann", events.Head{}, meta, anns[1]).Records()[0]
 	digest := sha256.Sum256(r.Private)
@@ -206,7 +207,7 @@ func TestHashRoundTripsAsText(t *testing.T) {
 	}
 	for _, bad := range []string{"", h.String()[1:], h.String() + "0", "g" + h.String()[1:]} {
 		if _, err := events.ParseHash(bad); err == nil {
-			t.Errorf("%q passes for a hash", bad)
+			t.Errorf("%q is accepted as a hash", bad)
 		}
 	}
 }

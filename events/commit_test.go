@@ -30,7 +30,7 @@ func TestCommitContinuesTheStream(t *testing.T) {
 	}
 	head := second.Head()
 	if head.Version != 3 || head.Hash != rs[2].Hash || !head.At.Equal(noon) || !head.KeepUntil.Equal(rs[2].KeepUntil) {
-		t.Errorf("the head %+v does not stand at the last record %+v", head, rs[2])
+		t.Errorf("the head %+v does not match the last record %+v", head, rs[2])
 	}
 	if err := head.Check(k, "user/ann"); err != nil {
 		t.Error(err)
@@ -51,12 +51,12 @@ func TestRecordsDecodeToTheFactsThatWereCommitted(t *testing.T) {
 	rs, _ := history(t, keys(t, pepperA))
 	for _, r := range rs {
 		if r.Subject() == "" {
-			t.Errorf("record %s is about no token", r.ID())
+			t.Errorf("record %s has no token as its subject", r.ID())
 		}
 	}
 }
 
-func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
+func TestDecodeRefusesUnknownAndDamagedRecords(t *testing.T) {
 	good := commit(t, keys(t, pepperA), "user/ann", events.Head{}, meta, anns[0]).Records()[0]
 	for name, spoil := range map[string]func(*events.Record){
 		"a later version":       func(r *events.Record) { r.V = 2 },
@@ -74,7 +74,7 @@ func TestDecodeRefusesWhatItDoesNotKnow(t *testing.T) {
 	}
 }
 
-func TestCommitRefusesWhatNoStoreCouldWrite(t *testing.T) {
+func TestCommitRefusesCommitsThatNoStoreCanWrite(t *testing.T) {
 	k := keys(t, pepperA)
 	many := slices.Repeat(anns[1:2], 99) // with the head: 100 items
 	for name, c := range map[string]struct {
@@ -94,7 +94,7 @@ func TestCommitRefusesWhatNoStoreCouldWrite(t *testing.T) {
 	} {
 		_, err := events.NewCommit(k, "user/ann", events.Head{}, meta, c.facts, 1, make([]byte, c.state), c.effect)
 		if (err != nil) != c.fails {
-			t.Errorf("%s: got error %v, want one: %v", name, err, c.fails)
+			t.Errorf("%s: got error %v, want an error: %t", name, err, c.fails)
 		}
 	}
 	_, err := events.NewCommit(k, events.SettingsStream, events.Head{}, meta, anns[:1], 1, nil, events.Effect{})
@@ -107,18 +107,18 @@ func TestCommitRefusesWhatNoStoreCouldWrite(t *testing.T) {
 	}
 }
 
-func TestTimeNeverRunsBackwardsWithinAStream(t *testing.T) {
+func TestTimesOfAStreamNeverDecrease(t *testing.T) {
 	k := keys(t, pepperA)
 	base := commit(t, k, "user/ann", events.Head{}, meta, anns[0]).Head()
 	slow := meta
 	slow.At = noon.Add(-time.Hour).In(time.FixedZone("", 3600))
 	c := commit(t, k, "user/ann", base, slow, anns[1])
 	if got := c.Records()[0].At; !got.Equal(noon) || got.Location() != time.UTC {
-		t.Errorf("a clock that is an hour behind gives %v, want the last record's %v", got, noon)
+		t.Errorf("with a clock that is an hour slow: got %v, want the time of the record before, %v", got, noon)
 	}
 }
 
-func TestALogOnlyEverLosesItsBeginning(t *testing.T) {
+func TestALogLosesOnlyItsBeginning(t *testing.T) {
 	const day = 24 * time.Hour
 	k := keys(t, pepperA)
 	for name, c := range map[string]struct {
@@ -130,7 +130,7 @@ func TestALogOnlyEverLosesItsBeginning(t *testing.T) {
 		"a shorter one waits":       {[]time.Duration{2 * day, day}, []time.Duration{2 * day, 2 * day}},
 		"for ever stays for ever":   {[]time.Duration{0, day}, []time.Duration{0, 0}},
 		"from now on for ever":      {[]time.Duration{day, 0}, []time.Duration{day, 0}},
-		"for ever, twice, and then": {[]time.Duration{0, 0, day}, []time.Duration{0, 0, 0}},
+		"for ever twice, then less": {[]time.Duration{0, 0, day}, []time.Duration{0, 0, 0}},
 	} {
 		var head events.Head
 		for i, retention := range c.retentions {
@@ -166,7 +166,7 @@ func TestTheSameFactHasADifferentDigestEachTime(t *testing.T) {
 	one := commit(t, k, "user/ann", events.Head{}, meta, anns[1]).Records()[0]
 	two := commit(t, k, "user/ann", events.Head{}, meta, anns[1]).Records()[0]
 	if one.Message().PrivateDigest == two.Message().PrivateDigest || one.Hash == two.Hash {
-		t.Error("the address behind a digest can be found by guessing")
+		t.Error("the digest or the hash is the same each time, so the address can be guessed")
 	}
 	if !bytes.Equal(one.Public, two.Public) || !bytes.Contains(one.Private, []byte(meta.Address)) {
 		t.Errorf("got %s and %s, want the address in the private part alone", one.Public, one.Private)

@@ -13,8 +13,8 @@ import (
 	"apitoken/events"
 )
 
-// TestMACIsHMACSHA256 uses test case 6 of RFC 4231, whose key is long enough
-// to be a pepper.
+// TestMACIsHMACSHA256 uses test case 6 of RFC 4231. The key of that test case is
+// long enough for a pepper.
 func TestMACIsHMACSHA256(t *testing.T) {
 	k := keys(t, "a:"+base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{0xaa}, 131)))
 	const want = "60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54"
@@ -54,7 +54,7 @@ func TestKeysRefuseBadPeppersWithoutShowingThem(t *testing.T) {
 		"no kid":         pepper,
 		"an empty kid":   ":" + pepper,
 		"a long kid":     strings.Repeat("k", 17) + ":" + pepper,
-		"a kid of signs": "a_b:" + pepper,
+		"a kid with _":   "a_b:" + pepper,
 		"a short pepper": "a:" + base64.StdEncoding.EncodeToString(make([]byte, 31)),
 		"no base64":      "a:" + pepper[1:],
 		"a kid twice":    "a:" + pepper + ",a:" + pepper,

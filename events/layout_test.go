@@ -1,16 +1,18 @@
 package events_test
 
 import (
+	"io/fs"
 	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"sync"
 	"testing"
 )
 
-// TestImportsPointInward holds the layout: what each folder may not import, and
-// why.
+// TestImportsPointInward checks which folders may not import which other
+// folders. Each rule has its reason.
 func TestImportsPointInward(t *testing.T) {
 	all := packages(t)
 	for _, rule := range []struct {
@@ -57,26 +59,26 @@ func TestEventsImportTheStandardLibraryOnly(t *testing.T) {
 	}
 }
 
-// TestFunctionsHoldDeployables: a folder of functions/ is either the main
+// TestFunctionsHaveDeployables: a folder of functions/ is either the main
 // package of one Lambda function or one of four libraries.
-func TestFunctionsHoldDeployables(t *testing.T) {
+func TestFunctionsHaveDeployables(t *testing.T) {
 	libraries := []string{"httpapi", "gateway", "wiring", "payloads"}
 	for pkg, p := range packages(t) {
 		path, found := strings.CutPrefix(pkg, "apitoken/functions/")
 		if !found {
 			continue
 		}
-		room, rest, _ := strings.Cut(path, "/")
-		switch library := slices.Contains(libraries, room); {
+		folder, rest, _ := strings.Cut(path, "/")
+		switch library := slices.Contains(libraries, folder); {
 		case library && p.name == "main":
-			t.Errorf("%s is a command; the libraries of functions/ hold none", pkg)
+			t.Errorf("%s is a command, but the libraries of functions/ have no commands", pkg)
 		case !library && (p.name != "main" || rest != "" && !strings.HasPrefix(rest, "testdata")):
 			t.Errorf("%s is neither a Lambda function nor one of the libraries %v", pkg, libraries)
 		}
 	}
 }
 
-// TestTopLevelIsFixed holds the top level of the repository to its few rooms.
+// TestTopLevelIsFixed: the top level of the repository has these entries only.
 func TestTopLevelIsFixed(t *testing.T) {
 	allowed := []string{"functions", "events", "infra", "localstack", "cmd", "go.mod", "go.sum", "Makefile", "template.yaml", "README.md"}
 	tracked, err := exec.Command("git", "ls-files", "--full-name", "..").Output()
@@ -97,10 +99,11 @@ type pkg struct {
 	imports []string
 }
 
-// packages are all packages of the module by import path. The suites of events
-// (storetest, bustest) are test code and left out.
+// packages returns all packages of the module by import path, without the suites
+// of events (storetest, bustest), which are test code.
 func packages(t *testing.T) map[string]pkg {
 	t.Helper()
+	lookAtSources(t)
 	all, err := listedOnce()
 	if err != nil {
 		t.Fatalf("listing the packages: %v", err)
@@ -108,7 +111,19 @@ func packages(t *testing.T) map[string]pkg {
 	return all
 }
 
-// listedOnce spares all tests but the first the second that go list takes.
+// lookAtSources walks the sources of the module. go test repeats an earlier
+// result until a folder or file changes that the test itself has read, and go
+// list reads the sources in another process.
+func lookAtSources(t *testing.T) {
+	t.Helper()
+	for _, root := range []string{"../functions", "../events", "../infra", "../cmd", "../localstack"} {
+		if err := filepath.WalkDir(root, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// listedOnce runs go list once for all tests, because it takes about a second.
 var listedOnce = sync.OnceValues(listPackages)
 
 func listPackages() (map[string]pkg, error) {

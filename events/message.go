@@ -41,6 +41,10 @@ func (r Record) Message() Message {
 	}
 }
 
+// Is reports whether the message is of the fact's kind, in any version. It
+// compares the kinds only.
+func (m Message) Is(f Fact) bool { return m.Type == f.kind() }
+
 // detail is a CloudEvents 1.0 object in JSON format. Names of extensions have
 // only lower-case letters and digits (CloudEvents 1.0 section 3.1).
 type detail struct {

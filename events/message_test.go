@@ -10,7 +10,7 @@ import (
 	"apitoken/events"
 )
 
-func TestEventsRoundTripAndVerifyWithoutWhatIsPrivate(t *testing.T) {
+func TestEventsRoundTripAndVerifyWithoutThePrivatePart(t *testing.T) {
 	rs, _ := history(t, keys(t, pepperA))
 	var received []events.Message
 	for _, r := range rs {
@@ -25,6 +25,17 @@ func TestEventsRoundTripAndVerifyWithoutWhatIsPrivate(t *testing.T) {
 	}
 	if err := events.VerifyMessages(events.Hash{}, received); err != nil {
 		t.Error(err)
+	}
+}
+
+func TestIsReportsOnlyTheKindOfTheFact(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	for i, r := range rs {
+		for j, f := range anns {
+			if got, want := r.Message().Is(f), i%len(anns) == j; got != want {
+				t.Errorf("the message of a %s is a %T: got %t, want %t", r.Type, f, got, want)
+			}
+		}
 	}
 }
 
@@ -45,7 +56,7 @@ func TestNoticesRoundTrip(t *testing.T) {
 		t.Errorf("got %+v, %v\nwant %+v", got, err, want)
 	}
 	if bytes.Contains(b, []byte("hash")) {
-		t.Errorf("a notice, which is in no chain, has hashes: %s", b)
+		t.Errorf("a notice is in no chain, but has hashes: %s", b)
 	}
 }
 
@@ -59,11 +70,12 @@ func TestEventsHoldNothingPrivate(t *testing.T) {
 		}
 	}
 	if !bytes.Contains(rs[0].Private, []byte(meta.Address)) || !bytes.Contains(rs[0].Private, []byte(`"mac"`)) {
-		t.Errorf("the private part %s has neither address nor verifier, so this test shows nothing", rs[0].Private)
+		t.Errorf("the private part %s lacks the address or the verifier, so this test shows nothing", rs[0].Private)
 	}
 }
 
-// members gives the event's members, to change and write again.
+// members decodes an event, so that a test can change members and encode it
+// again.
 func members(t testing.TB, b []byte) map[string]any {
 	t.Helper()
 	var m map[string]any
@@ -102,7 +114,7 @@ func TestChangingAnyMemberOfAnEventIsFound(t *testing.T) {
 			old["owner"] = "eve"
 		}
 		if verifies(t, changed, rs[1].Prev) {
-			t.Errorf("a change of %q goes unnoticed", name)
+			t.Errorf("a change of %q is not noticed", name)
 		}
 		delete(changed, name)
 		if verifies(t, changed, rs[1].Prev) {
@@ -110,7 +122,7 @@ func TestChangingAnyMemberOfAnEventIsFound(t *testing.T) {
 		}
 	}
 	if !verifies(t, members(t, event), rs[1].Prev) {
-		t.Error("an event whose members were only reordered does not pass")
+		t.Error("an event does not pass with its members in another order")
 	}
 }
 

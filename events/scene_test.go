@@ -37,7 +37,7 @@ var anns = []events.Fact{
 	events.TokenExpired{TokenID: "zzzzzzzz", Owner: "ann", ExpiresAt: noon.Add(-time.Nanosecond)},
 }
 
-// commit makes the step from base, as an issuer would.
+// commit makes the commit after base, as an issuer would.
 func commit(t testing.TB, k events.Keys, s events.Stream, base events.Head, m events.Meta, facts ...events.Fact) events.Commit {
 	t.Helper()
 	c, err := events.NewCommit(k, s, base, m, facts, 1, []byte(`{"state":"opaque"}`), events.Effect{})
@@ -47,7 +47,7 @@ func commit(t testing.TB, k events.Keys, s events.Stream, base events.Head, m ev
 	return c
 }
 
-// history is ann's stream in two commits, and where it then stands.
+// history returns ann's stream after two commits: its records and its head.
 func history(t testing.TB, k events.Keys) ([]events.Record, events.Head) {
 	t.Helper()
 	first := commit(t, k, events.UserStream("ann"), events.Head{}, meta, anns...)

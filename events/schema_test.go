@@ -17,9 +17,9 @@ import (
 	"apitoken/events"
 )
 
-var update = flag.Bool("update", false, "write the samples that are missing; those that exist are never changed")
+var update = flag.Bool("update", false, "write missing samples; existing samples are never changed")
 
-// recordOf is the fact as the only record of a stream that it belongs to.
+// recordOf returns the record of the fact, as the only record of its stream.
 func recordOf(t testing.TB, f events.Fact) events.Record {
 	t.Helper()
 	return commit(t, keys(t, pepperA), streamFor(t, kindOf(t, f)), events.Head{}, meta, f).Records()[0]
@@ -62,7 +62,7 @@ func validate(t testing.TB, s *jsonschema.Schema, data []byte) error {
 	return s.Validate(doc)
 }
 
-func TestFactsKeepTheirSchemas(t *testing.T) {
+func TestFactsMatchTheirSchemas(t *testing.T) {
 	for _, f := range every {
 		r := recordOf(t, f)
 		s := schema(t, events.SchemaID(r.Type, r.V))
@@ -76,14 +76,14 @@ func TestFactsKeepTheirSchemas(t *testing.T) {
 			t.Fatal(err)
 		}
 		if validate(t, s, extended) == nil {
-			t.Errorf("the schema of %s lets an unknown member pass", r.Type)
+			t.Errorf("the schema of %s allows an unknown member", r.Type)
 		}
 	}
 }
 
-// TestSchemasSayWhatTheTypesSay compares the members of each fact's Go type
-// with its schema's, both ways, and which of them are always there.
-func TestSchemasSayWhatTheTypesSay(t *testing.T) {
+// TestSchemasHaveTheMembersOfTheTypes compares each fact's Go type with its
+// schema: the names of all members, and of the required members.
+func TestSchemasHaveTheMembersOfTheTypes(t *testing.T) {
 	for _, f := range every {
 		r := recordOf(t, f)
 		b, err := events.Schemas.ReadFile("schemas/" + fileOf(r.Type, r.V))
@@ -100,7 +100,7 @@ func TestSchemasSayWhatTheTypesSay(t *testing.T) {
 			t.Fatal(err)
 		}
 		if s.ID != events.SchemaID(r.Type, r.V) || s.Title != r.Type {
-			t.Errorf("the schema of %s calls itself %s, %s", r.Type, s.ID, s.Title)
+			t.Errorf("the schema of %s has the id %s and the title %s", r.Type, s.ID, s.Title)
 		}
 		all, always := jsonMembers(reflect.TypeOf(f))
 		compare(t, r.Type+": members", all, sortedKeys(s.Properties))
@@ -109,8 +109,8 @@ func TestSchemasSayWhatTheTypesSay(t *testing.T) {
 	}
 }
 
-// jsonMembers are the names of a fact's JSON members, sorted: all, and those
-// that are never left out. The codec writes "v" into each fact.
+// jsonMembers returns the sorted names of a fact's JSON members: all of them, and
+// those that are never omitted. The codec adds "v" to each fact.
 func jsonMembers(typ reflect.Type) (all, always []string) {
 	all, always = []string{"v"}, []string{"v"}
 	for f := range typ.Fields() {
@@ -143,8 +143,8 @@ func compare(t testing.TB, what string, got, want []string) {
 	}
 }
 
-// TestSamplesOfEveryVersionDecode reads events as they were once written, one
-// for each version of each fact. A published event stays readable for ever.
+// TestSamplesOfEveryVersionDecode reads a stored sample for each version of each
+// fact. Published events must stay readable for ever.
 func TestSamplesOfEveryVersionDecode(t *testing.T) {
 	if *update {
 		writeMissingSamples(t)
@@ -174,11 +174,12 @@ func sampleDecodes(t *testing.T, name string) {
 		t.Fatal(err)
 	}
 	if again := recordOf(t, f); again.V == m.V && !bytes.Equal(again.Public, m.Data) {
-		t.Errorf("decoded and written again it is %s\nand was %s", again.Public, m.Data)
+		t.Errorf("decoded and encoded again: got %s\nwant %s", again.Public, m.Data)
 	}
 }
 
-// writeMissingSamples writes the events of every, with the same bytes each time.
+// writeMissingSamples writes a sample of each fact in the list every that has
+// none. The bytes are the same each time, because the randomness is fixed.
 func writeMissingSamples(t *testing.T) {
 	cryptotest.SetGlobalRandom(t, 1)
 	for _, f := range every {

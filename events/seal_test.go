@@ -12,12 +12,12 @@ func TestChangingAnyByteOfAHeadBreaksItsSeal(t *testing.T) {
 	_, head := history(t, k)
 	for where, changed := range changes(head) {
 		if changed.Check(k, "user/ann") == nil {
-			t.Errorf("a change at %s goes unnoticed", where)
+			t.Errorf("a change at %s is not noticed", where)
 		}
 	}
 }
 
-func TestAHeadCannotBePlantedOrMoved(t *testing.T) {
+func TestAHeadCannotBeForgedOrMoved(t *testing.T) {
 	k := keys(t, pepperA)
 	_, head := history(t, k)
 	if err := head.Check(k, "user/ann"); err != nil {
@@ -26,12 +26,12 @@ func TestAHeadCannotBePlantedOrMoved(t *testing.T) {
 	if head.Check(k, "user/bob") == nil {
 		t.Error("a head that is moved to another owner passes")
 	}
-	planted := head
-	planted.State = []byte(`{"token_limit":1000}`)
-	if planted.Check(k, "user/ann") == nil {
-		t.Error("a planted state passes")
+	forged := head
+	forged.State = []byte(`{"token_limit":1000}`)
+	if forged.Check(k, "user/ann") == nil {
+		t.Error("a forged state passes")
 	}
-	if (events.Head{Version: 1, State: planted.State}).Check(k, "user/ann") == nil {
+	if (events.Head{Version: 1, State: forged.State}).Check(k, "user/ann") == nil {
 		t.Error("a head without a seal passes")
 	}
 }
@@ -42,7 +42,7 @@ func TestAStreamThatWasNeverWrittenNeedsNoSeal(t *testing.T) {
 	}
 }
 
-func TestSealsOutliveTheRotationOfPeppers(t *testing.T) {
+func TestSealsStayValidAfterARotationOfPeppers(t *testing.T) {
 	_, head := history(t, keys(t, pepperA))
 	if err := head.Check(keys(t, pepperB+","+pepperA), "user/ann"); err != nil {
 		t.Errorf("with the old pepper in second place: %v", err)

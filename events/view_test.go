@@ -7,7 +7,7 @@ import (
 	"apitoken/events"
 )
 
-func TestTimeDecidesWhatATokenIs(t *testing.T) {
+func TestTimeDecidesTheStateOfAToken(t *testing.T) {
 	at := func(d time.Duration) time.Time { return noon.Add(d) }
 	for name, c := range map[string]struct {
 		view  events.View
@@ -23,10 +23,10 @@ func TestTimeDecidesWhatATokenIs(t *testing.T) {
 		"disabled and expired":           {events.View{Disabled: true, ExpiresAt: noon}, noon, events.StateExpired, false},
 		"revoked":                        {events.View{Ended: events.EndedRevoked}, noon, events.StateRevoked, false},
 		"revoked, then past its expiry":  {events.View{Ended: events.EndedRevoked, ExpiresAt: noon}, at(1), events.StateRevoked, false},
-		"stated as expired":              {events.View{Ended: events.EndedExpired}, noon, events.StateExpired, false},
+		"recorded as expired":            {events.View{Ended: events.EndedExpired}, noon, events.StateExpired, false},
 		"kept a nanosecond more":         {events.View{Ended: events.EndedRevoked, KeepUntil: noon}, at(-1), events.StateRevoked, false},
 		"past its retention":             {events.View{Ended: events.EndedRevoked, KeepUntil: noon}, noon, events.StateGone, false},
-		"unended with a retention":       {events.View{KeepUntil: noon}, at(1), events.StateActive, true},
+		"not ended, with retention":      {events.View{KeepUntil: noon}, at(1), events.StateActive, true},
 	} {
 		if got := c.view.StateAt(c.now); got != c.state || c.view.LiveAt(c.now) != c.live {
 			t.Errorf("%s: got %s, live %v, want %s, %v", name, got, c.view.LiveAt(c.now), c.state, c.live)
@@ -34,7 +34,7 @@ func TestTimeDecidesWhatATokenIs(t *testing.T) {
 	}
 }
 
-func TestQueriesMatchByOwnerStateAndPlace(t *testing.T) {
+func TestQueriesMatchByOwnerStateAndPosition(t *testing.T) {
 	v := events.View{ID: "L7k8ljIC", Owner: "ann", CreatedAt: noon}
 	gone := v
 	gone.Ended, gone.KeepUntil = events.EndedRevoked, noon
@@ -43,17 +43,17 @@ func TestQueriesMatchByOwnerStateAndPlace(t *testing.T) {
 		view  events.View
 		want  bool
 	}{
-		"everything":              {events.Query{Now: noon}, v, true},
-		"its owner":               {events.Query{Now: noon, Owners: []string{"bob", "ann"}}, v, true},
-		"another owner":           {events.Query{Now: noon, Owners: []string{"bob"}}, v, false},
-		"its state":               {events.Query{Now: noon, States: []events.TokenState{events.StateActive}}, v, true},
-		"another state":           {events.Query{Now: noon, States: []events.TokenState{events.StateRevoked}}, v, false},
-		"after an earlier token":  {events.Query{Now: noon, After: events.Position{At: noon.Add(-1), ID: "zzzzzzzz"}}, v, true},
-		"after a lesser id":       {events.Query{Now: noon, After: events.Position{At: noon, ID: "L7k8ljIB"}}, v, true},
-		"after itself":            {events.Query{Now: noon, After: v.Position()}, v, false},
-		"after a later token":     {events.Query{Now: noon, After: events.Position{At: noon.Add(1)}}, v, false},
-		"gone, when all is asked": {events.Query{Now: noon}, gone, false},
-		"gone, when that is":      {events.Query{Now: noon, States: []events.TokenState{events.StateGone}}, gone, true},
+		"everything":             {events.Query{Now: noon}, v, true},
+		"its owner":              {events.Query{Now: noon, Owners: []string{"bob", "ann"}}, v, true},
+		"another owner":          {events.Query{Now: noon, Owners: []string{"bob"}}, v, false},
+		"its state":              {events.Query{Now: noon, States: []events.TokenState{events.StateActive}}, v, true},
+		"another state":          {events.Query{Now: noon, States: []events.TokenState{events.StateRevoked}}, v, false},
+		"after an earlier token": {events.Query{Now: noon, After: events.Position{At: noon.Add(-1), ID: "zzzzzzzz"}}, v, true},
+		"after a lower id":       {events.Query{Now: noon, After: events.Position{At: noon, ID: "L7k8ljIB"}}, v, true},
+		"after itself":           {events.Query{Now: noon, After: v.Position()}, v, false},
+		"after a later token":    {events.Query{Now: noon, After: events.Position{At: noon.Add(1)}}, v, false},
+		"gone, without a state":  {events.Query{Now: noon}, gone, false},
+		"gone, as wanted":        {events.Query{Now: noon, States: []events.TokenState{events.StateGone}}, gone, true},
 	} {
 		if got := c.query.Matches(c.view); got != c.want {
 			t.Errorf("%s: got %v, want %v", name, got, c.want)
@@ -68,6 +68,6 @@ func TestStreamsKnowTheirOwners(t *testing.T) {
 		}
 	}
 	if got, ok := events.SettingsStream.Owner(); ok {
-		t.Errorf("the settings belong to %q", got)
+		t.Errorf("the stream of the settings has the owner %q", got)
 	}
 }

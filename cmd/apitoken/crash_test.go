@@ -32,14 +32,14 @@ const (
 	crashClients  = 8
 	crashOwners   = 250
 	crashRestarts = 20
-	crashLimit    = 5 // the default, which the service is left with
+	crashLimit    = 5 // the default limit; the test does not change it
 )
 
-// TestKilledServerKeepsItsPromises kills the server at random moments while
-// clients create tokens. What was answered must stand afterwards, no limit may
-// be exceeded, every chain and seal must verify, and every committed event must
-// have reached the file of events, in the order of each owner.
-func TestKilledServerKeepsItsPromises(t *testing.T) {
+// TestKilledServerKeepsTokensLimitsAndEvents kills the server at random moments
+// while clients create tokens. Afterwards every answered token must authorize, no
+// owner may have more tokens than the limit, every chain and seal must verify, and
+// every committed event must be in the file of events, in the order of each owner.
+func TestKilledServerKeepsTokensLimitsAndEvents(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
 	if text := os.Getenv("CRASH_SEED"); text != "" {
 		var err error
@@ -50,12 +50,12 @@ func TestKilledServerKeepsItsPromises(t *testing.T) {
 	t.Logf("CRASH_SEED=%d repeats these choices", seed)
 	c := &crash{t: t, dir: filepath.Join(t.TempDir(), "data"), rnd: rand.New(rand.NewPCG(seed, 0))}
 	c.run()
-	c.everyAnsweredTokenAuthorizes()
+	c.checkAnsweredTokens()
 	if err := c.server.end(syscall.SIGTERM); err != nil {
 		t.Fatalf("ending the last server: %v\n%s", err, c.server.log)
 	}
-	committed := c.storeIsWhole()
-	c.eventsAreComplete(committed)
+	committed := c.checkStore()
+	c.checkEvents(committed)
 }
 
 // crash is one run of the test.
@@ -65,7 +65,7 @@ type crash struct {
 	rnd    *rand.Rand
 	server *server
 	owners [crashCreates]string
-	next   atomic.Int64 // of owners
+	next   atomic.Int64 // index in owners of the next create
 
 	mu       sync.Mutex
 	answered []secret.Secret
@@ -82,30 +82,30 @@ func (c *crash) start() {
 	c.server = s
 }
 
-// run makes the creates, one after another from a common list by all clients.
-// In each of the server's lives but the last it is killed once a random number
-// of requests have begun, and a random instant later.
+// run makes all creates. The clients take the owners one after another from one
+// list. The server is started again and again. Each time but the last it is killed
+// when a random number of requests have begun and a random time has passed.
 func (c *crash) run() {
 	for i := range c.owners {
 		c.owners[i] = fmt.Sprintf("user%03d", c.rnd.IntN(crashOwners))
 	}
 	for range crashRestarts {
 		c.start()
-		// Even if all kills come late, there is work left for the last life.
-		c.life(c.rnd.Int64N(crashCreates/crashRestarts-2*crashClients), time.Duration(c.rnd.IntN(5000))*time.Microsecond)
+		// Even if all kills are late, creates are left for the last start.
+		c.serveUntilKilled(c.rnd.Int64N(crashCreates/crashRestarts-2*crashClients), time.Duration(c.rnd.IntN(5000))*time.Microsecond)
 	}
 	c.start()
-	c.life(-1, 0)
+	c.serveUntilKilled(-1, 0)
 	c.t.Logf("%d answered, %d refused at the limit, %d without an answer", len(c.answered), c.refused, c.unknown)
 	if c.refused == 0 || c.unknown == 0 || len(c.answered) < crashCreates/2 {
-		c.t.Errorf("the run shows too little: %d answered, %d refused, %d without an answer", len(c.answered), c.refused, c.unknown)
+		c.t.Errorf("the run does not show enough: %d answered, %d refused, %d without an answer", len(c.answered), c.refused, c.unknown)
 	}
 }
 
-// life lets the clients create tokens until the list is at its end, or until
-// the server is killed: a pause after so many requests have begun. It is not
-// killed if that is negative.
-func (c *crash) life(after int64, pause time.Duration) {
+// serveUntilKilled lets the clients create tokens until the end of the list, or
+// until the server is killed: when after requests have begun and pause has passed.
+// A negative after means that the server is not killed.
+func (c *crash) serveUntilKilled(after int64, pause time.Duration) {
 	admin := c.client(c.admin())
 	var begun atomic.Int64
 	var dead atomic.Bool
@@ -165,7 +165,7 @@ func (c *crash) client(s secret.Secret) *httpapi.Client {
 	return httpapi.NewClient(c.server.url, s, &http.Client{Transport: http.DefaultTransport, Timeout: 30 * time.Second})
 }
 
-func (c *crash) everyAnsweredTokenAuthorizes() {
+func (c *crash) checkAnsweredTokens() {
 	for i, s := range c.answered {
 		if _, err := c.client(s).WhoAmI(context.Background()); err != nil {
 			c.t.Errorf("the token of answer %d does not authorize: %v", i, err)
@@ -173,10 +173,10 @@ func (c *crash) everyAnsweredTokenAuthorizes() {
 	}
 }
 
-// storeIsWhole opens the store and checks every stream: its limit, its chain,
-// its seal, and that folding its records gives its head. It returns all that
-// was committed.
-func (c *crash) storeIsWhole() map[events.Stream][]events.Record {
+// checkStore opens the store and checks every stream: its limit, its chain and its
+// seal, and that folding its records gives its head. It returns all committed
+// records.
+func (c *crash) checkStore() map[events.Stream][]events.Record {
 	c.t.Helper()
 	ctx := c.t.Context()
 	f, err := datadir.OpenExisting(ctx, c.dir)
@@ -190,7 +190,7 @@ func (c *crash) storeIsWhole() map[events.Stream][]events.Record {
 		streams = append(streams, events.UserStream(fmt.Sprintf("user%03d", n)))
 	}
 	for _, s := range streams {
-		if rs := c.streamIsWhole(ctx, f, s); len(rs) > 0 {
+		if rs := c.checkStream(ctx, f, s); len(rs) > 0 {
 			committed[s] = rs
 		}
 	}
@@ -201,7 +201,7 @@ func (c *crash) storeIsWhole() map[events.Stream][]events.Record {
 	return committed
 }
 
-func (c *crash) streamIsWhole(ctx context.Context, f *datadir.Folder, s events.Stream) []events.Record {
+func (c *crash) checkStream(ctx context.Context, f *datadir.Folder, s events.Stream) []events.Record {
 	c.t.Helper()
 	head, err := f.Store.Head(ctx, s)
 	if err != nil {
@@ -218,16 +218,16 @@ func (c *crash) streamIsWhole(ctx context.Context, f *datadir.Folder, s events.S
 		c.t.Errorf("the chain: %v", err)
 	}
 	if uint64(len(rs)) != head.Version || (len(rs) > 0 && rs[len(rs)-1].Hash != head.Hash) {
-		c.t.Errorf("stream %s: its head stands at %d, and it has %d records or ends in another hash", s, head.Version, len(rs))
+		c.t.Errorf("stream %s: its head has version %d, but it has %d records or ends in another hash", s, head.Version, len(rs))
 	}
 	if _, user := s.Owner(); user {
-		c.foldIsHead(s, head, rs)
+		c.checkFold(s, head, rs)
 	}
 	return rs
 }
 
-// foldIsHead checks the limit after each record, and the state at the end.
-func (c *crash) foldIsHead(s events.Stream, head events.Head, rs []events.Record) {
+// checkFold checks the limit after each record, and the state at the end.
+func (c *crash) checkFold(s events.Stream, head events.Head, rs []events.Record) {
 	c.t.Helper()
 	owner, _ := s.Owner()
 	state := token.State{Owner: owner}
@@ -250,9 +250,9 @@ func (c *crash) foldIsHead(s events.Stream, head events.Head, rs []events.Record
 	}
 }
 
-// eventsAreComplete reads the file of events: each committed record is there
-// at least once, and without the repeats each stream is in order and chained.
-func (c *crash) eventsAreComplete(committed map[events.Stream][]events.Record) {
+// checkEvents reads the file of events. Each committed record must be in it at
+// least once. Without the repeated lines each stream must be in order and chained.
+func (c *crash) checkEvents(committed map[events.Stream][]events.Record) {
 	c.t.Helper()
 	got, repeats := c.published()
 	total := 0
@@ -300,7 +300,7 @@ func (c *crash) published() (streams map[events.Stream][]events.Message, repeats
 	}
 }
 
-// message reads a line, which has the members that EventBridge delivers.
+// message reads a line. It has the same members as an event of EventBridge.
 func (c *crash) message(b []byte) events.Message {
 	c.t.Helper()
 	var line struct {

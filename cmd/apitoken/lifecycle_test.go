@@ -19,7 +19,7 @@ import (
 	"time"
 )
 
-// run starts a server on dir that ends with the test.
+// run starts a server on dir. The server ends with the test.
 func run(t *testing.T, dir string) *server {
 	t.Helper()
 	s, err := startServer(exec.Command("apitoken", "serve", "--listen", "127.0.0.1:0", "--data", dir))
@@ -34,21 +34,21 @@ func run(t *testing.T, dir string) *server {
 	return s
 }
 
-// steps are the files that a first start makes, in order.
-var steps = []string{"peppers", "apitoken.db", "events.jsonl", "admin.pending", "admin.token"}
+// firstFiles are the files that a first start makes, in order.
+var firstFiles = []string{"peppers", "apitoken.db", "events.jsonl", "admin.pending", "admin.token"}
 
-// TestKilledFirstStartHeals kills first starts as soon as each of their steps
-// shows on disk, and an instant later. The next start that is let go on must
-// give one administrator's token, and only that.
-func TestKilledFirstStartHeals(t *testing.T) {
-	for _, step := range steps {
+// TestNextStartRepairsAKilledFirstStart kills first starts as soon as each of their
+// files is on disk, and a random time later. The next start, which is not killed,
+// must leave exactly one live token of the administrator.
+func TestNextStartRepairsAKilledFirstStart(t *testing.T) {
+	for _, file := range firstFiles {
 		for _, late := range []time.Duration{0, rand.N(10 * time.Millisecond)} {
 			dir := filepath.Join(t.TempDir(), "data")
-			killAt(t, dir, step, late)
-			killAt(t, dir, step, late) // it may be killed more than once
+			killAt(t, dir, file, late)
+			killAt(t, dir, file, late) // a start may be killed more than once
 			s := run(t, dir)
 			if got := liveAdminTokens(t, s, dir); got != 1 {
-				t.Errorf("killed %v after %s: the administrator has %d live tokens, want the one in the file", late, step, got)
+				t.Errorf("killed %v after %s: the administrator has %d live tokens, want only the one in the file", late, file, got)
 			}
 			if err := s.end(syscall.SIGINT); err != nil {
 				t.Errorf("SIGINT: %v, want exit 0", err)
@@ -57,7 +57,7 @@ func TestKilledFirstStartHeals(t *testing.T) {
 	}
 }
 
-// killAt starts a server and kills it once the file is there.
+// killAt starts a server and kills it when the file exists and late has passed.
 func killAt(t *testing.T, dir, file string, late time.Duration) {
 	t.Helper()
 	cmd := exec.Command("apitoken", "serve", "--listen", "127.0.0.1:0", "--data", dir)
@@ -68,7 +68,7 @@ func killAt(t *testing.T, dir, file string, late time.Duration) {
 	}
 	time.AfterFunc(late, func() { cmd.Process.Kill() })
 	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() >= 0 {
-		t.Fatalf("a start that was to be killed ended with %v", err)
+		t.Fatalf("a start that should have been killed ended with %v", err)
 	}
 }
 
@@ -77,8 +77,8 @@ func has(dir, file string) bool {
 	return err == nil
 }
 
-// bootstrapped says that an earlier start came to the end of its steps, so
-// that some of them are not taken again.
+// bootstrapped reports whether an earlier start made all its files. Later starts
+// then do not make all of them again.
 func bootstrapped(dir string) bool { return has(dir, "admin.token") && !has(dir, "admin.pending") }
 
 func liveAdminTokens(t *testing.T, s *server, dir string) int {
@@ -91,10 +91,10 @@ func liveAdminTokens(t *testing.T, s *server, dir string) int {
 	return bytes.Count(out, []byte("\n"))
 }
 
-// TestRequestInFlightFinishes ends the server while half a request is on its
-// way: it is answered, what it made is on disk and published, and the process
-// exits with 0.
-func TestRequestInFlightFinishes(t *testing.T) {
+// TestRequestInFlightIsAnsweredBeforeTheEnd ends the server when it has received
+// half a request. The request must be answered, its token must be stored and its
+// event published, and the process must exit with 0.
+func TestRequestInFlightIsAnsweredBeforeTheEnd(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	s := run(t, dir)
 	token, err := os.ReadFile(filepath.Join(dir, "admin.token"))
@@ -132,11 +132,11 @@ func TestRequestInFlightFinishes(t *testing.T) {
 	}
 	published, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
 	if err != nil || !bytes.Contains(published, []byte(`in flight`)) {
-		t.Errorf("what the request made was not published (%v)", err)
+		t.Errorf("the event of the request was not published (%v)", err)
 	}
 }
 
-// untilRefused waits for the server to take no more connections.
+// untilRefused waits until the server refuses connections.
 func untilRefused(t *testing.T, address string) {
 	t.Helper()
 	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); {
@@ -146,7 +146,7 @@ func untilRefused(t *testing.T, address string) {
 		}
 		conn.Close()
 	}
-	t.Fatal("the server still takes connections")
+	t.Fatal("the server still accepts connections")
 }
 
 func TestLongHeadersAreRefused(t *testing.T) {
@@ -166,20 +166,20 @@ func TestLongHeadersAreRefused(t *testing.T) {
 	}
 }
 
-// TestInterruptedCreateSaysWhatIsUnknown interrupts a create whose answer does
-// not come.
-func TestInterruptedCreateSaysWhatIsUnknown(t *testing.T) {
+// TestInterruptedCreateSaysThatATokenMayExist interrupts a create before its
+// answer arrives.
+func TestInterruptedCreateSaysThatATokenMayExist(t *testing.T) {
 	asked := make(chan bool)
 	silent := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		io.Copy(io.Discard, r.Body) // or its end would not be noticed
+		io.Copy(io.Discard, r.Body) // without this read the handler would not notice the end of the request
 		asked <- true
 		<-r.Context().Done()
 	}))
 	defer silent.Close()
 	cmd := exec.Command("apitoken", "create")
 	cmd.Env = append(os.Environ(), "APITOKEN_URL="+silent.URL, "APITOKEN_TOKEN=JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F", "APITOKEN_TOKEN_FILE=")
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
@@ -190,10 +190,10 @@ func TestInterruptedCreateSaysWhatIsUnknown(t *testing.T) {
 	err := cmd.Wait()
 	exit, ok := errors.AsType[*exec.ExitError](err)
 	if !ok || exit.ExitCode() != 130 {
-		t.Errorf("it ended with %v, want exit code 130", err)
+		t.Errorf("create ended with %v, want exit code 130", err)
 	}
-	want := "apitoken: interrupted: it is not known whether the token was created; if `apitoken list` shows it, revoke it\n"
-	if said.String() != want {
-		t.Errorf("it said %q, want %q", said.String(), want)
+	want := "apitoken: interrupted: the token may have been created; if `apitoken list` shows it, revoke it\n"
+	if stderr.String() != want {
+		t.Errorf("standard error is %q, want %q", stderr.String(), want)
 	}
 }

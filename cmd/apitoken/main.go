@@ -1,9 +1,10 @@
-// Command apitoken issues, lists, shows and revokes API tokens over HTTP, and
-// serves that API from one local folder.
+// Command apitoken issues, lists, shows and revokes API tokens over HTTP. It
+// also serves that API from one local folder, gives the administrator a token
+// directly in a store, and audits a log.
 //
-// Data goes to standard output; what is said to people goes to standard error.
-// It exits with 0 when it did what it was asked, 1 when that was refused or
-// went wrong, 2 when it was asked wrongly, and 130 when it was interrupted.
+// It writes data to standard output and messages for people to standard error.
+// The exit code is 0 after success, 1 after a refusal or another failure, 2
+// after wrong usage, and 130 after an interruption.
 package main
 
 import (

@@ -19,10 +19,10 @@ import (
 	"apitoken/cmd/apitoken/cli"
 )
 
-var update = flag.Bool("update", false, "renew golden texts in testdata")
+var update = flag.Bool("update", false, "renew the golden texts in testdata")
 
-// TestMain makes this test binary the command as well: the tests run it as a
-// process of its own, under the name apitoken.
+// TestMain makes this test binary also the command: the tests run it under the
+// name apitoken, as a separate process.
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"apitoken": func() { os.Exit(cli.Main()) },
@@ -52,7 +52,7 @@ func TestScripts(t *testing.T) {
 			if name == "root" {
 				return os.Getuid() == 0, nil
 			}
-			return false, errors.New("there is no condition " + name)
+			return false, errors.New("unknown condition " + name)
 		},
 	})
 }
@@ -86,7 +86,7 @@ func (l *lockedText) String() string {
 
 var listening = regexp.MustCompile(`^listening on (\S+)$`)
 
-// startServer runs the command until it says where it listens.
+// startServer starts the command and returns when it has printed its address.
 func startServer(cmd *exec.Cmd) (*server, error) {
 	s := &server{cmd: cmd, out: &lockedText{}, log: &lockedText{}, copied: make(chan struct{})}
 	cmd.Stderr = s.log
@@ -102,7 +102,7 @@ func startServer(cmd *exec.Cmd) (*server, error) {
 		line, err := lines.ReadString('\n')
 		io.WriteString(s.out, line)
 		if err != nil {
-			return nil, errors.Join(errors.New("it did not start: "+s.log.String()), cmd.Wait())
+			return nil, errors.Join(errors.New("the server did not start: "+s.log.String()), cmd.Wait())
 		}
 		if m := listening.FindStringSubmatch(strings.TrimSpace(line)); m != nil {
 			s.url = m[1]
@@ -115,7 +115,7 @@ func startServer(cmd *exec.Cmd) (*server, error) {
 	return s, nil
 }
 
-// end sends the signal and gives the process's fate.
+// end sends the signal and returns the error of the process's exit.
 func (s *server) end(sig os.Signal) error {
 	if err := s.cmd.Process.Signal(sig); err != nil {
 		return err
@@ -124,20 +124,20 @@ func (s *server) end(sig os.Signal) error {
 	return s.cmd.Wait()
 }
 
-// scriptServe is `serve ARGS...`: it starts a server on a free port, sets
-// APITOKEN_URL and leaves it running until `halt` or the script's end.
+// scriptServe is `serve ARGS...`: it starts a server on a free port and sets
+// APITOKEN_URL and ADDRESS. The server runs until `halt` or the end of the script.
 func scriptServe(ts *testscript.TestScript, neg bool, args []string) {
-	inScript(ts, exec.Command("apitoken", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...))
+	serveInScript(ts, exec.Command("apitoken", append([]string{"serve", "--listen", "127.0.0.1:0"}, args...)...))
 }
 
-// scriptServeLimited is `servelimited BLOCKS ARGS...`: like serve, for a server
-// whose files may have so many blocks of the shell's ulimit.
+// scriptServeLimited is `servelimited BLOCKS ARGS...`: it is like serve, but no file
+// of the server may have more than BLOCKS blocks (the shell's ulimit).
 func scriptServeLimited(ts *testscript.TestScript, neg bool, args []string) {
 	line := `ulimit -f "$0"; exec apitoken serve --listen 127.0.0.1:0 "$@"`
-	inScript(ts, exec.Command("sh", append([]string{"-c", line}, args...)...))
+	serveInScript(ts, exec.Command("sh", append([]string{"-c", line}, args...)...))
 }
 
-func inScript(ts *testscript.TestScript, cmd *exec.Cmd) {
+func serveInScript(ts *testscript.TestScript, cmd *exec.Cmd) {
 	cmd.Dir = ts.MkAbs(".")
 	s, err := startServer(cmd)
 	ts.Check(err)
@@ -154,8 +154,8 @@ func inScript(ts *testscript.TestScript, cmd *exec.Cmd) {
 
 var running sync.Map // *testscript.TestScript to *server
 
-// scriptHalt is `halt [OUTFILE LOGFILE]`: it ends the server, which
-// must exit with 0, and keeps what it wrote.
+// scriptHalt is `halt [OUTFILE LOGFILE]`: it ends the server, which must exit with
+// 0, and stores its standard output and its log in the files.
 func scriptHalt(ts *testscript.TestScript, neg bool, args []string) {
 	v, ok := running.LoadAndDelete(ts)
 	if !ok {

@@ -21,18 +21,19 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// sentinels is how many marked tokens go through every sink.
+// sentinels is the number of tokens of the test. Each goes to every sink: a place
+// that stores or shows texts.
 const sentinels = 20
 
-// mistyped is how many of them are typed where the command line takes none:
-// each costs a dozen processes.
+// mistyped is the number of tokens that are given to the command line in wrong
+// places. Each costs a dozen processes.
 const mistyped = 3
 
-// TestNoSecretReachesASink sends marked tokens through everything that keeps or
-// shows something, shows first that they did pass through, and then that none
-// of them stands anywhere: in the store's file, the logs, the events, the
-// problem objects, a panic's log line, and what the command line says.
-func TestNoSecretReachesASink(t *testing.T) {
+// TestNoSinkContainsASecret uses tokens in all ways that may store or show them. It
+// first shows that each token was used there. Then no token may be in any sink: the
+// file of the store, the logs, the events, the problems, the log line of a panic,
+// and the messages of the command line.
+func TestNoSinkContainsASecret(t *testing.T) {
 	s := &sentinel{t: t, dir: filepath.Join(t.TempDir(), "data")}
 	s.start()
 	for i := range sentinels {
@@ -40,7 +41,7 @@ func TestNoSecretReachesASink(t *testing.T) {
 	}
 	for _, token := range s.tokens {
 		s.useAndMisuse(token)
-		s.crash(token)
+		s.provokePanic(token)
 	}
 	for _, token := range s.tokens[:mistyped] {
 		s.command(token)
@@ -54,7 +55,7 @@ func TestNoSecretReachesASink(t *testing.T) {
 	}
 	sinks := s.sinks()
 	s.allPassedThrough(sinks)
-	s.noneStands(sinks)
+	s.noneIn(sinks)
 }
 
 type sentinel struct {
@@ -64,8 +65,8 @@ type sentinel struct {
 	admin  string
 	tokens []string
 
-	problems, panics, stderr bytes.Buffer
-	refused, crashed, said   int
+	problems, panics, stderr  bytes.Buffer
+	refused, panicked, warned int
 }
 
 func (s *sentinel) start() {
@@ -81,7 +82,7 @@ func (s *sentinel) start() {
 	s.admin = strings.TrimSpace(string(b))
 }
 
-// issue makes a marked token with the command line.
+// issue makes a token with the command line.
 func (s *sentinel) issue(owner string) {
 	s.t.Helper()
 	var made struct {
@@ -89,30 +90,30 @@ func (s *sentinel) issue(owner string) {
 	}
 	out := s.run("create", "--owner", owner, "--description", "marked", "--output", "json")
 	if err := json.Unmarshal(out, &made); err != nil || len(made.BearerToken) != 41 {
-		s.t.Fatalf("create answered no token: %v", err)
+		s.t.Fatalf("create printed no token: %v", err)
 	}
 	s.tokens = append(s.tokens, made.BearerToken)
 }
 
 func (s *sentinel) id(i int) string { return s.tokens[i][:8] }
 
-// run is the command line with the administrator's token; what it says on
-// standard error is kept.
+// run runs the command line with the administrator's token. It collects standard
+// error and counts the commands that wrote there.
 func (s *sentinel) run(args ...string) []byte {
 	cmd := exec.Command("apitoken", args...)
 	cmd.Env = append(os.Environ(), "APITOKEN_URL="+s.server.url, "APITOKEN_TOKEN="+s.admin)
-	var said bytes.Buffer
-	cmd.Stderr = &said
+	var stderr bytes.Buffer
+	cmd.Stderr = &stderr
 	out, _ := cmd.Output()
-	if said.Len() > 0 {
-		s.said++
+	if stderr.Len() > 0 {
+		s.warned++
 	}
-	s.stderr.Write(said.Bytes())
+	s.stderr.Write(stderr.Bytes())
 	return out
 }
 
-// ask sends one request. Every answer is kept, refusals are counted; no call
-// of this test answers with a token.
+// ask sends one request. It collects the answer and counts the error answers. No
+// answer to a call of this test contains a token.
 func (s *sentinel) ask(method, target, token string, body any, headers ...string) {
 	s.t.Helper()
 	var sent io.Reader
@@ -151,11 +152,10 @@ func (s *sentinel) ask(method, target, token string, body any, headers ...string
 	}
 }
 
-// misuses is how many requests of useAndMisuse are refused.
+// misuses is the number of requests in useAndMisuse that are refused.
 const misuses = 28
 
-// useAndMisuse uses the token once, and then puts it wherever it does not
-// belong.
+// useAndMisuse uses the token correctly, and then sends it in all wrong places.
 func (s *sentinel) useAndMisuse(token string) {
 	const tokens = "/v1/auth/access-tokens/"
 	type object map[string]any
@@ -192,24 +192,24 @@ func (s *sentinel) useAndMisuse(token string) {
 	s.ask("GET", tokens+"?authorization=Bearer%20"+token, s.admin, nil)
 }
 
-// crash provokes a panic, with the token as its value, behind the service's
-// own handler.
-func (s *sentinel) crash(token string) {
+// provokePanic causes a panic inside the service's own handler. The token is in
+// the value of the panic.
+func (s *sentinel) provokePanic(token string) {
 	handler := httpapi.New(httpapi.Config{
 		Logger: slog.New(slog.NewJSONHandler(&s.panics, nil)),
-		Ready:  func(context.Context) error { panic("a marked value: " + token) },
+		Ready:  func(context.Context) error { panic("a value with a token: " + token) },
 	})
 	r := httptest.NewRequest("GET", "/healthz", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()
 	handler.ServeHTTP(w, r)
 	if w.Code == http.StatusInternalServerError {
-		s.crashed++
+		s.panicked++
 	}
 	s.problems.Write(w.Body.Bytes())
 }
 
-// command types the token where the command line does not take one.
+// command gives the token to the command line in wrong places.
 func (s *sentinel) command(token string) {
 	s.run("show", token)
 	s.run("revoke", "--id", token)
@@ -224,12 +224,12 @@ func (s *sentinel) command(token string) {
 	s.run("list", "--token-file", token)
 }
 
-// sinks are the texts in which no secret may stand.
+// sinks are the texts that must not contain a secret.
 func (s *sentinel) sinks() map[string]string {
 	s.t.Helper()
 	sinks := map[string]string{
-		"the problem objects": s.problems.String(), "the panics' log": s.panics.String(), "the command line's words": s.stderr.String(),
-		"the log": s.server.log.String(), "the server's words": s.server.out.String(),
+		"the problem objects": s.problems.String(), "the panics' log": s.panics.String(), "the messages of the command line": s.stderr.String(),
+		"the log": s.server.log.String(), "the server's standard output": s.server.out.String(),
 	}
 	err := filepath.WalkDir(s.dir, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || d.IsDir() || d.Name() == "admin.token" {
@@ -245,8 +245,8 @@ func (s *sentinel) sinks() map[string]string {
 	return sinks
 }
 
-// allPassedThrough shows that the test would have found something: every
-// token was in every sink's reach.
+// allPassedThrough shows that the test can fail: every token was used in calls that
+// write to every sink.
 func (s *sentinel) allPassedThrough(sinks map[string]string) {
 	s.t.Helper()
 	for i := range s.tokens {
@@ -270,9 +270,9 @@ func (s *sentinel) allPassedThrough(sinks map[string]string) {
 		{"events", strings.Count(sinks["events.jsonl"], `"detail-type":"TokenCreated"`), sentinels + 1},
 		{"error answers", s.refused, sentinels*misuses + sentinels/2},
 		{"answers to a revoked token", strings.Count(sinks["the problem objects"], `"code":"token_revoked"`), sentinels / 2},
-		{"panics answered", s.crashed, sentinels},
+		{"panics answered", s.panicked, sentinels},
 		{"panics in the log", strings.Count(sinks["the panics' log"], "panic: "), sentinels},
-		{"commands that said something", s.said, sentinels + mistyped*11},
+		{"commands with a message", s.warned, sentinels + mistyped*11},
 	} {
 		if count.got < count.min {
 			s.t.Errorf("%s: %d, want at least %d", count.what, count.got, count.min)
@@ -280,13 +280,13 @@ func (s *sentinel) allPassedThrough(sinks map[string]string) {
 	}
 }
 
-func (s *sentinel) noneStands(sinks map[string]string) {
+func (s *sentinel) noneIn(sinks map[string]string) {
 	s.t.Helper()
 	for _, token := range append(s.tokens, s.admin) {
 		for _, form := range []string{token[9:], base64.StdEncoding.EncodeToString([]byte(token)), base64.StdEncoding.EncodeToString([]byte(token[9:]))} {
 			for sink, text := range sinks {
 				if i := strings.Index(text, form); i >= 0 {
-					s.t.Errorf("a token stands in %s: …%s…", sink, strings.ReplaceAll(text[max(0, i-200):i], "\n", " "))
+					s.t.Errorf("%s contains a token: …%s…", sink, strings.ReplaceAll(text[max(0, i-200):i], "\n", " "))
 				}
 			}
 		}

@@ -9,6 +9,7 @@ import (
 
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/token"
 	"apitoken/infra/bolt"
 )
 
@@ -50,7 +51,7 @@ func history(f folder, report func(budget), past, rounds int) error {
 func (b owner) createAndRevoke(n int) (ns float64, err error) {
 	ctx, start := context.Background(), time.Now()
 	for range n {
-		t, _, err := b.issuer.Create(ctx, b.by, issuer.NewToken{})
+		t, _, err := b.issuer.Create(ctx, b.by, "", token.Wish{})
 		if err != nil {
 			return 0, err
 		}

@@ -17,7 +17,6 @@ import (
 	"sync"
 	"time"
 
-	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
 	"apitoken/infra/bolt"
@@ -51,9 +50,8 @@ func listen(h http.Handler) (*server, error) {
 // a file.
 func (f folder) api(store *bolt.Store, logs io.Writer) (http.Handler, *issuer.Issuer) {
 	logger := slog.New(slog.NewJSONHandler(logs, nil))
-	g := guard.New(guard.Config{Views: store, Uses: store, Keys: f.keys, Logger: logger})
-	i := issuer.New(issuer.Config{Store: store, Guard: g, Keys: f.keys})
-	return httpapi.New(httpapi.Config{Issuer: i, Guard: g, Logger: logger, Version: "bench"}), i
+	i := issuer.New(issuer.Config{Store: store, Keys: f.keys, Logger: logger})
+	return httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: logger, Version: "bench"}), i
 }
 
 // whoAmI compares the throughput of the smallest guarded call with that of a

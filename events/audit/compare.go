@@ -8,17 +8,14 @@ import (
 	"apitoken/events"
 )
 
-// page is how many events Compare reads at a time, of either side.
-const page = 500
-
-// Library is what Compare reads of the copies.
-type Library interface {
-	// Copy returns the copies with Seq > after, ascending, at most limit. Fewer
-	// than limit means that there were no more.
+// Reader reads the copies for Compare.
+type Reader interface {
+	// Copy returns the copies with Seq > after, ascending, at most limit. If it
+	// returns fewer than limit, there are no further copies.
 	Copy(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Message, error)
 }
 
-// Report is what came of comparing one stream.
+// Report is the result of comparing one stream.
 type Report struct {
 	Stream   events.Stream
 	Log      int // events that the log still has
@@ -26,11 +23,11 @@ type Report struct {
 	Findings []Finding
 }
 
-// Compare holds the copies of a stream against the log. The log may have lost
-// its beginning, by retention; it may be ahead by what was written within
-// Patience; and nothing else. It may run while the stream is written to. The
-// keys check the head's seal.
-func Compare(ctx context.Context, log events.Log, copies Library, keys events.Keys, s events.Stream, now time.Time) (Report, error) {
+// Compare compares a stream's copies with the log. Two differences are no
+// finding: retention may have removed the log's beginning, and events of the
+// last GracePeriod may not be copied yet. Compare may run while the stream is
+// written. The keys check the head's seal.
+func Compare(ctx context.Context, log events.Log, copies Reader, keys events.Keys, s events.Stream, now time.Time) (Report, error) {
 	head, err := log.Head(ctx, s)
 	if err != nil {
 		return Report{}, err
@@ -39,128 +36,75 @@ func Compare(ctx context.Context, log events.Log, copies Library, keys events.Ke
 	if err := head.Check(keys, s); err != nil {
 		c.find(Unsealed, head.Version, err.Error())
 	}
-	left := reader(func(after uint64) ([]events.Message, uint64, error) { return kept(ctx, log, s, after, now) })
-	right := reader(func(after uint64) ([]events.Message, uint64, error) {
-		ms, err := copies.Copy(ctx, s, after, page)
-		return ms, next(ms), err
-	})
-	if err := c.walk(left, right); err != nil {
+	nextLogged := oneByOne(func(after uint64) ([]events.Message, uint64, error) { return logPage(ctx, log, s, after, now) })
+	nextCopy := oneByOne(func(after uint64) ([]events.Message, uint64, error) { return copyPage(ctx, copies, s, after) })
+	if err := c.walk(nextLogged, nextCopy); err != nil {
 		return Report{}, err
 	}
-	c.ends()
-	if len(c.beyond) == 0 {
-		return c.Report, nil
-	}
-	if head, err = log.Head(ctx, s); err != nil {
+	c.checkHead()
+	if err := c.recheck(ctx, log); err != nil {
 		return Report{}, err
 	}
-	c.overhang(head.Version)
 	return c.Report, nil
 }
 
-// kept is a page of the log without what is past its retention: of that, some
-// may have been collected and some not. The place of the next page is 0 after
-// the last.
-func kept(ctx context.Context, log events.Log, s events.Stream, after uint64, now time.Time) (ms []events.Message, then uint64, err error) {
-	rs, err := log.History(ctx, s, after, page)
-	for _, r := range rs {
-		if !r.Gone(now) {
-			ms = append(ms, r.Message())
-		}
-	}
-	if len(rs) == page {
-		then = rs[page-1].Seq
-	}
-	return ms, then, err
-}
-
-func next(ms []events.Message) uint64 {
-	if len(ms) < page {
-		return 0
-	}
-	return ms[len(ms)-1].Seq
-}
-
-// reader makes a function that gives one message after the other, nil at the
-// end, from one that gives pages and the place of the next, 0 after the last.
-func reader(fetch func(after uint64) ([]events.Message, uint64, error)) func() (*events.Message, error) {
-	var ms []events.Message
-	var after uint64
-	ended := false
-	return func() (*events.Message, error) {
-		for len(ms) == 0 && !ended {
-			var err error
-			if ms, after, err = fetch(after); err != nil {
-				return nil, err
-			}
-			ended = after == 0
-		}
-		if len(ms) == 0 {
-			return nil, nil
-		}
-		m := ms[0]
-		ms = ms[1:]
-		return &m, nil
-	}
-}
-
-// comparison is a Compare under way. Both sides are walked by their numbers, up
-// to where the head stood at the beginning.
+// comparison walks the log and the copies by sequence, up to the head that was
+// read first.
 type comparison struct {
 	Report
-	now    time.Time
-	head   events.Head
-	copy   events.Message // the last one seen
-	log    events.Message
-	begun  bool // the log's first event was seen
-	beyond []overhang
+	now   time.Time
+	head  events.Head
+	copy  events.Message // the last copy
+	log   events.Message // the last event of the log
+	begun bool           // the log's first event was read
+	newer []newerThanHead
 }
 
-// overhang is an event behind the head that was read. The stream may have moved
-// on since.
-type overhang struct {
-	seq   uint64
-	found Kind
-	what  string
+// newerThanHead is an event with a higher sequence than the head that was read.
+// The stream may have grown since.
+type newerThanHead struct {
+	seq    uint64
+	kind   Kind
+	detail string
 }
 
-func (c *comparison) walk(left, right func() (*events.Message, error)) error {
-	l, err := left()
+func (c *comparison) walk(nextLogged, nextCopy next) error {
+	logged, err := nextLogged()
 	if err != nil {
 		return err
 	}
-	r, err := right()
-	for err == nil && (l != nil || r != nil) {
+	kept, err := nextCopy()
+	for err == nil && (logged != nil || kept != nil) {
 		switch {
-		case r == nil || l != nil && l.Seq < r.Seq:
-			c.logged(*l)
-			c.uncopied(*l)
-			l, err = left()
-		case l == nil || r.Seq < l.Seq:
-			c.copied(*r)
-			c.unlogged(*r)
-			r, err = right()
+		case kept == nil || logged != nil && logged.Seq < kept.Seq:
+			c.checkLogged(*logged)
+			c.withoutCopy(*logged)
+			logged, err = nextLogged()
+		case logged == nil || kept.Seq < logged.Seq:
+			c.checkCopy(*kept)
+			c.onlyCopied(*kept)
+			kept, err = nextCopy()
 		default:
-			c.both(*l, *r)
-			if l, err = left(); err == nil {
-				r, err = right()
+			c.checkPair(*logged, *kept)
+			if logged, err = nextLogged(); err == nil {
+				kept, err = nextCopy()
 			}
 		}
 	}
 	return err
 }
 
-func (c *comparison) both(l, r events.Message) {
-	c.logged(l)
-	c.copied(r)
-	if l.Hash != r.Hash {
-		c.find(Differs, l.Seq, "the log and its copy have other content")
+func (c *comparison) checkPair(logged, kept events.Message) {
+	c.checkLogged(logged)
+	c.checkCopy(kept)
+	if logged.Hash != kept.Hash {
+		c.find(Differs, logged.Seq, "the log and its copy differ")
 	}
 }
 
-func (c *comparison) logged(m events.Message) {
+func (c *comparison) checkLogged(m events.Message) {
 	if m.Seq > c.head.Version {
-		c.beyond = append(c.beyond, overhang{m.Seq, Broken, "the log has it behind its head"})
+		c.newer = append(c.newer, newerThanHead{m.Seq, Broken, "the log has a record newer than its head"})
 		return
 	}
 	c.Log++
@@ -174,7 +118,7 @@ func (c *comparison) logged(m events.Message) {
 	c.log = m
 }
 
-func (c *comparison) copied(m events.Message) {
+func (c *comparison) checkCopy(m events.Message) {
 	if m.Seq > c.head.Version {
 		return
 	}
@@ -182,8 +126,8 @@ func (c *comparison) copied(m events.Message) {
 	prev := c.copy.Hash
 	if m.Seq != c.copy.Seq+1 {
 		prev = m.Prev
-		if !c.begun { // otherwise uncopied has said so, or the log is broken there
-			c.find(Gap, m.Seq, "the copy before it is missing, and the log has it no more")
+		if !c.begun { // otherwise withoutCopy has reported it, or the log itself is broken there
+			c.find(Gap, m.Seq, "the copy before it is missing, and that event is no longer in the log")
 		}
 	}
 	if err := events.VerifyMessages(prev, []events.Message{m}); err != nil {
@@ -192,47 +136,57 @@ func (c *comparison) copied(m events.Message) {
 	c.copy = m
 }
 
-// uncopied is an event of the log without a copy. A young one is on its way.
-func (c *comparison) uncopied(m events.Message) {
-	if m.Seq <= c.head.Version && m.Time.Before(c.now.Add(-Patience)) {
-		c.find(Missing, m.Seq, "the log has it and no copy was ever kept")
+// withoutCopy judges an event of the log that has no copy. The copy of a recent
+// event may not have arrived yet.
+func (c *comparison) withoutCopy(m events.Message) {
+	if m.Seq <= c.head.Version && m.Time.Before(c.now.Add(-GracePeriod)) {
+		c.find(Missing, m.Seq, "it is in the log and was never copied")
 	}
 }
 
-// unlogged is a copy without its event. Only the beginning may be gone.
-func (c *comparison) unlogged(m events.Message) {
+// onlyCopied judges a copy without its event in the log. The log may lack only
+// its beginning.
+func (c *comparison) onlyCopied(m events.Message) {
 	switch {
 	case m.Seq > c.head.Version:
-		c.beyond = append(c.beyond, overhang{m.Seq, RolledBack, notInLog})
+		c.newer = append(c.newer, newerThanHead{m.Seq, RolledBack, notInLog})
 	case c.begun:
 		c.find(RolledBack, m.Seq, notInLog)
 	}
 }
 
-const notInLog = "its copy was kept and the log does not have it"
+const notInLog = "it was copied and is not in the log"
 
-// ends compares the head with the last event of either side.
-func (c *comparison) ends() {
+// checkHead compares the head with the last event of the log and of the copies.
+func (c *comparison) checkHead() {
 	if c.begun && (c.log.Seq != c.head.Version || c.log.Hash != c.head.Hash) {
-		c.find(Broken, c.head.Version, "the head does not stand at the log's last event")
+		c.find(Broken, c.head.Version, "the head does not match the last event in the log")
 	}
 	if !c.begun && c.head.Version > 0 && (c.head.KeepUntil.IsZero() || c.now.Before(c.head.KeepUntil)) {
-		c.find(RolledBack, c.head.Version, "the log's events are gone before their time")
+		c.find(RolledBack, c.head.Version, "the log's events were removed before the end of their retention")
 	}
 	if c.copy.Seq == c.head.Version && c.copy.Seq > 0 && c.copy.Hash != c.head.Hash {
-		c.find(Differs, c.head.Version, "the head does not stand at the last copy")
+		c.find(Differs, c.head.Version, "the head does not match the last copy")
 	}
 }
 
-// overhang judges what lay behind the head by where the head stands now: an
-// event exists from the moment that the head stands at it, and copies come
-// later.
-func (c *comparison) overhang(version uint64) {
-	for _, o := range c.beyond {
-		if o.seq > version {
-			c.find(o.found, o.seq, o.what)
+// recheck compares the events that were newer than the first head with the head
+// as it is now. An event and its head are committed together, and the copy is
+// made later.
+func (c *comparison) recheck(ctx context.Context, log events.Log) error {
+	if len(c.newer) == 0 {
+		return nil
+	}
+	head, err := log.Head(ctx, c.Stream)
+	if err != nil {
+		return err
+	}
+	for _, n := range c.newer {
+		if n.seq > head.Version {
+			c.find(n.kind, n.seq, n.detail)
 		}
 	}
+	return nil
 }
 
 func (c *comparison) find(k Kind, seq uint64, detail string) {

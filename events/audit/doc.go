@@ -1,12 +1,13 @@
-// Package audit keeps a second copy of every published event, apart from the
-// log, and says where the two disagree.
+// Package audit judges the second copy of every published event, which is kept
+// apart from the log, and reports where the log and the copies disagree.
 //
-// The hash chain shows that a history was changed, but somebody who may write
-// the log could cut its end off or put an older state of it back, and the
-// chain would still be whole. The copies show that: they are kept by their own
-// function in a place that nobody else may write, and are never changed.
+// The hash chain alone does not prove that a log is complete. A person with
+// write access to the log could cut off its end, or restore an older state of
+// it, and the chain would still be complete. The copies show such a change: one function keeps
+// them in a place that no other function may write, and they never change.
 //
-// Take judges an event when it arrives, Overdue finds what never arrived, and
-// Compare holds a stream's copies against the log itself. An event is kept
-// before it is judged, so that the evidence is there when the alarm is raised.
+// Auditor.Take judges an event when it arrives, Auditor.Overdue finds events
+// that never arrived, and Compare compares a stream's copies with the log. An
+// event is stored before it is judged, so the evidence exists when the alarm is
+// raised. Where the copies are stored is left to the adapters.
 package audit

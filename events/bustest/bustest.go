@@ -1,7 +1,8 @@
-// Package bustest states the promises of events.Bus once, as tests that run on
-// every bus. A bus may deliver late and more than once, so the suite waits for
-// a while and drops repeats. It makes up its own messages and looks at nothing
-// else, so that one bus serves all checks.
+// Package bustest states the promises of events.Bus as one suite of tests. Every
+// bus runs it. A bus may deliver late and more than once, so the suite waits for
+// a while and ignores repeats. Every check makes its own messages and ignores
+// all others, so all checks can share one bus. Promises about one bus only are
+// tested with that bus.
 package bustest
 
 import (
@@ -22,32 +23,32 @@ import (
 type Subject struct {
 	Bus events.Bus
 
-	// Arrived gives all that has arrived so far, repeats included, read back
-	// from whatever form the bus carries.
+	// Arrived returns all messages that have arrived until now, with repeats,
+	// decoded from the form of the bus.
 	Arrived func() ([]events.Message, error)
 
-	// Ordered says that messages arrive in the order in which they were put.
+	// Ordered says that messages arrive in the order of the Put.
 	Ordered bool
 }
 
-// Run runs the suite. open gives the bus for one check; it may give the same
-// one each time.
+// Run runs the suite. open returns the bus for one check; it may return the same
+// bus each time.
 func Run(t *testing.T, open func(*testing.T) Subject) {
 	t.Helper()
 	for name, check := range map[string]func(*testing.T, Subject){
-		"EverythingPutArrives":         everythingArrives,
-		"ManyMessagesFitOneCall":       manyFit,
-		"NoMessagesAreNoFault":         noMessages,
-		"WhatIsNotTakenIsNamed":        notTakenIsNamed,
-		"ARepeatIsTakenAgain":          repeatIsTaken,
+		"AllMessagesArrive":            allArrive,
+		"OneCallTakesManyMessages":     manyFit,
+		"ACallWithoutMessagesSucceeds": noMessages,
+		"FailedMessagesAreNamed":       failedAreNamed,
+		"ARepeatIsAccepted":            repeatIsAccepted,
 		"ACancelledContextPutsNothing": cancelledPutsNothing,
-		"CallsAtOnceAreAllTaken":       callsAtOnce,
+		"ConcurrentCallsAreAccepted":   concurrentCalls,
 	} {
 		t.Run(name, func(t *testing.T) { check(t, open(t)) })
 	}
 }
 
-// stream makes a chain of n messages that nobody else uses.
+// stream returns the n messages of a new stream.
 func stream(t *testing.T, n int) (ms []events.Message) {
 	t.Helper()
 	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
@@ -80,18 +81,18 @@ func put(t *testing.T, s Subject, ms ...events.Message) {
 	t.Helper()
 	failed, err := s.Bus.Put(t.Context(), ms)
 	if err != nil || failed != nil {
-		t.Fatalf("Put of %d messages: got %v, %v, want all taken", len(ms), failed, err)
+		t.Fatalf("Put of %d messages: got %v, %v, want all accepted", len(ms), failed, err)
 	}
 }
 
-// patience is how long a bus is given to deliver.
-const patience = 30 * time.Second
+// maxDelay is how long a check waits for messages to arrive.
+const maxDelay = 30 * time.Second
 
-// expectArrived waits until each message arrived at least once and compares
-// what arrived with what was put.
+// expectArrived waits until each message has arrived at least once. It compares
+// the arrived messages with the wanted ones and returns the number of repeats.
 func expectArrived(t *testing.T, s Subject, want ...events.Message) (repeats int) {
 	t.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(maxDelay)
 	for pause := time.Millisecond; ; pause = min(2*pause, 500*time.Millisecond) {
 		got, repeats := arrived(t, s, want)
 		if len(got) == len(want) {
@@ -105,12 +106,13 @@ func expectArrived(t *testing.T, s Subject, want ...events.Message) (repeats int
 	}
 }
 
-// arrived gives the first arrival of each of the wanted messages.
+// arrived returns the wanted messages that have arrived, each once, and the
+// number of their repeats.
 func arrived(t *testing.T, s Subject, want []events.Message) (got []events.Message, repeats int) {
 	t.Helper()
 	all, err := s.Arrived()
 	if err != nil {
-		t.Fatalf("reading what arrived: %v", err)
+		t.Fatalf("reading the arrived messages: %v", err)
 	}
 	missing := map[string]bool{}
 	for _, m := range want {
@@ -150,18 +152,18 @@ func byID(ms []events.Message) []events.Message {
 	return slices.SortedFunc(slices.Values(ms), func(a, b events.Message) int { return cmp.Compare(a.ID, b.ID) })
 }
 
-func everythingArrives(t *testing.T, s Subject) {
+func allArrive(t *testing.T, s Subject) {
 	ms := append(stream(t, 3), notice())
 	put(t, s, ms...)
 	expectArrived(t, s, ms...)
 	got, _ := arrived(t, s, ms[:3])
 	slices.SortFunc(got, func(a, b events.Message) int { return cmp.Compare(a.Seq, b.Seq) })
 	if err := events.VerifyMessages(events.Hash{}, got); err != nil {
-		t.Errorf("the chain of what arrived: %v", err)
+		t.Errorf("the chain of the arrived messages: %v", err)
 	}
 }
 
-// manyFit puts more in one call than any bus takes in one request.
+// manyFit puts more messages in one call than any bus accepts in one request.
 func manyFit(t *testing.T, s Subject) {
 	ms := stream(t, 250)
 	put(t, s, ms...)
@@ -170,9 +172,9 @@ func manyFit(t *testing.T, s Subject) {
 
 func noMessages(t *testing.T, s Subject) { put(t, s) }
 
-// notTakenIsNamed has a message in the middle that no bus can carry, since its
-// data is no JSON.
-func notTakenIsNamed(t *testing.T, s Subject) {
+// failedAreNamed has one message that no bus can send, because its data is not
+// JSON. It is in the middle of the others.
+func failedAreNamed(t *testing.T, s Subject) {
 	ms := stream(t, 15)
 	broken := notice()
 	broken.Data = []byte("{")
@@ -185,11 +187,11 @@ func notTakenIsNamed(t *testing.T, s Subject) {
 	}
 	expectArrived(t, s, ms...)
 	if got, _ := arrived(t, s, []events.Message{broken}); len(got) > 0 {
-		t.Errorf("a message that was not taken arrived: %v", got)
+		t.Errorf("a message that was not accepted arrived: %v", got)
 	}
 }
 
-func repeatIsTaken(t *testing.T, s Subject) {
+func repeatIsAccepted(t *testing.T, s Subject) {
 	ms := stream(t, 2)
 	put(t, s, ms...)
 	put(t, s, ms...)
@@ -210,7 +212,7 @@ func cancelledPutsNothing(t *testing.T, s Subject) {
 	}
 }
 
-func callsAtOnce(t *testing.T, s Subject) {
+func concurrentCalls(t *testing.T, s Subject) {
 	var all []events.Message
 	answers := make(chan error)
 	const calls = 8
@@ -227,9 +229,9 @@ func callsAtOnce(t *testing.T, s Subject) {
 	}
 	for range calls {
 		if err := <-answers; err != nil {
-			t.Errorf("Put beside others: %v", err)
+			t.Errorf("a concurrent Put: %v", err)
 		}
 	}
-	s.Ordered = false // between the calls there is none
+	s.Ordered = false // messages of different calls have no order
 	expectArrived(t, s, all...)
 }

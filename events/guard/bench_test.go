@@ -14,14 +14,13 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-// The budget: a check takes at most four times as long as a bare bbolt get and
-// one HMAC of the same bytes.
+// The budget: a check takes at most four times as long as one bbolt get and one
+// HMAC of the same bytes.
 
-// used is a store in which every token was used just now, so that no check
-// writes.
-type used struct{ events.Store }
+// usedStore is a store in which every token was used just now, so no check writes.
+type usedStore struct{ events.Store }
 
-func (u used) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+func (u usedStore) Token(ctx context.Context, id string) (events.View, events.Use, error) {
 	v, use, err := u.Store.Token(ctx, id)
 	use.At = now
 	return v, use, err
@@ -33,7 +32,7 @@ func BenchmarkCheck(b *testing.B) {
 	for range 999 {
 		put(b, s, nil)
 	}
-	g := guardAt(used{s.Store}, now)
+	g := guardAt(usedStore{s.Store}, now)
 	b.ReportAllocs()
 	for b.Loop() {
 		if _, err := g.Check(b.Context(), shown, here); err != nil {
@@ -42,7 +41,7 @@ func BenchmarkCheck(b *testing.B) {
 	}
 }
 
-// BenchmarkCheckAlone is a check without what the store costs.
+// BenchmarkCheckAlone measures a check without the cost of a store.
 func BenchmarkCheckAlone(b *testing.B) {
 	s := open(b)
 	shown := put(b, s, nil)
@@ -59,6 +58,7 @@ func BenchmarkCheckAlone(b *testing.B) {
 	}
 }
 
+// fixed has one view, which was used in the far future, so no check writes.
 type fixed struct {
 	events.Views
 	view events.View
@@ -84,7 +84,7 @@ func BenchmarkBareGetAndHMAC(b *testing.B) {
 	}); err != nil {
 		b.Fatal(err)
 	}
-	pepper, message := make([]byte, 32), make([]byte, 57) // as long as what a verifier covers
+	pepper, message := make([]byte, 32), make([]byte, 57) // the length of the message of a verifier
 	b.ReportAllocs()
 	for b.Loop() {
 		if err := db.View(func(tx *bbolt.Tx) error {

@@ -7,10 +7,11 @@ import (
 	"apitoken/events/secret"
 )
 
-// Credential finds the one token in all values of the Authorization header, as
-// Bearer (RFC 6750), Api-Token, or Basic (RFC 7617) with the token as the
-// password; scheme names are in any case (RFC 9110 section 11.1). The error is
-// a *Denial and holds nothing of the header.
+// Credential returns the token of a request. Its argument has all values of the
+// Authorization header; only one credential is allowed. Allowed schemes are
+// Bearer (RFC 6750), Api-Token, and Basic (RFC 7617) with the token as the
+// password. Scheme names may be in any case (RFC 9110 section 11.1). The error
+// is a *Denial and contains no part of the header.
 func Credential(authorization []string) (secret.Token, error) {
 	if len(authorization) > 1 {
 		return secret.Token{}, repeated
@@ -32,17 +33,17 @@ func Credential(authorization []string) (secret.Token, error) {
 	case text == "":
 		return secret.Token{}, missing
 	case strings.ContainsAny(text, ", \t"):
-		// Gateways join repeated headers with commas, and no token has one.
+		// Gateways join repeated headers with commas, and no token has a comma.
 		return secret.Token{}, repeated
 	case basic:
-		return password(text)
+		return basicToken(text)
 	}
-	return parse(text)
+	return parseToken(text)
 }
 
-// password takes the token out of a Basic credential. The user name is not
-// looked at, unless it is a token too: then there are two credentials.
-func password(encoded string) (secret.Token, error) {
+// basicToken returns the token of a Basic credential, its password. The user
+// name is ignored, except if it is a token too: then there are two credentials.
+func basicToken(encoded string) (secret.Token, error) {
 	decoded, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return secret.Token{}, malformed
@@ -54,10 +55,10 @@ func password(encoded string) (secret.Token, error) {
 	if _, err := secret.Parse(user); err == nil {
 		return secret.Token{}, repeated
 	}
-	return parse(pass)
+	return parseToken(pass)
 }
 
-func parse(text string) (secret.Token, error) {
+func parseToken(text string) (secret.Token, error) {
 	t, err := secret.Parse(text)
 	if err != nil {
 		return secret.Token{}, malformed

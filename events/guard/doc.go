@@ -1,12 +1,14 @@
-// Package guard turns a credential into a principal: whose token it is, and
-// which calls it admits.
+// Package guard checks credentials. A credential that passes becomes a
+// principal: the owner, the token, and the calls that the token allows.
 //
-// It promises that garbage costs no read and everything else exactly one, that
-// an unknown token and a wrong secret are refused byte for byte alike, that
-// why a token no longer works is told only to whoever holds its secret, and
-// that trouble with the store or the peppers is an error and never a refusal.
+// It promises:
+//   - A credential with a wrong form or checksum costs no read of the store.
+//     Every other credential costs exactly one read.
+//   - An unknown token and a wrong secret get the same denial, byte for byte.
+//   - Only a caller with the secret learns why a token no longer works.
+//   - A fault of the store or of the peppers is an error and never a denial.
 //
-// The authorizer, the local server and the handlers all decide with it, so
-// that they cannot disagree. What a principal may do to other people's tokens
-// is for the issuer and the rules behind it.
+// The authorizer, the local server and the handlers all decide with it, so they
+// cannot disagree. The issuer and the rules decide what a principal may do to
+// the tokens of other users.
 package guard

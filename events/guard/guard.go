@@ -14,7 +14,7 @@ import (
 	"apitoken/events/secret"
 )
 
-// touchTime is how long noting a last use may keep a request waiting.
+// touchTime is the maximum time that a request waits while its use is stored.
 const touchTime = 100 * time.Millisecond
 
 // Config is what a guard needs. Views, Uses and Keys are required.
@@ -26,7 +26,7 @@ type Config struct {
 	Logger *slog.Logger     // default: none
 }
 
-// Guard decides about credentials. Many goroutines may use one.
+// Guard checks credentials. Many goroutines may use one guard.
 type Guard struct {
 	views   events.Views
 	uses    events.Uses
@@ -36,7 +36,7 @@ type Guard struct {
 	dropped atomic.Uint64
 }
 
-// New makes a guard.
+// New returns a guard.
 func New(c Config) *Guard {
 	g := &Guard{views: c.Views, uses: c.Uses, keys: c.Keys, now: c.Now, log: c.Logger}
 	if g.now == nil {
@@ -48,60 +48,63 @@ func New(c Config) *Guard {
 	return g
 }
 
-// Check decides about a token that was shown by somebody at the address source
-// (invalid if unknown; then a token with source ranges is refused). It reads
-// once, and notes the use before it returns if the last one is long ago. The
-// error is a *Denial, or a fault that says nothing about the token.
+// Check checks a token that a client at the address source has sent. The zero
+// address means unknown; a token with source ranges is then denied. Check reads
+// the store once. If the token passes, it stores the use before it returns, at
+// most once in events.TouchEvery. The error is a *Denial, or a fault that says
+// nothing about the token.
 func (g *Guard) Check(ctx context.Context, t secret.Token, source netip.Addr) (Principal, error) {
-	f, err := g.Inspect(ctx, t, source)
+	i, err := g.Inspect(ctx, t, source)
 	switch {
 	case err != nil:
 		return Principal{}, err
-	case f.Denial != nil:
-		return Principal{}, f.Denial
+	case i.Denial != nil:
+		return Principal{}, i.Denial
 	}
-	g.Note(ctx, f)
-	return f.Principal(), nil
+	g.StoreUse(ctx, i)
+	return i.Principal(), nil
 }
 
-// Finding is what an inspection found out. View and Use are set if the token's
-// secret matched, whatever else speaks against it; Denial is nil if nothing does.
-type Finding struct {
+// Inspection is the result of Inspect. View and Use are set if the secret is
+// right, also if the token is denied. Denial is nil if the token passes.
+type Inspection struct {
 	View   events.View
 	Use    events.Use
 	Source netip.Addr
 	Denial *Denial
 }
 
-// Inspect is Check for whoever must first see whose token it is: it notes no
-// use, and what speaks against the token is part of the answer. The error is a
-// fault.
-func (g *Guard) Inspect(ctx context.Context, t secret.Token, source netip.Addr) (Finding, error) {
+// Inspect checks a token as Check does, for code that must know the owner before
+// it answers. It stores no use, and a denial is part of the result. The error is
+// a fault.
+func (g *Guard) Inspect(ctx context.Context, t secret.Token, source netip.Addr) (Inspection, error) {
 	v, use, err := g.views.Token(ctx, t.ID)
 	if errors.Is(err, events.ErrNotFound) {
-		return Finding{Denial: invalid}, nil
+		return Inspection{Denial: invalid}, nil
 	}
 	if err != nil {
-		return Finding{}, fmt.Errorf("reading token %s: %w", t.ID, err)
+		return Inspection{}, fmt.Errorf("reading token %s: %w", t.ID, err)
 	}
-	// The time is taken after the read, so that a slow one prolongs no life.
+	// Take the time after the read: a slow read must not prolong a token's life.
 	state := v.StateAt(g.now())
 	if state == events.StateGone {
-		return Finding{Denial: invalid}, nil
+		return Inspection{Denial: invalid}, nil
 	}
 	ok, err := secret.Verify(g.keys, v.Verifier, t, v.Owner)
 	if err != nil {
-		return Finding{}, fmt.Errorf("verifying token %s: %w", t.ID, err)
+		return Inspection{}, fmt.Errorf("verifying token %s: %w", t.ID, err)
 	}
 	if !ok {
-		return Finding{Denial: invalid}, nil
+		return Inspection{Denial: invalid}, nil
 	}
-	v.ID = t.ID // what the verifier covers, whatever the store says
+	v.ID = t.ID // the verifier covers this id; the stored view may have another one
 	source = source.Unmap().WithZone("")
-	return Finding{View: v, Use: use, Source: source, Denial: judge(v, state, source)}, nil
+	return Inspection{View: v, Use: use, Source: source, Denial: denialFor(v, state, source)}, nil
 }
 
-func judge(v events.View, state events.TokenState, source netip.Addr) *Denial {
+// denialFor returns why a token with the right secret is denied, or nil if the
+// token passes. An unknown source is in no range.
+func denialFor(v events.View, state events.TokenState, source netip.Addr) *Denial {
 	switch state {
 	case events.StateRevoked:
 		return revoked
@@ -119,33 +122,35 @@ func judge(v events.View, state events.TokenState, source netip.Addr) *Denial {
 	return wrongSource
 }
 
-// Principal is whom the inspected token acts for, if Denial is nil.
-func (f Finding) Principal() Principal {
+// Principal returns the principal of the inspected token. It may act only if
+// Denial is nil.
+func (i Inspection) Principal() Principal {
 	return Principal{
-		Owner: f.View.Owner, TokenID: f.View.ID, Scopes: f.View.Scopes, SourceIPs: f.View.SourceIPs,
-		ExpiresAt: f.View.ExpiresAt, Address: f.Source,
+		Owner: i.View.Owner, TokenID: i.View.ID, Scopes: i.View.Scopes, SourceIPs: i.View.SourceIPs,
+		ExpiresAt: i.View.ExpiresAt, Address: i.Source,
 	}
 }
 
-// Note keeps the use of a token that passed, if the last one that was kept is
-// long ago. It takes 100 ms at most, goes on when the request is cancelled, and
-// its trouble is nobody else's: it is counted and dropped.
-func (g *Guard) Note(ctx context.Context, f Finding) {
+// StoreUse stores the use of a token that passed, if the last stored use is at
+// least events.TouchEvery old. It takes at most 100 ms and continues when the
+// request is cancelled. A failure does not affect the request: StoreUse counts
+// the failure and drops the use.
+func (g *Guard) StoreUse(ctx context.Context, i Inspection) {
 	now := g.now().UTC()
-	if now.Sub(f.Use.At) < events.TouchEvery {
+	if now.Sub(i.Use.At) < events.TouchEvery {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), touchTime)
 	defer cancel()
 	use := events.Use{At: now}
-	if f.Source.IsValid() {
-		use.Address = f.Source.String()
+	if i.Source.IsValid() {
+		use.Address = i.Source.String()
 	}
-	if err := g.uses.Touch(ctx, f.View.ID, use); err != nil {
+	if err := g.uses.Touch(ctx, i.View.ID, use); err != nil {
 		g.dropped.Add(1)
-		g.log.DebugContext(ctx, "last use not noted", "token_id", f.View.ID, "error", err)
+		g.log.DebugContext(ctx, "last use not stored", "token_id", i.View.ID, "error", err)
 	}
 }
 
-// Dropped is how many last uses could not be noted since the guard was made.
+// Dropped returns the number of uses that this guard could not store.
 func (g *Guard) Dropped() uint64 { return g.dropped.Load() }

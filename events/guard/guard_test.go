@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"net/netip"
-	"path/filepath"
 	"strings"
 	"sync/atomic"
 	"testing"
@@ -16,7 +15,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/secret"
 	"apitoken/events/storetest"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 var (
@@ -24,41 +23,32 @@ var (
 	here = netip.MustParseAddr("10.1.2.3")
 )
 
-// counted counts what the guard asks of a store.
-type counted struct {
+// countingStore counts the guard's reads of tokens and writes of last uses.
+type countingStore struct {
 	events.Store
 	reads, touches atomic.Int64
 }
 
-func (c *counted) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+func (c *countingStore) Token(ctx context.Context, id string) (events.View, events.Use, error) {
 	c.reads.Add(1)
 	return c.Store.Token(ctx, id)
 }
 
-func (c *counted) Touch(ctx context.Context, id string, u events.Use) error {
+func (c *countingStore) Touch(ctx context.Context, id string, u events.Use) error {
 	c.touches.Add(1)
 	return c.Store.Touch(ctx, id, u)
 }
 
-func open(t testing.TB) *counted {
+func open(t testing.TB) *countingStore {
 	t.Helper()
-	s, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return &counted{Store: s}
+	return &countingStore{Store: bolttest.Open(t)}
 }
 
 func guardAt(s events.Store, at time.Time) *guard.Guard {
 	return guard.New(guard.Config{Views: s, Uses: s, Keys: storetest.Keys, Now: func() time.Time { return at }})
 }
 
-// put stores a token of ann's as the change makes it, and gives its secret.
+// put stores a token of ann, after the change of its view, and returns the token.
 func put(t testing.TB, s events.Store, change func(*events.View)) secret.Token {
 	t.Helper()
 	minted := secret.Mint("")
@@ -87,11 +77,11 @@ func put(t testing.TB, s events.Store, change func(*events.View)) secret.Token {
 	return minted
 }
 
-// another is a token with the same id and another secret.
-func another(t testing.TB, of secret.Token) secret.Token {
+// withWrongSecret returns a token with the same id and another secret.
+func withWrongSecret(t testing.TB, of secret.Token) secret.Token {
 	t.Helper()
 	wrong := secret.Mint("")
-	wrong.ID = of.ID // the checksum is looked at by Parse, the guard trusts it
+	wrong.ID = of.ID // the checksum is wrong now; Parse checks it, the guard does not
 	return wrong
 }
 
@@ -102,14 +92,14 @@ func codeOf(t testing.TB, err error) string {
 	}
 	d, ok := errors.AsType[*guard.Denial](err)
 	if !ok {
-		t.Fatalf("got the fault %v, want an answer", err)
+		t.Fatalf("got the fault %v, want a denial", err)
 	}
 	return d.Code
 }
 
-// TestCheckDecides has a row for each answer, and shows that whoever does not
-// hold the secret learns none of it.
-func TestCheckDecides(t *testing.T) {
+// TestCheckReturnsTheDenialForEachState has a row for each denial, and shows that a
+// caller without the secret learns none of them.
+func TestCheckReturnsTheDenialForEachState(t *testing.T) {
 	prefixes := func(texts ...string) (ps []netip.Prefix) {
 		for _, text := range texts {
 			ps = append(ps, netip.MustParsePrefix(text))
@@ -129,9 +119,9 @@ func TestCheckDecides(t *testing.T) {
 		"not yet expired":             {func(v *events.View) { v.ExpiresAt = now.Add(1) }, here, ""},
 		"expires at this instant":     {func(v *events.View) { v.ExpiresAt = now }, here, guard.CodeExpired},
 		"expired a nanosecond ago":    {func(v *events.View) { v.ExpiresAt = now.Add(-1) }, here, guard.CodeExpired},
-		"stated as expired":           {ended(events.EndedExpired, now.Add(1)), here, guard.CodeExpired},
+		"ended as expired":            {ended(events.EndedExpired, now.Add(1)), here, guard.CodeExpired},
 		"revoked":                     {ended(events.EndedRevoked, now.Add(1)), here, guard.CodeRevoked},
-		"revoked, kept for ever":      {ended(events.EndedRevoked, time.Time{}), here, guard.CodeRevoked},
+		"revoked, kept forever":       {ended(events.EndedRevoked, time.Time{}), here, guard.CodeRevoked},
 		"revoked, past its retention": {ended(events.EndedRevoked, now), here, guard.CodeInvalid},
 		"disabled":                    {func(v *events.View) { v.Disabled = true }, here, guard.CodeDisabled},
 		"disabled and expired":        {func(v *events.View) { v.Disabled, v.ExpiresAt = true, now }, here, guard.CodeExpired},
@@ -157,7 +147,7 @@ func TestCheckDecides(t *testing.T) {
 			if err == nil && (p.Owner != "ann" || p.TokenID != shown.ID) {
 				t.Errorf("got principal %s with token %s, want ann with %s", p.Owner, p.TokenID, shown.ID)
 			}
-			if _, err := g.Check(t.Context(), another(t, shown), test.source); codeOf(t, err) != guard.CodeInvalid {
+			if _, err := g.Check(t.Context(), withWrongSecret(t, shown), test.source); codeOf(t, err) != guard.CodeInvalid {
 				t.Errorf("a wrong secret got %q, want %q", codeOf(t, err), guard.CodeInvalid)
 			}
 			if got := s.reads.Load(); got != 2 {
@@ -167,11 +157,11 @@ func TestCheckDecides(t *testing.T) {
 	}
 }
 
-func TestUnknownTokenAndWrongSecretAreAlikeByteForByte(t *testing.T) {
+func TestUnknownTokenAndWrongSecretGetTheSameBytes(t *testing.T) {
 	s := open(t)
 	g := guardAt(s, now)
 	_, unknown := g.Check(t.Context(), secret.Mint(""), here)
-	_, wrong := g.Check(t.Context(), another(t, put(t, s, nil)), here)
+	_, wrong := g.Check(t.Context(), withWrongSecret(t, put(t, s, nil)), here)
 	a, _ := json.Marshal(unknown)
 	b, _ := json.Marshal(wrong)
 	if codeOf(t, unknown) != guard.CodeInvalid || string(a) != string(b) || unknown.Error() != wrong.Error() {
@@ -179,7 +169,7 @@ func TestUnknownTokenAndWrongSecretAreAlikeByteForByte(t *testing.T) {
 	}
 }
 
-func TestPrincipalHasWhatTheRulesNeed(t *testing.T) {
+func TestPrincipalHasTheLimitsOfTheToken(t *testing.T) {
 	s := open(t)
 	expires := now.Add(time.Nanosecond)
 	shown := put(t, s, func(v *events.View) {
@@ -203,8 +193,8 @@ func TestPrincipalHasWhatTheRulesNeed(t *testing.T) {
 	}
 }
 
-// TestTroubleIsNoDenial: an outage must never look like a bad token.
-func TestTroubleIsNoDenial(t *testing.T) {
+// TestFaultIsNoDenial: an outage must never look like a bad token.
+func TestFaultIsNoDenial(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, nil)
 	other, err := events.ParseKeys("other:" + strings.Repeat("QUJD", 11))
@@ -230,33 +220,33 @@ func TestTroubleIsNoDenial(t *testing.T) {
 	}
 }
 
-// TestExpiryIsLookedAtAfterTheRead: a slow store prolongs no life.
-func TestExpiryIsLookedAtAfterTheRead(t *testing.T) {
+// TestExpiryIsCheckedAfterTheRead: a slow read must not prolong a token's life.
+func TestExpiryIsCheckedAfterTheRead(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, func(v *events.View) { v.ExpiresAt = now.Add(time.Second) })
 	clock := now
-	slow := slowViews{s, func() { clock = now.Add(time.Second) }}
+	slow := hookedViews{s, func() { clock = now.Add(time.Second) }}
 	g := guard.New(guard.Config{Views: slow, Uses: s, Keys: storetest.Keys, Now: func() time.Time { return clock }})
 	if _, err := g.Check(t.Context(), shown, here); codeOf(t, err) != guard.CodeExpired {
 		t.Errorf("got %q, want %q", codeOf(t, err), guard.CodeExpired)
 	}
 }
 
-// slowViews does something while a read is under way.
-type slowViews struct {
+// hookedViews calls afterRead before a read returns.
+type hookedViews struct {
 	events.Views
-	meanwhile func()
+	afterRead func()
 }
 
-func (s slowViews) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+func (s hookedViews) Token(ctx context.Context, id string) (events.View, events.Use, error) {
 	v, u, err := s.Views.Token(ctx, id)
-	s.meanwhile()
+	s.afterRead()
 	return v, u, err
 }
 
-// TestPrincipalNamesTheTokenThatWasShown and that the verifier covers, also if
-// somebody wrote another id into the view.
-func TestPrincipalNamesTheTokenThatWasShown(t *testing.T) {
+// TestPrincipalHasTheIDOfTheShownToken, which the verifier covers, even if the
+// stored view has another id.
+func TestPrincipalHasTheIDOfTheShownToken(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, nil)
 	v, _, err := s.Token(t.Context(), shown.ID)
@@ -270,7 +260,7 @@ func TestPrincipalNamesTheTokenThatWasShown(t *testing.T) {
 	}
 }
 
-func TestLastUseIsNotedEveryQuarterOfAnHour(t *testing.T) {
+func TestLastUseIsStoredEvery15Minutes(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, nil)
 	for _, step := range []struct {
@@ -283,32 +273,32 @@ func TestLastUseIsNotedEveryQuarterOfAnHour(t *testing.T) {
 			t.Fatal(err)
 		}
 		if got := s.touches.Load(); got != step.want {
-			t.Errorf("after %s: %d uses were noted, want %d", step.after, got, step.want)
+			t.Errorf("after %s: %d uses were stored, want %d", step.after, got, step.want)
 		}
-		put(t, s, nil) // what was noted is written before the commit is
+		put(t, s, nil) // the store writes the uses before this commit
 	}
 	uses, err := s.LastUses(t.Context(), []string{shown.ID})
 	want := events.Use{At: now.Add(events.TouchEvery), Address: here.String()}
 	if got := uses[shown.ID]; err != nil || !got.At.Equal(want.At) || got.Address != want.Address {
-		t.Errorf("kept %v %v, want %v", got, err, want)
+		t.Errorf("stored %v %v, want %v", got, err, want)
 	}
 }
 
-func TestRefusedTokensAreNotUsed(t *testing.T) {
+func TestDeniedTokensGetNoUse(t *testing.T) {
 	s := open(t)
 	g := guardAt(s, now)
 	shown := put(t, s, func(v *events.View) { v.Disabled = true })
-	for _, refused := range []secret.Token{shown, another(t, shown), secret.Mint("")} {
-		if _, err := g.Check(t.Context(), refused, here); err == nil {
+	for _, denied := range []secret.Token{shown, withWrongSecret(t, shown), secret.Mint("")} {
+		if _, err := g.Check(t.Context(), denied, here); err == nil {
 			t.Error("got no denial")
 		}
 	}
 	if got := s.touches.Load(); got != 0 {
-		t.Errorf("%d uses were noted, want none", got)
+		t.Errorf("%d uses were stored, want none", got)
 	}
 }
 
-func TestTroubleWithLastUsesIsCountedAndDropped(t *testing.T) {
+func TestFailedUseIsCountedAndDropped(t *testing.T) {
 	s := open(t)
 	faulty := storetest.NewFaulty(s, storetest.Once(storetest.OpTouch, storetest.Unapplied))
 	shown := put(t, s, nil)
@@ -323,7 +313,7 @@ func TestTroubleWithLastUsesIsCountedAndDropped(t *testing.T) {
 	}
 }
 
-// stuck is a store that never notes a use, until it is told to give up.
+// stuck is a store in which Touch returns only when its context ends.
 type stuck struct{ events.Uses }
 
 func (stuck) Touch(ctx context.Context, _ string, _ events.Use) error {
@@ -331,7 +321,7 @@ func (stuck) Touch(ctx context.Context, _ string, _ events.Use) error {
 	return ctx.Err()
 }
 
-func TestLastUseKeepsNobodyWaitingForMoreThan100ms(t *testing.T) {
+func TestStoringAUseDelaysACheckAtMost100ms(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, nil)
 	synctest.Test(t, func(t *testing.T) {
@@ -344,12 +334,12 @@ func TestLastUseKeepsNobodyWaitingForMoreThan100ms(t *testing.T) {
 	})
 }
 
-func TestCancelledRequestStillNotesItsUse(t *testing.T) {
+func TestCancelledRequestStillStoresItsUse(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	g := guard.New(guard.Config{Views: slowViews{s, cancel}, Uses: s, Keys: storetest.Keys})
+	g := guard.New(guard.Config{Views: hookedViews{s, cancel}, Uses: s, Keys: storetest.Keys})
 	if _, err := g.Check(ctx, shown, here); err != nil || g.Dropped() != 0 || s.touches.Load() != 1 {
-		t.Errorf("got %v, %d dropped, %d noted; want a principal and one noted use", err, g.Dropped(), s.touches.Load())
+		t.Errorf("got %v, %d dropped, %d stored; want a principal and one stored use", err, g.Dropped(), s.touches.Load())
 	}
 }

@@ -9,12 +9,13 @@ import (
 	"apitoken/events/secret"
 )
 
-// Authorize decides about a request: no token in the query, one credential,
-// Check, and the token's scopes against method and path. Its errors are those
-// of Check. With permission_denied_by_scope the principal is returned too, so
-// that logs can name the token.
+// Authorize checks a request in this order: the query must have no token, there
+// must be one credential, Check must pass, and the token's scopes must allow
+// method and path. Its errors are those of Check. With the denial
+// permission_denied_by_scope it also returns the principal, so that logs can
+// name the token.
 func (g *Guard) Authorize(r *http.Request, source netip.Addr) (Principal, error) {
-	if leaks(r.URL.RawQuery) {
+	if tokenInQuery(r.URL.RawQuery) {
 		return Principal{}, inQuery
 	}
 	t, err := Credential(r.Header["Authorization"])
@@ -31,10 +32,11 @@ func (g *Guard) Authorize(r *http.Request, source netip.Addr) (Principal, error)
 	return p, nil
 }
 
-// leaks says whether the query has the parameter of RFC 6750 section 2.3, or
-// a token anywhere, such as the whole of a credential. Semicolons separate too:
-// this looks for what leaked, not for what a handler would read.
-func leaks(query string) bool {
+// tokenInQuery reports whether the query has the parameter access_token of RFC
+// 6750 section 2.3, or a token in any name or value, also inside a longer text.
+// Semicolons separate parameters here as well: the check is for secrets in logs,
+// not for the parameters that a handler would read.
+func tokenInQuery(query string) bool {
 	for pair := range strings.FieldsFuncSeq(query, func(r rune) bool { return r == '&' || r == ';' }) {
 		name, value, _ := strings.Cut(pair, "=")
 		if name = unescaped(name); name == "access_token" || secret.Within(name) || secret.Within(unescaped(value)) {
@@ -44,8 +46,8 @@ func leaks(query string) bool {
 	return false
 }
 
-// unescaped is the text as a handler reads it, or as it stands if no handler
-// can read it.
+// unescaped returns the text as a handler decodes it, or unchanged if the text
+// cannot be decoded.
 func unescaped(text string) string {
 	if plain, err := url.QueryUnescape(text); err == nil {
 		return plain

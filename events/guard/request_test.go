@@ -19,7 +19,7 @@ const sample = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"
 
 func basic(text string) string { return "Basic " + base64.StdEncoding.EncodeToString([]byte(text)) }
 
-func TestCredentialIsExactlyOne(t *testing.T) {
+func TestRequestHasExactlyOneCredential(t *testing.T) {
 	one := func(values ...string) []string { return values }
 	for name, test := range map[string]struct {
 		headers []string
@@ -62,7 +62,7 @@ func TestCredentialIsExactlyOne(t *testing.T) {
 				t.Fatalf("got %v, want %q", err, test.want)
 			}
 			if err == nil && got.ID+"."+got.Secret.Reveal() != sample {
-				t.Errorf("got token %s, want the one that was sent", got.ID)
+				t.Errorf("got token %s, want the sent token", got.ID)
 			}
 		})
 	}
@@ -101,24 +101,24 @@ func TestTokenInTheQueryIsRefused(t *testing.T) {
 	}
 }
 
-func TestGarbageCausesNoRead(t *testing.T) {
+func TestMalformedCredentialCausesNoRead(t *testing.T) {
 	s := open(t)
 	g := guardAt(s, now)
 	good := put(t, s, nil).Text().Reveal()
-	for _, garbage := range []string{"", "hello", good[1:], good + "x", "_" + good, good[:8] + "," + good[9:], swap(good, 12), strings.Repeat("A", 1<<20)} {
-		if _, err := g.Authorize(request("GET", "/v1/things", garbage), here); err == nil {
-			t.Errorf("%.60q passed", garbage)
+	for _, malformed := range []string{"", "hello", good[1:], good + "x", "_" + good, good[:8] + "," + good[9:], swap(good, 12), strings.Repeat("A", 1<<20)} {
+		if _, err := g.Authorize(request("GET", "/v1/things", malformed), here); err == nil {
+			t.Errorf("%.60q passed", malformed)
 		}
 	}
 	if got := s.reads.Load(); got != 0 {
-		t.Errorf("garbage took %d reads, want none", got)
+		t.Errorf("malformed credentials took %d reads, want none", got)
 	}
 	if _, err := g.Authorize(request("GET", "/v1/things", good), here); err != nil || s.reads.Load() != 1 {
 		t.Errorf("a good token got %v after %d reads, want it to pass after one", err, s.reads.Load())
 	}
 }
 
-// swap changes the character at i, which breaks the checksum.
+// swap changes the character at i, so the checksum is wrong.
 func swap(text string, i int) string {
 	c := byte('A')
 	if text[i] == c {
@@ -127,7 +127,7 @@ func swap(text string, i int) string {
 	return text[:i] + string(c) + text[i+1:]
 }
 
-func TestScopesDecideWhichCalls(t *testing.T) {
+func TestScopesDecideWhichCallsAreAllowed(t *testing.T) {
 	s := open(t)
 	scoped := put(t, s, func(v *events.View) {
 		v.Scopes = []string{"GET /v1/auth/access-tokens/*", "* /v1/users/ann/events"}
@@ -136,7 +136,7 @@ func TestScopesDecideWhichCalls(t *testing.T) {
 	g := guardAt(s, now)
 	for _, test := range []struct {
 		method, path string
-		admitted     bool
+		allowed      bool
 	}{
 		{"GET", "/v1/auth/access-tokens/abc", true},
 		{"GET", "/v1/auth/access-tokens/abc/events?limit=3", true},
@@ -152,7 +152,7 @@ func TestScopesDecideWhichCalls(t *testing.T) {
 	} {
 		p, err := g.Authorize(request(test.method, test.path, scoped), here)
 		want := guard.CodeOutOfScope
-		if test.admitted {
+		if test.allowed {
 			want = ""
 		}
 		if codeOf(t, err) != want || p.TokenID == "" {
@@ -181,8 +181,8 @@ func TestAuthorizeTakesTheCredentialFromTheHeader(t *testing.T) {
 	}
 }
 
-// FuzzCredential: whatever is sent is a token or a denial that repeats nothing
-// of it.
+// FuzzCredential: every header gives a token, or a denial that repeats no part of
+// the header.
 func FuzzCredential(f *testing.F) {
 	f.Add("Bearer " + sample)
 	f.Add(basic("ann:" + sample))
@@ -191,7 +191,7 @@ func FuzzCredential(f *testing.F) {
 		got, err := guard.Credential([]string{header})
 		if err == nil {
 			if _, perr := secret.Parse(got.Text().Reveal()); perr != nil {
-				t.Fatalf("%q gave what is no token: %v", header, perr)
+				t.Fatalf("%q gave an invalid token: %v", header, perr)
 			}
 			return
 		}
@@ -201,8 +201,8 @@ func FuzzCredential(f *testing.F) {
 	})
 }
 
-// FuzzQuery: a token is found under every name and in every escaping that a
-// handler would read it in.
+// FuzzQuery: the guard finds a token under every name and in every escaping that a
+// handler would decode.
 func FuzzQuery(f *testing.F) {
 	s := open(f)
 	shown := put(f, s, nil).Text().Reveal()

@@ -15,153 +15,154 @@ import (
 	"apitoken/events/token"
 )
 
-func (w *world) bootstrap(replace bool) (issuer.Token, secret.Token) {
-	w.Helper()
-	made, text, err := w.Bootstrap(w.Context(), "admin", replace)
+func (s *scene) bootstrap(replace bool) (issuer.Token, secret.Token) {
+	s.Helper()
+	made, text, err := s.Bootstrap(s.Context(), "admin", replace)
 	if err != nil {
-		w.Fatal(err)
+		s.Fatal(err)
 	}
-	return made, w.parse(text)
+	return made, s.parse(text)
 }
 
 func TestBootstrapMakesAnAdministrator(t *testing.T) {
-	w := newWorld(t)
-	made, shown := w.bootstrap(false)
-	if made.Owner != "admin" || made.Creator != "API_OPERATOR_DOMAIN:operator" || w.check(shown) != "" {
-		t.Errorf("got owner %s, creator %s, and the token gets %q", made.Owner, made.Creator, w.check(shown))
+	s := newScene(t)
+	made, shown := s.bootstrap(false)
+	if made.Owner != "admin" || made.Creator != "API_OPERATOR_DOMAIN:operator" || s.denialOf(shown) != "" {
+		t.Errorf("got owner %s, creator %s, and the token gets %q", made.Owner, made.Creator, s.denialOf(shown))
 	}
-	admin, err := w.guard.Check(t.Context(), shown, here)
+	admin, err := s.Guard().Check(t.Context(), shown, here)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if self, err := w.WhoAmI(t.Context(), admin); err != nil || len(self.Permissions) != len(settings.Actions()) {
+	if self, err := s.WhoAmI(t.Context(), admin); err != nil || len(self.Permissions) != len(settings.Actions()) {
 		t.Errorf("got %+v %v, want every permission", self, err)
 	}
-	theirs, _ := w.create(admin, issuer.NewToken{Owner: "ann"})
-	if err := w.Revoke(t.Context(), admin, theirs.ID); err != nil {
+	theirs, _ := s.create(admin, "ann", token.Wish{})
+	if err := s.Revoke(t.Context(), admin, theirs.ID); err != nil {
 		t.Error(err)
 	}
-	for _, s := range []events.Stream{events.SettingsStream, events.UserStream("admin")} {
-		rs, err := w.store.History(t.Context(), s, 0, 10)
+	for _, stream := range []events.Stream{events.SettingsStream, events.UserStream("admin")} {
+		rs, err := s.store.History(t.Context(), stream, 0, 10)
 		if err != nil || len(rs) != 1 || rs[0].Actor != "API_OPERATOR_DOMAIN:operator" || rs[0].TokenID != "" {
-			t.Errorf("stream %s: got %+v %v, want one record by the operator without a token", s, rs, err)
+			t.Errorf("stream %s: got %+v %v, want one record by the operator without a token", stream, rs, err)
 		}
 	}
 }
 
-// TestBootstrapRunsAgain: another token beside the first, or in place of all.
-func TestBootstrapRunsAgain(t *testing.T) {
-	w := newWorld(t)
-	_, first := w.bootstrap(false)
-	_, second := w.bootstrap(false)
-	if w.check(first) != "" || w.check(second) != "" {
-		t.Errorf("the tokens get %q and %q, want both to pass", w.check(first), w.check(second))
+// TestBootstrapMayRunAgain: it adds a token, or it replaces all tokens.
+func TestBootstrapMayRunAgain(t *testing.T) {
+	s := newScene(t)
+	_, first := s.bootstrap(false)
+	_, second := s.bootstrap(false)
+	if s.denialOf(first) != "" || s.denialOf(second) != "" {
+		t.Errorf("the tokens get %q and %q, want both to pass", s.denialOf(first), s.denialOf(second))
 	}
-	_, third := w.bootstrap(true)
+	_, third := s.bootstrap(true)
 	for _, old := range []secret.Token{first, second} {
-		if got := w.check(old); got != guard.CodeRevoked {
+		if got := s.denialOf(old); got != guard.CodeRevoked {
 			t.Errorf("a replaced token gets %q, want %s", got, guard.CodeRevoked)
 		}
 	}
-	if got := w.check(third); got != "" {
+	if got := s.denialOf(third); got != "" {
 		t.Errorf("the new token gets %s, want it to pass", got)
 	}
-	if rs, _ := w.store.History(t.Context(), events.SettingsStream, 0, 10); len(rs) != 1 {
+	if rs, _ := s.store.History(t.Context(), events.SettingsStream, 0, 10); len(rs) != 1 {
 		t.Errorf("the settings have %d records, want the one grant", len(rs))
 	}
-	w.log("admin")
+	s.checkedLog("admin")
 }
 
-// TestBootstrapReplacesWhereTheLimitIsReached: that is when one is lost.
-func TestBootstrapReplacesWhereTheLimitIsReached(t *testing.T) {
-	w := newWorld(t)
+// TestBootstrapReplacesAtTheLimit: an administrator may have lost the last allowed
+// token.
+func TestBootstrapReplacesAtTheLimit(t *testing.T) {
+	s := newScene(t)
 	for range 5 {
-		w.bootstrap(false)
+		s.bootstrap(false)
 	}
-	if _, _, err := w.Bootstrap(t.Context(), "admin", false); refusal(t, err) != token.CodeLimitReached {
+	if _, _, err := s.Bootstrap(t.Context(), "admin", false); refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("got %v, want %s", err, token.CodeLimitReached)
 	}
-	if _, shown := w.bootstrap(true); w.check(shown) != "" || w.state("admin").Live(w.now()) != 1 {
-		t.Errorf("the token gets %q beside %d, want it to pass alone", w.check(shown), w.state("admin").Live(w.now())-1)
+	if _, shown := s.bootstrap(true); s.denialOf(shown) != "" || s.state("admin").Live(s.now()) != 1 {
+		t.Errorf("the token gets %q beside %d, want it to pass alone", s.denialOf(shown), s.state("admin").Live(s.now())-1)
 	}
 }
 
-func TestBootstrapsAtTheSameTime(t *testing.T) {
-	w := newWorld(t)
+func TestConcurrentBootstrapsAllSucceed(t *testing.T) {
+	s := newScene(t)
 	var group sync.WaitGroup
 	shown := make([]secret.Token, 4)
 	for i := range shown {
-		group.Go(func() { _, shown[i] = w.bootstrap(false) })
+		group.Go(func() { _, shown[i] = s.bootstrap(false) })
 	}
 	group.Wait()
-	for _, s := range shown {
-		if got := w.check(s); got != "" {
-			t.Errorf("token %s gets %s, want it to pass", s.ID, got)
+	for _, made := range shown {
+		if got := s.denialOf(made); got != "" {
+			t.Errorf("token %s gets %s, want it to pass", made.ID, got)
 		}
 	}
-	if rs, _ := w.store.History(t.Context(), events.SettingsStream, 0, 10); len(rs) != 1 {
+	if rs, _ := s.store.History(t.Context(), events.SettingsStream, 0, 10); len(rs) != 1 {
 		t.Errorf("the settings have %d records, want one grant", len(rs))
 	}
-	w.log("admin")
+	s.checkedLog("admin")
 }
 
-// TestBootstrapGoesOnWhereItWasCutShort at each of its writes.
-func TestBootstrapGoesOnWhereItWasCutShort(t *testing.T) {
-	for lost := range 3 {
-		w := newWorld(t)
-		_, old := w.create(person("admin"), issuer.NewToken{})
+// TestBootstrapCompletesAfterAnInterruption: it fails at each of its writes and
+// then runs again.
+func TestBootstrapCompletesAfterAnInterruption(t *testing.T) {
+	for succeed := range 3 {
+		s := newScene(t)
+		_, old := s.create(person("admin"), "", token.Wish{})
 		commits := 0
 		ctx, cancel := context.WithCancel(t.Context())
-		w.faulty(func(op storetest.Op) storetest.Fault {
+		s.useFaulty(func(op storetest.Op) storetest.Fault {
 			if op != storetest.OpCommit {
 				return storetest.None
 			}
-			if commits++; commits <= lost {
+			if commits++; commits <= succeed {
 				return storetest.None
 			}
 			cancel()
 			return storetest.Unapplied
 		})
-		_, _, err := w.Bootstrap(ctx, "admin", true)
-		trouble(t, "bootstrap", err)
-		w.use(w.store)
-		_, shown := w.bootstrap(true)
-		if w.check(shown) != "" || w.check(old) != guard.CodeRevoked {
-			t.Errorf("after %d writes: the new token gets %q, the old one %q", lost, w.check(shown), w.check(old))
+		_, _, err := s.Bootstrap(ctx, "admin", true)
+		wantFault(t, "bootstrap", err)
+		s.useStore(s.store)
+		_, shown := s.bootstrap(true)
+		if s.denialOf(shown) != "" || s.denialOf(old) != guard.CodeRevoked {
+			t.Errorf("after %d writes: the new token gets %q, the old one %q", succeed, s.denialOf(shown), s.denialOf(old))
 		}
-		w.log("admin")
+		s.checkedLog("admin")
 	}
 }
 
-func TestBootstrapOfWhatIsNoUserIsRefused(t *testing.T) {
-	w := newWorld(t)
-	_, _, err := w.Bootstrap(t.Context(), "WORLD:x", true)
-	if got := refusal(t, err); got != token.CodeInvalidField {
+func TestBootstrapRefusesAnInvalidOwner(t *testing.T) {
+	s := newScene(t)
+	_, _, err := s.Bootstrap(t.Context(), "WORLD:x", true)
+	if got := refusalCode(t, err); got != token.CodeInvalidField {
 		t.Errorf("got %q, want %s", got, token.CodeInvalidField)
 	}
-	if h, err := w.store.Head(t.Context(), events.SettingsStream); err != nil || h.Version != 0 {
-		t.Errorf("the settings stand at %d %v, want nothing written", h.Version, err)
+	if h, err := s.store.Head(t.Context(), events.SettingsStream); err != nil || h.Version != 0 {
+		t.Errorf("the settings have version %d %v, want nothing written", h.Version, err)
 	}
 }
 
-// TestRevokeAgainEndsWhatIsNamedAndNothingElse: whatever the limit says, and as
-// often as it is run.
-func TestRevokeAgainEndsWhatIsNamedAndNothingElse(t *testing.T) {
-	w := newWorld(t)
-	back, shown := w.create(person("ann"), issuer.NewToken{})
-	_, kept := w.create(person("ann"), issuer.NewToken{})
-	theirs, other := w.create(person("bob"), issuer.NewToken{})
-	w.limit(0)
+// TestRevokeAgainRevokesOnlyTheNamedTokens, at every limit and in every run.
+func TestRevokeAgainRevokesOnlyTheNamedTokens(t *testing.T) {
+	s := newScene(t)
+	back, shown := s.create(person("ann"), "", token.Wish{})
+	_, kept := s.create(person("ann"), "", token.Wish{})
+	theirs, other := s.create(person("bob"), "", token.Wish{})
+	s.limit(0)
 	named := map[string]bool{back.ID: true, theirs.ID: true, "JhxND7ci": true}
 	for _, want := range [][]string{{back.ID}, nil} {
-		if got, err := w.RevokeAgain(t.Context(), "ann", named); err != nil || !slices.Equal(got, want) {
+		if got, err := s.RevokeAgain(t.Context(), "ann", named); err != nil || !slices.Equal(got, want) {
 			t.Errorf("got %v %v, want %v", got, err, want)
 		}
 	}
-	if w.check(shown) != guard.CodeRevoked || w.check(kept) != "" || w.check(other) != "" {
-		t.Errorf("the tokens get %q, %q and %q, want only the first revoked", w.check(shown), w.check(kept), w.check(other))
+	if s.denialOf(shown) != guard.CodeRevoked || s.denialOf(kept) != "" || s.denialOf(other) != "" {
+		t.Errorf("the tokens get %q, %q and %q, want only the first revoked", s.denialOf(shown), s.denialOf(kept), s.denialOf(other))
 	}
-	if rs := w.log("ann"); rs[len(rs)-1].Actor != "API_OPERATOR_DOMAIN:operator" {
-		t.Errorf("got %+v, want the operator's", rs[len(rs)-1])
+	if rs := s.checkedLog("ann"); rs[len(rs)-1].Actor != "API_OPERATOR_DOMAIN:operator" {
+		t.Errorf("got %+v, want a record by the operator", rs[len(rs)-1])
 	}
 }

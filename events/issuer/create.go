@@ -5,78 +5,65 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/netip"
 	"time"
 
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/secret"
-	"apitoken/events/settings"
 	"apitoken/events/token"
 )
 
-// mints is how many token ids are tried. With a million tokens one id is
-// taken with a chance of 5 in a billion, so more tries would only hide a fault.
-const mints = 4
+// idTries is the maximum number of token ids that are tried. With a million
+// tokens an id is taken with a probability of 5 in a billion, so more tries
+// would only hide a fault.
+const idTries = 4
 
-// NewToken is what a caller asks a token to be. At most one of ExpiresAt and
-// ExpiresIn is given; with neither, the settings decide.
-type NewToken struct {
-	Owner       string // owner key; empty: the caller
-	Name        string // empty: OWNER_api_token
-	Description string
-	ExpiresAt   time.Time
-	ExpiresIn   time.Duration
-	Scopes      []string       // none: all that the owner may do
-	SourceIPs   []netip.Prefix // none: from anywhere
-}
-
-// Create makes a token and returns it with its text, which is nowhere kept and
-// never told again. What the rules refuse leaves nothing behind.
-func (i *Issuer) Create(ctx context.Context, by guard.Principal, in NewToken) (Token, secret.Secret, error) {
-	in.Owner = cmp.Or(in.Owner, by.Owner)
-	set, err := i.settingsFor(ctx, by, in.Owner)
+// Create makes a token for the owner, an owner key; empty means the caller. It
+// returns the token and its text, which contains the secret. The text is not
+// stored and never returned again. A refused Create writes nothing.
+func (i *Issuer) Create(ctx context.Context, by guard.Principal, owner string, w token.Wish) (Token, secret.Secret, error) {
+	owner = cmp.Or(owner, by.Owner)
+	set, err := i.settingsFor(ctx, by, owner)
 	if err != nil {
 		return Token{}, secret.Secret{}, err
 	}
-	return i.create(ctx, i.meta(by, set), maker(by, set), set, in)
+	return i.create(ctx, i.meta(by, set), token.Create{Policy: policy(set), By: maker(by, set), Owner: owner, Wish: w})
 }
 
-// create tries one minted id after the other: a taken one wrote nothing, so
-// all tries are one command.
-func (i *Issuer) create(ctx context.Context, m events.Meta, by token.Maker, set settings.State, in NewToken) (Token, secret.Secret, error) {
-	for range mints {
+// create runs the command with a newly minted token. If the minted id is taken,
+// nothing was written, and create tries another id. So all tries are one command.
+func (i *Issuer) create(ctx context.Context, m events.Meta, c token.Create) (Token, secret.Secret, error) {
+	for range idTries {
 		minted := secret.Mint(i.prefix)
-		v, err := i.add(ctx, m, by, set, in, minted)
+		v, err := i.tryID(ctx, m, c, minted)
 		if err == nil {
-			return i.told(v, events.Use{}), minted.Text(), nil
+			return i.tokenOf(v, events.Use{}), minted.Text(), nil
 		}
 		if !errors.Is(err, events.ErrIDTaken) {
 			return Token{}, secret.Secret{}, err
 		}
 	}
-	return Token{}, secret.Secret{}, fmt.Errorf("minting a token id: %d in a row are in use: chance is broken", mints)
+	return Token{}, secret.Secret{}, fmt.Errorf("minting a token id: %d random ids in a row are in use: the random source is broken", idTries)
 }
 
-func (i *Issuer) add(ctx context.Context, m events.Meta, by token.Maker, set settings.State, in NewToken, minted secret.Token) (events.View, error) {
-	verifier, err := secret.NewVerifier(i.keys, minted, in.Owner)
+// tryID runs the command with the time, the minted id and its verifier. It
+// returns the view of the new token, or an error that wraps events.ErrIDTaken.
+func (i *Issuer) tryID(ctx context.Context, m events.Meta, c token.Create, minted secret.Token) (events.View, error) {
+	verifier, err := secret.NewVerifier(i.keys, minted, c.Owner)
 	if err != nil {
 		return events.View{}, fmt.Errorf("making the verifier of token %s: %w", minted.ID, err)
 	}
-	after, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(in.Owner), m, func(at time.Time) token.Command {
-		return token.Create{
-			At: at, Policy: policy(set), By: by,
-			ID: minted.ID, Owner: in.Owner, Name: in.Name, Description: in.Description,
-			ExpiresAt: in.ExpiresAt, ExpiresIn: in.ExpiresIn,
-			Scopes: in.Scopes, SourceIPs: in.SourceIPs, Verifier: verifier,
-		}
+	c.ID, c.Verifier = minted.ID, verifier
+	after, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(c.Owner), m, func(at time.Time) token.Command {
+		c.At = at
+		return c
 	})
 	if err != nil {
 		return events.View{}, err
 	}
 	v, found := after.Find(minted.ID)
 	if !found {
-		return events.View{}, fmt.Errorf("token %s was created and is not in its owner's state", minted.ID)
+		return events.View{}, fmt.Errorf("token %s was created, but its owner's state does not have it", minted.ID)
 	}
 	return v, nil
 }

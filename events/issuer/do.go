@@ -12,37 +12,38 @@ import (
 	"apitoken/events"
 )
 
-// ErrBusy is wrapped by faults that trying again may mend: the store did not
-// answer, the stream moved on too often, or the outcome of a write could not be
-// settled in time. In the last case the command may have taken effect, or may
-// still.
+// ErrBusy is wrapped by faults that a retry may solve: the store did not answer,
+// the stream got newer versions too often, or the outcome of a write is still
+// unknown at the deadline. In the last case the command may have taken effect
+// already, or may take effect later.
 var ErrBusy = errors.New("busy, try again")
 
 const (
 	tries     = 8
-	firstWait = 5 * time.Millisecond // doubled with each try
+	firstWait = 5 * time.Millisecond // the maximum wait after the first try; doubled with each try
 )
 
-// Rules is one kind of stream: how its state is kept and what may happen to it.
-// There are two, the tokens of an owner and the settings.
+// Rules are the functions for one kind of stream: how its state is stored, and
+// what a command does to the state. There are two kinds of streams: the tokens
+// of an owner, and the settings.
 type Rules[S, C any] struct {
-	StateV int // what Encode writes
+	StateV int // the version that Encode writes
 	Decode func(v int, stored []byte) (S, error)
 	Encode func(S) ([]byte, error)
 	Decide func(S, C) ([]events.Fact, error)
 	Fold   func(S, events.Fact, time.Time) S
 
-	// Effect is what the facts mean for views; nil: nothing.
+	// Effect returns the changes of views that the facts cause; nil: no changes.
 	Effect func(before, after S, facts []events.Fact, at time.Time, retention time.Duration) events.Effect
 }
 
-// Do has the rules decide a command on the stream and commits what they
-// decided, once for m.Command, and returns the state after it. The command is
-// made anew for each try, with the time that its records will bear: m.At, or
-// the stream's time if that is later.
+// Do runs one command on a stream: the rules decide, and Do commits their facts
+// once for m.Command. It returns the state after the command. After a conflict Do
+// reads the stream and decides again. It builds the command for each try with the
+// time of the new records: m.At, or the stream's time if that is later.
 //
-// An *events.Refusal and events.ErrIDTaken mean that nothing happened, as does
-// every other error that does not wrap ErrBusy.
+// After an *events.Refusal, an events.ErrIDTaken and any other error that does
+// not wrap ErrBusy, nothing was written.
 func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S, C], s events.Stream, m events.Meta, command func(at time.Time) C) (S, error) {
 	var none S
 	for try := range tries {
@@ -58,7 +59,7 @@ func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S,
 		if len(facts) == 0 {
 			return before, nil
 		}
-		after, c, err := step(k, r, s, head, m, before, facts)
+		after, c, err := buildCommit(k, r, s, head, m, before, facts)
 		if err != nil {
 			return none, err
 		}
@@ -70,14 +71,14 @@ func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S,
 			return none, err
 		}
 		if err := pause(ctx, try); err != nil {
-			return none, fmt.Errorf("stream %s: waiting for another try: %w: %w", s, ErrBusy, err)
+			return none, fmt.Errorf("stream %s: waiting for the next try: %w: %w", s, ErrBusy, err)
 		}
 	}
-	return none, fmt.Errorf("stream %s moved on during each of %d tries: %w", s, tries, ErrBusy)
+	return none, fmt.Errorf("stream %s: each of %d tries ended with a conflict: %w", s, tries, ErrBusy)
 }
 
-// load reads where a stream stands. A head that was not sealed by a holder of
-// the peppers is a fault, and nothing is decided from it.
+// load reads the head and the state of a stream. A head without a seal under the
+// peppers is a fault, and nothing is decided from it.
 func load[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S, C], s events.Stream) (S, events.Head, error) {
 	var none S
 	h, err := log.Head(ctx, s)
@@ -85,7 +86,7 @@ func load[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[
 		return none, h, fmt.Errorf("reading stream %s: %w: %w", s, ErrBusy, err)
 	}
 	if err := h.Check(k, s); err != nil {
-		return none, h, fmt.Errorf("trusting what was read: %w", err)
+		return none, h, fmt.Errorf("checking the head: %w", err)
 	}
 	state, err := r.Decode(h.StateV, h.State)
 	if err != nil {
@@ -94,8 +95,9 @@ func load[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[
 	return state, h, nil
 }
 
-// step is the commit of the facts, and the state after it.
-func step[S, C any](k events.Keys, r Rules[S, C], s events.Stream, h events.Head, m events.Meta, before S, facts []events.Fact) (S, events.Commit, error) {
+// buildCommit returns the state after the facts, and the commit that writes
+// facts and state.
+func buildCommit[S, C any](k events.Keys, r Rules[S, C], s events.Stream, h events.Head, m events.Meta, before S, facts []events.Fact) (S, events.Commit, error) {
 	after := before
 	for _, f := range facts {
 		after = r.Fold(after, f, m.At)
@@ -115,23 +117,25 @@ func step[S, C any](k events.Keys, r Rules[S, C], s events.Stream, h events.Head
 	return after, c, nil
 }
 
-// write sends a commit and returns only with a known outcome: nil, or an error
-// that wraps events.ErrConflict or events.ErrIDTaken and means that the commit
-// never lands, or one that wraps ErrBusy and says that the outcome is unknown.
+// write sends a commit and finds out its outcome. It returns nil if the commit
+// was applied. An error that wraps events.ErrConflict or events.ErrIDTaken means
+// that the commit was not applied and never will be. An error that wraps ErrBusy
+// means that the outcome is unknown.
 //
-// While the outcome is unknown the same commit is sent again. The stream takes
-// it only once, since it fits one version; and once the stream has moved on
-// without the command, a write that is still under way can no longer land.
+// While the outcome is unknown, write sends the same commit again. The stream
+// takes the commit at most once, because a commit fits only one version. When the
+// stream has a newer version without this command, an earlier write that is still
+// on its way can no longer be applied.
 func write(ctx context.Context, log events.Log, c events.Commit) error {
 	err := log.Commit(ctx, c)
-	for try := 0; err != nil && !decided(err); try++ {
+	for try := 0; err != nil && !rejected(err); try++ {
 		if try == tries {
-			return unsettled(c, err)
+			return unknownOutcome(c, err)
 		}
 		if perr := pause(ctx, try); perr != nil {
-			return unsettled(c, errors.Join(err, perr))
+			return unknownOutcome(c, errors.Join(err, perr))
 		}
-		err = again(ctx, log, c)
+		err = resend(ctx, log, c)
 	}
 	if err != nil {
 		return fmt.Errorf("writing to stream %s: %w", c.Stream(), err)
@@ -139,11 +143,12 @@ func write(ctx context.Context, log events.Log, c events.Commit) error {
 	return nil
 }
 
-// again sends a commit whose outcome is unknown once more. That it conflicts
-// now, or that its token id is taken, may be its own doing.
-func again(ctx context.Context, log events.Log, c events.Commit) error {
+// resend sends a commit with an unknown outcome again. A conflict or a taken id
+// may now come from an earlier write of the same commit, so resend looks for the
+// command in the log.
+func resend(ctx context.Context, log events.Log, c events.Commit) error {
 	err := log.Commit(ctx, c)
-	if err == nil || !decided(err) {
+	if err == nil || !rejected(err) {
 		return err
 	}
 	landed, lerr := events.Landed(ctx, log, c.Stream(), c.Base(), c.Command())
@@ -156,16 +161,17 @@ func again(ctx context.Context, log events.Log, c events.Commit) error {
 	return err
 }
 
-func decided(err error) bool {
+// rejected reports whether the store answered that it did not write the commit.
+func rejected(err error) bool {
 	return errors.Is(err, events.ErrConflict) || errors.Is(err, events.ErrIDTaken)
 }
 
-func unsettled(c events.Commit, err error) error {
+func unknownOutcome(c events.Commit, err error) error {
 	return fmt.Errorf("stream %s: the outcome of command %s is unknown: %w: %w", c.Stream(), c.Command(), ErrBusy, err)
 }
 
-// pause waits with full jitter, so that those who collided once do not collide
-// again in step.
+// pause waits with full jitter: a random time, so that commands that collided do
+// not collide again after the same wait.
 func pause(ctx context.Context, try int) error {
 	t := time.NewTimer(mathrand.N(firstWait << try))
 	defer t.Stop()
@@ -177,8 +183,8 @@ func pause(ctx context.Context, try int) error {
 	}
 }
 
-// newCommand names an intent: 128 random bits in hexadecimal.
-func newCommand() string {
+// newCommandID returns 128 random bits in hexadecimal.
+func newCommandID() string {
 	b := make([]byte, 16)
 	rand.Read(b)
 	return hex.EncodeToString(b)

@@ -1,8 +1,4 @@
 package issuer
 
-// The rules, for tests that give commands which the issuer has no call for, or
-// that fold a log anew.
-var (
-	TokenRules    = tokenRules
-	SettingsRules = settingsRules
-)
+// SettingsRules are for tests that run commands which no call of the issuer has.
+var SettingsRules = settingsRules

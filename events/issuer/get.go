@@ -12,8 +12,9 @@ import (
 	"apitoken/events/token"
 )
 
-// Get is one token, live or expired. A missing one, one that was revoked, and
-// somebody else's that the caller may not view are refused alike: not_found.
+// Get returns one token, live or expired. A missing token, a revoked token, and
+// another user's token that the caller may not view all get the same refusal:
+// not_found.
 func (i *Issuer) Get(ctx context.Context, by guard.Principal, id string) (Token, error) {
 	t, _, err := i.find(ctx, by, id)
 	if err != nil {
@@ -25,9 +26,9 @@ func (i *Issuer) Get(ctx context.Context, by guard.Principal, id string) (Token,
 	return t, nil
 }
 
-// find is a token that the caller may see, whether or not it has ended, and
-// the settings by which that was decided. For a missing token the settings are
-// read as for somebody else's, so that not even trouble tells the two apart.
+// find returns a token that the caller may view, ended or not, and the settings
+// that decided so. For a missing token it reads the settings as for another
+// user's token. So even a fault of the store does not show whether a token exists.
 func (i *Issuer) find(ctx context.Context, by guard.Principal, id string) (Token, settings.State, error) {
 	if !secret.IsID(id) {
 		return Token{}, settings.State{}, token.NotFound()
@@ -41,14 +42,14 @@ func (i *Issuer) find(ctx context.Context, by guard.Principal, id string) (Token
 	if err != nil {
 		return Token{}, set, err
 	}
-	t := i.told(v, use)
+	t := i.tokenOf(v, use)
 	if missing || t.State == events.StateGone || !mayView(by, set, v.Owner) {
 		return Token{}, set, token.NotFound()
 	}
 	return t, set, nil
 }
 
-// mayView says whether the caller may see the owner's tokens and history.
+// mayView reports whether the caller may view the owner's tokens and history.
 func mayView(by guard.Principal, set settings.State, owner string) bool {
 	return owner == by.Owner || set.Holds(by.Owner, settings.ActionView)
 }

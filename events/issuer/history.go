@@ -11,21 +11,23 @@ import (
 	"apitoken/events/token"
 )
 
-// scanPage is how many records are read at least at a time: a token's few
-// records may lie far apart in its owner's stream.
+// scanPage is the minimum number of records to read at a time: the few records of
+// one token may be far apart in its owner's stream.
 const scanPage = 100
 
-// HistoryPage is a part of a history, oldest first, as it was published.
-// Records past their retention are left out, so the beginning may be missing.
+// HistoryPage is a part of a history: events as published, the oldest first.
+// Records past their retention are skipped, so the beginning of a history may be
+// missing.
 type HistoryPage struct {
 	Events []events.Message
-	More   bool   // there are more
-	Next   uint64 // where to go on, if More
+	More   bool   // there are more events
+	Next   uint64 // the after of the next page, if More
 }
 
-// TokenEvents is what happened to one token, whether or not it has ended: its
-// events with a sequence above after, at most limit (none: DefaultLimit; cut to
-// MaxLimit). Refused like Get.
+// TokenEvents returns the events of one token, live or ended, with a sequence
+// greater than after. A limit below 1 means DefaultLimit; a limit above MaxLimit
+// means MaxLimit. A missing token and another user's token that the caller may
+// not view are not_found, as in Get.
 func (i *Issuer) TokenEvents(ctx context.Context, by guard.Principal, id string, after uint64, limit int) (HistoryPage, error) {
 	t, _, err := i.find(ctx, by, id)
 	if err != nil {
@@ -38,9 +40,9 @@ func (i *Issuer) TokenEvents(ctx context.Context, by guard.Principal, id string,
 	return i.history(ctx, events.UserStream(t.Owner), after, t.Seq, limit, about)
 }
 
-// UserEvents is what happened to all tokens of an owner, as TokenEvents. To
-// callers who may not view others, every other owner is refused, whether there
-// is one or not.
+// UserEvents returns the events of all tokens of an owner; after and limit are
+// those of TokenEvents. A caller who may not view other users' tokens gets the
+// same refusal for every other owner, known or unknown.
 func (i *Issuer) UserEvents(ctx context.Context, by guard.Principal, owner string, after uint64, limit int) (HistoryPage, error) {
 	if err := token.ValidOwner(owner); err != nil {
 		return HistoryPage{}, fmt.Errorf("reading the history of a user: %w", err)
@@ -52,15 +54,16 @@ func (i *Issuer) UserEvents(ctx context.Context, by guard.Principal, owner strin
 	if !mayView(by, set, owner) {
 		return HistoryPage{}, &events.Refusal{
 			Code: token.CodePermissionDenied, Field: "user",
-			Detail: `reading the history of another user takes the permission view on the realm "security"`,
+			Detail: `reading the history of another user needs the permission view on the realm "security"`,
 		}
 	}
 	return i.history(ctx, events.UserStream(owner), after, math.MaxUint64, limit, func(events.Record) bool { return true })
 }
 
-// history reads a stream from after to last for the records that are wanted.
-// It looks for one more than it returns, to know whether there are more.
-func (i *Issuer) history(ctx context.Context, s events.Stream, after, last uint64, limit int, want func(events.Record) bool) (HistoryPage, error) {
+// history reads the records after the sequence after, up to last, and returns
+// those that accept selects. It looks for one record more than it returns, to
+// know whether there are more.
+func (i *Issuer) history(ctx context.Context, s events.Stream, after, last uint64, limit int, accept func(events.Record) bool) (HistoryPage, error) {
 	limit, now := pageSize(limit), i.now()
 	size := max(limit+1, scanPage)
 	found := []events.Message{}
@@ -70,7 +73,7 @@ func (i *Issuer) history(ctx context.Context, s events.Stream, after, last uint6
 			return HistoryPage{}, fmt.Errorf("reading the history of stream %s: %w: %w", s, ErrBusy, err)
 		}
 		for _, r := range rs {
-			if r.Seq <= last && !r.Gone(now) && want(r) {
+			if r.Seq <= last && !r.Gone(now) && accept(r) {
 				found = append(found, r.Message())
 			}
 			after = r.Seq

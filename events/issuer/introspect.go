@@ -14,33 +14,34 @@ import (
 	"apitoken/events/token"
 )
 
-// maxAction is the length in bytes that an action may have.
+// maxAction is the maximum length of an action in bytes.
 const maxAction = 2048
 
 var actionForm = regexp.MustCompile(`^[A-Z]+ /[^\x00-\x20\x7f?#]*$`)
 
-// Introspection is what is told about a credential. ID and what follows are
-// empty unless the secret matched and the caller may view the token.
+// Introspection is the answer about one token. ID and the fields after it are
+// empty unless the secret is right and the caller may view the token.
 type Introspection struct {
 	Active    bool
-	Reason    string // the code with which the guard would refuse; empty if Active
+	Reason    string // the code of the guard's denial; empty if Active
 	ID        string
 	Owner     string
 	Scopes    []string
 	ExpiresAt time.Time
 }
 
-// Self is what a caller is told about itself.
+// Self is the answer to a caller about itself.
 type Self struct {
 	Owner       string
 	Permissions []string // actions on the realm security
 }
 
-// Introspect says whether a token (its whole text) would pass, for services
-// that check for themselves: for the call action ("METHOD PATH"; empty: any),
-// from the address source (invalid if unknown). Only the owner, and who may
-// view others, is told about a token; for anybody else it is an unknown one. A
-// token that passes is used thereby.
+// Introspect answers whether a token would pass, for services that check tokens
+// themselves. text is the whole token. action is a call, "METHOD PATH"; empty
+// means any call. source is the address of the client; the zero address means
+// unknown. Only the owner and callers who may view other users' tokens learn
+// about the token. Other callers get the answer for an unknown token. A token
+// that passes counts as used.
 func (i *Issuer) Introspect(ctx context.Context, by guard.Principal, text, action string, source netip.Addr) (Introspection, error) {
 	call, err := parseAction(action)
 	if err != nil {
@@ -50,37 +51,37 @@ func (i *Issuer) Introspect(ctx context.Context, by guard.Principal, text, actio
 	if err != nil {
 		return Introspection{Reason: guard.CodeMalformed}, nil
 	}
-	f, err := i.guard.Inspect(ctx, t, source)
+	found, err := i.guard.Inspect(ctx, t, source)
 	if err != nil {
 		return Introspection{}, fmt.Errorf("introspecting: %w: %w", ErrBusy, err)
 	}
-	set, err := i.settingsFor(ctx, by, f.View.Owner)
+	set, err := i.settingsFor(ctx, by, found.View.Owner)
 	if err != nil {
 		return Introspection{}, err
 	}
-	if f.View.ID == "" || !mayView(by, set, f.View.Owner) {
+	if found.View.ID == "" || !mayView(by, set, found.View.Owner) {
 		return Introspection{Reason: guard.CodeInvalid}, nil
 	}
-	return i.introspect(ctx, f, call), nil
+	return i.introspection(ctx, found, call), nil
 }
 
-// introspect answers about a token that the caller may view.
-func (i *Issuer) introspect(ctx context.Context, f guard.Finding, c call) Introspection {
-	p := f.Principal()
+// introspection returns the answer about a token that the caller may view.
+func (i *Issuer) introspection(ctx context.Context, found guard.Inspection, c call) Introspection {
+	p := found.Principal()
 	answer := Introspection{ID: p.TokenID, Owner: p.Owner, Scopes: p.Scopes, ExpiresAt: p.ExpiresAt}
 	switch {
-	case f.Denial != nil:
-		answer.Reason = f.Denial.Code
+	case found.Denial != nil:
+		answer.Reason = found.Denial.Code
 	case c.method != "" && !p.Allows(c.method, c.path):
 		answer.Reason = guard.CodeOutOfScope
 	default:
 		answer.Active = true
-		i.guard.Note(ctx, f)
+		i.guard.StoreUse(ctx, found)
 	}
 	return answer
 }
 
-// WhoAmI is the caller and what it may do to others.
+// WhoAmI returns the caller and its permissions.
 func (i *Issuer) WhoAmI(ctx context.Context, by guard.Principal) (Self, error) {
 	set, err := i.recentSettings(ctx)
 	if err != nil {
@@ -89,7 +90,7 @@ func (i *Issuer) WhoAmI(ctx context.Context, by guard.Principal) (Self, error) {
 	return Self{Owner: by.Owner, Permissions: set.Actions(by.Owner)}, nil
 }
 
-// call is what somebody wants to do; without a method, nothing in particular.
+// call is a call that a token may allow; without a method it means any call.
 type call struct{ method, path string }
 
 func parseAction(action string) (call, error) {
@@ -102,6 +103,6 @@ func parseAction(action string) (call, error) {
 	}
 	return call{}, &events.Refusal{
 		Code: token.CodeInvalidField, Field: "action",
-		Detail: "an action is one call: a method, a space and a path without query, like GET /v1/things/7",
+		Detail: fmt.Sprintf("the action is not one call of at most %d bytes; allowed: a method in capital letters, a space and a path without query, like GET /v1/things/7", maxAction),
 	}
 }

@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"log/slog"
 	"time"
 
 	"apitoken/events"
@@ -9,25 +10,25 @@ import (
 	"apitoken/events/token"
 )
 
-// Store is what the issuer needs of a store.
+// Store has the ports that the issuer needs.
 type Store interface {
 	events.Log
 	events.Views
 	events.Uses
 }
 
-// Config is what an issuer needs. All but Prefix and Now are required.
+// Config configures an issuer and its guard. Store and Keys are required.
 type Config struct {
 	Store  Store
-	Guard  *guard.Guard // on the same store and keys
 	Keys   events.Keys
-	Prefix string           // of new tokens; may be empty, otherwise one that secret.ValidPrefix accepts
+	Prefix string           // of new tokens; empty, or a prefix that secret.ValidPrefix accepts
 	Now    func() time.Time // default time.Now
+	Logger *slog.Logger     // for the guard; default: none
 }
 
-// Issuer answers calls. Many goroutines may use one. Its errors are an
-// *events.Refusal, which is an answer for the caller, or a fault; of the
-// faults, those that wrap ErrBusy are worth trying again.
+// Issuer runs the calls of the API. Many goroutines may use one issuer. Its
+// errors are *events.Refusal, which is an answer for the caller, or faults. A
+// retry may help after a fault that wraps ErrBusy.
 type Issuer struct {
 	store  Store
 	guard  *guard.Guard
@@ -37,16 +38,20 @@ type Issuer struct {
 	cache  settingsCache
 }
 
-// New makes an issuer.
+// New returns an issuer. Its guard has the same store, keys and clock.
 func New(c Config) *Issuer {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Issuer{store: c.Store, guard: c.Guard, keys: c.Keys, prefix: c.Prefix, clock: c.Now}
+	g := guard.New(guard.Config{Views: c.Store, Uses: c.Store, Keys: c.Keys, Now: c.Now, Logger: c.Logger})
+	return &Issuer{store: c.Store, guard: g, keys: c.Keys, prefix: c.Prefix, clock: c.Now}
 }
 
-// Token is a token as whoever may see it sees it: without its secret. State is
-// the state at the time of the answer.
+// Guard returns the guard that checks the tokens of this issuer.
+func (i *Issuer) Guard() *guard.Guard { return i.guard }
+
+// Token is the answer about one token, without its secret. State is the state at
+// the time of the answer.
 type Token struct {
 	events.View
 	State   events.TokenState
@@ -64,25 +69,26 @@ var (
 	}
 )
 
-// now is the wall clock in UTC. The monotonic one stops while a Lambda sandbox
-// is frozen, so nothing is measured with it.
+// now returns the time of the wall clock in UTC, without a monotonic reading. The
+// monotonic clock stops while a Lambda sandbox is frozen, so nothing is measured
+// with it.
 func (i *Issuer) now() time.Time { return i.clock().UTC().Round(0) }
 
-// told is a view as it is answered.
-func (i *Issuer) told(v events.View, use events.Use) Token {
+// tokenOf builds the answer for one view.
+func (i *Issuer) tokenOf(v events.View, use events.Use) Token {
 	return Token{View: v, State: v.StateAt(i.now()), LastUse: use}
 }
 
-// meta says who gives a command, and when.
+// meta returns the id, actor and time of a new command.
 func (i *Issuer) meta(by guard.Principal, set settings.State) events.Meta {
-	m := events.Meta{Command: newCommand(), Actor: by.Owner, TokenID: by.TokenID, At: i.now(), Retention: set.Retention}
+	m := events.Meta{Command: newCommandID(), Actor: by.Owner, TokenID: by.TokenID, At: i.now(), Retention: set.Retention}
 	if by.Address.IsValid() {
 		m.Address = by.Address.String()
 	}
 	return m
 }
 
-// maker is the caller as the rules want to know it.
+// maker returns the caller with its permissions, as the rules need it.
 func maker(by guard.Principal, set settings.State) token.Maker {
 	return token.Maker{
 		Owner: by.Owner, TokenID: by.TokenID, Scopes: by.Scopes, SourceIPs: by.SourceIPs, ExpiresAt: by.ExpiresAt,
@@ -92,6 +98,7 @@ func maker(by guard.Principal, set settings.State) token.Maker {
 	}
 }
 
+// policy returns the settings that the rules for tokens need.
 func policy(set settings.State) token.Policy {
 	return token.Policy{TokenLimit: set.TokenLimit, Expiration: set.Expiration, Retention: set.Retention}
 }

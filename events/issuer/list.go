@@ -12,40 +12,41 @@ import (
 )
 
 const (
-	// DefaultLimit is the size of a page if none is asked for.
+	// DefaultLimit is the page size if the caller names none.
 	DefaultLimit = 100
-	// MaxLimit is the size to which a page is cut.
+	// MaxLimit is the largest page size; a larger limit means MaxLimit.
 	MaxLimit = 1000
 )
 
-// maxHeads is how many owners are answered from their heads. A bare name names
-// that many: it may be a local user, or one of either directory.
+// maxHeads is the maximum number of owners that List answers from their heads. A
+// name without a domain means three owners: a local user, and a user of each of
+// the two directories.
 const maxHeads = 3
 
 // ListQuery selects tokens.
 type ListQuery struct {
-	Owners []string            // owner keys; none: all whose tokens the caller may see
-	States []events.TokenState // none: live ones
-	After  events.Position     // those strictly after it
-	Limit  int                 // none: DefaultLimit; cut to MaxLimit
+	Owners []string            // owner keys; none: all owners whose tokens the caller may view
+	States []events.TokenState // none: the live states
+	After  events.Position     // only tokens later than this position
+	Limit  int                 // below 1: DefaultLimit; above MaxLimit: MaxLimit
 }
 
 // ListPage is a part of a list, in the order of events.Position.
 type ListPage struct {
 	Tokens []Token
-	More   bool            // there may be more
-	Next   events.Position // where to go on, if More
+	More   bool            // there may be more tokens
+	Next   events.Position // the After of the next page, if More
 }
 
-// List shows tokens. Owners whose tokens the caller may not view have none.
-// Live tokens of a few owners are as fresh as the last commit; all other lists
-// may lag behind a little.
+// List returns tokens. It skips owners whose tokens the caller may not view. Live
+// tokens of up to three owners are as fresh as the last commit. All other lists
+// may miss the latest changes.
 func (i *Issuer) List(ctx context.Context, by guard.Principal, q ListQuery) (ListPage, error) {
-	states, err := wanted(q.States)
+	states, err := statesToList(q.States)
 	if err != nil {
 		return ListPage{}, err
 	}
-	owners, some, err := i.listable(ctx, by, q.Owners)
+	owners, some, err := i.ownersToList(ctx, by, q.Owners)
 	if err != nil || !some {
 		return ListPage{}, err
 	}
@@ -57,9 +58,9 @@ func (i *Issuer) List(ctx context.Context, by guard.Principal, q ListQuery) (Lis
 	return i.withUses(ctx, query, page)
 }
 
-// wanted are the states to list. Tokens past their retention are nobody's to
-// ask for.
-func wanted(states []events.TokenState) ([]events.TokenState, error) {
+// statesToList returns the states to list; none means the live states. No caller
+// may list tokens past their retention.
+func statesToList(states []events.TokenState) ([]events.TokenState, error) {
 	if len(states) == 0 {
 		return []events.TokenState{events.StateActive, events.StateDisabled}, nil
 	}
@@ -69,16 +70,16 @@ func wanted(states []events.TokenState) ([]events.TokenState, error) {
 		default:
 			return nil, &events.Refusal{
 				Code: token.CodeInvalidField, Field: "state",
-				Detail: "a state is one of active, disabled, expired and revoked",
+				Detail: "a state is unknown; allowed: active, disabled, expired, revoked",
 			}
 		}
 	}
 	return states, nil
 }
 
-// listable are the owners among the asked ones (none: everybody) whose tokens
-// the caller may see, and false if there are none of them.
-func (i *Issuer) listable(ctx context.Context, by guard.Principal, asked []string) ([]string, bool, error) {
+// ownersToList returns those of the asked owners whose tokens the caller may
+// view, and false if there are none. No owners, asked or returned, means all.
+func (i *Issuer) ownersToList(ctx context.Context, by guard.Principal, asked []string) ([]string, bool, error) {
 	owners := slices.Compact(slices.Sorted(slices.Values(asked)))
 	own := []string{by.Owner}
 	if slices.Equal(owners, own) {
@@ -106,7 +107,8 @@ func (i *Issuer) views(ctx context.Context, q events.Query) (events.Page, error)
 	return page, nil
 }
 
-// fromHeads merges the live tokens of a few owners. A head holds them all.
+// fromHeads merges the live tokens of a few owners. The state in a head has all
+// live tokens of its owner.
 func (i *Issuer) fromHeads(ctx context.Context, q events.Query) (events.Page, error) {
 	var p events.Page
 	for _, owner := range q.Owners {

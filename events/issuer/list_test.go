@@ -13,16 +13,16 @@ import (
 	"apitoken/events/token"
 )
 
-// listed gives the names of all tokens that a list shows, page by page.
-func (w *world) listed(caller string, q issuer.ListQuery) (names []string) {
-	w.Helper()
+// listedNames returns the names of all tokens of a list, read page by page.
+func (s *scene) listedNames(caller string, q issuer.ListQuery) (names []string) {
+	s.Helper()
 	for {
-		page, err := w.List(w.Context(), person(caller), q)
+		page, err := s.List(s.Context(), person(caller), q)
 		if err != nil {
-			w.Fatal(err)
+			s.Fatal(err)
 		}
 		if q.Limit > 0 && len(page.Tokens) > q.Limit {
-			w.Fatalf("got %d tokens on a page of %d", len(page.Tokens), q.Limit)
+			s.Fatalf("got %d tokens on a page of %d", len(page.Tokens), q.Limit)
 		}
 		for _, t := range page.Tokens {
 			names = append(names, t.Name)
@@ -34,59 +34,59 @@ func (w *world) listed(caller string, q issuer.ListQuery) (names []string) {
 	}
 }
 
-// populated is a world with tokens a1 b1 c1 a2 b2 c2 ... of three owners in
-// this order; of each owner the third is expired and the fourth revoked.
-func populated(t *testing.T) *world {
-	w := newWorld(t)
-	w.grant("viewer", settings.ActionView)
+// populatedScene has the tokens a1 b1 c1 a2 b2 c2 ... of three owners, created in
+// this order. The third token of each owner is expired, the fourth is revoked.
+func populatedScene(t *testing.T) *scene {
+	s := newScene(t)
+	s.grant("viewer", settings.ActionView)
 	owners := map[string]string{"a": "ann", "b": "ACTIVE_DIRECTORY:ann", "c": "POSIX_USER:ann"}
 	for n := 1; n <= 4; n++ {
 		for _, letter := range []string{"a", "b", "c"} {
-			w.wait(time.Second)
-			in := issuer.NewToken{Name: fmt.Sprint(letter, n)}
+			s.wait(time.Second)
+			wish := token.Wish{Name: fmt.Sprint(letter, n)}
 			if n == 3 {
-				in.ExpiresIn = time.Minute
+				wish.ExpiresIn = time.Minute
 			}
-			made, _ := w.create(person(owners[letter]), in)
+			made, _ := s.create(person(owners[letter]), "", wish)
 			if n == 4 {
-				if err := w.Revoke(t.Context(), person(owners[letter]), made.ID); err != nil {
+				if err := s.Revoke(t.Context(), person(owners[letter]), made.ID); err != nil {
 					t.Fatal(err)
 				}
 			}
 		}
 	}
-	w.wait(time.Hour)
-	return w
+	s.wait(time.Hour)
+	return s
 }
 
-func TestListsShowWhatTheCallerMaySee(t *testing.T) {
-	w := populated(t)
+func TestListShowsOnlyTokensThatTheCallerMayView(t *testing.T) {
+	s := populatedScene(t)
 	all, _ := token.OwnersNamed("ann")
 	for name, test := range map[string]struct {
 		caller string
 		query  issuer.ListQuery
 		want   string
 	}{
-		"own":                      {"ann", issuer.ListQuery{}, "[a1 a2]"},
-		"own by name":              {"ann", issuer.ListQuery{Owners: []string{"ann"}}, "[a1 a2]"},
-		"own among more":           {"ann", issuer.ListQuery{Owners: all}, "[a1 a2]"},
-		"another's":                {"ann", issuer.ListQuery{Owners: all[1:]}, "[]"},
-		"own expired":              {"ann", issuer.ListQuery{States: []events.TokenState{events.StateExpired}}, "[a3]"},
-		"own revoked":              {"ann", issuer.ListQuery{States: []events.TokenState{events.StateRevoked}}, "[a4]"},
-		"own in several states":    {"ann", issuer.ListQuery{States: []events.TokenState{events.StateActive, events.StateRevoked}}, "[a1 a2 a4]"},
-		"own disabled":             {"ann", issuer.ListQuery{States: []events.TokenState{events.StateDisabled}}, "[]"},
-		"nobody's":                 {"stranger", issuer.ListQuery{}, "[]"},
-		"everybody's":              {"viewer", issuer.ListQuery{}, "[a1 b1 c1 a2 b2 c2]"},
-		"three owners":             {"viewer", issuer.ListQuery{Owners: all}, "[a1 b1 c1 a2 b2 c2]"},
-		"an owner named twice":     {"viewer", issuer.ListQuery{Owners: []string{"ann", "ann"}}, "[a1 a2]"},
-		"more owners than heads":   {"viewer", issuer.ListQuery{Owners: append(slices.Clone(all), "bob")}, "[a1 b1 c1 a2 b2 c2]"},
-		"everybody's ended tokens": {"viewer", issuer.ListQuery{States: []events.TokenState{events.StateExpired, events.StateRevoked}}, "[a3 b3 c3 a4 b4 c4]"},
-		"three owners' revoked":    {"viewer", issuer.ListQuery{Owners: all, States: []events.TokenState{events.StateRevoked}}, "[a4 b4 c4]"},
+		"own":                    {"ann", issuer.ListQuery{}, "[a1 a2]"},
+		"own by name":            {"ann", issuer.ListQuery{Owners: []string{"ann"}}, "[a1 a2]"},
+		"own among more":         {"ann", issuer.ListQuery{Owners: all}, "[a1 a2]"},
+		"another's":              {"ann", issuer.ListQuery{Owners: all[1:]}, "[]"},
+		"own expired":            {"ann", issuer.ListQuery{States: []events.TokenState{events.StateExpired}}, "[a3]"},
+		"own revoked":            {"ann", issuer.ListQuery{States: []events.TokenState{events.StateRevoked}}, "[a4]"},
+		"own in several states":  {"ann", issuer.ListQuery{States: []events.TokenState{events.StateActive, events.StateRevoked}}, "[a1 a2 a4]"},
+		"own disabled":           {"ann", issuer.ListQuery{States: []events.TokenState{events.StateDisabled}}, "[]"},
+		"own, without tokens":    {"stranger", issuer.ListQuery{}, "[]"},
+		"all owners":             {"viewer", issuer.ListQuery{}, "[a1 b1 c1 a2 b2 c2]"},
+		"three owners":           {"viewer", issuer.ListQuery{Owners: all}, "[a1 b1 c1 a2 b2 c2]"},
+		"an owner named twice":   {"viewer", issuer.ListQuery{Owners: []string{"ann", "ann"}}, "[a1 a2]"},
+		"more owners than heads": {"viewer", issuer.ListQuery{Owners: append(slices.Clone(all), "bob")}, "[a1 b1 c1 a2 b2 c2]"},
+		"ended tokens of all":    {"viewer", issuer.ListQuery{States: []events.TokenState{events.StateExpired, events.StateRevoked}}, "[a3 b3 c3 a4 b4 c4]"},
+		"three owners' revoked":  {"viewer", issuer.ListQuery{Owners: all, States: []events.TokenState{events.StateRevoked}}, "[a4 b4 c4]"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			for _, limit := range []int{0, 1, 2, 3, 1000, 5000} {
 				test.query.Limit = limit
-				if got := fmt.Sprint(w.listed(test.caller, test.query)); got != test.want {
+				if got := fmt.Sprint(s.listedNames(test.caller, test.query)); got != test.want {
 					t.Errorf("limit %d: got %s, want %s", limit, got, test.want)
 				}
 			}
@@ -94,50 +94,50 @@ func TestListsShowWhatTheCallerMaySee(t *testing.T) {
 	}
 }
 
-func TestListCursorStaysRightWhileTokensComeAndGo(t *testing.T) {
-	w := populated(t)
-	page, err := w.List(t.Context(), person("ann"), issuer.ListQuery{Limit: 1})
+func TestListPagesStayRightWhileTokensChange(t *testing.T) {
+	s := populatedScene(t)
+	page, err := s.List(t.Context(), person("ann"), issuer.ListQuery{Limit: 1})
 	if err != nil || !page.More {
 		t.Fatalf("got %+v %v, want a first page of two", page, err)
 	}
-	if err := w.Revoke(t.Context(), person("ann"), page.Tokens[0].ID); err != nil {
+	if err := s.Revoke(t.Context(), person("ann"), page.Tokens[0].ID); err != nil {
 		t.Fatal(err)
 	}
-	w.create(person("ann"), issuer.NewToken{Name: "a5"})
-	if got := fmt.Sprint(w.listed("ann", issuer.ListQuery{After: page.Next})); got != "[a2 a5]" {
+	s.create(person("ann"), "", token.Wish{Name: "a5"})
+	if got := fmt.Sprint(s.listedNames("ann", issuer.ListQuery{After: page.Next})); got != "[a2 a5]" {
 		t.Errorf("got %s, want [a2 a5]", got)
 	}
 }
 
-func TestListRefusesStatesThatNobodyMayAskFor(t *testing.T) {
-	w := newWorld(t)
-	for _, s := range []events.TokenState{events.StateGone, "Active", ""} {
-		_, err := w.List(t.Context(), person("ann"), issuer.ListQuery{States: []events.TokenState{events.StateActive, s}})
-		if got := refusal(t, err); got != token.CodeInvalidField {
-			t.Errorf("%q: got %q, want %s", s, got, token.CodeInvalidField)
+func TestListRefusesUnknownStates(t *testing.T) {
+	s := newScene(t)
+	for _, state := range []events.TokenState{events.StateGone, "Active", ""} {
+		_, err := s.List(t.Context(), person("ann"), issuer.ListQuery{States: []events.TokenState{events.StateActive, state}})
+		if got := refusalCode(t, err); got != token.CodeInvalidField {
+			t.Errorf("%q: got %q, want %s", state, got, token.CodeInvalidField)
 		}
 	}
 }
 
-// TestListShowsStateAndLastUse, from heads and from the index alike.
+// TestListShowsStateAndLastUse, both from heads and from the index.
 func TestListShowsStateAndLastUse(t *testing.T) {
-	w := newWorld(t)
-	w.create(person("ann"), issuer.NewToken{})
-	_, shown := w.create(person("ann"), issuer.NewToken{})
-	w.wait(time.Second)
-	if got := w.check(shown); got != "" {
+	s := newScene(t)
+	s.create(person("ann"), "", token.Wish{})
+	_, shown := s.create(person("ann"), "", token.Wish{})
+	s.wait(time.Second)
+	if got := s.denialOf(shown); got != "" {
 		t.Fatal(got)
 	}
-	w.create(person("ann"), issuer.NewToken{}) // by now the use is written
+	s.create(person("ann"), "", token.Wish{}) // the store writes the use with this commit, at the latest
 	for _, states := range [][]events.TokenState{nil, {events.StateActive, events.StateRevoked}} {
-		page, err := w.List(t.Context(), person("ann"), issuer.ListQuery{States: states})
+		page, err := s.List(t.Context(), person("ann"), issuer.ListQuery{States: states})
 		if err != nil || len(page.Tokens) != 3 {
 			t.Fatalf("got %d tokens %v, want 3", len(page.Tokens), err)
 		}
 		for _, got := range page.Tokens {
 			want := events.Use{}
 			if got.ID == shown.ID {
-				want = events.Use{At: w.now(), Address: here.String()}
+				want = events.Use{At: s.now(), Address: here.String()}
 			}
 			if !got.LastUse.At.Equal(want.At) || got.LastUse.Address != want.Address || got.State != events.StateActive || got.Owner != "ann" {
 				t.Errorf("got %+v, want last use %+v", got, want)
@@ -146,17 +146,17 @@ func TestListShowsStateAndLastUse(t *testing.T) {
 	}
 }
 
-// TestLiveListOfOneOwnerReadsItsHeadOnly: it is as fresh as the last commit
-// and never goes through an index.
-func TestLiveListOfOneOwnerReadsItsHeadOnly(t *testing.T) {
-	w := populated(t)
-	w.faulty(func(op storetest.Op) storetest.Fault {
+// TestLiveListOfOneOwnerReadsOnlyTheHead: the list is as fresh as the last commit,
+// because it never uses an index.
+func TestLiveListOfOneOwnerReadsOnlyTheHead(t *testing.T) {
+	s := populatedScene(t)
+	s.useFaulty(func(op storetest.Op) storetest.Fault {
 		if op == storetest.OpTokens || op == storetest.OpHistory || op == storetest.OpToken {
-			t.Errorf("it asked for %s", op)
+			t.Errorf("the list called %s", op)
 		}
 		return storetest.None
 	})
-	if got := len(w.listed("ann", issuer.ListQuery{Owners: []string{"ann"}})); got != 2 {
+	if got := len(s.listedNames("ann", issuer.ListQuery{Owners: []string{"ann"}})); got != 2 {
 		t.Errorf("got %d tokens, want 2", got)
 	}
 }

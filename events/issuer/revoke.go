@@ -10,10 +10,10 @@ import (
 	"apitoken/events/token"
 )
 
-// Revoke ends a live token for good; it is refused from the moment that Revoke
-// returns. A token that has ended, one that is missing, and somebody else's
-// that the caller may not view are not_found; one that the caller may view and
-// not delete is permission_denied.
+// Revoke ends a live token; this is final. The guard denies the token as soon as
+// Revoke has returned. An ended token, a missing token, and another user's token
+// that the caller may not view are not_found. A token that the caller may view
+// but not delete is permission_denied.
 func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) error {
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
@@ -25,8 +25,9 @@ func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) erro
 	return i.revoke(ctx, i.meta(by, set), maker(by, set), policy(set), t.View)
 }
 
-// revoke answers not_found in one wording, whoever finds out: the view before
-// the command, or the rules in the middle of it because somebody was faster.
+// revoke returns not_found always with the same text. The view before the command
+// may show that the token has ended, or the rules may find it during the command,
+// because another command was faster.
 func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p token.Policy, v events.View) error {
 	_, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(v.Owner), m, func(at time.Time) token.Command {
 		return token.Revoke{At: at, Policy: p, By: by, ID: v.ID, Owner: v.Owner}

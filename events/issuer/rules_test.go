@@ -9,26 +9,25 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
-	"apitoken/events/issuer"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
 
-func TestCreatedTokenIsWhatWasAskedFor(t *testing.T) {
-	w := newWorld(t)
+func TestCreatedTokenHasTheWishedProperties(t *testing.T) {
+	s := newScene(t)
 	by := person("ann")
 	by.TokenID = "OfAnn123"
-	in := issuer.NewToken{
+	wish := token.Wish{
 		Name: "deploy", Description: "for CI", ExpiresIn: time.Hour, Scopes: []string{"GET /v1/*"},
 		SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 	}
-	made, text, err := w.Create(t.Context(), by, in)
+	made, text, err := s.Create(t.Context(), by, "", wish)
 	if err != nil {
 		t.Fatal(err)
 	}
 	want := events.View{
-		ID: made.ID, Owner: "ann", Creator: "ann", Name: in.Name, Description: in.Description,
-		CreatedAt: start, ExpiresAt: start.Add(time.Hour), Scopes: in.Scopes, SourceIPs: in.SourceIPs, First: 1, Seq: 1,
+		ID: made.ID, Owner: "ann", Creator: "ann", Name: wish.Name, Description: wish.Description,
+		CreatedAt: start, ExpiresAt: start.Add(time.Hour), Scopes: wish.Scopes, SourceIPs: wish.SourceIPs, First: 1, Seq: 1,
 		Verifier: made.Verifier,
 	}
 	if !reflect.DeepEqual(made.View, want) || made.State != events.StateActive {
@@ -37,185 +36,187 @@ func TestCreatedTokenIsWhatWasAskedFor(t *testing.T) {
 	if !strings.HasPrefix(text.Reveal(), "acme_"+made.ID+".") {
 		t.Error("the text has neither the deployment's prefix nor the token's id")
 	}
-	if stored, _, err := w.store.Token(t.Context(), made.ID); err != nil || !reflect.DeepEqual(stored, want) {
+	if stored, _, err := s.store.Token(t.Context(), made.ID); err != nil || !reflect.DeepEqual(stored, want) {
 		t.Errorf("stored %+v %v, want %+v", stored, err, want)
 	}
-	r := w.log("ann")[0]
+	r := s.checkedLog("ann")[0]
 	if r.Actor != "ann" || r.TokenID != by.TokenID || len(r.Command) != 32 || !strings.Contains(string(r.Private), here.String()) {
 		t.Errorf("the record has actor %s, token %s, command %q and private %s", r.Actor, r.TokenID, r.Command, r.Private)
 	}
-	if kept, _ := w.store.Head(t.Context(), events.UserStream("ann")); !kept.KeepUntil.Equal(start.Add(400 * 24 * time.Hour)) {
+	if kept, _ := s.store.Head(t.Context(), events.UserStream("ann")); !kept.KeepUntil.Equal(start.Add(400 * 24 * time.Hour)) {
 		t.Errorf("records are kept until %s, want 400 days", kept.KeepUntil)
 	}
 }
 
-// TestWhatIsRefusedLeavesNothingBehind: not a record, not a view, not a
-// message, whichever rule says no.
-func TestWhatIsRefusedLeavesNothingBehind(t *testing.T) {
+// TestRefusedCreateWritesNothing: no record, no view and no message, for a refusal
+// by each rule.
+func TestRefusedCreateWritesNothing(t *testing.T) {
 	scoped, ranged, brief := person("ann"), person("ann"), person("ann")
 	scoped.Scopes = []string{"GET /v1/*"}
 	ranged.SourceIPs = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
 	brief.ExpiresAt = start.Add(time.Hour)
 	for name, test := range map[string]struct {
-		by   guard.Principal
-		in   issuer.NewToken
-		want string
+		by    guard.Principal
+		owner string
+		wish  token.Wish
+		want  string
 	}{
-		"for another":              {person("ann"), issuer.NewToken{Owner: "bob"}, token.CodePermissionDenied},
-		"for another, at a limit":  {person("ann"), issuer.NewToken{Owner: "full"}, token.CodePermissionDenied},
-		"at the limit":             {person("full"), issuer.NewToken{}, token.CodeLimitReached},
-		"at another's limit":       {person("admin"), issuer.NewToken{Owner: "full"}, token.CodeLimitReached},
-		"no owner":                 {person("admin"), issuer.NewToken{Owner: "local:bob"}, token.CodeInvalidField},
-		"control character":        {person("ann"), issuer.NewToken{Name: "a\nb"}, token.CodeInvalidField},
-		"no scope":                 {person("ann"), issuer.NewToken{Scopes: []string{"read"}}, token.CodeInvalidField},
-		"two expiries":             {person("ann"), issuer.NewToken{ExpiresIn: 1, ExpiresAt: start.Add(1)}, token.CodeInvalidField},
-		"past":                     {person("ann"), issuer.NewToken{ExpiresAt: start}, token.CodeExpiryInPast},
-		"above the maximum":        {person("ann"), issuer.NewToken{ExpiresIn: 25 * time.Hour}, token.CodeExpiryTooLate},
-		"beyond its maker's scope": {scoped, issuer.NewToken{Scopes: []string{"* /v1/*"}}, token.CodeScopeExceeds},
-		"no scope of a scoped":     {scoped, issuer.NewToken{}, token.CodeScopeExceeds},
-		"no ranges of a ranged":    {ranged, issuer.NewToken{}, token.CodeSourceIPsExceed},
-		"outlives its maker":       {brief, issuer.NewToken{ExpiresIn: time.Hour + 1}, token.CodeExpiryOutlives},
+		"for another":              {person("ann"), "bob", token.Wish{}, token.CodePermissionDenied},
+		"for another, at a limit":  {person("ann"), "full", token.Wish{}, token.CodePermissionDenied},
+		"at the limit":             {person("full"), "", token.Wish{}, token.CodeLimitReached},
+		"at another's limit":       {person("admin"), "full", token.Wish{}, token.CodeLimitReached},
+		"no owner":                 {person("admin"), "local:bob", token.Wish{}, token.CodeInvalidField},
+		"control character":        {person("ann"), "", token.Wish{Name: "a\nb"}, token.CodeInvalidField},
+		"no scope":                 {person("ann"), "", token.Wish{Scopes: []string{"read"}}, token.CodeInvalidField},
+		"two expiries":             {person("ann"), "", token.Wish{ExpiresIn: 1, ExpiresAt: start.Add(1)}, token.CodeInvalidField},
+		"past":                     {person("ann"), "", token.Wish{ExpiresAt: start}, token.CodeExpiryInPast},
+		"above the maximum":        {person("ann"), "", token.Wish{ExpiresIn: 25 * time.Hour}, token.CodeExpiryTooLate},
+		"beyond its maker's scope": {scoped, "", token.Wish{Scopes: []string{"* /v1/*"}}, token.CodeScopeExceeds},
+		"no scope of a scoped":     {scoped, "", token.Wish{}, token.CodeScopeExceeds},
+		"no ranges of a ranged":    {ranged, "", token.Wish{}, token.CodeSourceIPsExceed},
+		"outlives its maker":       {brief, "", token.Wish{ExpiresIn: time.Hour + 1}, token.CodeExpiryOutlives},
 	} {
 		t.Run(name, func(t *testing.T) {
-			w := newWorld(t)
-			w.grant("admin", settings.ActionCreate)
+			s := newScene(t)
+			s.grant("admin", settings.ActionCreate)
 			day := 24 * time.Hour
-			w.with(settings.Change{Expiration: &day})
+			s.changeSettings(settings.Change{Expiration: &day})
 			for range 5 {
-				w.create(person("full"), issuer.NewToken{})
+				s.create(person("full"), "", token.Wish{})
 			}
-			before := w.image("ann", "bob", "full", "admin")
-			made, text, err := w.Create(t.Context(), test.by, test.in)
-			if got := refusal(t, err); got != test.want {
+			before := s.snapshot("ann", "bob", "full", "admin")
+			made, text, err := s.Create(t.Context(), test.by, test.owner, test.wish)
+			if got := refusalCode(t, err); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
 			}
 			if made.ID != "" || text.Reveal() != "" {
 				t.Error("a refusal came with a token")
 			}
-			if after := w.image("ann", "bob", "full", "admin"); !reflect.DeepEqual(before, after) {
-				t.Errorf("it left something behind:\n%+v\nwant\n%+v", after, before)
+			if after := s.snapshot("ann", "bob", "full", "admin"); !reflect.DeepEqual(before, after) {
+				t.Errorf("after a refusal the store has\n%+v\nwant\n%+v", after, before)
 			}
 		})
 	}
 }
 
-// TestDelegationHolds: what is made with a limited token stays within it, and
-// the guard lets exactly that through.
-func TestDelegationHolds(t *testing.T) {
-	w := newWorld(t)
-	_, shown := w.create(person("ann"), issuer.NewToken{
+// TestDelegatedTokenStaysWithinItsMaker: a token that a limited token makes has no
+// more rights than its maker, and the guard allows exactly its own scopes.
+func TestDelegatedTokenStaysWithinItsMaker(t *testing.T) {
+	s := newScene(t)
+	_, shown := s.create(person("ann"), "", token.Wish{
 		ExpiresIn: time.Hour, Scopes: []string{"* /v1/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")},
 	})
-	maker, err := w.guard.Check(t.Context(), shown, here)
+	maker, err := s.Guard().Check(t.Context(), shown, here)
 	if err != nil {
 		t.Fatal(err)
 	}
-	child, text := w.create(maker, issuer.NewToken{
+	child, text := s.create(maker, "", token.Wish{
 		Scopes: []string{"GET /v1/things/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.1.0.0/16")},
 	})
 	if !child.ExpiresAt.Equal(maker.ExpiresAt) {
 		t.Errorf("the child expires at %s, want its maker's %s", child.ExpiresAt, maker.ExpiresAt)
 	}
-	if r := w.log("ann")[1]; r.TokenID != maker.TokenID {
+	if r := s.checkedLog("ann")[1]; r.TokenID != maker.TokenID {
 		t.Errorf("the record names token %s, want the maker's %s", r.TokenID, maker.TokenID)
 	}
-	p, err := w.guard.Check(t.Context(), text, here)
+	p, err := s.Guard().Check(t.Context(), text, here)
 	if err != nil || !p.Allows("GET", "/v1/things/7") || p.Allows("GET", "/v1/others") || p.Allows("PUT", "/v1/things/7") {
 		t.Errorf("the child gives %+v %v, want its own scopes", p, err)
 	}
-	w.wait(time.Hour - 1)
-	if got := w.check(text); got != "" {
+	s.wait(time.Hour - 1)
+	if got := s.denialOf(text); got != "" {
 		t.Errorf("a nanosecond before: got %s, want it to pass", got)
 	}
-	w.wait(1)
-	if got := w.check(text); got != guard.CodeExpired {
+	s.wait(1)
+	if got := s.denialOf(text); got != guard.CodeExpired {
 		t.Errorf("at its expiry: got %q, want %s", got, guard.CodeExpired)
 	}
 }
 
 func TestAdministratorMakesTokensForOthers(t *testing.T) {
-	w := newWorld(t)
-	w.grant("admin", settings.ActionCreate)
+	s := newScene(t)
+	s.grant("admin", settings.ActionCreate)
 	admin := person("admin")
-	admin.ExpiresAt = start.Add(time.Minute) // is no bound for others' tokens
-	made, shown := w.create(admin, issuer.NewToken{Owner: "ACTIVE_DIRECTORY:bob"})
+	admin.ExpiresAt = start.Add(time.Minute) // this does not limit tokens for other users
+	made, shown := s.create(admin, "ACTIVE_DIRECTORY:bob", token.Wish{})
 	if made.Owner != "ACTIVE_DIRECTORY:bob" || made.Creator != "admin" || !made.ExpiresAt.IsZero() {
 		t.Errorf("got owner %s, creator %s, expiry %v", made.Owner, made.Creator, made.ExpiresAt)
 	}
-	if p, err := w.guard.Check(t.Context(), shown, here); err != nil || p.Owner != made.Owner {
+	if p, err := s.Guard().Check(t.Context(), shown, here); err != nil || p.Owner != made.Owner {
 		t.Errorf("the token acts for %s %v, want %s", p.Owner, err, made.Owner)
 	}
-	if rs := w.log(made.Owner); len(rs) != 1 || rs[0].Actor != "admin" {
+	if rs := s.checkedLog(made.Owner); len(rs) != 1 || rs[0].Actor != "admin" {
 		t.Errorf("the owner's log is %+v, want one record by admin", rs)
 	}
 }
 
-// TestExpiredTokensTakeNoSlot from the very instant of their expiry, though
-// nothing was written about it.
-func TestExpiredTokensTakeNoSlot(t *testing.T) {
-	w := newWorld(t)
+// TestExpiredTokensDoNotCountForTheLimit from the instant of their expiry on, even
+// if no record says yet that they expired.
+func TestExpiredTokensDoNotCountForTheLimit(t *testing.T) {
+	s := newScene(t)
 	for range 5 {
-		w.create(person("ann"), issuer.NewToken{ExpiresIn: time.Hour})
+		s.create(person("ann"), "", token.Wish{ExpiresIn: time.Hour})
 	}
-	w.wait(time.Hour - 1)
-	_, _, err := w.Create(t.Context(), person("ann"), issuer.NewToken{})
-	if refusal(t, err) != token.CodeLimitReached {
+	s.wait(time.Hour - 1)
+	_, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{})
+	if refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("a nanosecond before: got %v, want %s", err, token.CodeLimitReached)
 	}
-	w.wait(1)
-	w.create(person("ann"), issuer.NewToken{})
-	if rs := w.log("ann"); len(rs) != 11 {
+	s.wait(1)
+	s.create(person("ann"), "", token.Wish{})
+	if rs := s.checkedLog("ann"); len(rs) != 11 {
 		t.Errorf("the log has %d records, want 5 created, 5 expired, 1 created", len(rs))
 	}
 }
 
-// TestTimeOfAStreamNeverRunsBackwards, though the clock does.
+// TestTimeOfAStreamNeverRunsBackwards, even if the clock does.
 func TestTimeOfAStreamNeverRunsBackwards(t *testing.T) {
-	w := newWorld(t)
-	first, _ := w.create(person("ann"), issuer.NewToken{})
-	w.wait(-time.Hour)
-	second, _ := w.create(person("ann"), issuer.NewToken{ExpiresIn: time.Minute})
+	s := newScene(t)
+	first, _ := s.create(person("ann"), "", token.Wish{})
+	s.wait(-time.Hour)
+	second, _ := s.create(person("ann"), "", token.Wish{ExpiresIn: time.Minute})
 	if !second.CreatedAt.Equal(first.CreatedAt) || !second.ExpiresAt.Equal(first.CreatedAt.Add(time.Minute)) {
 		t.Errorf("created at %s until %s, want from %s for a minute", second.CreatedAt, second.ExpiresAt, first.CreatedAt)
 	}
 }
 
-// TestSettingsAreFreshForOthersAndFiveSecondsOldAtMost for oneself.
-func TestSettingsAreFreshForOthersAndFiveSecondsOldAtMost(t *testing.T) {
-	w := newWorld(t)
-	w.grant("admin", settings.ActionCreate)
-	old := w.Issuer
+// TestSettingsAreFreshForOthersAndCachedForOwnTokens: calls about the caller's own
+// tokens use settings that are at most five seconds old.
+func TestSettingsAreFreshForOthersAndCachedForOwnTokens(t *testing.T) {
+	s := newScene(t)
+	s.grant("admin", settings.ActionCreate)
+	old := s.Issuer
 	if _, err := old.WhoAmI(t.Context(), person("ann")); err != nil {
 		t.Fatal(err)
 	}
-	w.limit(0)
-	w.Issuer = old
-	w.create(person("ann"), issuer.NewToken{}) // by settings that are 0 s old
-	w.wait(5 * time.Second)
-	w.create(person("ann"), issuer.NewToken{})
-	w.wait(1)
-	if _, _, err := w.Create(t.Context(), person("ann"), issuer.NewToken{}); refusal(t, err) != token.CodeLimitReached {
+	s.limit(0)
+	s.Issuer = old
+	s.create(person("ann"), "", token.Wish{}) // with cached settings, 0 s old
+	s.wait(5 * time.Second)
+	s.create(person("ann"), "", token.Wish{})
+	s.wait(1)
+	if _, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{}); refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("after 5s and 1ns: got %v, want %s", err, token.CodeLimitReached)
 	}
-	w.grant("admin")
-	w.Issuer = old
-	if _, _, err := w.Create(t.Context(), person("admin"), issuer.NewToken{Owner: "bob"}); refusal(t, err) != token.CodePermissionDenied {
-		t.Errorf("for another, at once: got %v, want %s", err, token.CodePermissionDenied)
+	s.grant("admin")
+	s.Issuer = old
+	if _, _, err := s.Create(t.Context(), person("admin"), "bob", token.Wish{}); refusalCode(t, err) != token.CodePermissionDenied {
+		t.Errorf("for another, immediately: got %v, want %s", err, token.CodePermissionDenied)
 	}
 }
 
-// TestSettingsOfTheFutureAreReadAgain: when the clock was set back, nobody
-// knows how old a copy is.
-func TestSettingsOfTheFutureAreReadAgain(t *testing.T) {
-	w := newWorld(t)
-	old := w.Issuer
+// TestCachedSettingsOfTheFutureAreReadAgain: after the clock was set back, the age
+// of the cache is unknown.
+func TestCachedSettingsOfTheFutureAreReadAgain(t *testing.T) {
+	s := newScene(t)
+	old := s.Issuer
 	if _, err := old.WhoAmI(t.Context(), person("ann")); err != nil {
 		t.Fatal(err)
 	}
-	w.limit(0)
-	w.Issuer = old
-	w.wait(-time.Second)
-	if _, _, err := w.Create(t.Context(), person("ann"), issuer.NewToken{}); refusal(t, err) != token.CodeLimitReached {
+	s.limit(0)
+	s.Issuer = old
+	s.wait(-time.Second)
+	if _, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{}); refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("got %v, want %s", err, token.CodeLimitReached)
 	}
 }

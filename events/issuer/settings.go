@@ -10,20 +10,22 @@ import (
 	"apitoken/events/settings"
 )
 
-// settingsAge is how old the settings may be that decide about one's own
-// tokens. About other people's, and about settings, decides what was just read.
+// settingsAge is the maximum age of cached settings for calls about the caller's
+// own tokens. Calls about other users' tokens, or about settings, always read the
+// settings again.
 const settingsAge = 5 * time.Second
 
-// settingsCache holds the settings as they were last read. They are only read
-// from then on, so that many calls may share them.
+// settingsCache has the settings of the last read. They are never changed after
+// the read, so many calls may share them.
 type settingsCache struct{ last atomic.Pointer[reading] }
 
 type reading struct {
 	state settings.State
-	at    time.Time // before the read began, by the wall clock
+	at    time.Time // by the wall clock, before the read began
 }
 
-// settingsFor is the settings for a call about the owner's tokens.
+// settingsFor returns the settings for a call about the owner's tokens: cached ones
+// if the caller is the owner, otherwise newly read ones.
 func (i *Issuer) settingsFor(ctx context.Context, by guard.Principal, owner string) (settings.State, error) {
 	if owner == by.Owner {
 		return i.recentSettings(ctx)

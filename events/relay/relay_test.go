@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -14,14 +13,15 @@ import (
 	"apitoken/events/relay"
 	"apitoken/events/storetest"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 
 	"pgregory.net/rapid"
 )
 
 var errBus = errors.New("the bus is down")
 
-// bus takes messages unless it is told otherwise, and remembers each time that
-// it was offered one and each that it took.
+// bus accepts all messages, unless down or refuse returns an error. It records
+// the time of each call and each message that it accepted.
 type bus struct {
 	mu      sync.Mutex
 	refuse  func(events.Message) error
@@ -80,7 +80,7 @@ func message(owner string, seq int) events.Message {
 	return events.Message{ID: fmt.Sprintf("user/%s/%d", owner, seq), Stream: events.UserStream(owner), Seq: uint64(seq)}
 }
 
-func TestSendKeepsEachStreamsOrderBehindAFailure(t *testing.T) {
+func TestSendKeepsEachStreamsOrderAfterARefusal(t *testing.T) {
 	notices := []events.Message{{ID: "notice/1"}, {ID: "notice/2"}}
 	ms := []events.Message{
 		message("ann", 1), notices[0], message("ann", 2), message("bob", 1), message("ann", 3), notices[1], message("bob", 2),
@@ -104,7 +104,7 @@ func TestSendKeepsEachStreamsOrderBehindAFailure(t *testing.T) {
 	}
 }
 
-func TestSendReportsWhatWentBeforeTheBusFailed(t *testing.T) {
+func TestSendReportsTheMessagesSentBeforeTheBusFailed(t *testing.T) {
 	calls := 0
 	b := &bus{down: func() error {
 		if calls++; calls == 2 {
@@ -121,14 +121,10 @@ func TestSendReportsWhatWentBeforeTheBusFailed(t *testing.T) {
 	}
 }
 
-// store is a real one, with n records in each of the owners' streams.
+// store returns an embedded store with n records in the stream of each owner.
 func store(t testing.TB, n int, owners ...string) *bolt.Store {
 	t.Helper()
-	s, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
+	s := bolttest.Open(t)
 	for range n {
 		for _, owner := range owners {
 			add(t, s, owner)
@@ -192,7 +188,7 @@ func TestAStuckStreamDoesNotStopTheOthers(t *testing.T) {
 	}
 }
 
-func TestWhatWasTakenIsSentAgainIfThatWasNotNoted(t *testing.T) {
+func TestAMessageIsSentAgainIfTheOutboxDidNotRecordIt(t *testing.T) {
 	s := store(t, 2, "ann")
 	b := &bus{}
 	faulty := storetest.NewFaulty(s, storetest.Once(storetest.OpSent, storetest.Unapplied))
@@ -209,8 +205,8 @@ func TestWhatWasTakenIsSentAgainIfThatWasNotNoted(t *testing.T) {
 	}
 }
 
-// TestOrderHoldsAndNothingIsLostUnderRandomFailures has a bus that fails in
-// all its ways and an outbox that forgets to note what was sent.
+// TestOrderHoldsAndNothingIsLostUnderRandomFailures has a bus that is down or
+// refuses messages, and an outbox that may fail to remove sent messages.
 func TestOrderHoldsAndNothingIsLostUnderRandomFailures(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		var all []events.Message
@@ -230,12 +226,12 @@ func TestOrderHoldsAndNothingIsLostUnderRandomFailures(t *testing.T) {
 			return nil
 		}
 		b := &bus{down: fails, refuse: func(events.Message) error { return fails() }}
-		noted := &forgetful{outbox: o, fails: fails}
-		r := relay.New(relay.Config{Outbox: noted, Bus: b, Batch: rapid.IntRange(1, 10).Draw(rt, "batch")})
+		unreliable := &failingOutbox{outbox: o, fails: fails}
+		r := relay.New(relay.Config{Outbox: unreliable, Bus: b, Batch: rapid.IntRange(1, 10).Draw(rt, "batch")})
 		for range 60 {
 			r.Once(t.Context()) // its errors are the injected ones
 		}
-		b.down, b.refuse, noted.fails = nil, nil, func() error { return nil }
+		b.down, b.refuse, unreliable.fails = nil, nil, func() error { return nil }
 		for o.len() > 0 {
 			if _, err := r.Once(t.Context()); err != nil {
 				rt.Fatalf("Once on a bus that recovered: %v", err)
@@ -245,20 +241,21 @@ func TestOrderHoldsAndNothingIsLostUnderRandomFailures(t *testing.T) {
 	})
 }
 
-type forgetful struct {
+// failingOutbox fails to remove sent messages when fails returns an error.
+type failingOutbox struct {
 	*outbox
 	fails func() error
 }
 
-func (f *forgetful) Sent(ctx context.Context, ids ...string) error {
+func (f *failingOutbox) Sent(ctx context.Context, ids ...string) error {
 	if err := f.fails(); err != nil {
 		return err
 	}
 	return f.outbox.Sent(ctx, ids...)
 }
 
-// expectInOrder wants each stream's messages in order up to its last: a repeat
-// may go back, and nothing may be skipped.
+// expectInOrder expects each stream's messages in order, without a gap, up to the
+// last one. Repeats of earlier messages are allowed.
 func expectInOrder(t *rapid.T, taken []events.Message, last map[string]int) {
 	reached := map[events.Stream]uint64{}
 	for _, m := range taken {

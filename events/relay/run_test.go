@@ -16,8 +16,8 @@ import (
 	"apitoken/events/relay"
 )
 
-// outbox is one in memory, for the tests of Run: a bubble of synctest cannot
-// wait for a file.
+// outbox is an outbox in memory for the tests of Run, because a bubble of synctest
+// cannot wait for a file.
 type outbox struct {
 	events.Outbox
 	mu sync.Mutex
@@ -52,8 +52,8 @@ func (o *outbox) len() int {
 	return len(o.ms)
 }
 
-// running starts a relay that looks every ten seconds, and gives a function that
-// stops it and returns Run's answer.
+// running starts a relay that reads its outbox every ten seconds. It returns the
+// relay, and a function that stops the relay and returns the result of Run.
 func running(t *testing.T, o *outbox, b *bus, logs *bytes.Buffer) (*relay.Relay, func() error) {
 	t.Helper()
 	r := relay.New(relay.Config{
@@ -69,7 +69,7 @@ func running(t *testing.T, o *outbox, b *bus, logs *bytes.Buffer) (*relay.Relay,
 	}
 }
 
-func TestRunSendsAtOnceWhenWokenAndByItselfAfterAWhile(t *testing.T) {
+func TestRunSendsAfterAWakeAndOtherwisePeriodically(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, b := &outbox{}, &bus{}
 		r, stop := running(t, o, b, &bytes.Buffer{})
@@ -80,13 +80,13 @@ func TestRunSendsAtOnceWhenWokenAndByItselfAfterAWhile(t *testing.T) {
 		r.Wake()
 		synctest.Wait()
 		if got := len(b.ids()); got != 10 {
-			t.Errorf("%d messages arrived at once, want 10", got)
+			t.Errorf("%d messages arrived after the Wake, want 10", got)
 		}
 		o.put(message("ann", 11))
 		time.Sleep(10 * time.Second)
 		synctest.Wait()
 		if got := len(b.ids()); got != 11 || o.len() != 0 {
-			t.Errorf("%d messages arrived and %d are left after a while, want 11 and none", got, o.len())
+			t.Errorf("without a Wake %d messages arrived and %d are left, want 11 and none", got, o.len())
 		}
 		if err := stop(); err != nil {
 			t.Errorf("Run: %v", err)
@@ -94,14 +94,14 @@ func TestRunSendsAtOnceWhenWokenAndByItselfAfterAWhile(t *testing.T) {
 	})
 }
 
-func TestRunWaitsEverLongerWhileTheBusFailsAndLogsChangesOnly(t *testing.T) {
+func TestRunPausesLongerWhileTheBusFailsAndLogsOnlyChanges(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var logs bytes.Buffer
 		o, b := &outbox{}, &bus{down: func() error { return errBus }}
 		o.put(message("ann", 1))
 		r, stop := running(t, o, b, &logs)
 		for range 600 {
-			r.Wake() // which is no reason to try
+			r.Wake() // which does not shorten the pause
 			time.Sleep(time.Second)
 		}
 		var calls []time.Time
@@ -159,12 +159,12 @@ func TestRunLogsRefusalsOnceAndGoesOn(t *testing.T) {
 	})
 }
 
-func TestRunFinishesTheBatchInHand(t *testing.T) {
+func TestRunFinishesItsCurrentBatch(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, b := &outbox{}, &bus{}
 		r := relay.New(relay.Config{Outbox: o, Bus: b, Batch: 3})
 		ctx, cancel := context.WithCancel(t.Context())
-		b.onTaken = cancel // the end comes in the middle of the first batch
+		b.onTaken = cancel // ctx ends during the first batch
 		for n := range 9 {
 			o.put(message("ann", n+1))
 		}
@@ -177,7 +177,7 @@ func TestRunFinishesTheBatchInHand(t *testing.T) {
 	})
 }
 
-func TestRunSaysWhatHeldTheLastMessagesUp(t *testing.T) {
+func TestRunReturnsTheLastErrorOfTheBus(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		o, b := &outbox{}, &bus{down: func() error { return errBus }}
 		o.put(message("ann", 1))

@@ -1,7 +1,7 @@
 //go:build !race
 
-// Under the race detector sync.Pool drops some of what is put into it, so
-// allocations can be counted only without.
+// The race detector makes sync.Pool drop some of its values. So this file counts
+// allocations only without the race detector.
 
 package secret_test
 
@@ -11,8 +11,8 @@ import (
 	"apitoken/events/secret"
 )
 
-// TestCheckingATokenHardlyAllocates holds the path that every request takes:
-// the pointer of a Secret and the 32 bytes of a MAC.
+// TestCheckingATokenHardlyAllocates limits the allocations in code that every
+// request runs. The two are the pointer of a Secret and the 32 bytes of a MAC.
 func TestCheckingATokenHardlyAllocates(t *testing.T) {
 	k := keys(t, pepper("a"))
 	v, err := secret.NewVerifier(k, parse(t, vectors[0]), "ann")

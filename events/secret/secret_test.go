@@ -23,7 +23,7 @@ func holders() map[string]any {
 	token := secret.Token{ID: "L7k8ljIC", Secret: s}
 	return map[string]any{
 		"value": s, "pointer": &s, "pointer to pointer": new(&s),
-		"exported field": open{s}, "unexported field": hidden{s}, "behind both": deep{&hidden{s}},
+		"exported field": open{s}, "unexported field": hidden{s}, "inside both": deep{&hidden{s}},
 		"pointer to a struct": &open{s}, "pointer to a hiding struct": &hidden{s},
 		"slice": []secret.Secret{s}, "array": [1]secret.Secret{s}, "map": map[string]secret.Secret{"k": s}, "any": any(s), "slice of any": []any{s, &s},
 		"token": token, "pointer to a token": &token, "text of a token": token.Text(),
@@ -35,8 +35,8 @@ type trouble struct{ secret.Secret }
 
 func (t trouble) Error() string { return fmt.Sprintf("trouble with %v", t.Secret) }
 
-// shows says whether the text holds the secret, or any eight characters of it,
-// in one of the shapes that fmt can give them.
+// shows reports whether the text contains the secret, or any eight characters of
+// it, in one of the forms in which fmt can print them.
 func shows(text string) bool {
 	for at := 0; at+8 <= len(plain); at++ {
 		part := plain[at : at+8]
@@ -49,14 +49,14 @@ func shows(text string) bool {
 	return false
 }
 
-func TestTheTestWouldSeeASecret(t *testing.T) {
+func TestShowsFindsASecretInEveryForm(t *testing.T) {
 	for _, verb := range []string{"%v", "%#v", "%s", "%q", "%x", "%X", "% x"} {
 		if leak := fmt.Sprintf(verb, struct{ s string }{plain}); !shows(leak) {
-			t.Errorf("%s goes unnoticed as %s", verb, leak)
+			t.Errorf("with %s the secret is not noticed in %s", verb, leak)
 		}
 	}
 	if !shows(fmt.Sprint([]byte(plain))) {
-		t.Error("bytes go unnoticed")
+		t.Error("printed bytes are not noticed")
 	}
 }
 
@@ -127,12 +127,12 @@ func TestASecretPanicsRedacted(t *testing.T) {
 	panic(secret.New(plain))
 }
 
-func TestRevealIsTheOneWayOut(t *testing.T) {
+func TestRevealReturnsTheText(t *testing.T) {
 	if got := secret.New(plain).Reveal(); got != plain {
-		t.Error("the secret is not revealed")
+		t.Error("Reveal does not return the text")
 	}
 	if got := (secret.Secret{}).Reveal(); got != "" {
-		t.Errorf("the zero secret reveals %q", got)
+		t.Errorf("the zero secret has the text %q", got)
 	}
 }
 
@@ -147,7 +147,7 @@ func TestSecretsAreReadFromJSON(t *testing.T) {
 	for _, bad := range []string{`{"token":12345678901}`, `{"token":["` + plain + `"]}`, `{"token":{"a":"` + plain + `"}}`} {
 		err := json.Unmarshal([]byte(bad), &body)
 		if err == nil || shows(err.Error()) || strings.Contains(err.Error(), "12345") {
-			t.Errorf("got %v, want an error without what was read", err)
+			t.Errorf("got %v, want an error without the text", err)
 		}
 	}
 }

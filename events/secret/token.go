@@ -96,7 +96,7 @@ func (t Token) Text() Secret {
 // lower-case letters and digits.
 func ValidPrefix(prefix string) error {
 	if len(prefix) > maxPrefix || strings.Trim(prefix, "abcdefghijklmnopqrstuvwxyz0123456789") != "" {
-		return fmt.Errorf("the token prefix %q is wrong: allowed are up to %d lower-case letters and digits", prefix, maxPrefix)
+		return fmt.Errorf("the token prefix %q is invalid; allowed: up to %d lower-case letters and digits", prefix, maxPrefix)
 	}
 	return nil
 }

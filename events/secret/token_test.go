@@ -11,7 +11,7 @@ import (
 	"apitoken/events/secret"
 )
 
-// vectors are tokens that were published as valid.
+// vectors are the published examples of valid tokens.
 var vectors = []string{
 	"JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F",
 	"L7k8ljIC.jm1P5Y0ONaJfUJhslJbAjRAyr93rz5Fj",
@@ -34,7 +34,7 @@ func TestVectorsParse(t *testing.T) {
 	}
 }
 
-func TestAnythingElseIsNoToken(t *testing.T) {
+func TestOtherTextsAreNotTokens(t *testing.T) {
 	good := vectors[0]
 	for name, text := range map[string]string{
 		"nothing":              "",
@@ -45,14 +45,14 @@ func TestAnythingElseIsNoToken(t *testing.T) {
 		"a newline after":      good + "\n",
 		"no dot":               strings.Replace(good, ".", "0", 1),
 		"another dot":          good[:20] + "." + good[21:],
-		"a sign in the id":     "-" + good[1:],
-		"a sign in the secret": good[:40] + "-",
+		"a - in the id":        "-" + good[1:],
+		"a - in the secret":    good[:40] + "-",
 		"not ASCII":            "ä" + good[2:],
 		"an empty prefix":      "_" + good,
 		"a capital prefix":     "Acme_" + good,
 		"a long prefix":        "0123456789abcdefg_" + good,
 		"two prefixes":         "a_b_" + good,
-		"a prefix, no line":    "acme" + good,
+		"a prefix without _":   "acme" + good,
 	} {
 		if _, err := secret.Parse(text); err != secret.ErrMalformed {
 			t.Errorf("%s: got %v, want ErrMalformed itself", name, err)
@@ -102,8 +102,8 @@ func TestTheChecksumFindsEveryWrongCharacter(t *testing.T) {
 	}
 }
 
-// TestTheChecksumIsCRC32InBase62 compares with the library's CRC, written by
-// the general rule for numbers.
+// TestTheChecksumIsCRC32InBase62 reads the checksum as a number in base 62 and
+// compares it with the result of hash/crc32.
 func TestTheChecksumIsCRC32InBase62(t *testing.T) {
 	const digits = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 	for range 200 {
@@ -135,9 +135,9 @@ func TestMintedTokensParseAndDiffer(t *testing.T) {
 			counts[c]++
 		}
 	}
-	// 68,000 characters, 1096.8 of each kind on average, standard deviation 33:
-	// six of those either way are one false alarm in ten million runs. Taking
-	// bytes modulo 62 would give the first 8 characters 1328.
+	// 68,000 characters, 1096.8 of each kind on average, standard deviation 33.
+	// The bounds are six standard deviations away: one false alarm in ten million
+	// runs. Bytes modulo 62 would give each of the first 8 characters 1328 times.
 	for c, n := range counts {
 		if n < 899 || n > 1295 {
 			t.Errorf("%c was drawn %d times, want about 1097", c, n)
@@ -202,17 +202,17 @@ func TestAVerifierVerifiesOneTokenOfOneOwner(t *testing.T) {
 		owner string
 		want  bool
 	}{
-		"itself":                    {v, token, "ann", true},
-		"with a prefix":             {v, parse(t, "acme_"+vectors[0]), "ann", true},
-		"another owner":             {v, token, "bob", false},
-		"another secret":            {v, swapped, "ann", false},
-		"another id":                {v, moved, "ann", false},
-		"another token":             {v, other, "ann", false},
-		"a changed verifier":        {flipped, token, "ann", false},
-		"a cut verifier":            {events.Verifier{Kid: v.Kid, MAC: v.MAC[:31]}, token, "ann", false},
-		"no verifier but the kid":   {events.Verifier{Kid: v.Kid}, token, "ann", false},
-		"the zero token":            {v, secret.Token{}, "ann", false},
-		"an owner longer than that": {v, token, strings.Repeat("n", 1000), false},
+		"itself":                  {v, token, "ann", true},
+		"with a prefix":           {v, parse(t, "acme_"+vectors[0]), "ann", true},
+		"another owner":           {v, token, "bob", false},
+		"another secret":          {v, swapped, "ann", false},
+		"another id":              {v, moved, "ann", false},
+		"another token":           {v, other, "ann", false},
+		"a changed verifier":      {flipped, token, "ann", false},
+		"a cut verifier":          {events.Verifier{Kid: v.Kid, MAC: v.MAC[:31]}, token, "ann", false},
+		"no verifier but the kid": {events.Verifier{Kid: v.Kid}, token, "ann", false},
+		"the zero token":          {v, secret.Token{}, "ann", false},
+		"a very long owner":       {v, token, strings.Repeat("n", 1000), false},
 	} {
 		if got, err := secret.Verify(k, c.v, c.token, c.owner); got != c.want || err != nil {
 			t.Errorf("%s: got %v, %v, want %v", name, got, err, c.want)
@@ -220,8 +220,8 @@ func TestAVerifierVerifiesOneTokenOfOneOwner(t *testing.T) {
 	}
 }
 
-// TestTheVerifierIsTheMACOfItsParts fixes the message: a change of it would
-// refuse every token that was ever issued.
+// TestTheVerifierIsTheMACOfItsParts computes the message by hand. A change of the
+// message would make every issued token invalid.
 func TestTheVerifierIsTheMACOfItsParts(t *testing.T) {
 	k := keys(t, pepper("a"))
 	v, err := secret.NewVerifier(k, parse(t, vectors[0]), "ann")
@@ -234,7 +234,7 @@ func TestTheVerifierIsTheMACOfItsParts(t *testing.T) {
 	}
 }
 
-func TestVerifiersOutliveTheRotationOfPeppers(t *testing.T) {
+func TestVerifiersStayValidAfterARotationOfPeppers(t *testing.T) {
 	token := parse(t, vectors[0])
 	v, err := secret.NewVerifier(keys(t, pepper("a")), token, "ann")
 	if err != nil {
@@ -294,11 +294,11 @@ func FuzzParse(f *testing.F) {
 		token, err := secret.Parse(text)
 		switch {
 		case err == nil && token.Text().Reveal() != text:
-			t.Errorf("%q is read as something else", text)
+			t.Errorf("%q is read as a different token", text)
 		case err == nil && (secret.ValidPrefix(token.Prefix) != nil || len(token.ID) != 8 || len(token.Secret.Reveal()) != 32):
 			t.Errorf("%q is read as prefix %q and id %q", text, token.Prefix, token.ID)
 		case err != nil && err != secret.ErrMalformed && err != secret.ErrChecksum:
-			t.Errorf("%q: got %v, which may hold what was read", text, err)
+			t.Errorf("%q: got %v, which may contain a part of the text", text, err)
 		}
 	})
 }

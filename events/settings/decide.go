@@ -3,6 +3,7 @@ package settings
 import (
 	"fmt"
 	"slices"
+	"strings"
 	"time"
 
 	"apitoken/events"
@@ -68,9 +69,9 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 	case slices.Equal(actions, s.Holders[c.User]):
 		return nil, nil
 	case onlyEditor(s, c.User) && !slices.Contains(actions, ActionEdit):
-		return nil, refuse(CodeLastEditHolder, "actions", "nobody else holds edit; give it to another user first")
+		return nil, refuse(CodeLastEditHolder, "actions", "the user is the last one with the permission edit; grant edit to another user first")
 	case len(s.Holders[c.User]) == 0 && len(s.Holders) >= MaxHolders:
-		return nil, refuse(CodeTooManyHolders, "user", "%d users hold permissions, and no more may", MaxHolders)
+		return nil, refuse(CodeTooManyHolders, "user", "%d users have permissions, which is the maximum; take all permissions from one of them first", MaxHolders)
 	}
 	return []events.Fact{events.PermissionsChanged{User: c.User, Actions: actions}}, nil
 }
@@ -79,7 +80,7 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 func ordered(actions []string) ([]string, error) {
 	for _, a := range actions {
 		if !slices.Contains(Actions(), a) {
-			return nil, refuse(token.CodeInvalidField, "actions", "an action is unknown; there are %v", Actions())
+			return nil, refuse(token.CodeInvalidField, "actions", "an action is unknown; allowed: %s", strings.Join(Actions(), ", "))
 		}
 	}
 	return slices.DeleteFunc(Actions(), func(a string) bool { return !slices.Contains(actions, a) }), nil
@@ -96,7 +97,7 @@ func onlyEditor(s State, user string) bool {
 
 func change(s State, c Change) ([]events.Fact, error) {
 	if c.TokenLimit != nil && (*c.TokenLimit < 0 || *c.TokenLimit > MaxTokenLimit) {
-		return nil, refuse(token.CodeInvalidField, "token_limit", "the token limit is %d; 0 to %d are allowed", *c.TokenLimit, MaxTokenLimit)
+		return nil, refuse(token.CodeInvalidField, "token_limit", "the token limit is %d; allowed: 0 to %d", *c.TokenLimit, MaxTokenLimit)
 	}
 	if err := wholeSeconds("expiration_timeout", c.Expiration); err != nil {
 		return nil, err
@@ -116,7 +117,7 @@ func change(s State, c Change) ([]events.Fact, error) {
 
 func wholeSeconds(field string, d *time.Duration) error {
 	if d != nil && (*d < 0 || *d%time.Second != 0) {
-		return refuse(token.CodeInvalidField, field, "the %s is %v; a whole number of seconds, 0 or more, is allowed", field, *d)
+		return refuse(token.CodeInvalidField, field, "the %s is %v; allowed: a whole number of seconds, 0 or more", field, *d)
 	}
 	return nil
 }

@@ -73,7 +73,7 @@ func EncodeState(s State) ([]byte, error) {
 		return nil, fmt.Errorf("encoding the settings: %w", err)
 	}
 	if len(b) > events.MaxState {
-		return nil, refuse(token.CodeStateTooLarge, "", "the settings take %d bytes, %d are allowed", len(b), events.MaxState)
+		return nil, refuse(token.CodeStateTooLarge, "", "the settings have %d bytes; at most %d are allowed", len(b), events.MaxState)
 	}
 	return b, nil
 }

@@ -20,7 +20,7 @@ const day = 24 * time.Hour
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 
-// given folds a history.
+// given returns the state after these facts.
 func given(facts ...events.Fact) settings.State {
 	s := settings.Initial()
 	for _, f := range facts {
@@ -39,7 +39,7 @@ func TestBeforeTheFirstFact(t *testing.T) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
 	if got, err := settings.DecodeState(0, nil); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("from nothing: got %+v, %v, want %+v", got, err, want)
+		t.Errorf("from no bytes: got %+v, %v, want %+v", got, err, want)
 	}
 }
 
@@ -59,10 +59,10 @@ func TestDecide(t *testing.T) {
 	}{
 		"the first grant":             {given(), settings.Grant{User: "ann", Actions: all}, []events.Fact{holds("ann", all...)}, "", ""},
 		"in any order, twice":         {given(), settings.Grant{User: "ann", Actions: []string{"delete", "view", "delete"}}, []events.Fact{holds("ann", "view", "delete")}, "", ""},
-		"as it stands":                {given(holds("ann", "view", "edit")), settings.Grant{User: "ann", Actions: []string{"edit", "view"}}, nil, "", ""},
-		"nothing to who has nothing":  {given(), settings.Grant{User: "ann"}, nil, "", ""},
+		"as it is":                    {given(holds("ann", "view", "edit")), settings.Grant{User: "ann", Actions: []string{"edit", "view"}}, nil, "", ""},
+		"none to a user without any":  {given(), settings.Grant{User: "ann"}, nil, "", ""},
 		"an unknown action":           {given(), settings.Grant{User: "ann", Actions: []string{"view", "VIEW"}}, nil, "invalid_field", "actions"},
-		"nobody":                      {given(), settings.Grant{Actions: all}, nil, "invalid_field", "user"},
+		"no user":                     {given(), settings.Grant{Actions: all}, nil, "invalid_field", "user"},
 		"a group":                     {given(), settings.Grant{User: "gid:5", Actions: all}, nil, "invalid_field", "user"},
 		"taking all away":             {given(holds("ann", all...), holds("bob", "view")), settings.Grant{User: "bob"}, []events.Fact{holds("bob", []string{}...)}, "", ""},
 		"the last edit":               {given(holds("ann", all...), holds("bob", "view")), settings.Grant{User: "ann", Actions: []string{"view", "create", "delete"}}, nil, "last_edit_holder", "actions"},
@@ -77,14 +77,14 @@ func TestDecide(t *testing.T) {
 
 		"all settings": {given(), settings.Change{TokenLimit: new(7), Expiration: new(180 * day), Retention: new(time.Duration(0))},
 			[]events.Fact{events.SettingsChanged{TokenLimit: new(7), Expiration: new(int64(15552000)), Retention: new(int64(0))}}, "", ""},
-		"what is new alone": {given(), settings.Change{TokenLimit: new(5), Expiration: new(time.Second), Retention: new(400 * day)},
+		"only new values": {given(), settings.Change{TokenLimit: new(5), Expiration: new(time.Second), Retention: new(400 * day)},
 			[]events.Fact{events.SettingsChanged{Expiration: new(int64(1))}}, "", ""},
 		"nothing new":          {given(), settings.Change{TokenLimit: new(5)}, nil, "", ""},
 		"nothing":              {given(), settings.Change{}, nil, "", ""},
-		"the least limit":      {given(), settings.Change{TokenLimit: new(0)}, []events.Fact{events.SettingsChanged{TokenLimit: new(0)}}, "", ""},
-		"a lesser limit":       {given(), settings.Change{TokenLimit: new(-1)}, nil, "invalid_field", "token_limit"},
-		"the greatest limit":   {given(), settings.Change{TokenLimit: new(50)}, []events.Fact{events.SettingsChanged{TokenLimit: new(50)}}, "", ""},
-		"a greater limit":      {given(), settings.Change{TokenLimit: new(51)}, nil, "invalid_field", "token_limit"},
+		"the lowest limit":     {given(), settings.Change{TokenLimit: new(0)}, []events.Fact{events.SettingsChanged{TokenLimit: new(0)}}, "", ""},
+		"a lower limit":        {given(), settings.Change{TokenLimit: new(-1)}, nil, "invalid_field", "token_limit"},
+		"the highest limit":    {given(), settings.Change{TokenLimit: new(50)}, []events.Fact{events.SettingsChanged{TokenLimit: new(50)}}, "", ""},
+		"a higher limit":       {given(), settings.Change{TokenLimit: new(51)}, nil, "invalid_field", "token_limit"},
 		"part of a second":     {given(), settings.Change{Expiration: new(1500 * time.Millisecond)}, nil, "invalid_field", "expiration_timeout"},
 		"a negative lifetime":  {given(), settings.Change{Expiration: new(-time.Second)}, nil, "invalid_field", "expiration_timeout"},
 		"a negative retention": {given(), settings.Change{Retention: new(-time.Second)}, nil, "invalid_field", "retention"},
@@ -104,7 +104,7 @@ func TestDecide(t *testing.T) {
 	}
 }
 
-func TestTakingEverythingAwayIsPublishedAsAnEmptyList(t *testing.T) {
+func TestAGrantOfNothingIsPublishedAsAnEmptyList(t *testing.T) {
 	facts, err := settings.Decide(given(holds("bob", "view")), settings.Grant{User: "bob"})
 	if err != nil {
 		t.Fatal(err)
@@ -114,7 +114,7 @@ func TestTakingEverythingAwayIsPublishedAsAnEmptyList(t *testing.T) {
 	}
 }
 
-func TestFoldLeavesItsInputAlone(t *testing.T) {
+func TestFoldDoesNotChangeItsInput(t *testing.T) {
 	before := given(holds("ann", "view", "edit"))
 	after := settings.Fold(before, holds("bob", "view"), noon)
 	gone := settings.Fold(after, holds("ann"), noon)
@@ -122,19 +122,19 @@ func TestFoldLeavesItsInputAlone(t *testing.T) {
 		t.Errorf("got %v, %v and %v", before.Holders, after.Holders, gone.Holders)
 	}
 	if _, there := gone.Holders["ann"]; there {
-		t.Error("who holds nothing is among the holders")
+		t.Error("a user without permissions is among the holders")
 	}
 	actions := before.Actions("ann")
 	actions[0] = "changed"
 	if got := before.Actions("ann"); !slices.Equal(got, []string{"view", "edit"}) {
-		t.Errorf("the state was changed through what it gave out: %v", got)
+		t.Errorf("a change of the returned actions changed the state: %v", got)
 	}
 	if got := before.Actions("eve"); len(got) != 0 || before.Holds("eve", "view") {
 		t.Errorf("a stranger holds %v", got)
 	}
 }
 
-func TestFactsOfOtherStreamsAreALoudMistake(t *testing.T) {
+func TestFactsOfOtherStreamsPanic(t *testing.T) {
 	for name, call := range map[string]func(){
 		"created": func() { settings.Fold(settings.State{}, events.TokenCreated{}, noon) },
 		"revoked": func() { settings.Fold(settings.State{}, events.TokenRevoked{}, noon) },
@@ -164,7 +164,7 @@ func TestTheLargestSettingsAreStored(t *testing.T) {
 		t.Fatal(err)
 	}
 	if got, err := settings.DecodeState(settings.StateV, b); err != nil || !reflect.DeepEqual(got, s) {
-		t.Errorf("they come back as something else, %v", err)
+		t.Errorf("the decoded settings differ, %v", err)
 	}
 	s.Holders[strings.Repeat("n", events.MaxState)] = settings.Actions()
 	_, err = settings.EncodeState(s)
@@ -173,7 +173,7 @@ func TestTheLargestSettingsAreStored(t *testing.T) {
 	}
 }
 
-// TestStatesOfEveryEncodingDecode has a state as each encoding once wrote it.
+// TestStatesOfEveryEncodingDecode has a stored state for each encoding.
 func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	samples := map[int]string{1: `{"n":9,"l":0,"e":3600,"r":86400,"h":{"ann":["view","edit"]}}`}
 	want := settings.State{Version: 9, Expiration: time.Hour, Retention: day, Holders: map[string][]string{"ann": {"view", "edit"}}}
@@ -192,9 +192,9 @@ func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	}
 }
 
-// TestRulesHoldInEveryHistory keeps a stream as an issuer would and checks after
-// every step that somebody holds edit once anybody did, that limits are
-// lawful, and that the log says what the head says.
+// TestRulesHoldInEveryHistory keeps a stream as an issuer would. After every step
+// it checks three rules: a user holds edit, if any user ever did; the settings
+// are within their limits; the log and the head have the same state.
 func TestRulesHoldInEveryHistory(t *testing.T) {
 	k, err := events.ParseKeys("a:" + base64.StdEncoding.EncodeToString(make([]byte, 32)))
 	if err != nil {
@@ -235,14 +235,14 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 				do(settings.Change{TokenLimit: new(rapid.IntRange(-1, 51).Draw(t, "limit")), Expiration: new(time.Duration(rapid.IntRange(-1, 5).Draw(t, "half seconds")) * time.Second / 2)})
 			},
 			"": func(t *rapid.T) {
-				somebody := slices.ContainsFunc([]string{"ann", "bob", "eve"}, func(u string) bool { return state.Holds(u, settings.ActionEdit) })
-				if edited = edited || somebody; edited && !somebody {
-					t.Fatal("nobody holds edit any more")
+				held := slices.ContainsFunc([]string{"ann", "bob", "eve"}, func(u string) bool { return state.Holds(u, settings.ActionEdit) })
+				if edited = edited || held; edited && !held {
+					t.Fatal("no user holds edit any more")
 				}
 				if state.TokenLimit < 0 || state.TokenLimit > settings.MaxTokenLimit || state.Expiration < 0 || state.Expiration%time.Second != 0 {
 					t.Fatalf("the settings are %+v", state)
 				}
-				agree(t, k, head, records, state)
+				checkLog(t, k, head, records, state)
 			},
 		})
 	})
@@ -253,7 +253,8 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 	}
 }
 
-func agree(t *rapid.T, k events.Keys, head events.Head, records []events.Record, state settings.State) {
+// checkLog compares the state with the facts in the log and with the head.
+func checkLog(t *rapid.T, k events.Keys, head events.Head, records []events.Record, state settings.State) {
 	folded := settings.Initial()
 	for _, r := range records {
 		f, err := events.Decode(r)
@@ -271,7 +272,7 @@ func agree(t *rapid.T, k events.Keys, head events.Head, records []events.Record,
 	}
 }
 
-// equal takes no holders for the same whether or not there is a map.
+// equal compares states. A nil map of holders equals an empty one.
 func equal(a, b settings.State) bool {
 	if len(a.Holders) == 0 && len(b.Holders) == 0 {
 		a.Holders, b.Holders = nil, nil

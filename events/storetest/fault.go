@@ -9,23 +9,24 @@ import (
 	"apitoken/events"
 )
 
-// ErrFault is wrapped by nothing and returned by every call that was made to
-// fail.
+// ErrFault is returned, without a wrapper, by every call with a planned fault.
 var ErrFault = errors.New("injected fault")
 
-// Fault is a way in which a call goes wrong.
+// Fault is a way in which a call fails.
 type Fault int
 
+// The ways in which a write fails.
 const (
-	None       Fault = iota
-	Unapplied        // it fails and does nothing
-	Unanswered       // it is done and reported as failed
-	Late             // it fails and is done when Land is called, if it still can be
+	None       Fault = iota // it writes as the store does
+	Unapplied               // it writes nothing and returns ErrFault
+	Unanswered              // it writes and returns ErrFault
+	Late                    // it returns ErrFault; Land writes, if the store still accepts it
 )
 
-// Op names a call of the ports.
+// Op names a method of the ports.
 type Op string
 
+// The methods of the ports.
 const (
 	OpHead     Op = "Head"
 	OpCommit   Op = "Commit"
@@ -40,8 +41,8 @@ const (
 	OpNotify   Op = "Notify"
 )
 
-// Faulty is a store whose calls fail as its plan says. A read that is to fail
-// in any way just fails.
+// Faulty is a store with planned faults. A read with any fault reads nothing and
+// returns ErrFault. Many goroutines may use it.
 type Faulty struct {
 	store events.Store
 	plan  func(Op) Fault
@@ -52,14 +53,14 @@ type Faulty struct {
 
 var _ events.Store = (*Faulty)(nil)
 
-// NewFaulty wraps a store. The plan is asked once for each call, from whatever
-// goroutine makes it.
+// NewFaulty wraps a store. Each call asks the plan once, in the goroutine of the
+// call, so many goroutines may call plan.
 func NewFaulty(store events.Store, plan func(Op) Fault) *Faulty {
 	return &Faulty{store: store, plan: plan}
 }
 
-// Once is the plan by which the first call of one kind goes wrong and all
-// others go well.
+// Once returns a plan with a fault in the first call of one method and in no
+// other call.
 func Once(op Op, fault Fault) func(Op) Fault {
 	var once sync.Once
 	return func(called Op) (f Fault) {
@@ -70,8 +71,8 @@ func Once(op Op, fault Fault) func(Op) Fault {
 	}
 }
 
-// Land does what was to land late, in order, and forgets it. It returns the
-// store's own answers, which nobody else will ever see.
+// Land makes the late writes, in the order of their calls, each once. It returns
+// the store's answers; the callers of the writes never see them.
 func (f *Faulty) Land(ctx context.Context) []error {
 	f.mu.Lock()
 	late := f.late
@@ -90,7 +91,7 @@ func (f *Faulty) write(ctx context.Context, op Op, do func(context.Context) erro
 		return do(ctx)
 	case Unanswered:
 		if err := do(ctx); err != nil {
-			return err // it was refused, and there is no answer to lose
+			return err // the store refused the write, so there is no write to report as failed
 		}
 	case Late:
 		f.mu.Lock()

@@ -43,10 +43,10 @@ func commitIsReadBack(t testing.TB, s events.Store) {
 		Minted: []events.View{full, bare},
 		Reply:  &events.Reply{Key: "key of " + x.owner, Sealed: []byte{0, 1, 255}, At: x.now},
 	})
-	expectStands(x, first)
+	expectStored(x, first)
 	full.Name, full.Seq = "changed", 3
 	full.Ended, full.EndedAt, full.KeepUntil = events.EndedRevoked, x.now, x.now.Add(time.Nanosecond)
-	expectStands(x, x.write(events.Effect{Changed: []events.View{full}}))
+	expectStored(x, x.write(events.Effect{Changed: []events.View{full}}))
 	r, err := x.Reply(x.ctx, "key of "+x.owner)
 	if err != nil {
 		t.Fatalf("Reply: %v", err)
@@ -54,13 +54,13 @@ func commitIsReadBack(t testing.TB, s events.Store) {
 	equal(x, "the reply", r, *first.Effect().Reply)
 }
 
-// expectStands reads back all that the last commit of a stream wrote.
-func expectStands(x *scene, c events.Commit) {
+// expectStored reads back everything that the last commit of a stream wrote.
+func expectStored(x *scene, c events.Commit) {
 	x.Helper()
 	h := x.head()
 	equal(x, "the head", h, c.Head())
 	if err := h.Check(Keys, x.stream()); err != nil {
-		x.Errorf("the seal of what was read back: %v", err)
+		x.Errorf("the seal of the head that was read back: %v", err)
 	}
 	rs := x.history(100)
 	if uint64(len(rs)) < c.Base() {
@@ -68,7 +68,7 @@ func expectStands(x *scene, c events.Commit) {
 	}
 	equal(x, "the new records", rs[c.Base():], c.Records())
 	if err := events.Verify(events.Hash{}, rs); err != nil {
-		x.Errorf("the chain of what was read back: %v", err)
+		x.Errorf("the chain of the records that were read back: %v", err)
 	}
 	for _, v := range append(c.Effect().Minted, c.Effect().Changed...) {
 		got, use := x.token(v.ID)
@@ -77,7 +77,7 @@ func expectStands(x *scene, c events.Commit) {
 	}
 }
 
-// capsAreReadBack uses all caps at once: owner 256 bytes, name 128,
+// capsAreReadBack uses all caps together: owner 256 bytes, name 128,
 // description 512, 16 scopes of 128, 16 ranges, and the largest state.
 func capsAreReadBack(t testing.TB, s events.Store) {
 	x := newScene(t, s)
@@ -93,19 +93,19 @@ func capsAreReadBack(t testing.TB, s events.Store) {
 		TokenID: v.ID, Owner: v.Owner, Creator: v.Creator, Name: v.Name, Description: v.Description,
 		ExpiresAt: v.ExpiresAt, Scopes: v.Scopes, SourceIPs: v.SourceIPs, Verifier: v.Verifier,
 	}}
-	c := x.stepOf(x.head(), facts, bytes.Repeat([]byte("{\"é\"}"), events.MaxState/6), events.Effect{Minted: []events.View{v}})
+	c := x.newCommitOf(x.head(), facts, bytes.Repeat([]byte("{\"é\"}"), events.MaxState/6), events.Effect{Minted: []events.View{v}})
 	x.commit(c)
-	expectStands(x, c)
+	expectStored(x, c)
 	got, err := events.Decode(x.history(10)[0])
 	if err != nil {
-		t.Fatalf("decoding what was read back: %v", err)
+		t.Fatalf("decoding the record that was read back: %v", err)
 	}
 	equal(x, "the fact", got.(events.TokenCreated), facts[0].(events.TokenCreated))
 }
 
-// ownersAreToldApart uses owners whose names are beginnings of each other's or
-// look like keys of other streams.
-func ownersAreToldApart(t testing.TB, s events.Store) {
+// similarOwnersAreNotMixedUp uses owners with names that are prefixes of other
+// owners' names or look like keys of other streams.
+func similarOwnersAreNotMixedUp(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	var scenes []*scene
 	for _, suffix := range []string{"", "/1", "/", " ", "0", "#EVENT#1", "\u00e9", ":x"} {
@@ -129,18 +129,18 @@ func ownersAreToldApart(t testing.TB, s events.Store) {
 
 func staleConflicts(t testing.TB, s events.Store) {
 	x := newScene(t, s)
-	first, rival := x.step(events.Head{}, events.Effect{}), x.step(events.Head{}, events.Effect{})
-	ahead := x.step(first.Head(), events.Effect{})
+	first, rival := x.newCommit(events.Head{}, events.Effect{}), x.newCommit(events.Head{}, events.Effect{})
+	ahead := x.newCommit(first.Head(), events.Effect{})
 	expectConflict(x, ahead, "a commit ahead of its stream")
 	equal(x, "the head after it", x.head(), events.Head{})
 	x.commit(first)
 	expectConflict(x, rival, "a second first commit")
 	expectConflict(x, first, "the same commit again")
-	second := x.step(first.Head(), events.Effect{})
+	second := x.newCommit(first.Head(), events.Effect{})
 	x.commit(second)
 	stale := x.view()
-	expectConflict(x, x.step(first.Head(), events.Effect{Minted: []events.View{stale}}), "a commit on an older head")
-	expectStands(x, second)
+	expectConflict(x, x.newCommit(first.Head(), events.Effect{Minted: []events.View{stale}}), "a commit on an older head")
+	expectStored(x, second)
 	equal(x, "the number of records", len(x.history(10)), 2)
 	expectNoToken(x, stale.ID)
 }
@@ -159,7 +159,7 @@ func expectNoToken(x *scene, id string) {
 	}
 }
 
-// race commits all at once and returns their answers.
+// race commits all concurrently and returns their answers.
 func race(x *scene, cs []events.Commit) []error {
 	errs := make([]error, len(cs))
 	start := make(chan struct{})
@@ -183,7 +183,7 @@ func oneWinner(t testing.TB, s events.Store) {
 		base := x.head()
 		var cs []events.Commit
 		for range writers {
-			cs = append(cs, x.step(base, events.Effect{Minted: []events.View{x.plain(x.now)}}))
+			cs = append(cs, x.newCommit(base, events.Effect{Minted: []events.View{x.plain(x.now)}}))
 		}
 		won := 0
 		for i, err := range race(x, cs) {
@@ -192,7 +192,7 @@ func oneWinner(t testing.TB, s events.Store) {
 				won++
 				winners = append(winners, cs[i])
 			case !errors.Is(err, events.ErrConflict):
-				t.Fatalf("a writer who lost at version %d: got %v, want %v", base.Version, err, events.ErrConflict)
+				t.Fatalf("a writer that lost at version %d: got %v, want %v", base.Version, err, events.ErrConflict)
 			default:
 				expectNoToken(x, cs[i].Effect().Minted[0].ID)
 			}
@@ -214,7 +214,7 @@ func oneMint(t testing.TB, s events.Store) {
 		y := x.other()
 		v := y.plain(x.now)
 		v.ID = id
-		cs = append(cs, y.step(events.Head{}, events.Effect{Minted: []events.View{v}}))
+		cs = append(cs, y.newCommit(events.Head{}, events.Effect{Minted: []events.View{v}}))
 	}
 	winner := ""
 	for i, err := range race(x, cs) {
@@ -222,7 +222,7 @@ func oneMint(t testing.TB, s events.Store) {
 		case err == nil && winner == "":
 			winner = cs[i].Effect().Minted[0].Owner
 		case !errors.Is(err, events.ErrIDTaken):
-			t.Errorf("a writer who came second with an id: got %v, want %v", err, events.ErrIDTaken)
+			t.Errorf("a writer that was not the first with an id: got %v, want %v", err, events.ErrIDTaken)
 		}
 	}
 	v, _ := x.token(id)
@@ -236,36 +236,36 @@ func takenIDWritesNothing(t testing.TB, s events.Store) {
 	before := x.write(events.Effect{})
 	mine := taken
 	mine.Name = "mine now"
-	expectRefusedWhole(x, before, events.ErrIDTaken, events.Effect{
+	expectRefused(x, before, events.ErrIDTaken, events.Effect{
 		Minted: []events.View{x.view(), mine, x.view()}, Reply: &events.Reply{Key: "new " + x.owner, At: x.now},
 	})
 	v, _ := x.token(taken.ID)
-	equal(x, "the token whose id it was", v, taken)
+	equal(x, "the token that has the id", v, taken)
 }
 
 func existingReplyWritesNothing(t testing.TB, s events.Store) {
 	x := newScene(t, s)
-	kept := events.Reply{Key: "kept " + x.owner, Sealed: []byte("first"), At: x.now}
-	before := x.write(events.Effect{Reply: &kept})
-	expectRefusedWhole(x, before, events.ErrConflict, events.Effect{
-		Minted: []events.View{x.view()}, Reply: &events.Reply{Key: kept.Key, Sealed: []byte("second"), At: x.now},
+	stored := events.Reply{Key: "stored " + x.owner, Sealed: []byte("first"), At: x.now}
+	before := x.write(events.Effect{Reply: &stored})
+	expectRefused(x, before, events.ErrConflict, events.Effect{
+		Minted: []events.View{x.view()}, Reply: &events.Reply{Key: stored.Key, Sealed: []byte("second"), At: x.now},
 	})
-	r, err := x.Reply(x.ctx, kept.Key)
+	r, err := x.Reply(x.ctx, stored.Key)
 	if err != nil {
 		t.Fatalf("Reply: %v", err)
 	}
-	equal(x, "the reply", r, kept)
+	equal(x, "the reply", r, stored)
 }
 
-// expectRefusedWhole commits, on what stands, something that must be refused
-// and leave no trace.
-func expectRefusedWhole(x *scene, stands events.Commit, want error, e events.Effect) {
+// expectRefused commits an effect after the last commit of the stream. The store
+// must refuse this commit and write nothing of it.
+func expectRefused(x *scene, last events.Commit, want error, e events.Effect) {
 	x.Helper()
-	if err := x.Commit(x.ctx, x.step(stands.Head(), e)); !errors.Is(err, want) {
+	if err := x.Commit(x.ctx, x.newCommit(last.Head(), e)); !errors.Is(err, want) {
 		x.Errorf("Commit: got %v, want %v", err, want)
 	}
-	expectStands(x, stands)
-	equal(x, "the number of records", uint64(len(x.history(100))), stands.Head().Version)
+	expectStored(x, last)
+	equal(x, "the number of records", uint64(len(x.history(100))), last.Head().Version)
 	var messages []events.Message
 	for _, r := range x.history(100) {
 		messages = append(messages, r.Message())
@@ -279,7 +279,7 @@ func expectRefusedWhole(x *scene, stands events.Commit, want error, e events.Eff
 	if r, err := x.Reply(x.ctx, e.Reply.Key); !errors.Is(err, events.ErrNotFound) && same(r, *e.Reply) {
 		x.Errorf("the reply was written by a commit that was refused")
 	}
-	x.write(events.Effect{}) // and the stream goes on
+	x.write(events.Effect{}) // the stream still accepts commits
 }
 
 func conflictWins(t testing.TB, s events.Store) {
@@ -287,8 +287,8 @@ func conflictWins(t testing.TB, s events.Store) {
 	taken := x.view()
 	reply := events.Reply{Key: "both " + x.owner, At: x.now}
 	x.write(events.Effect{Minted: []events.View{taken}, Reply: &reply})
-	expectConflict(x, x.step(events.Head{}, events.Effect{Minted: []events.View{taken}}), "a stale commit with a taken id")
-	expectConflict(x, x.step(x.head(), events.Effect{Minted: []events.View{taken}, Reply: &reply}), "a repeated reply with a taken id")
+	expectConflict(x, x.newCommit(events.Head{}, events.Effect{Minted: []events.View{taken}}), "a stale commit with a taken id")
+	expectConflict(x, x.newCommit(x.head(), events.Effect{Minted: []events.View{taken}, Reply: &reply}), "a repeated reply with a taken id")
 }
 
 func cancelledWritesNothing(t testing.TB, s events.Store) {
@@ -300,7 +300,7 @@ func cancelledWritesNothing(t testing.TB, s events.Store) {
 	ctx, cancel := context.WithCancel(x.ctx)
 	cancel()
 	lost, notice := x.view(), "notice of "+x.owner
-	err := x.Commit(ctx, x.step(x.head(), events.Effect{Minted: []events.View{lost}}))
+	err := x.Commit(ctx, x.newCommit(x.head(), events.Effect{Minted: []events.View{lost}}))
 	if !errors.Is(err, context.Canceled) {
 		t.Errorf("Commit: got %v, want %v", err, context.Canceled)
 	}
@@ -313,15 +313,15 @@ func cancelledWritesNothing(t testing.TB, s events.Store) {
 			t.Errorf("%s with a cancelled context: got no error", what)
 		}
 	}
-	expectStands(x, before)
+	expectStored(x, before)
 	expectNoToken(x, lost.ID)
-	x.write(events.Effect{}) // whatever was still on its way has landed
+	x.write(events.Effect{}) // all earlier writes are done when this one is
 	_, use := x.token(v.ID)
 	equal(x, "the use", use, events.Use{})
 	eventually(x, "the number of messages", 2, func() int { return len(x.pending(notice)) })
 }
 
-func returnedIsOwn(t testing.TB, s events.Store) {
+func returnedBelongsToCaller(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	v := x.view()
 	key := "own " + x.owner
@@ -353,7 +353,7 @@ func returnedIsOwn(t testing.TB, s events.Store) {
 		clear(uses)
 		return all
 	}
-	eventually(x, "what is listed, pending and used", []int{1, 1, 1}, func() []int {
+	eventually(x, "the numbers of listed views, pending messages and uses", []int{1, 1, 1}, func() []int {
 		all := read()
 		return []int{len(all.Listed), len(all.Pending), len(all.Uses)}
 	})
@@ -370,6 +370,6 @@ func returnedIsOwn(t testing.TB, s events.Store) {
 		clear(v.SourceIPs)
 	}
 	if got := show(read()); got != want {
-		t.Errorf("what a caller did to its own reached the store: got\n%s\nwant\n%s", got, want)
+		t.Errorf("a change of returned values reached the store: got\n%s\nwant\n%s", got, want)
 	}
 }

@@ -7,7 +7,7 @@ import (
 	"apitoken/events"
 )
 
-// messages are the records as they are published.
+// messages returns the messages of the commits' records.
 func messages(cs ...events.Commit) (ms []events.Message) {
 	for _, c := range cs {
 		for _, r := range c.Records() {
@@ -24,7 +24,7 @@ func (x *scene) sent(ids ...string) {
 	}
 }
 
-func outboxHolds(t testing.TB, s events.Store) {
+func outboxHasUnsent(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	ms := messages(
 		x.write(events.Effect{Minted: []events.View{x.view(), x.view()}}),
@@ -42,8 +42,8 @@ func outboxHolds(t testing.TB, s events.Store) {
 	equal(x, "the number of records, which stay", len(x.history(10)), 3)
 }
 
-// outboxKeepsOrder has many records of one moment, more than ten commits of
-// them, so that an order by text would show.
+// outboxKeepsOrder has more than ten records with the same time, so that it
+// notices an outbox that sorts sequences as text.
 func outboxKeepsOrder(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	y := x.other()
@@ -53,7 +53,7 @@ func outboxKeepsOrder(t testing.TB, s events.Store) {
 		others = append(others, messages(y.write(events.Effect{}))...)
 	}
 	eventually(x, "one stream's messages", mine, func() []events.Message { return x.pending() })
-	eventually(y, "the other's", others, func() []events.Message { return y.pending() })
+	eventually(y, "the other stream's messages", others, func() []events.Message { return y.pending() })
 	few, err := x.Pending(x.ctx, x.now.Add(time.Hour), 3)
 	if err != nil || len(few) > 3 {
 		t.Fatalf("Pending of at most 3: got %d, %v", len(few), err)
@@ -70,7 +70,7 @@ func outboxKeepsOrder(t testing.TB, s events.Store) {
 	}
 }
 
-func outboxGivesOlder(t testing.TB, s events.Store) {
+func outboxReturnsOlder(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	x.now = x.now.Add(-time.Hour)
 	first := messages(x.write(events.Effect{}))
@@ -95,9 +95,9 @@ func outboxGivesOlder(t testing.TB, s events.Store) {
 		}
 	}
 	eventually(x, "the outbox", 3, func() int { return len(x.pending(notice.ID)) })
-	equal(x, "what is older than the first", older(first[0].Time)(), nil)
-	equal(x, "what is older than the second", older(second[0].Time)(), []string{first[0].ID})
-	equal(x, "how much is older than a moment later", len(older(x.now.Add(time.Nanosecond))()), 3)
+	equal(x, "the messages older than the first", older(first[0].Time)(), nil)
+	equal(x, "the messages older than the second", older(second[0].Time)(), []string{first[0].ID})
+	equal(x, "the number of messages older than a moment later", len(older(x.now.Add(time.Nanosecond))()), 3)
 }
 
 func noticeOnce(t testing.TB, s events.Store) {
@@ -118,12 +118,12 @@ func noticeOnce(t testing.TB, s events.Store) {
 	notify(again)
 	eventually(x, "the notice", []events.Message{notice}, func() []events.Message { return x.pending(notice.ID) })
 	x.sent(notice.ID)
-	eventually(x, "the outbox after it was sent", nil, func() []events.Message { return x.pending(notice.ID) })
+	eventually(x, "the outbox after the notice was sent", nil, func() []events.Message { return x.pending(notice.ID) })
 	notify(notice)
 	next := notice
 	next.ID += "/next"
 	notify(next)
-	eventually(x, "the outbox after it was put again, and another", []events.Message{next}, func() []events.Message {
+	eventually(x, "the outbox after the same notice and another one were put", []events.Message{next}, func() []events.Message {
 		return x.pending(notice.ID, next.ID)
 	})
 	x.sent(next.ID)

@@ -9,9 +9,9 @@ import (
 	"apitoken/events"
 )
 
-// longHistories makes more records than any page and more bytes than the
-// 1 MB after which a DynamoDB query stops.
-func longHistories(t testing.TB, s events.Store) {
+// longHistoriesAreComplete makes more records than any page has, and more than
+// the 1 MB after which a DynamoDB query stops.
+func longHistoriesAreComplete(t testing.TB, s events.Store) {
 	const commits, facts = 34, 90
 	x := newScene(t, s)
 	var want []events.Record
@@ -22,7 +22,7 @@ func longHistories(t testing.TB, s events.Store) {
 		for range facts {
 			fs = append(fs, events.TokenCreated{TokenID: newID(), Owner: x.owner, Description: strings.Repeat("d", 300)})
 		}
-		last = x.stepOf(base, fs, []byte("{}"), events.Effect{})
+		last = x.newCommitOf(base, fs, []byte("{}"), events.Effect{})
 		x.commit(last)
 		base = last.Head()
 		want = append(want, last.Records()...)
@@ -32,7 +32,7 @@ func longHistories(t testing.TB, s events.Store) {
 		bytes += len(r.Public) + len(r.Private)
 	}
 	if len(want) < 3000 || bytes < 1<<20 {
-		t.Fatalf("the history has %d records and %d bytes, which shows nothing", len(want), bytes)
+		t.Fatalf("the history has only %d records and %d bytes, so this check shows nothing", len(want), bytes)
 	}
 	for _, page := range []int{10_000, len(want), len(want) - 1, 999} {
 		got := x.history(page)
@@ -53,8 +53,8 @@ func longHistories(t testing.TB, s events.Store) {
 	sendAll(x, want)
 }
 
-// sendAll empties the outbox of what a check put there, for those that share
-// the store.
+// sendAll removes a check's messages from the outbox, because other checks may
+// share the store.
 func sendAll(x *scene, rs []events.Record) {
 	x.Helper()
 	var ids []string
@@ -69,16 +69,16 @@ func sendAll(x *scene, rs []events.Record) {
 
 func unansweredIsRecognised(t testing.TB, s events.Store) {
 	x := newScene(t, NewFaulty(s, Once(OpCommit, Unanswered)))
-	c := x.step(events.Head{}, events.Effect{Minted: []events.View{x.view()}})
+	c := x.newCommit(events.Head{}, events.Effect{Minted: []events.View{x.view()}})
 	expectFault(x, c)
 	expectLanded(x, c, true)
-	expectStands(x, c)
+	expectStored(x, c)
 	expectConflict(x, c, "the same commit again")
 }
 
 func unappliedIsRecognised(t testing.TB, s events.Store) {
 	x := newScene(t, NewFaulty(s, Once(OpCommit, Unapplied)))
-	c := x.step(events.Head{}, events.Effect{Minted: []events.View{x.view()}})
+	c := x.newCommit(events.Head{}, events.Effect{Minted: []events.View{x.view()}})
 	expectFault(x, c)
 	expectLanded(x, c, false)
 	x.commit(c)
@@ -88,26 +88,26 @@ func unappliedIsRecognised(t testing.TB, s events.Store) {
 func lateIsRecognised(t testing.TB, s events.Store) {
 	faulty := NewFaulty(s, Once(OpCommit, Late))
 	x := newScene(t, faulty)
-	c := x.step(events.Head{}, events.Effect{Minted: []events.View{x.view()}})
+	c := x.newCommit(events.Head{}, events.Effect{Minted: []events.View{x.view()}})
 	expectFault(x, c)
 	expectLanded(x, c, false)
-	equal(x, "the answers that nobody saw", faulty.Land(x.ctx), []error{nil})
+	equal(x, "the answers to the late writes", faulty.Land(x.ctx), []error{nil})
 	expectLanded(x, c, true)
-	expectStands(x, c)
+	expectStored(x, c)
 }
 
 func lateDoesNotOvertake(t testing.TB, s events.Store) {
 	faulty := NewFaulty(s, Once(OpCommit, Late))
 	x := newScene(t, faulty)
 	v := x.view()
-	late := x.step(events.Head{}, events.Effect{Minted: []events.View{v}})
+	late := x.newCommit(events.Head{}, events.Effect{Minted: []events.View{v}})
 	expectFault(x, late)
 	next := x.write(events.Effect{})
 	if errs := faulty.Land(x.ctx); len(errs) != 1 || !errors.Is(errs[0], events.ErrConflict) {
-		t.Errorf("a late commit on a stream that moved on: got %v, want %v", errs, events.ErrConflict)
+		t.Errorf("a late commit on a stream with a newer version: got %v, want %v", errs, events.ErrConflict)
 	}
 	expectLanded(x, late, false)
-	expectStands(x, next)
+	expectStored(x, next)
 	expectNoToken(x, v.ID)
 }
 

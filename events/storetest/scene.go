@@ -23,7 +23,7 @@ var Keys = func() events.Keys {
 	return k
 }()
 
-// scene is one stream of a store, with an owner whom nobody else uses.
+// scene is one stream of a store, with an owner that only this scene uses.
 type scene struct {
 	testing.TB
 	events.Store
@@ -36,7 +36,7 @@ func newScene(t testing.TB, s events.Store) *scene {
 	return &scene{TB: t, Store: s, ctx: t.Context(), owner: "ann-" + rand.Text(), now: time.Now().UTC()}
 }
 
-// other is another owner in the same store.
+// other returns the scene of another owner in the same store.
 func (x *scene) other() *scene {
 	y := *x
 	y.owner = "bob-" + rand.Text()
@@ -47,7 +47,7 @@ func (x *scene) stream() events.Stream { return events.UserStream(x.owner) }
 
 func newID() string { return rand.Text()[:8] }
 
-// view is a token of the owner, with every field filled.
+// view returns a token of the owner with a value in every field.
 func (x *scene) view() events.View {
 	return events.View{
 		ID: newID(), Owner: x.owner, Creator: "ACTIVE_DIRECTORY:boss", Name: "déploiement ✓", Description: "line one",
@@ -59,14 +59,14 @@ func (x *scene) view() events.View {
 	}
 }
 
-// plain is a live token made at the given time.
+// plain returns a live token that was created at the given time.
 func (x *scene) plain(at time.Time) events.View {
 	return events.View{ID: newID(), Owner: x.owner, Creator: x.owner, Name: "n", CreatedAt: at, First: 1, Seq: 1}
 }
 
-// step builds the commit that follows base. Its facts are about the tokens of
-// the effect, or about one that no view tells of.
-func (x *scene) step(base events.Head, e events.Effect) events.Commit {
+// newCommit builds a commit on base. Its facts are about the tokens of the
+// effect. Without such tokens the fact is about a token without a view.
+func (x *scene) newCommit(base events.Head, e events.Effect) events.Commit {
 	x.Helper()
 	var facts []events.Fact
 	for _, v := range e.Minted {
@@ -78,10 +78,10 @@ func (x *scene) step(base events.Head, e events.Effect) events.Commit {
 	if len(facts) == 0 {
 		facts = []events.Fact{events.TokenRevoked{TokenID: newID(), Owner: x.owner}}
 	}
-	return x.stepOf(base, facts, []byte("state of "+x.owner), e)
+	return x.newCommitOf(base, facts, []byte("state of "+x.owner), e)
 }
 
-func (x *scene) stepOf(base events.Head, facts []events.Fact, state []byte, e events.Effect) events.Commit {
+func (x *scene) newCommitOf(base events.Head, facts []events.Fact, state []byte, e events.Effect) events.Commit {
 	x.Helper()
 	m := events.Meta{
 		Command: rand.Text(), Actor: x.owner, TokenID: "JhxND7ci", Address: "192.0.2.1", At: x.now, Retention: 400 * 24 * time.Hour,
@@ -93,10 +93,10 @@ func (x *scene) stepOf(base events.Head, facts []events.Fact, state []byte, e ev
 	return c
 }
 
-// write commits one step on what the stream's head is now.
+// write commits the effect on the stream's present head.
 func (x *scene) write(e events.Effect) events.Commit {
 	x.Helper()
-	c := x.step(x.head(), e)
+	c := x.newCommit(x.head(), e)
 	x.commit(c)
 	return c
 }
@@ -117,7 +117,7 @@ func (x *scene) head() events.Head {
 	return h
 }
 
-// history is the whole stream, read by pages of the given size.
+// history reads the whole stream in pages of the given size.
 func (x *scene) history(page int) (all []events.Record) {
 	x.Helper()
 	for {
@@ -130,7 +130,7 @@ func (x *scene) history(page int) (all []events.Record) {
 			x.Fatalf("History of %s after %d: %v", x.stream(), after, err)
 		}
 		if len(rs) > page {
-			x.Fatalf("History gave %d records, at most %d were asked for", len(rs), page)
+			x.Fatalf("History returned %d records, want at most %d", len(rs), page)
 		}
 		all = append(all, rs...)
 		if len(rs) < page {
@@ -148,7 +148,7 @@ func (x *scene) token(id string) (events.View, events.Use) {
 	return v, u
 }
 
-// pending is what the outbox holds of this stream, and of the notices named.
+// pending returns this stream's messages in the outbox, and the named notices.
 func (x *scene) pending(notices ...string) (ms []events.Message) {
 	x.Helper()
 	all, err := x.Pending(x.ctx, x.now.Add(24*time.Hour), 1_000_000)
@@ -163,7 +163,7 @@ func (x *scene) pending(notices ...string) (ms []events.Message) {
 	return ms
 }
 
-// list walks all pages of a query and keeps the owners' that the check made.
+// list reads all pages of a query and returns the views of these owners.
 func (x *scene) list(q events.Query, owners ...string) (vs []events.View) {
 	x.Helper()
 	for {
@@ -172,7 +172,7 @@ func (x *scene) list(q events.Query, owners ...string) (vs []events.View) {
 			x.Fatalf("Tokens: %v", err)
 		}
 		if len(p.Views) > q.Limit {
-			x.Fatalf("Tokens gave %d, at most %d were asked for", len(p.Views), q.Limit)
+			x.Fatalf("Tokens returned %d views, want at most %d", len(p.Views), q.Limit)
 		}
 		for _, v := range p.Views {
 			if slices.Contains(owners, v.Owner) {
@@ -189,14 +189,14 @@ func (x *scene) list(q events.Query, owners ...string) (vs []events.View) {
 	}
 }
 
-// patience is how long a port that may lag is given; the suite's own tests
-// shorten it.
-var patience = 15 * time.Second
+// maxLag is how long a check waits for a port that may lag. The suite's own
+// tests shorten it.
+var maxLag = 15 * time.Second
 
-// eventually asks until the answer is the wanted one.
+// eventually asks until it gets the wanted answer, for maxLag at most.
 func eventually[V any](x *scene, what string, want V, ask func() V) {
 	x.Helper()
-	deadline := time.Now().Add(patience)
+	deadline := time.Now().Add(maxLag)
 	pause := time.Millisecond
 	for {
 		got := ask()
@@ -218,8 +218,8 @@ func equal[V any](x *scene, what string, got, want V) {
 	}
 }
 
-// same is deep equality in which times are the same only in the same zone, and
-// an empty list is the same as none, which is what it means.
+// same reports whether a and b are deeply equal. Times are the same only in the
+// same zone. An empty list is the same as none, because both mean the same.
 func same(a, b any) bool { return reflect.DeepEqual(a, b) || show(a) == show(b) }
 
 func show(v any) string {

@@ -1,11 +1,11 @@
-// Package storetest states the promises of the ports in package events, once,
-// as tests that run on every store, and has a double that fails as real stores
-// do.
+// Package storetest states the promises of the ports in package events as one
+// suite of tests. Every store runs it. The package also has Faulty, a store that
+// fails in the ways of real stores.
 //
-// The suite is honest towards stores that many tests share and whose lists lag
-// behind: every check makes up its own streams, tokens and replies, looks at
-// nothing else, and asks again for a while where a port allows a lag. Whatever
-// a port promises at once is asked once.
+// The suite also works on a store that many tests share and with lists that
+// lag. Every check makes its own streams, tokens and replies and ignores all
+// others. Where a port allows a lag, a check asks again for a while. Otherwise
+// it asks once. Promises about one store only are tested with that store.
 package storetest
 
 import (
@@ -14,8 +14,8 @@ import (
 	"apitoken/events"
 )
 
-// check is one promise. It reports through testing.TB so that the suite itself
-// can be tested.
+// check is the test of one promise. It reports through testing.TB, so that the
+// suite itself can be tested.
 type check struct {
 	name string
 	run  func(testing.TB, events.Store)
@@ -25,7 +25,7 @@ var checks = []check{
 	{"AnUnknownStreamIsEmpty", unknownIsEmpty},
 	{"ACommitIsReadBackAsItWasWritten", commitIsReadBack},
 	{"ValuesAtTheirCapsAreReadBack", capsAreReadBack},
-	{"OwnersAreToldApart", ownersAreToldApart},
+	{"SimilarOwnersAreNotMixedUp", similarOwnersAreNotMixedUp},
 	{"AStaleCommitConflicts", staleConflicts},
 	{"RacingWritersHaveOneWinnerForEachVersion", oneWinner},
 	{"RacingWritersMintAnIDOnce", oneMint},
@@ -37,22 +37,22 @@ var checks = []check{
 	{"AnUnappliedCommitIsRecognised", unappliedIsRecognised},
 	{"ALateCommitIsRecognised", lateIsRecognised},
 	{"ALateCommitDoesNotOvertake", lateDoesNotOvertake},
-	{"WhatIsReturnedIsTheCallersOwn", returnedIsOwn},
-	{"LongHistoriesComeBackWhole", longHistories},
+	{"ReturnedValuesBelongToTheCaller", returnedBelongsToCaller},
+	{"LongHistoriesAreComplete", longHistoriesAreComplete},
 	{"ListsAreInOrder", listsAreInOrder},
-	{"ListsTakeOwnersAndStates", listsTakeOwnersAndStates},
-	{"ACursorStaysRight", cursorStaysRight},
-	{"UsesAreKeptEveryFifteenMinutes", usesAreKept},
-	{"AUseBringsNoTokenIntoBeing", useBringsNothing},
-	{"AUseOutlivesACommit", useOutlivesCommit},
-	{"TheOutboxHoldsWhatIsNotSent", outboxHolds},
+	{"ListsAreFilteredByOwnerAndState", listsAreFiltered},
+	{"ACursorStaysValidWhileTokensChange", cursorStaysValid},
+	{"AUseIsStoredEveryFifteenMinutes", useIsStored},
+	{"AUseCreatesNoToken", useCreatesNoToken},
+	{"ACommitKeepsTheUse", commitKeepsUse},
+	{"TheOutboxHasTheUnsentMessages", outboxHasUnsent},
 	{"TheOutboxKeepsEachStreamsOrder", outboxKeepsOrder},
-	{"TheOutboxGivesWhatIsOlder", outboxGivesOlder},
+	{"TheOutboxReturnsOlderMessagesOnly", outboxReturnsOlder},
 	{"ANoticeIsPutOnce", noticeOnce},
 }
 
-// Run runs the suite. open gives the store for one check; it may give the same
-// one each time.
+// Run runs the suite. open returns the store for one check; it may return the
+// same store each time.
 func Run(t *testing.T, open func(*testing.T) events.Store) {
 	t.Helper()
 	for _, c := range checks {

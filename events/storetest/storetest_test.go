@@ -3,7 +3,6 @@ package storetest
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -12,15 +11,15 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 func TestMain(m *testing.M) {
-	patience = 100 * time.Millisecond
+	maxLag = 100 * time.Millisecond
 	m.Run()
 }
 
-// recorder notes that a check failed, instead of failing the test.
+// recorder records the failures of a check and does not fail the test.
 type recorder struct {
 	testing.TB
 	mu      sync.Mutex
@@ -40,7 +39,7 @@ func (r *recorder) Fatalf(format string, args ...any) {
 
 func (r *recorder) Fatal(args ...any) { r.Fatalf("%s", fmt.Sprint(args...)) }
 
-// outcome runs one check and returns what it complained about.
+// outcome runs one check and returns the texts of its failures.
 func outcome(t *testing.T, name string, s events.Store) string {
 	t.Helper()
 	i := slices.IndexFunc(checks, func(c check) bool { return c.name == name })
@@ -57,17 +56,7 @@ func outcome(t *testing.T, name string, s events.Store) string {
 	return r.failure
 }
 
-func realStore(t *testing.T) *bolt.Store {
-	t.Helper()
-	s, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { s.Close() })
-	return s
-}
-
-// broken is a right store with some of its calls replaced by wrong ones.
+// broken is a correct store with some of its methods replaced by wrong ones.
 type broken struct {
 	events.Store
 	commit   func(context.Context, events.Commit) error
@@ -109,7 +98,7 @@ func (b *broken) Head(ctx context.Context, s events.Stream) (events.Head, error)
 	return b.head(ctx, s)
 }
 
-// rebuilt is the commit with another base or effect.
+// rebuilt returns the commit with another base and effect.
 func rebuilt(t *testing.T, c events.Commit, base events.Head, e events.Effect) events.Commit {
 	t.Helper()
 	var facts []events.Fact
@@ -128,17 +117,17 @@ func rebuilt(t *testing.T, c events.Commit, base events.Head, e events.Effect) e
 	return n
 }
 
-func TestARightStoreIsNotAccused(t *testing.T) {
+func TestACorrectStorePassesEveryCheck(t *testing.T) {
 	for _, c := range checks {
-		if got := outcome(t, c.name, realStore(t)); got != "" {
-			t.Errorf("%s complains about a right store:\n%s", c.name, got)
+		if got := outcome(t, c.name, bolttest.Open(t)); got != "" {
+			t.Errorf("%s fails for a correct store:\n%s", c.name, got)
 		}
 	}
 }
 
-// TestEveryBreachIsCaught breaks one promise at a time, and names the check
-// that must notice and what it must say.
-func TestEveryBreachIsCaught(t *testing.T) {
+// TestEveryBrokenPromiseIsNoticed breaks one promise at a time. The named check
+// must fail with the given text.
+func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 	for _, breach := range []struct {
 		what   string
 		check  string
@@ -150,7 +139,7 @@ func TestEveryBreachIsCaught(t *testing.T) {
 		{"the reply is dropped", "ACommitIsReadBackAsItWasWritten", "Reply: not found", func(_ *testing.T, b *broken) {
 			b.reply = func(context.Context, string) (events.Reply, error) { return events.Reply{}, events.ErrNotFound }
 		}},
-		{"an existing reply is overlooked", "AnExistingReplyWritesNothing", "Commit: got <nil>, want the stream has a newer version", func(t *testing.T, b *broken) {
+		{"an existing reply is ignored", "AnExistingReplyWritesNothing", "Commit: got <nil>, want the stream has a newer version", func(t *testing.T, b *broken) {
 			b.commit = func(ctx context.Context, c events.Commit) error {
 				e := c.Effect()
 				if e.Reply != nil {
@@ -178,7 +167,7 @@ func TestEveryBreachIsCaught(t *testing.T) {
 				return b.Store.Commit(ctx, c)
 			}
 		}},
-		{"what is refused leaves a view behind", "ATakenIDWritesNothing", "was written by a commit that was refused", func(t *testing.T, b *broken) {
+		{"a refused commit still writes a view", "ATakenIDWritesNothing", "was written by a commit that was refused", func(t *testing.T, b *broken) {
 			b.commit = func(ctx context.Context, c events.Commit) error {
 				err := b.Store.Commit(ctx, c)
 				if err != nil {
@@ -193,12 +182,12 @@ func TestEveryBreachIsCaught(t *testing.T) {
 				return err
 			}
 		}},
-		{"a cancelled context is overlooked", "ACancelledContextWritesNothing", "Commit: got <nil>, want context canceled", func(_ *testing.T, b *broken) {
+		{"a cancelled context is ignored", "ACancelledContextWritesNothing", "Commit: got <nil>, want context canceled", func(_ *testing.T, b *broken) {
 			b.commit = func(ctx context.Context, c events.Commit) error {
 				return b.Store.Commit(context.WithoutCancel(ctx), c)
 			}
 		}},
-		{"a history is cut", "LongHistoriesComeBackWhole", "the number of records by pages of 10000", func(_ *testing.T, b *broken) {
+		{"a history is cut", "LongHistoriesAreComplete", "the number of records by pages of 10000", func(_ *testing.T, b *broken) {
 			b.history = func(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Record, error) {
 				return b.Store.History(ctx, s, after, min(limit, 1000))
 			}
@@ -210,28 +199,28 @@ func TestEveryBreachIsCaught(t *testing.T) {
 				return v, u, err
 			}
 		}},
-		{"a head loses its seal's sense", "ACommitIsReadBackAsItWasWritten", "the head: got", func(_ *testing.T, b *broken) {
+		{"a head's time loses precision, so its seal breaks", "ACommitIsReadBackAsItWasWritten", "the head: got", func(_ *testing.T, b *broken) {
 			b.head = func(ctx context.Context, s events.Stream) (events.Head, error) {
 				h, err := b.Store.Head(ctx, s)
 				h.KeepUntil = h.KeepUntil.Truncate(time.Second)
 				return h, err
 			}
 		}},
-		{"heads are shared", "WhatIsReturnedIsTheCallersOwn", "reached the store", shareHeads},
-		{"lists are by id", "ListsAreInOrder", "everybody's tokens: still", func(_ *testing.T, b *broken) {
+		{"heads are shared", "ReturnedValuesBelongToTheCaller", "reached the store", shareHeads},
+		{"lists are sorted by id", "ListsAreInOrder", "all owners' tokens: still", func(_ *testing.T, b *broken) {
 			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
 				p, err := b.Store.Tokens(ctx, q)
 				slices.SortFunc(p.Views, func(a, b events.View) int { return strings.Compare(a.ID, b.ID) })
 				return p, err
 			}
 		}},
-		{"states are overlooked", "ListsTakeOwnersAndStates", "tokens of some states: still", func(_ *testing.T, b *broken) {
+		{"states are ignored", "ListsAreFilteredByOwnerAndState", "tokens of some states: still", func(_ *testing.T, b *broken) {
 			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
 				q.States = nil
 				return b.Store.Tokens(ctx, q)
 			}
 		}},
-		{"a cursor repeats its own token", "ACursorStaysRight", "the list before: still", func(_ *testing.T, b *broken) {
+		{"a cursor repeats its own token", "ACursorStaysValidWhileTokensChange", "the list before: still", func(_ *testing.T, b *broken) {
 			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
 				if !q.After.At.IsZero() {
 					q.After.At = q.After.At.Add(-time.Nanosecond)
@@ -239,7 +228,7 @@ func TestEveryBreachIsCaught(t *testing.T) {
 				return b.Store.Tokens(ctx, q)
 			}
 		}},
-		{"a use is kept each time", "UsesAreKeptEveryFifteenMinutes", "a use soon after: got", func(_ *testing.T, b *broken) {
+		{"every use is stored", "AUseIsStoredEveryFifteenMinutes", "a use soon after: got", func(_ *testing.T, b *broken) {
 			kept := map[string]events.Use{}
 			b.touch = func(_ context.Context, id string, u events.Use) error { kept[id] = u; return nil }
 			b.token = func(ctx context.Context, id string) (events.View, events.Use, error) {
@@ -248,39 +237,39 @@ func TestEveryBreachIsCaught(t *testing.T) {
 			}
 			b.lastUses = func(context.Context, []string) (map[string]events.Use, error) { return kept, nil }
 		}},
-		{"the outbox turns each stream round", "TheOutboxKeepsEachStreamsOrder", "one stream's messages: still", func(_ *testing.T, b *broken) {
+		{"the outbox reverses each stream", "TheOutboxKeepsEachStreamsOrder", "one stream's messages: still", func(_ *testing.T, b *broken) {
 			b.pending = func(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
 				ms, err := b.Store.Pending(ctx, olderThan, limit)
 				slices.Reverse(ms)
 				return ms, err
 			}
 		}},
-		{"the outbox gives what is too young", "TheOutboxGivesWhatIsOlder", "what is older than the first: got", func(_ *testing.T, b *broken) {
+		{"the outbox returns messages that are not older", "TheOutboxReturnsOlderMessagesOnly", "the messages older than the first: got", func(_ *testing.T, b *broken) {
 			b.pending = func(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
 				return b.Store.Pending(ctx, olderThan.Add(time.Nanosecond), limit)
 			}
 		}},
-		{"a notice comes again", "ANoticeIsPutOnce", "the notice: still", func(_ *testing.T, b *broken) {
+		{"a notice is put twice", "ANoticeIsPutOnce", "the notice: still", func(_ *testing.T, b *broken) {
 			var all []events.Message
 			b.notify = func(_ context.Context, m events.Message) error { all = append(all, m); return nil }
 			b.pending = func(context.Context, time.Time, int) ([]events.Message, error) { return all, nil }
 		}},
 	} {
 		t.Run(breach.what, func(t *testing.T) {
-			s := realStore(t)
+			s := bolttest.Open(t)
 			b := &broken{
 				Store: s, commit: s.Commit, history: s.History, token: s.Token, tokens: s.Tokens, touch: s.Touch,
 				pending: s.Pending, notify: s.Notify, reply: s.Reply, head: s.Head, lastUses: s.LastUses,
 			}
 			breach.breaks(t, b)
 			if got := outcome(t, breach.check, b); !strings.Contains(got, breach.says) {
-				t.Errorf("%s says\n%s\nwant it to say %q", breach.check, got, breach.says)
+				t.Errorf("the failures of %s: got\n%s\nwant %q in them", breach.check, got, breach.says)
 			}
 		})
 	}
 }
 
-// baseOf is the head that a commit stands on, if that is still the stream's.
+// baseOf returns the head that a commit is based on, if the stream still has it.
 func baseOf(ctx context.Context, t *testing.T, s events.Store, c events.Commit) events.Head {
 	t.Helper()
 	h, err := s.Head(ctx, c.Stream())
@@ -291,7 +280,7 @@ func baseOf(ctx context.Context, t *testing.T, s events.Store, c events.Commit) 
 	return h
 }
 
-// ignoreBase puts each commit on whatever stands.
+// ignoreBase commits on the present head and ignores the commit's base.
 func ignoreBase(t *testing.T, b *broken) {
 	var mu sync.Mutex
 	b.commit = func(ctx context.Context, c events.Commit) error {
@@ -305,7 +294,7 @@ func ignoreBase(t *testing.T, b *broken) {
 	}
 }
 
-// shareHeads hands the same bytes to every reader.
+// shareHeads returns the same bytes to every reader.
 func shareHeads(_ *testing.T, b *broken) {
 	shared := map[events.Stream]events.Head{}
 	b.head = func(ctx context.Context, s events.Stream) (events.Head, error) {
@@ -320,9 +309,9 @@ func shareHeads(_ *testing.T, b *broken) {
 	}
 }
 
-func TestFaultsAreWhatTheySay(t *testing.T) {
+func TestEachFaultWritesAsItsCommentSays(t *testing.T) {
 	for fault, want := range map[Fault][2]int{None: {1, 1}, Unapplied: {0, 0}, Unanswered: {1, 1}, Late: {0, 1}} {
-		f := NewFaulty(realStore(t), Once(OpNotify, fault))
+		f := NewFaulty(bolttest.Open(t), Once(OpNotify, fault))
 		err := f.Notify(t.Context(), events.Message{ID: "notice", Time: time.Now()})
 		if (err != nil) != (fault != None) {
 			t.Errorf("fault %d: got %v", fault, err)

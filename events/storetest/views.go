@@ -23,8 +23,9 @@ func ids(vs []events.View) (ids []string) {
 	return ids
 }
 
-// listsAreInOrder spreads the tokens of two owners over three months, in which
-// a store may keep them apart, with neighbours a nanosecond apart and ties.
+// listsAreInOrder has tokens of two owners in three months, because a store may
+// have one partition for each month. Some tokens have the same time, and some
+// are a nanosecond apart.
 func listsAreInOrder(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	y := x.other()
@@ -42,21 +43,21 @@ func listsAreInOrder(t testing.TB, s events.Store) {
 	both := []string{x.owner, y.owner}
 	from := events.Position{At: start.Add(-time.Nanosecond)}
 	for _, limit := range []int{1, 5, len(all), 1000} {
-		eventually(x, "everybody's tokens", all, func() []events.View {
+		eventually(x, "all owners' tokens", all, func() []events.View {
 			return x.list(events.Query{Now: x.now, After: from, Limit: limit}, both...)
 		})
 		eventually(x, "two owners' tokens", all, func() []events.View {
-			return x.list(events.Query{Owners: append(both, x.owner, "nobody"), Now: x.now, Limit: limit}, both...)
+			return x.list(events.Query{Owners: append(both, x.owner, "unknown"), Now: x.now, Limit: limit}, both...)
 		})
 		eventually(x, "one owner's tokens", mine, func() []events.View {
 			return x.list(events.Query{Owners: both[:1], Now: x.now, Limit: limit}, both...)
 		})
 	}
 	rest := x.list(events.Query{Owners: both, Now: x.now, After: all[6].Position(), Limit: 1000}, both...)
-	equal(x, "what comes after a position", rest, all[7:])
+	equal(x, "the tokens after a position", rest, all[7:])
 }
 
-func listsTakeOwnersAndStates(t testing.TB, s events.Store) {
+func listsAreFiltered(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	day := func(n int) time.Time { return x.now.AddDate(0, 0, n) }
 	made := map[events.TokenState][]events.View{}
@@ -105,9 +106,10 @@ func listsTakeOwnersAndStates(t testing.TB, s events.Store) {
 	}
 }
 
-// cursorStaysRight changes the list between its pages: what was there all the
-// time comes exactly once, wherever the cursor stands.
-func cursorStaysRight(t testing.TB, s events.Store) {
+// cursorStaysValid mints and revokes tokens between two pages of a list, before
+// and after the cursor. Each token that did not change must be in exactly one
+// page.
+func cursorStaysValid(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	at := func(n int) time.Time { return x.now.Add(time.Duration(n-1000) * time.Second) }
 	var steady []events.View
@@ -125,43 +127,38 @@ func cursorStaysRight(t testing.TB, s events.Store) {
 	}
 	equal(x, "the first page", ids(first.Views), []string{steady[0].ID, passing[0].ID, steady[1].ID})
 	if !first.More {
-		t.Fatal("the first page of ten tokens says that there is no more")
+		t.Fatal("More of the first page: got false, want true for ten tokens")
 	}
 	for i := range passing {
 		passing[i].Ended, passing[i].EndedAt = events.EndedRevoked, x.now
 	}
-	behind, ahead := x.plain(at(5)), x.plain(at(75))
-	x.write(events.Effect{Minted: []events.View{behind, ahead}, Changed: passing})
+	before, after := x.plain(at(5)), x.plain(at(75))
+	x.write(events.Effect{Minted: []events.View{before, after}, Changed: passing})
 	q.After = first.Next
-	want := append(ids(steady[2:]), ahead.ID)
-	eventually(x, "the pages that follow", want, func() []string { return ids(x.list(q, x.owner)) })
+	want := append(ids(steady[2:]), after.ID)
+	eventually(x, "the pages after the first", want, func() []string { return ids(x.list(q, x.owner)) })
 }
 
-// settle makes whatever the store does on its own time happen: a Touch comes
-// before the commits that follow it.
-func (x *scene) settle() {
-	x.Helper()
-	x.write(events.Effect{})
-}
-
+// touch stores a use and waits until it is written: a store may return from
+// Touch earlier, but it writes the use before later commits.
 func (x *scene) touch(id string, u events.Use) {
 	x.Helper()
 	if err := x.Touch(x.ctx, id, u); err != nil {
 		x.Fatalf("Touch %s: %v", id, err)
 	}
-	x.settle()
+	x.write(events.Effect{})
 }
 
-func usesAreKept(t testing.TB, s events.Store) {
+func useIsStored(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	used, unused := x.plain(x.now), x.plain(x.now)
 	x.mint(used, unused)
 	first := events.Use{At: x.now.Add(time.Nanosecond), Address: "2001:db8::1"}
 	late := first.At.Add(events.TouchEvery)
 	for _, step := range []struct {
-		what  string
-		touch events.Use
-		kept  events.Use
+		what   string
+		touch  events.Use
+		stored events.Use
 	}{
 		{"the first use", first, first},
 		{"a use soon after", events.Use{At: late.Add(-time.Nanosecond), Address: "192.0.2.9"}, first},
@@ -169,13 +166,13 @@ func usesAreKept(t testing.TB, s events.Store) {
 		{"a use fifteen minutes later", events.Use{At: late}, events.Use{At: late}},
 	} {
 		x.touch(used.ID, step.touch)
-		_, kept := x.token(used.ID)
-		equal(x, step.what, kept, step.kept)
+		_, stored := x.token(used.ID)
+		equal(x, step.what, stored, step.stored)
 		uses, err := x.LastUses(x.ctx, []string{unused.ID, used.ID, newID(), used.ID})
 		if err != nil || len(uses) != 1 {
 			t.Fatalf("LastUses after %s: got %v, %v, want one", step.what, uses, err)
 		}
-		equal(x, "LastUses after "+step.what, uses[used.ID], step.kept)
+		equal(x, "LastUses after "+step.what, uses[used.ID], step.stored)
 	}
 	v, _ := x.token(used.ID)
 	equal(x, "the view of a used token", v, used)
@@ -192,29 +189,29 @@ func usesAreKept(t testing.TB, s events.Store) {
 	}
 }
 
-func useBringsNothing(t testing.TB, s events.Store) {
+func useCreatesNoToken(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	v := x.plain(x.now)
 	x.touch(v.ID, events.Use{At: x.now})
 	expectNoToken(x, v.ID)
 	uses, err := x.LastUses(x.ctx, []string{v.ID})
 	if err != nil || len(uses) != 0 {
-		t.Errorf("LastUses of an id that was touched and never minted: got %v, %v, want none", uses, err)
+		t.Errorf("LastUses of an id that had a Touch and was never minted: got %v, %v, want none", uses, err)
 	}
 	x.mint(v)
 	got, use := x.token(v.ID)
 	equal(x, "the view", got, v)
-	equal(x, "the use of a token that was touched before it was", use, events.Use{})
+	equal(x, "the use of a token that had a Touch only before it was minted", use, events.Use{})
 }
 
-func useOutlivesCommit(t testing.TB, s events.Store) {
+func commitKeepsUse(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	v, use := x.plain(x.now), events.Use{At: x.now, Address: "192.0.2.7"}
 	x.mint(v)
 	x.touch(v.ID, use)
 	v.Ended, v.EndedAt = events.EndedRevoked, x.now
 	x.write(events.Effect{Changed: []events.View{v}})
-	got, kept := x.token(v.ID)
+	got, stored := x.token(v.ID)
 	equal(x, "the view", got, v)
-	equal(x, "the use", kept, use)
+	equal(x, "the use", stored, use)
 }

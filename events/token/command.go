@@ -1,60 +1,33 @@
 package token
 
 import (
-	"net/netip"
 	"time"
 
 	"apitoken/events"
 )
 
-// Policy is what the settings say at the moment of a command.
+// Policy has the settings that apply to a command, as they are at its time.
 type Policy struct {
 	TokenLimit int           // live tokens that an owner may have
 	Expiration time.Duration // default and maximum lifetime; zero: neither
-	Retention  time.Duration // how long an ended token is remembered; zero: for ever
+	Retention  time.Duration // how long an ended token is kept; zero: for ever
 }
 
-// Maker is who gives a command: the owner that acts, what the token it acts
-// with allows, and its permissions on the realm "security".
-type Maker struct {
-	Owner     string
-	TokenID   string         // the token that acts; empty for an operator
-	Scopes    []string       // that token's; none: everything
-	SourceIPs []netip.Prefix // that token's; none: from anywhere
-	ExpiresAt time.Time      // that token's; zero: never
-
-	MayCreate, MayEdit, MayDelete bool // for other users' tokens
-
-	// Operator acts at the store itself and not through a token: every
-	// permission, no delegation. The limit and the maximum lifetime hold.
-	Operator bool
-}
-
-// may says that the maker needs no more than its own right, or holds the permission.
-func (m Maker) may(owner string, permission bool) bool {
-	return m.Operator || m.Owner == owner || permission
-}
-
-// Command is what somebody wants of an owner's tokens. The interface is
-// sealed; each command carries its time and whatever chance decided.
+// Command is a wish to change an owner's tokens. The interface is sealed. Each
+// command carries its time, and all random values that its facts need.
 type Command interface{ command() }
 
-// Create makes a token. At most one of ExpiresAt and ExpiresIn is given;
-// without either the token lives as long as the policy's default.
+// Create makes a token with the members of its Wish. Without a wanted expiry,
+// the token gets the default lifetime of the policy.
 type Create struct {
 	At     time.Time
 	Policy Policy
 	By     Maker
 
-	ID          string // minted; the store refuses one that was ever taken
-	Owner       string // owner key of whom the token will act for
-	Name        string // empty: OWNER_api_token
-	Description string // may be empty
-	ExpiresAt   time.Time
-	ExpiresIn   time.Duration
-	Scopes      []string       // none: all that the owner may do
-	SourceIPs   []netip.Prefix // canonical, as ParseSourceIPs gives them; none: from anywhere
-	Verifier    events.Verifier
+	ID    string // minted; the store refuses an id that any token ever had
+	Owner string // owner key of the user that the token will act for
+	Wish
+	Verifier events.Verifier
 }
 
 // Revoke ends a live token for good.
@@ -64,7 +37,7 @@ type Revoke struct {
 	By     Maker
 
 	ID    string
-	Owner string // whose token it is
+	Owner string // owner key of the token's owner
 }
 
 func (Create) command() {}

@@ -8,58 +8,22 @@ import (
 	"apitoken/events"
 )
 
-// lastYear is the last one that RFC 3339 can write, in UTC.
-const lastYear = 9999
-
 const defaultNameEnd = "_api_token"
 
-// checkFields refuses what is wrong whoever asks.
+// checkFields refuses fields that are wrong for every maker.
 func (c Create) checkFields() error {
 	if err := ValidOwner(c.Owner); err != nil {
 		return err
 	}
-	if err := checkText(fieldName, c.Name, MaxName); err != nil {
-		return err
-	}
-	if err := checkText(fieldDescription, c.Description, MaxDescription); err != nil {
-		return err
-	}
-	if err := ValidScopes(c.Scopes); err != nil {
-		return err
-	}
-	if err := validSourceIPs(c.SourceIPs); err != nil {
-		return err
-	}
-	switch {
-	case !c.ExpiresAt.IsZero() && c.ExpiresIn != 0:
-		return invalid(fieldExpiresIn, "expiration_time and expires_in are both given; give one of them")
-	case c.ExpiresIn < 0:
-		return invalid(fieldExpiresIn, "the lifetime is negative")
-	case c.ExpiresAt.UTC().Year() > lastYear:
-		return invalid(fieldExpirationTime, "the expiration time lies beyond the year %d in UTC", lastYear)
-	}
-	return nil
+	return c.Wish.check()
 }
 
-// checkDelegation refuses a token that could do more than the one it is made
-// with, or be used from more places.
-func (c Create) checkDelegation() error {
-	switch {
-	case c.By.Operator:
-		return nil
-	case !Within(c.Scopes, c.By.Scopes):
-		return refuse(CodeScopeExceeds, fieldScopes, "the token that you use is limited to scopes; a token made with it needs scopes, each within one of those")
-	case !rangesWithin(c.SourceIPs, c.By.SourceIPs):
-		return refuse(CodeSourceIPsExceed, fieldSourceIPs, "the token that you use is limited to source ranges; a token made with it needs ranges, each within one of those")
-	}
-	return nil
-}
-
-// expiry is when the token will end, zero for never. What was asked for is
-// taken as it is or refused. Only the default is cut, to the maker's expiry.
-func (c Create) expiry() (time.Time, error) {
-	maximum, makers := c.maximum(), c.makersExpiry()
-	expires := c.asked()
+// expires returns the time when the token will end, zero for never. A wanted
+// expiry is accepted unchanged or refused. Only the default is shortened, to the
+// expiry of the maker's token.
+func (c Create) expires() (time.Time, error) {
+	maximum, makers := c.maximum(), c.By.latestExpiry(c.Owner)
+	expires := c.Wish.expiry(c.At)
 	if expires.IsZero() {
 		expires = earlier(maximum, makers)
 	}
@@ -67,49 +31,25 @@ func (c Create) expiry() (time.Time, error) {
 	case expires.IsZero():
 		return time.Time{}, nil
 	case !expires.After(c.At):
-		return time.Time{}, refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future", expires.Format(time.RFC3339Nano))
+		return time.Time{}, refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future; the expiration time must be after %s",
+			expires.Format(time.RFC3339Nano), c.At.Format(time.RFC3339Nano))
 	case !maximum.IsZero() && expires.After(maximum):
-		return time.Time{}, refuse(CodeExpiryTooLate, c.expiryField(), "a token may live for %s at most, which is until %s",
-			formatLifetime(c.Policy.Expiration), maximum.Format(time.RFC3339Nano))
+		return time.Time{}, refuse(CodeExpiryTooLate, c.expiryField(), "the token would expire at %s, which is too late; the maximum lifetime is %s, until %s",
+			expires.Format(time.RFC3339Nano), formatLifetime(c.Policy.Expiration), maximum.Format(time.RFC3339Nano))
 	case !makers.IsZero() && expires.After(makers):
-		return time.Time{}, refuse(CodeExpiryOutlives, c.expiryField(), "the token that you use expires at %s; one made with it may not live longer",
-			makers.Format(time.RFC3339Nano))
+		return time.Time{}, refuse(CodeExpiryOutlives, c.expiryField(), "the token would expire at %s, which is too late; it must not be after %s, when the token that you use expires",
+			expires.Format(time.RFC3339Nano), makers.Format(time.RFC3339Nano))
 	}
 	return expires, nil
 }
 
-// asked is the expiry that the command names, zero if it names none.
-func (c Create) asked() time.Time {
-	if c.ExpiresIn != 0 {
-		return utc(c.At.Add(c.ExpiresIn))
-	}
-	return utc(c.ExpiresAt)
-}
-
-// expiryField is the member of the request that gave the expiry.
-func (c Create) expiryField() string {
-	if c.ExpiresIn != 0 {
-		return fieldExpiresIn
-	}
-	return fieldExpirationTime
-}
-
-// maximum is the latest expiry that the policy allows, and its default; zero
-// if it sets none.
+// maximum is the latest expiry that the policy allows, which is also the default
+// expiry. It is zero if the policy has no limit.
 func (c Create) maximum() time.Time {
 	if c.Policy.Expiration == 0 {
 		return time.Time{}
 	}
 	return utc(c.At.Add(c.Policy.Expiration))
-}
-
-// makersExpiry is the latest expiry that the maker's own token allows, zero if
-// it sets none: nobody prolongs an expiring token by making a child of it.
-func (c Create) makersExpiry() time.Time {
-	if c.By.Operator || c.By.MayCreate || c.By.Owner != c.Owner {
-		return time.Time{}
-	}
-	return utc(c.By.ExpiresAt)
 }
 
 func (c Create) fact(expires time.Time) events.TokenCreated {
@@ -121,8 +61,8 @@ func (c Create) fact(expires time.Time) events.TokenCreated {
 	}
 }
 
-// name is the one given, or the default that VAST documents; an owner that is
-// too long for it is cut.
+// name returns the wanted name, or else the default name that VAST documents. The
+// default has only the beginning of an owner key that is too long for it.
 func (c Create) name() string {
 	if c.Name != "" {
 		return c.Name
@@ -130,11 +70,12 @@ func (c Create) name() string {
 	return cutAtRune(c.Owner, MaxName-len(defaultNameEnd)) + defaultNameEnd
 }
 
-// checkSize refuses a token whose texts each keep their cap and are too much together.
+// checkSize refuses a token that has a view above MaxView, although each of its
+// members is within its own limit.
 func checkSize(f events.TokenCreated, at time.Time) error {
-	b, _ := encode(viewOf(f, 1, at)) // texts, numbers and times that RFC 3339 can write: all of it encodes
+	b, _ := encode(viewOf(f, 1, at)) // no error: texts, numbers, and times that RFC 3339 can write
 	if len(b) > MaxView {
-		return refuse(CodeStateTooLarge, "", "the token's texts, scopes and source ranges take %d bytes together, %d are allowed", len(b), MaxView)
+		return refuse(CodeStateTooLarge, "", "the token's texts, scopes and source ranges have %d bytes together; at most %d are allowed", len(b), MaxView)
 	}
 	return nil
 }

@@ -7,15 +7,15 @@ import (
 	"apitoken/events"
 )
 
-// maxExpired is how many past-due tokens one command states as expired. It
-// keeps a commit far below the 100 items of a DynamoDB transaction; the rest
-// is stated by the commands that follow.
+// maxExpired is the largest number of expiries that one command records. It
+// keeps a commit far below the 100 items of a DynamoDB transaction. Later
+// commands record the other expiries.
 const maxExpired = 20
 
-// Decide gives the facts that a command brings about, in order: first the ends
-// of tokens that are past due, then what was asked for. The error is an
-// *events.Refusal. What is wrong with the fields is refused first, then what
-// the maker may not do, then what the limits forbid.
+// Decide returns the facts that a command leads to, in order: first the expiries
+// that have passed and are not yet recorded, then the wanted change. The error is
+// an *events.Refusal. Wrong fields are refused first, then commands that the
+// maker may not give, then commands that a limit forbids.
 func Decide(s State, c Command) ([]events.Fact, error) {
 	switch c := c.(type) {
 	case Create:
@@ -23,19 +23,20 @@ func Decide(s State, c Command) ([]events.Fact, error) {
 		if err != nil {
 			return nil, err
 		}
-		return append(pastDue(s, c.At), created), nil
+		return append(unrecorded(s, c.At), created), nil
 	case Revoke:
 		revoked, err := revoke(s, c)
 		if err != nil {
 			return nil, err
 		}
-		return append(pastDue(s, c.At), revoked), nil
+		return append(unrecorded(s, c.At), revoked), nil
 	}
 	panic(fmt.Sprintf("token: command of unknown type %T", c))
 }
 
-// pastDue states what time has done since the last command.
-func pastDue(s State, now time.Time) (facts []events.Fact) {
+// unrecorded returns the expiries that have passed and are not yet recorded, at
+// most maxExpired of them.
+func unrecorded(s State, now time.Time) (facts []events.Fact) {
 	for _, v := range s.Tokens {
 		if v.StateAt(now) == events.StateExpired && len(facts) < maxExpired {
 			facts = append(facts, events.TokenExpired{TokenID: v.ID, Owner: v.Owner, ExpiresAt: v.ExpiresAt})
@@ -48,13 +49,13 @@ func create(s State, c Create) (events.Fact, error) {
 	if err := c.checkFields(); err != nil {
 		return nil, err
 	}
-	if !c.By.may(c.Owner, c.By.MayCreate) {
-		return nil, refuse(CodePermissionDenied, fieldUser, `making a token for another user takes the permission create on the realm "security"`)
+	if !c.By.allowed(c.Owner, c.By.MayCreate) {
+		return nil, refuse(CodePermissionDenied, fieldUser, `creating a token for another user needs the permission create on the realm "security"`)
 	}
-	if err := c.checkDelegation(); err != nil {
+	if err := c.By.checkBounds(c.Scopes, c.SourceIPs); err != nil {
 		return nil, err
 	}
-	expires, err := c.expiry()
+	expires, err := c.expires()
 	if err != nil {
 		return nil, err
 	}
@@ -65,22 +66,22 @@ func create(s State, c Create) (events.Fact, error) {
 	return created, checkLimit(s, c)
 }
 
-// checkLimit counts by time: a token that is past due takes no slot, whether
-// or not its end was stated.
+// checkLimit counts the tokens that are live at the time of the command. An
+// expired token does not count, even if its expiry is not yet recorded.
 func checkLimit(s State, c Create) error {
 	live := s.Live(c.At)
 	if live < c.Policy.TokenLimit {
 		return nil
 	}
-	r := refuse(CodeLimitReached, "", "the user has %d live tokens, %d are allowed", live, c.Policy.TokenLimit)
+	r := refuse(CodeLimitReached, "", "the user has %d live tokens; at most %d are allowed", live, c.Policy.TokenLimit)
 	r.Limit = &events.LimitReached{TokenLimit: c.Policy.TokenLimit, Live: live, SoonestExpiry: s.SoonestExpiry(c.At)}
 	return r
 }
 
-// revoke ends live tokens only: an expired one has ended already.
+// revoke ends live tokens only, because an expired token has already ended.
 func revoke(s State, c Revoke) (events.Fact, error) {
-	if !c.By.may(c.Owner, c.By.MayDelete) {
-		return nil, refuse(CodePermissionDenied, "", `revoking another user's token takes the permission delete on the realm "security"`)
+	if !c.By.allowed(c.Owner, c.By.MayDelete) {
+		return nil, refuse(CodePermissionDenied, "", `revoking another user's token needs the permission delete on the realm "security"`)
 	}
 	v, ok := s.Find(c.ID)
 	if !ok || !v.LiveAt(c.At) {

@@ -13,10 +13,11 @@ import (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
 
-// five is the policy without an expiration.
+// five is a policy with a limit of five tokens and no expiration.
 var five = Policy{TokenLimit: 5, Retention: 400 * day}
 
-// ann makes a token for herself; the tests change what they are about.
+// ann returns a command of ann: a token for herself. A test changes the members
+// that the test is about.
 func ann(change func(*Create)) Create {
 	c := Create{
 		At: noon, Policy: five, By: Maker{Owner: "ann", TokenID: "MMMMMMMM"},
@@ -28,7 +29,7 @@ func ann(change func(*Create)) Create {
 	return c
 }
 
-// given folds a history in which each fact happened at its time.
+// given returns the state after facts that happened at the time at.
 func given(at time.Time, facts ...events.Fact) (s State) {
 	for _, f := range facts {
 		s = Fold(s, f, at)
@@ -36,12 +37,13 @@ func given(at time.Time, facts ...events.Fact) (s State) {
 	return s
 }
 
-// owned is ann's token, made long ago.
+// owned is the creation of a token of ann.
 func owned(id string, expires time.Time) events.Fact {
 	return events.TokenCreated{TokenID: id, Owner: "ann", Creator: "ann", Name: id, ExpiresAt: expires}
 }
 
-// several gives n tokens of ann that expire so; the ids differ from kind to kind.
+// several returns the creations of n tokens of ann with this expiry. kind is the
+// first letter of each id.
 func several(n int, kind string, expires time.Time) (facts []events.Fact) {
 	for i := range n {
 		facts = append(facts, owned(kind+string(rune('A'+i/26))+string(rune('a'+i%26))+"00000", expires))
@@ -49,7 +51,7 @@ func several(n int, kind string, expires time.Time) (facts []events.Fact) {
 	return facts
 }
 
-func TestCreateStatesWhatTheTokenIs(t *testing.T) {
+func TestCreateLeadsToAFactWithAllMembers(t *testing.T) {
 	c := ann(func(c *Create) {
 		c.Name, c.Description, c.ExpiresIn = "ci", "nightly builds", 180*day
 		c.Scopes, c.SourceIPs = []string{"GET /v1/things/*"}, []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
@@ -64,7 +66,7 @@ func TestCreateStatesWhatTheTokenIs(t *testing.T) {
 	}
 }
 
-// created is the fact that the command brings about, after others.
+// created returns the last fact that the command leads to: the creation.
 func created(t testing.TB, s State, c Create) events.TokenCreated {
 	t.Helper()
 	facts, err := Decide(s, c)
@@ -84,8 +86,8 @@ func TestDefaults(t *testing.T) {
 		"of the owner, not the creator":      {ann(func(c *Create) { c.Owner, c.By.MayCreate = "bob", true }), events.TokenCreated{Owner: "bob", Creator: "ann", Name: "bob_api_token"}},
 		"a long owner is cut between runes":  {ann(func(c *Create) { c.Owner, c.By.Owner = long, long }), events.TokenCreated{Owner: long, Creator: long, Name: "ACTIVE_DIRECTORY:" + strings.Repeat("é", 50) + "_api_token"}},
 		"the policy's expiry":                {ann(func(c *Create) { c.Policy.Expiration = day }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token", ExpiresAt: noon.Add(day)}},
-		"no scopes, though an empty list":    {ann(func(c *Create) { c.Scopes, c.SourceIPs = []string{}, []netip.Prefix{} }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token"}},
-		"times are UTC, without the runtime": {ann(func(c *Create) { c.ExpiresAt = noon.Add(1).In(time.FixedZone("", 3600)) }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token", ExpiresAt: noon.Add(1)}},
+		"an empty list is no scopes":         {ann(func(c *Create) { c.Scopes, c.SourceIPs = []string{}, []netip.Prefix{} }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token"}},
+		"a time of another zone becomes UTC": {ann(func(c *Create) { c.ExpiresAt = noon.Add(1).In(time.FixedZone("", 3600)) }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token", ExpiresAt: noon.Add(1)}},
 	} {
 		got := created(t, State{}, c.create)
 		c.want.TokenID, c.want.Verifier = c.create.ID, c.create.Verifier
@@ -107,7 +109,7 @@ func TestRefusals(t *testing.T) {
 		"a longer one":              {ann(func(c *Create) { c.Owner = strings.Repeat("n", 257); c.By.Owner = c.Owner }), CodeInvalidField, "user"},
 		"no owner":                  {ann(func(c *Create) { c.Owner = "" }), CodeInvalidField, "user"},
 		"a group":                   {ann(func(c *Create) { c.Owner = "gid:100" }), CodeInvalidField, "user"},
-		"an owner spelled oddly":    {ann(func(c *Create) { c.Owner = "local:ann" }), CodeInvalidField, "user"},
+		"an owner, not canonical":   {ann(func(c *Create) { c.Owner = "local:ann" }), CodeInvalidField, "user"},
 		"the longest name":          {ann(func(c *Create) { c.Name = strings.Repeat("n", 128) }), "", ""},
 		"a longer name":             {ann(func(c *Create) { c.Name = strings.Repeat("n", 129) }), CodeInvalidField, "name"},
 		"bytes, not letters, count": {ann(func(c *Create) { c.Name = strings.Repeat("é", 65) }), CodeInvalidField, "name"},
@@ -154,12 +156,12 @@ func TestRefusals(t *testing.T) {
 		"for another, as operator":   {ann(func(c *Create) { c.Owner, c.By.Operator = "bob", true }), "", ""},
 		"within the maker's scopes":  {ann(func(c *Create) { scoped(c); c.Scopes = []string{"GET /v1/things"} }), "", ""},
 		"beyond them":                {ann(func(c *Create) { scoped(c); c.Scopes = []string{"GET /v1/things", "GET /v2"} }), CodeScopeExceeds, "scopes"},
-		"everything, where they are": {ann(scoped), CodeScopeExceeds, "scopes"},
+		"none, though the maker has": {ann(scoped), CodeScopeExceeds, "scopes"},
 		"beyond them, with create":   {ann(func(c *Create) { scoped(c); c.By.MayCreate = true }), CodeScopeExceeds, "scopes"},
 		"beyond them, as operator":   {ann(func(c *Create) { scoped(c); ranged(c); c.By.Operator = true }), "", ""},
 		"within the maker's ranges":  {ann(func(c *Create) { ranged(c); c.SourceIPs = prefixes("192.0.2.8/29") }), "", ""},
 		"beyond the ranges":          {ann(func(c *Create) { ranged(c); c.SourceIPs = prefixes("192.0.0.0/16") }), CodeSourceIPsExceed, "source_ips"},
-		"anywhere, where they are":   {ann(ranged), CodeSourceIPsExceed, "source_ips"},
+		"no ranges, though it has":   {ann(ranged), CodeSourceIPsExceed, "source_ips"},
 		"no slot":                    {ann(func(c *Create) { c.Policy.TokenLimit = 0 }), CodeLimitReached, ""},
 		"no slot, as operator":       {ann(func(c *Create) { c.Policy.TokenLimit, c.By.Operator = 0, true }), CodeLimitReached, ""},
 	} {
@@ -178,8 +180,8 @@ func TestRefusals(t *testing.T) {
 	}
 }
 
-// TestRefusalsComeInOrder mends, one by one, the faults of a command that has
-// one of each kind.
+// TestRefusalsComeInOrder has a command with one fault of each kind, and corrects
+// one fault after the other.
 func TestRefusalsComeInOrder(t *testing.T) {
 	s := given(noon.Add(-day), several(5, "l", time.Time{})...)
 	c := ann(func(c *Create) {
@@ -187,8 +189,8 @@ func TestRefusalsComeInOrder(t *testing.T) {
 		c.By.Scopes, c.By.SourceIPs = []string{"GET /v1/*"}, prefixes("192.0.2.0/24")
 	})
 	for _, step := range []struct {
-		code string
-		mend func()
+		code    string
+		correct func()
 	}{
 		{CodeInvalidField, func() { c.Name = "" }},
 		{CodePermissionDenied, func() { c.By.MayCreate = true }},
@@ -199,23 +201,23 @@ func TestRefusalsComeInOrder(t *testing.T) {
 	} {
 		_, err := Decide(s, c)
 		refusal(t, err, step.code)
-		step.mend()
+		step.correct()
 	}
 	if _, err := Decide(s, c); err != nil {
 		t.Error(err)
 	}
 }
 
-func TestTheDefaultAloneIsCutToTheMakersExpiry(t *testing.T) {
+func TestOnlyTheDefaultIsShortenedToTheMakersExpiry(t *testing.T) {
 	for name, c := range map[string]struct {
-		maximum, maker, asked, want time.Duration // after noon; zero: never, or nothing asked
+		maximum, maker, asked, want time.Duration // after noon; zero: never, or none wanted
 	}{
 		"neither":                 {0, 0, 0, 0},
 		"the maximum":             {2 * day, 0, 0, 2 * day},
 		"the maker's":             {0, day, 0, day},
 		"the earlier: the maker":  {2 * day, day, 0, day},
 		"the earlier: the policy": {day, 2 * day, 0, day},
-		"what was asked":          {2 * day, 2 * day, time.Hour, time.Hour},
+		"a wanted expiry":         {2 * day, 2 * day, time.Hour, time.Hour},
 	} {
 		create := ann(func(create *Create) {
 			create.Policy.Expiration, create.ExpiresIn = c.maximum, c.asked
@@ -233,14 +235,14 @@ func TestTheDefaultAloneIsCutToTheMakersExpiry(t *testing.T) {
 	}
 }
 
-func TestTheMaximumIsNamed(t *testing.T) {
+func TestTheRefusalNamesTheMaximum(t *testing.T) {
 	_, err := Decide(State{}, ann(func(c *Create) { c.Policy.Expiration, c.ExpiresIn = 180*day, 181*day }))
 	if r := refusal(t, err, CodeExpiryTooLate); !strings.Contains(r.Detail, "180D") || !strings.Contains(r.Detail, "2027-05-20T12:00:00") {
 		t.Errorf("the refusal does not name the maximum: %s", r.Detail)
 	}
 }
 
-func TestTheLimitCountsByTime(t *testing.T) {
+func TestTheLimitCountsTokensThatAreLiveAtTheTime(t *testing.T) {
 	soon := noon.Add(time.Hour)
 	history := append(several(3, "l", time.Time{}), append(several(1, "s", soon), several(4, "e", noon)...)...)
 	for name, c := range map[string]struct {
@@ -272,11 +274,11 @@ func TestADisabledTokenTakesASlot(t *testing.T) {
 	s.Tokens[2].Disabled = true
 	_, err := Decide(s, ann(nil))
 	if r := refusal(t, err, CodeLimitReached); !r.Limit.SoonestExpiry.IsZero() {
-		t.Errorf("none of them expires, and the soonest expiry is %v", r.Limit.SoonestExpiry)
+		t.Errorf("no token expires, but the soonest expiry is %v", r.Limit.SoonestExpiry)
 	}
 }
 
-func TestEveryCommandFirstStatesWhatIsPastDue(t *testing.T) {
+func TestEveryCommandFirstRecordsPastExpiries(t *testing.T) {
 	s := given(noon.Add(-day), append(several(25, "e", noon.Add(-time.Hour)), several(2, "l", noon.Add(1))...)...)
 	for name, command := range map[string]Command{
 		"create": ann(nil),
@@ -298,8 +300,8 @@ func TestEveryCommandFirstStatesWhatIsPastDue(t *testing.T) {
 		for _, f := range facts {
 			s = Fold(s, f, noon)
 		}
-		if n := len(pastDue(s, noon)); n != 5 {
-			t.Errorf("%s: %d are left for the next command, want 5", name, n)
+		if n := len(unrecorded(s, noon)); n != 5 {
+			t.Errorf("%s: %d expiries are left for the next command, want 5", name, n)
 		}
 		s = given(noon.Add(-day), append(several(25, "e", noon.Add(-time.Hour)), several(2, "l", noon.Add(1))...)...)
 	}
@@ -313,16 +315,16 @@ func TestRevoke(t *testing.T) {
 		at   time.Time // zero: noon
 		code string
 	}{
-		"one's own":                         {Maker{Owner: "ann"}, "AAAAAAAA", time.Time{}, ""},
-		"one's own, with itself and scoped": {Maker{Owner: "ann", TokenID: "AAAAAAAA", Scopes: []string{"DELETE /v1/*"}}, "AAAAAAAA", time.Time{}, ""},
-		"another's":                         {Maker{Owner: "bob", MayCreate: true, MayEdit: true}, "AAAAAAAA", time.Time{}, CodePermissionDenied},
-		"another's that is not there":       {Maker{Owner: "bob"}, "XXXXXXXX", time.Time{}, CodePermissionDenied},
-		"another's, with delete":            {Maker{Owner: "bob", MayDelete: true}, "AAAAAAAA", time.Time{}, ""},
-		"another's, as operator":            {Maker{Owner: "operator", Operator: true}, "AAAAAAAA", time.Time{}, ""},
-		"one that is not there":             {Maker{Owner: "ann"}, "XXXXXXXX", time.Time{}, CodeNotFound},
-		"one that was revoked":              {Maker{Owner: "ann"}, "CCCCCCCC", time.Time{}, CodeNotFound},
-		"one that expires this instant":     {Maker{Owner: "ann"}, "BBBBBBBB", noon, CodeNotFound},
-		"one that expires in a nanosecond":  {Maker{Owner: "ann"}, "BBBBBBBB", noon.Add(-1), ""},
+		"its own":                       {Maker{Owner: "ann"}, "AAAAAAAA", time.Time{}, ""},
+		"the acting token, with scopes": {Maker{Owner: "ann", TokenID: "AAAAAAAA", Scopes: []string{"DELETE /v1/*"}}, "AAAAAAAA", time.Time{}, ""},
+		"another user's":                {Maker{Owner: "bob", MayCreate: true, MayEdit: true}, "AAAAAAAA", time.Time{}, CodePermissionDenied},
+		"another user's, missing":       {Maker{Owner: "bob"}, "XXXXXXXX", time.Time{}, CodePermissionDenied},
+		"another user's, with delete":   {Maker{Owner: "bob", MayDelete: true}, "AAAAAAAA", time.Time{}, ""},
+		"another user's, as operator":   {Maker{Owner: "operator", Operator: true}, "AAAAAAAA", time.Time{}, ""},
+		"a missing token":               {Maker{Owner: "ann"}, "XXXXXXXX", time.Time{}, CodeNotFound},
+		"a revoked token":               {Maker{Owner: "ann"}, "CCCCCCCC", time.Time{}, CodeNotFound},
+		"a token that expires now":      {Maker{Owner: "ann"}, "BBBBBBBB", noon, CodeNotFound},
+		"a token that expires in 1 ns":  {Maker{Owner: "ann"}, "BBBBBBBB", noon.Add(-1), ""},
 	} {
 		at := c.at
 		if at.IsZero() {
@@ -331,7 +333,7 @@ func TestRevoke(t *testing.T) {
 		facts, err := Decide(s, Revoke{At: at, Policy: five, By: c.by, ID: c.id, Owner: "ann"})
 		if c.code != "" {
 			if r := refusal(t, err, c.code); c.code == CodeNotFound && *r != *NotFound() {
-				t.Errorf("%s: got %+v, want the one text for all that is missing", name, r)
+				t.Errorf("%s: got %+v, want the one text for every missing token", name, r)
 			}
 			continue
 		}

@@ -28,7 +28,7 @@ func TestFoldKeepsUnendedTokensOnly(t *testing.T) {
 	}
 }
 
-func TestFoldLeavesItsInputAlone(t *testing.T) {
+func TestFoldDoesNotChangeItsInput(t *testing.T) {
 	before := given(noon, owned("AAAAAAAA", noon), owned("BBBBBBBB", noon), owned("CCCCCCCC", noon))
 	before.Tokens = before.Tokens[:2] // with room for one more, which Fold must not use
 	kept, err := EncodeState(before)
@@ -40,14 +40,14 @@ func TestFoldLeavesItsInputAlone(t *testing.T) {
 	three := Fold(before, events.TokenRevoked{TokenID: "AAAAAAAA"}, noon)
 	three.Tokens[0].Name = "changed"
 	if one.Tokens[2].ID != "DDDDDDDD" || two.Tokens[2].ID != "EEEEEEEE" {
-		t.Errorf("two steps from one state share memory: %v and %v", one.Tokens[2].ID, two.Tokens[2].ID)
+		t.Errorf("two states folded from one state share memory: %v and %v", one.Tokens[2].ID, two.Tokens[2].ID)
 	}
 	if b, err := EncodeState(before); err != nil || !bytes.Equal(b, kept) {
-		t.Errorf("the state was\n%s and is\n%s", kept, b)
+		t.Errorf("the state was\n%s\nand is now\n%s", kept, b)
 	}
 }
 
-func TestFactsOfOtherStreamsAreALoudMistake(t *testing.T) {
+func TestFactsOfOtherStreamsPanic(t *testing.T) {
 	for name, call := range map[string]func(){
 		"folding settings":         func() { Fold(State{}, events.SettingsChanged{}, noon) },
 		"folding permissions":      func() { Fold(State{}, events.PermissionsChanged{}, noon) },
@@ -111,14 +111,14 @@ func TestStatesRoundTrip(t *testing.T) {
 		t.Errorf("got  %+v, %v\nwant %+v", got, err, s)
 	}
 	if n := bytes.Count(b, []byte(`"o"`)); n != 1 {
-		t.Errorf("the owner stands %d times in %s, want once", n, b)
+		t.Errorf("the owner is written %d times in %s, want once", n, b)
 	}
 	if s.Tokens[0].Owner != "ann" {
 		t.Error("encoding changed the state")
 	}
 }
 
-// TestStatesOfEveryEncodingDecode has a state as each encoding once wrote it.
+// TestStatesOfEveryEncodingDecode has a stored state for each encoding.
 func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	samples := map[int]string{
 		1: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456789Z","e":"2026-11-22T12:00:00.123456789Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6}]}`,
@@ -133,7 +133,7 @@ func TestStatesOfEveryEncodingDecode(t *testing.T) {
 		}
 	}
 	if got, err := DecodeState(0, nil); err != nil || !reflect.DeepEqual(got, State{}) {
-		t.Errorf("nothing: got %+v, %v, want the zero state", got, err)
+		t.Errorf("no bytes: got %+v, %v, want the zero state", got, err)
 	}
 	for _, bad := range []struct {
 		v    int
@@ -156,13 +156,13 @@ func TestStatesCountByTime(t *testing.T) {
 		noon.Add(1):  {1, time.Time{}},
 	} {
 		if live, soonest := s.Live(now), s.SoonestExpiry(now); live != want.live || !soonest.Equal(want.soonest) {
-			t.Errorf("at %v: got %d live, the next ends at %v, want %d, %v", now, live, soonest, want.live, want.soonest)
+			t.Errorf("at %v: got %d live, the next expiry at %v, want %d and %v", now, live, soonest, want.live, want.soonest)
 		}
 	}
 	if v, ok := s.Find("AAAAAAAA"); !ok || v.ID != "AAAAAAAA" {
-		t.Error("a token that is past due is not found")
+		t.Error("an expired token without a recorded end is not found")
 	}
 	if _, ok := s.Find("XXXXXXXX"); ok {
-		t.Error("a token is found that is not there")
+		t.Error("Find returns a token for an unknown id")
 	}
 }

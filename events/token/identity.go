@@ -24,6 +24,12 @@ const (
 // maxUID is the last POSIX user id; the next number means "no user".
 const maxUID = 1<<32 - 2
 
+// The allowed values, for refusals.
+const (
+	userForms   = "NAME, local:NAME, ad:NAME, DOMAIN:NAME, auth_id:N, uid:N or a SID"
+	userDomains = domainLocal + ", " + domainNull + ", " + domainAD + ", " + domainPosixUser
+)
+
 // Identity is a user in the form of Qumulo's API. Its JSON has all six members,
 // and unused ones are null. null and "" are read as unused.
 type Identity struct {
@@ -62,13 +68,13 @@ func ParseIdentity(text string) (Identity, error) {
 	form, rest, ok := cutForm(text)
 	switch {
 	case text == "":
-		return Identity{}, invalid(fieldUser, "the user is empty")
+		return Identity{}, invalid(fieldUser, "the user is empty; allowed: "+userForms)
 	case !ok && sidLike(text):
 		return Identity{SID: text}, nil
 	case !ok:
 		return Identity{Name: text}, nil
 	case rest == "":
-		return Identity{}, invalid(fieldUser, "the user %s names nobody after its colon", shown(text))
+		return Identity{}, invalid(fieldUser, "the user %s has no text after its colon; give a name or a number there", shown(text))
 	}
 	return parseForm(form, rest)
 }
@@ -108,13 +114,13 @@ func domainOf(form string) (string, error) {
 		domainInvalid, domainReserved, domainInternal, domainOperator, domainCreator:
 		return form, nil
 	}
-	return "", invalid(fieldUser, "%s is no form of user; allowed are NAME, local:NAME, ad:NAME, DOMAIN:NAME, auth_id:N, uid:N and a SID", shown(form+":"))
+	return "", invalid(fieldUser, "the user has the unknown prefix %s; allowed: "+userForms, shown(form+":"))
 }
 
 func parseID(form, text string) (*uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || !canonical(text, maxUID) {
-		return nil, invalid(fieldUser, "%s is no %s, which is a whole number up to %d", shown(text), form, uint64(maxUID))
+		return nil, invalid(fieldUser, "the user's %s %s is invalid; allowed: a whole number from 0 to %d, without leading zeros", form, shown(text), uint64(maxUID))
 	}
 	return &n, nil
 }
@@ -141,13 +147,13 @@ func (i Identity) Key() (string, error) {
 		case err != nil:
 			return "", err
 		case key != "" && k != "" && k != key:
-			return "", invalid(fieldUser, "the user's members name %s and %s; give one of them", shown(key), shown(k))
+			return "", invalid(fieldUser, "the user's members name different users, %s and %s; they must all name the same user", shown(key), shown(k))
 		case k != "":
 			key = k
 		}
 	}
 	if key == "" {
-		return "", invalid(fieldUser, "the user has neither name nor auth_id, uid or sid")
+		return "", invalid(fieldUser, "the user has no name, auth_id, uid or sid; give one of them")
 	}
 	if err := checkText(fieldUser, key, MaxOwner); err != nil {
 		return "", err
@@ -165,7 +171,7 @@ func (i Identity) checkMembers() error {
 		return err
 	}
 	if i.GID != nil {
-		return invalid(fieldUser, "a gid names a group; tokens are for users only")
+		return invalid(fieldUser, "the user has a gid, which names a group; only users have tokens, so leave the gid out")
 	}
 	return i.checkDomain()
 }
@@ -174,11 +180,11 @@ func (i Identity) checkDomain() error {
 	switch i.Domain {
 	case "", domainNull, domainLocal, domainAD, domainPosixUser:
 	case domainPosixGroup, domainWorld:
-		return invalid(fieldUser, "the domain %s holds groups; tokens are for users only", i.Domain)
+		return invalid(fieldUser, "the user's domain %s has groups, and only users have tokens; allowed: "+userDomains, i.Domain)
 	case domainInvalid, domainReserved, domainInternal, domainOperator, domainCreator:
-		return invalid(fieldUser, "the domain %s holds no users who may have tokens", i.Domain)
+		return invalid(fieldUser, "the user's domain %s has no users with tokens; allowed: "+userDomains, i.Domain)
 	default:
-		return invalid(fieldUser, "there is no domain %s", shown(i.Domain))
+		return invalid(fieldUser, "the user's domain %s is unknown; allowed: "+userDomains, shown(i.Domain))
 	}
 	return nil
 }
@@ -203,7 +209,7 @@ func (i Identity) authKey() (string, error) {
 	n, isNumber, err := authNumber(i.AuthID)
 	switch {
 	case err != nil:
-		return "", invalid(fieldUser, "the auth_id %s is larger than 64 bits", shown(i.AuthID))
+		return "", invalid(fieldUser, "the user's auth_id %s is too large; a number has at most 64 bits", shown(i.AuthID))
 	case isNumber:
 		return "auth_id:" + strconv.FormatUint(n, 10), nil
 	}
@@ -215,9 +221,9 @@ func (i Identity) uidKey() (string, error) {
 	case i.UID == nil:
 		return "", nil
 	case *i.UID > maxUID:
-		return "", invalid(fieldUser, "the uid %d is above %d", *i.UID, uint64(maxUID))
+		return "", invalid(fieldUser, "the user's uid %d is too large; at most %d is allowed", *i.UID, uint64(maxUID))
 	case i.Domain == domainLocal || i.Domain == domainAD:
-		return "", invalid(fieldUser, "a uid is of the domain %s, not of %s", domainPosixUser, i.Domain)
+		return "", invalid(fieldUser, "the user has a uid and the domain %s; with a uid only the domains %s and %s are allowed, or none", i.Domain, domainPosixUser, domainNull)
 	}
 	return "uid:" + strconv.FormatUint(*i.UID, 10), nil
 }

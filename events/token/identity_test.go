@@ -34,7 +34,7 @@ func TestUsersHaveOneKey(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoUserIsRefused(t *testing.T) {
+func TestTextsThatNameNoUserAreRefused(t *testing.T) {
 	for _, text := range []string{
 		"", "local:", "ad:", "auth_id:", "uid:", "sid:", ":ann", "foo:bar", "LDAP:ann", "Local:ann",
 		"gid:100", "POSIX_GROUP:staff", "ldap_group:staff", "WORLD:Everyone", "world:Everyone",
@@ -52,17 +52,17 @@ func TestWhatIsNoUserIsRefused(t *testing.T) {
 			_, err = i.Key()
 		}
 		if err == nil {
-			t.Errorf("%q passes for a user", text)
+			t.Errorf("%q is accepted as a user", text)
 		} else if r := refusal(t, err, CodeInvalidField); r.Field != "user" || strings.ContainsAny(r.Detail, "\n\x00") {
 			t.Errorf("%q: got a refusal of %s: %q", text, r.Field, r.Detail)
 		}
 	}
 }
 
-func TestOwnerKeysHaveOneSpelling(t *testing.T) {
+func TestOwnerKeysHaveOneForm(t *testing.T) {
 	for _, text := range []string{"local:ann", "LOCAL:ann", "API_NULL_DOMAIN:ann", "ad:ann", "auth_id:0x1f4", "auth_id:ann", "sid:S-1-5-21-1-2-3-1001", "auth_id:007"} {
 		if ValidOwner(text) == nil {
-			t.Errorf("%s passes for an owner key", text)
+			t.Errorf("%s is accepted as an owner key", text)
 		}
 	}
 }
@@ -84,7 +84,7 @@ func TestMembersThatNameDifferentUsersAreRefused(t *testing.T) {
 		"a domain alone":         {Identity{Domain: "LOCAL"}, ""},
 		"nothing":                {Identity{}, ""},
 		"an unknown domain":      {Identity{Domain: "MARS", Name: "ann"}, ""},
-		"a very deep auth_id":    {Identity{AuthID: strings.Repeat("auth_id:", 1<<16) + "5"}, ""},
+		"a long auth_id":         {Identity{AuthID: strings.Repeat("auth_id:", 1<<16) + "5"}, ""},
 	} {
 		got, err := c.i.Key()
 		if got != c.want || (err == nil) != (c.want != "") {
@@ -112,7 +112,7 @@ func TestIdentitiesShowAllSixMembers(t *testing.T) {
 	}
 }
 
-func TestABareNameIsMeantInEveryDomain(t *testing.T) {
+func TestANameWithoutADomainNamesUsersOfEveryDomain(t *testing.T) {
 	for text, want := range map[string][]string{
 		"ann":        {"ann", "ACTIVE_DIRECTORY:ann", "POSIX_USER:ann"},
 		"local:ann":  {"ann"},
@@ -150,7 +150,7 @@ func FuzzParseIdentity(f *testing.F) {
 			t.Errorf("%q gives the key %q: %v", text, key, err)
 		}
 		if back, err := IdentityOf(key).Key(); back != key || err != nil {
-			t.Errorf("%q gives the key %q, whose identity gives %q, %v", text, key, back, err)
+			t.Errorf("%q gives the key %q, but the identity of this key gives %q, %v", text, key, back, err)
 		}
 		if self, err := (Identity{AuthID: key}).Key(); strings.Trim(key, "0123456789") != "" && (self != key || err != nil) {
 			t.Errorf("the key %q as auth_id is %q, %v", key, self, err)

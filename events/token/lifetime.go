@@ -22,19 +22,19 @@ func ParseLifetime(text string) (time.Duration, error) {
 	number := strings.TrimRight(text, "YMwWdDhHmsS")
 	unit := unitOf(text[len(number):])
 	if unit == 0 || !digits(number) {
-		return 0, invalid(fieldExpiresIn, "the lifetime %s is not %s", shown(text), lifetimeForms)
+		return 0, invalid(fieldExpiresIn, "the lifetime %s is invalid; allowed: %s", shown(text), lifetimeForms)
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n > math.MaxInt64/int64(unit) {
-		return 0, invalid(fieldExpiresIn, "the lifetime %s is longer than can be counted; at most %dY is allowed", shown(text), math.MaxInt64/int64(365*day))
+		return 0, invalid(fieldExpiresIn, "the lifetime %s is too long; at most %dY is allowed", shown(text), math.MaxInt64/int64(365*day))
 	}
 	if n == 0 {
-		return 0, invalid(fieldExpiresIn, "the lifetime %s is nothing; allowed is %s", shown(text), lifetimeForms)
+		return 0, invalid(fieldExpiresIn, "the lifetime %s is zero; allowed: %s", shown(text), lifetimeForms)
 	}
 	return time.Duration(n) * unit, nil
 }
 
-// unitOf is the length of a unit, zero for an unknown unit.
+// unitOf returns the length of a unit, zero for an unknown unit.
 func unitOf(unit string) time.Duration {
 	switch unit {
 	case "Y":

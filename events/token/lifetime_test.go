@@ -38,7 +38,7 @@ func TestLifetimesOfEachUnit(t *testing.T) {
 	}
 }
 
-func TestWrongLifetimesAreRefusedByName(t *testing.T) {
+func TestRefusalsShowTheWrongLifetime(t *testing.T) {
 	for text, shown := range map[string]string{
 		"0D": `"0D"`, "00s": `"00s"`, "-1D": `"-1D"`, "+1D": `"+1D"`, "1.5D": `"1.5D"`, "1,5D": `"1,5D"`, "1y": `"1y"`, "1D2h": `"1D2h"`,
 		"": `""`, "D": `"D"`, "1": `"1"`, "1DD": `"1DD"`, "1 D": `"1 D"`, " 1D": `" 1D"`, "1D\n": `"1D\n"`, "1e3D": `"1e3D"`, "0x1D": `"0x1D"`, "1_0D": `"1_0D"`,

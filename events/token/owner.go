@@ -6,7 +6,7 @@ import (
 	"unicode"
 )
 
-// ValidOwner refuses a text that is not an owner key in its one spelling: NAME,
+// ValidOwner refuses a text that is not an owner key in canonical form: NAME,
 // ACTIVE_DIRECTORY:NAME, POSIX_USER:NAME, a SID, uid:N or auth_id:N. The
 // refusal is invalid_field on user.
 func ValidOwner(key string) error {
@@ -19,7 +19,7 @@ func ValidOwner(key string) error {
 		return err
 	}
 	if spelled != key {
-		return invalid(fieldUser, "the user %s is to be written as %s", shown(key), shown(spelled))
+		return invalid(fieldUser, "the user %s is not in canonical form; write %s", shown(key), shown(spelled))
 	}
 	return nil
 }
@@ -59,25 +59,25 @@ func OwnersNamed(text string) ([]string, error) {
 // answers owner keys as ids, and each id must lead back to its owner.
 func bareName(name string) error {
 	if _, isNumber, _ := authNumber(name); isNumber {
-		return invalid(fieldUser, "the name %s looks like an auth_id; write auth_id:N for that user", shown(name))
+		return invalid(fieldUser, "the user's name %s looks like an auth_id, which is not allowed; give it as auth_id, or as auth_id:N in a query", shown(name))
 	}
 	if sidLike(name) {
-		return invalid(fieldUser, "the name %s looks like a SID", shown(name))
+		return invalid(fieldUser, "the user's name %s looks like a SID, which is not allowed; give it as sid", shown(name))
 	}
 	if _, _, ok := cutForm(name); ok {
-		return invalid(fieldUser, "the name %s looks like another form of user, because of what stands before its colon", shown(name))
+		return invalid(fieldUser, "the user's name %s has a colon, so it looks like another form of user; a colon is allowed only after an equals sign", shown(name))
 	}
 	return nil
 }
 
 // checkLooks refuses a name that looks like another name: with white space at its
-// ends, or with invisible characters that turn or join others (Unicode's Cf).
+// ends, or with invisible characters, such as marks of direction or joiners (Unicode's Cf).
 func checkLooks(name string) error {
 	switch {
 	case strings.TrimSpace(name) != name:
-		return invalid(fieldUser, "the name %s begins or ends with white space", shown(name))
+		return invalid(fieldUser, "the user's name %s begins or ends with white space, which is not allowed", shown(name))
 	case strings.ContainsFunc(name, func(r rune) bool { return unicode.Is(unicode.Cf, r) }):
-		return invalid(fieldUser, "the name %s holds an invisible character", shown(name))
+		return invalid(fieldUser, "the user's name %s has an invisible character (Unicode category Cf), which is not allowed", shown(name))
 	}
 	return nil
 }
@@ -99,12 +99,12 @@ func checkSID(sid string) error {
 	parts := strings.Split(sid, "-")
 	if len(parts) < 4 || len(parts) > 18 || parts[0] != "S" || parts[1] != "1" || !canonical(parts[2], 1<<48-1) ||
 		slices.ContainsFunc(parts[3:], func(p string) bool { return !canonical(p, 1<<32-1) }) {
-		return invalid(fieldUser, "%s is no SID like S-1-5-21-1-2-3-1001", shown(sid))
+		return invalid(fieldUser, "the user's SID %s is invalid; allowed: S-1-AUTHORITY and 1 to 15 numbers, like S-1-5-21-1-2-3-1001", shown(sid))
 	}
 	// [MS-DTYP] section 2.4.2.4: authority 1 is the world, S-1-5-32 has the
 	// built-in groups.
 	if parts[2] == "1" || strings.HasPrefix(sid, "S-1-5-32-") {
-		return invalid(fieldUser, "the SID %s is a group; tokens are for users only", shown(sid))
+		return invalid(fieldUser, "the user's SID %s names a group; only users have tokens", shown(sid))
 	}
 	return nil
 }

@@ -4,6 +4,9 @@ import (
 	"bytes"
 	"encoding/base64"
 	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -48,44 +51,44 @@ func schemas(t testing.TB) map[string]*jsonschema.Schema {
 	return out
 }
 
-// world is one owner's stream as an issuer and a store would keep it, and the
-// clock, so that every command meets what earlier ones left.
-type world struct {
+// scene is one owner's stream as an issuer and a store would keep it, and a
+// clock. Each command sees the results of the earlier commands.
+type scene struct {
 	schemas map[string]*jsonschema.Schema
 	keys    events.Keys
 	now     time.Time
 	policy  Policy
 	head    events.Head
 	records []events.Record
-	views   map[string]events.View // by token id, ended ones too
+	views   map[string]events.View // by token id, also of ended tokens
 	revoked map[string]bool
-	drawn   map[string]int // how many records of each type all histories have
+	drawn   map[string]int // number of records of each type, and of commands, in all histories
 }
 
-func newWorld(t *rapid.T, schemas map[string]*jsonschema.Schema) *world {
+func newScene(t *rapid.T, schemas map[string]*jsonschema.Schema) *scene {
 	k, err := events.ParseKeys("a:" + base64.StdEncoding.EncodeToString(make([]byte, 32)))
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &world{schemas: schemas, keys: k, now: noon, policy: five, views: map[string]events.View{}, revoked: map[string]bool{}}
+	return &scene{schemas: schemas, keys: k, now: noon, policy: five, views: map[string]events.View{}, revoked: map[string]bool{}}
 }
 
-func (w *world) state(t *rapid.T) State {
-	s, err := DecodeState(w.head.StateV, w.head.State)
+func (sc *scene) state(t *rapid.T) State {
+	s, err := DecodeState(sc.head.StateV, sc.head.State)
 	if err != nil {
 		t.Fatal(err)
 	}
 	return s
 }
 
-// do reads, decides and commits. It gives the refusal if there is one.
-func (w *world) do(t *rapid.T, c Command) *events.Refusal {
-	before := w.state(t)
+// do reads, decides and commits. It returns the refusal, if there is one.
+func (sc *scene) do(t *rapid.T, c Command) *events.Refusal {
+	before := sc.state(t)
 	facts, err := Decide(before, c)
 	if err != nil {
 		return err.(*events.Refusal)
 	}
-	at := w.head.Next(w.now)
+	at := sc.head.Next(sc.now)
 	after := before
 	for _, f := range facts {
 		after = Fold(after, f, at)
@@ -94,82 +97,85 @@ func (w *world) do(t *rapid.T, c Command) *events.Refusal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	effect := Effect(before, after, facts, at, w.policy.Retention)
-	m := events.Meta{Command: fmt.Sprint("c", len(w.records)), Actor: "ann", At: w.now, Retention: w.policy.Retention}
-	made, err := events.NewCommit(w.keys, events.UserStream("ann"), w.head, m, facts, StateV, b, effect)
+	effect := Effect(before, after, facts, at, sc.policy.Retention)
+	m := events.Meta{Command: fmt.Sprint("c", len(sc.records)), Actor: "ann", At: sc.now, Retention: sc.policy.Retention}
+	made, err := events.NewCommit(sc.keys, events.UserStream("ann"), sc.head, m, facts, StateV, b, effect)
 	if err != nil {
 		t.Fatal(err)
 	}
-	w.write(t, made)
+	sc.write(t, made)
+	sc.drawn[reflect.TypeOf(c).Name()]++
 	return nil
 }
 
-func (w *world) write(t *rapid.T, c events.Commit) {
+func (sc *scene) write(t *rapid.T, c events.Commit) {
 	for _, v := range c.Effect().Minted {
-		if _, taken := w.views[v.ID]; taken {
+		if _, taken := sc.views[v.ID]; taken {
 			t.Fatalf("token %s was minted twice", v.ID)
 		}
-		w.views[v.ID] = v
+		sc.views[v.ID] = v
 	}
 	for _, v := range c.Effect().Changed {
-		if old, ok := w.views[v.ID]; !ok || old.Ended != "" || v.Seq <= old.Seq || v.Ended == "" {
-			t.Fatalf("the view %+v became %+v", old, v)
+		if old, ok := sc.views[v.ID]; !ok || old.Ended != "" || v.Seq <= old.Seq || v.Ended == "" {
+			t.Fatalf("the view %+v was changed to %+v", old, v)
 		}
-		w.views[v.ID] = v
+		sc.views[v.ID] = v
 	}
 	for _, r := range c.Records() {
 		data, err := jsonschema.UnmarshalJSON(bytes.NewReader(r.Public))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := w.schemas[r.Type].Validate(data); err != nil {
-			t.Fatalf("%s does not keep its schema: %v", r.Public, err)
+		if err := sc.schemas[r.Type].Validate(data); err != nil {
+			t.Fatalf("%s does not match its schema: %v", r.Public, err)
 		}
-		w.drawn[r.Type]++
+		sc.drawn[r.Type]++
 	}
-	w.records = append(w.records, c.Records()...)
-	w.head = c.Head()
+	sc.records = append(sc.records, c.Records()...)
+	sc.head = c.Head()
 }
 
-// create draws a command that is lawful but for the limit, mostly.
-func (w *world) create(t *rapid.T) {
+// create draws a command that mostly only the limit can refuse.
+func (sc *scene) create(t *rapid.T) {
 	minted := secret.Mint("")
-	verifier, err := secret.NewVerifier(w.keys, minted, "ann")
+	verifier, err := secret.NewVerifier(sc.keys, minted, "ann")
 	if err != nil {
 		t.Fatal(err)
 	}
 	c := Create{
-		At: w.now, Policy: w.policy, By: Maker{Owner: "ann"}, ID: minted.ID, Owner: "ann", Verifier: verifier,
-		Name:        rapid.StringN(0, 40, -1).Draw(t, "name"),
-		Description: rapid.SampledFrom([]string{"", "<&> \u2028 \"é\""}).Draw(t, "description"),
-		ExpiresIn:   time.Duration(rapid.IntRange(0, 20).Draw(t, "hours")) * time.Hour,
-		Scopes:      someScopes.Draw(t, "scopes"),
-		SourceIPs:   rapid.SampledFrom([][]netip.Prefix{nil, prefixes("192.0.2.0/24")}).Draw(t, "ranges"),
+		At: sc.now, Policy: sc.policy, By: Maker{Owner: "ann"}, ID: minted.ID, Owner: "ann", Verifier: verifier,
+		Wish: Wish{
+			Name:        rapid.StringN(0, 40, -1).Draw(t, "name"),
+			Description: rapid.SampledFrom([]string{"", "<&> \u2028 \"é\""}).Draw(t, "description"),
+			ExpiresIn:   time.Duration(rapid.IntRange(0, 20).Draw(t, "hours")) * time.Hour,
+			Scopes:      someScopes.Draw(t, "scopes"),
+			SourceIPs:   rapid.SampledFrom([][]netip.Prefix{nil, prefixes("192.0.2.0/24")}).Draw(t, "ranges"),
+		},
 	}
-	live := w.state(t).Live(w.now)
-	switch r := w.do(t, c); {
-	case r == nil && live >= w.policy.TokenLimit:
-		t.Fatalf("%d live tokens, %d allowed, and one more was made", live, w.policy.TokenLimit)
-	case r != nil && r.Code == CodeLimitReached && live < w.policy.TokenLimit:
-		t.Fatalf("%d live tokens, %d allowed, and no more can be made", live, w.policy.TokenLimit)
+	live := sc.state(t).Live(sc.now)
+	switch r := sc.do(t, c); {
+	case r == nil && live >= sc.policy.TokenLimit:
+		t.Fatalf("%d tokens were live and %d are allowed, but a token was created", live, sc.policy.TokenLimit)
+	case r != nil && r.Code == CodeLimitReached && live < sc.policy.TokenLimit:
+		t.Fatalf("%d tokens were live and %d are allowed, but the limit refused a token", live, sc.policy.TokenLimit)
 	}
 }
 
-// revoke ends any token that ever was, or one that never was.
-func (w *world) revoke(t *rapid.T) {
+// revoke draws the id of any earlier token, or an id that no token ever had.
+func (sc *scene) revoke(t *rapid.T) {
 	ids := []string{"NeverWas"}
-	for id := range w.views {
+	for id := range sc.views {
 		ids = append(ids, id)
 	}
 	slices.Sort(ids)
 	id := rapid.SampledFrom(ids).Draw(t, "id")
-	live := w.views[id].ID != "" && w.views[id].LiveAt(w.now)
-	r := w.do(t, Revoke{At: w.now, Policy: w.policy, By: Maker{Owner: "ann"}, ID: id, Owner: "ann"})
+	live := sc.views[id].ID != "" && sc.views[id].LiveAt(sc.now)
+	r := sc.do(t, Revoke{At: sc.now, Policy: sc.policy, By: Maker{Owner: "ann"}, ID: id, Owner: "ann"})
 	if live != (r == nil) || (r != nil && r.Code != CodeNotFound) {
 		t.Fatalf("revoking token %s, live %v: got %v", id, live, r)
 	}
 	if r == nil {
-		w.revoked[id] = true
+		sc.revoked[id] = true
 	}
 }
 
@@ -179,23 +185,23 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 	all := schemas(t)
 	drawn := map[string]int{}
 	rapid.Check(t, func(t *rapid.T) {
-		w := newWorld(t, all)
-		w.drawn = drawn
-		peak := 0 // the most tokens that were ever allowed
+		sc := newScene(t, all)
+		sc.drawn = drawn
+		peak := 0 // the highest limit so far
 		t.Repeat(map[string]func(*rapid.T){
-			"create":      w.create,
-			"create more": w.create,
-			"revoke":      w.revoke,
+			"create":      sc.create,
+			"create more": sc.create,
+			"revoke":      sc.revoke,
 			"wait": func(t *rapid.T) {
-				w.now = w.now.Add(time.Duration(rapid.IntRange(-1, 12).Draw(t, "hours")) * time.Hour)
+				sc.now = sc.now.Add(time.Duration(rapid.IntRange(-1, 12).Draw(t, "hours")) * time.Hour)
 			},
 			"change the policy": func(t *rapid.T) {
-				w.policy.TokenLimit = rapid.IntRange(0, 50).Draw(t, "limit")
-				w.policy.Expiration = time.Duration(rapid.IntRange(0, 10).Draw(t, "expiration")) * time.Hour
+				sc.policy.TokenLimit = rapid.IntRange(0, 50).Draw(t, "limit")
+				sc.policy.Expiration = time.Duration(rapid.IntRange(0, 10).Draw(t, "expiration")) * time.Hour
 			},
 			"": func(t *rapid.T) {
-				peak = max(peak, w.policy.TokenLimit)
-				w.holds(t, peak)
+				peak = max(peak, sc.policy.TokenLimit)
+				sc.checkRules(t, peak)
 			},
 		})
 	})
@@ -204,32 +210,52 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 			t.Errorf("no random history has a %s: draw a command that leads to it", k.Name)
 		}
 	}
+	for _, name := range declaredCommands(t) {
+		if drawn[name] == 0 {
+			t.Errorf("no random history has the command %s: draw it", name)
+		}
+	}
 }
 
-// holds checks what is true after every step.
-func (w *world) holds(t *rapid.T, peak int) {
-	s := w.state(t)
-	if live := s.Live(w.now); live > peak {
-		t.Fatalf("%d tokens are live, %d were allowed at most", live, peak)
-	}
-	if s.Version != w.head.Version || len(s.Tokens) > 50 {
-		t.Fatalf("the state has version %d and %d tokens, the head has version %d", s.Version, len(s.Tokens), w.head.Version)
-	}
-	if folded := w.fold(t); !reflect.DeepEqual(folded, s) {
-		t.Fatalf("the log folds to\n%+v\nand the head has\n%+v", folded, s)
-	}
-	if err := events.Verify(events.Hash{}, w.records); err != nil {
+// declaredCommands are the types of command.go with a method command.
+func declaredCommands(t *testing.T) (names []string) {
+	t.Helper()
+	file, err := parser.ParseFile(gotoken.NewFileSet(), "command.go", nil, 0)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if err := w.head.Check(w.keys, events.UserStream("ann")); err != nil {
-		t.Fatal(err)
+	for _, d := range file.Decls {
+		if f, ok := d.(*ast.FuncDecl); ok && f.Name.Name == "command" {
+			names = append(names, f.Recv.List[0].Type.(*ast.Ident).Name)
+		}
 	}
-	w.viewsAgree(t, s)
+	return names
 }
 
-// fold reads the stored records from the first one on.
-func (w *world) fold(t *rapid.T) (s State) {
-	for _, r := range w.records {
+// checkRules checks the rules that hold after every step.
+func (sc *scene) checkRules(t *rapid.T, peak int) {
+	s := sc.state(t)
+	if live := s.Live(sc.now); live > peak {
+		t.Fatalf("%d tokens are live, but the limit was never above %d", live, peak)
+	}
+	if s.Version != sc.head.Version || len(s.Tokens) > 50 {
+		t.Fatalf("the state has version %d and %d tokens, the head has version %d", s.Version, len(s.Tokens), sc.head.Version)
+	}
+	if folded := sc.fold(t); !reflect.DeepEqual(folded, s) {
+		t.Fatalf("the log folds to\n%+v\nbut the head has\n%+v", folded, s)
+	}
+	if err := events.Verify(events.Hash{}, sc.records); err != nil {
+		t.Fatal(err)
+	}
+	if err := sc.head.Check(sc.keys, events.UserStream("ann")); err != nil {
+		t.Fatal(err)
+	}
+	sc.checkViews(t, s)
+}
+
+// fold returns the state after all stored records.
+func (sc *scene) fold(t *rapid.T) (s State) {
+	for _, r := range sc.records {
 		f, err := events.Decode(r)
 		if err != nil {
 			t.Fatal(err)
@@ -239,31 +265,33 @@ func (w *world) fold(t *rapid.T) (s State) {
 	return s
 }
 
-// viewsAgree: what authorize reads says what the rules know.
-func (w *world) viewsAgree(t *rapid.T, s State) {
+// checkViews compares the views, which authorize reads, with the state, which the
+// rules read.
+func (sc *scene) checkViews(t *rapid.T, s State) {
 	unended := 0
-	for id, v := range w.views {
+	for id, v := range sc.views {
 		if known, ok := s.Find(id); ok {
 			unended++
 			if !reflect.DeepEqual(known, v) {
-				t.Fatalf("the state has\n%+v\nand the view is\n%+v", known, v)
+				t.Fatalf("the state has\n%+v\nbut the view is\n%+v", known, v)
 			}
-		} else if v.Ended == "" || v.LiveAt(w.now) {
-			t.Fatalf("token %s left the state, and its view is %+v", id, v)
+		} else if v.Ended == "" || v.LiveAt(sc.now) {
+			t.Fatalf("token %s is no longer in the state, but its view is %+v", id, v)
 		}
-		if w.revoked[id] != (v.Ended == events.EndedRevoked) {
-			t.Fatalf("token %s was revoked: %v, and its view is %+v", id, w.revoked[id], v)
+		if sc.revoked[id] != (v.Ended == events.EndedRevoked) {
+			t.Fatalf("token %s was revoked: %t, but its view is %+v", id, sc.revoked[id], v)
 		}
-		if w.records[v.First-1].Subject() != id || w.records[v.Seq-1].Subject() != id {
-			t.Fatalf("the view of token %s points at records of other tokens", id)
+		if sc.records[v.First-1].Subject() != id || sc.records[v.Seq-1].Subject() != id {
+			t.Fatalf("the view of token %s has the sequence of another token's record", id)
 		}
 	}
 	if unended != len(s.Tokens) {
-		t.Fatalf("the state has %d tokens, %d of them with views", len(s.Tokens), unended)
+		t.Fatalf("the state has %d tokens, but %d of them have views", len(s.Tokens), unended)
 	}
 }
 
-// TestTheSameStateAndCommandGiveTheSameFacts: values in, values out.
+// TestTheSameStateAndCommandGiveTheSameFacts: Decide has no other input, and does
+// not change its input.
 func TestTheSameStateAndCommandGiveTheSameFacts(t *testing.T) {
 	s := given(noon.Add(-day), append(several(3, "e", noon), several(3, "l", time.Time{})...)...)
 	kept, err := EncodeState(s)
@@ -281,6 +309,6 @@ func TestTheSameStateAndCommandGiveTheSameFacts(t *testing.T) {
 		t.Error("the facts share memory with the command")
 	}
 	if b, err := EncodeState(s); err != nil || string(b) != string(kept) {
-		t.Error("deciding changed the state")
+		t.Error("Decide changed the state")
 	}
 }

@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-const scopeForm = "METHOD PATH, like GET /v1/things/*: METHOD in capitals or *, PATH from the root in letters, digits and -._~!$&'()+,;=:@/, where only the end may be *"
+const scopeForm = "METHOD PATH, like GET /v1/things/*; METHOD has capital letters only, or is *; PATH begins with /, has no empty or dot segments, has letters, digits and -._~!$&'()+,;=:@/ only, and may end with *"
 
 // pathChars are the characters of RFC 3986 section 3.3 without "%" and "*": scopes
 // are compared with decoded paths, and "*" is the wildcard. None of these
@@ -18,9 +18,9 @@ func ParseScope(text string) error {
 	method, path, _ := strings.Cut(text, " ")
 	switch {
 	case len(text) > MaxScope:
-		return invalid(fieldScopes, "the scope %s has %d bytes, %d are allowed", shown(text), len(text), MaxScope)
+		return invalid(fieldScopes, "the scope %s has %d bytes; at most %d are allowed", shown(text), len(text), MaxScope)
 	case !validMethod(method), !validPattern(path):
-		return invalid(fieldScopes, "the scope %s is not %s", shown(text), scopeForm)
+		return invalid(fieldScopes, "the scope %s is invalid; allowed: %s", shown(text), scopeForm)
 	}
 	return nil
 }
@@ -28,7 +28,7 @@ func ParseScope(text string) error {
 // ValidScopes refuses too many scopes, and the first text that is not a scope.
 func ValidScopes(scopes []string) error {
 	if len(scopes) > MaxScopes {
-		return invalid(fieldScopes, "there are %d scopes, %d are allowed", len(scopes), MaxScopes)
+		return invalid(fieldScopes, "there are %d scopes; at most %d are allowed", len(scopes), MaxScopes)
 	}
 	for _, s := range scopes {
 		if err := ParseScope(s); err != nil {

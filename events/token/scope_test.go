@@ -36,7 +36,7 @@ func TestScopesAdmitCalls(t *testing.T) {
 		{[]string{"* /*"}, "GET", "/", true},
 		{[]string{"GET /"}, "GET", "/", true},
 		{[]string{"GET /"}, "GET", "/a", false},
-		// Whoever serves these may read them as /secret.
+		// A server may read these paths as /secret.
 		{[]string{"* /v1/*"}, "GET", "/v1/../secret", false},
 		{[]string{"* /v1/*"}, "GET", "/v1/./../secret", false},
 		{[]string{"* /*"}, "GET", "//secret", false},
@@ -51,7 +51,7 @@ func TestScopesAdmitCalls(t *testing.T) {
 	}
 }
 
-func TestWhatIsNoScopeIsRefused(t *testing.T) {
+func TestTextsThatAreNotScopesAreRefused(t *testing.T) {
 	long := "GET /" + strings.Repeat("a", MaxScope-5)
 	for _, good := range []string{"GET /", "* /*", "* /", "DELETE /v1/a-b_c.d~e/*", "GET /a*", "GET /..a", "GET /a..*", "GET /:@!$&'()+,;=", long} {
 		if err := ParseScope(good); err != nil {
@@ -101,7 +101,7 @@ func TestScopesWithinScopes(t *testing.T) {
 	}
 }
 
-// few methods and paths, so that scopes and calls meet often.
+// There are few methods and paths, so that scopes often admit the calls.
 var (
 	someMethod = rapid.SampledFrom([]string{"GET", "POST"})
 	somePath   = rapid.StringMatching(`/|(/[ab]{1,2}){1,3}/?`)
@@ -112,7 +112,7 @@ var (
 	someScopes = rapid.SliceOfN(someScope, 0, 3)
 )
 
-func TestACallWithinIsAdmittedByBoth(t *testing.T) {
+func TestAScopeWithinAnotherAdmitsNoFurtherCalls(t *testing.T) {
 	within := 0
 	rapid.Check(t, func(t *rapid.T) {
 		inner, outer := someScopes.Draw(t, "inner"), someScopes.Draw(t, "outer")
@@ -122,22 +122,22 @@ func TestACallWithinIsAdmittedByBoth(t *testing.T) {
 		}
 		within++
 		if !Allows(outer, method, path) {
-			t.Fatalf("%v is within %v, and only the first admits %s %s", inner, outer, method, path)
+			t.Fatalf("%v is within %v, but only the first admits %s %s", inner, outer, method, path)
 		}
 	})
 	if within == 0 {
-		t.Error("no call was within")
+		t.Error("in no draw was the inner list within the outer one and did it admit the call")
 	}
 }
 
-func TestACallOutsideShowsThatScopesAreNotWithin(t *testing.T) {
+func TestAScopeNotWithinAnotherAdmitsAFurtherCall(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		inner, outer := someScope.Draw(t, "inner"), someScope.Draw(t, "outer")
 		if Within([]string{inner}, []string{outer}) {
 			return
 		}
-		// What the inner scope admits and the outer one does not is found among
-		// the path itself, something below it, and something that goes on.
+		// Only the inner scope admits one of these calls: the path itself, a path
+		// with a longer last segment, or a path below it.
 		method, pattern, _ := strings.Cut(inner, " ")
 		path, open := strings.CutSuffix(pattern, "*")
 		calls := []string{path}
@@ -151,7 +151,7 @@ func TestACallOutsideShowsThatScopesAreNotWithin(t *testing.T) {
 				}
 			}
 		}
-		t.Fatalf("%s is said not to be within %s, and no call shows it", inner, outer)
+		t.Fatalf("%s is not within %s by the answer of Within, but the outer scope admits all these calls", inner, outer)
 	})
 }
 
@@ -173,7 +173,7 @@ func FuzzParseScope(f *testing.F) {
 			t.Errorf("%q does not admit its own path", scope)
 		}
 		if Allows(one, method, path) != Allows(one, method, closed(path)) && path != "/" && !strings.HasSuffix(path, "//") {
-			t.Errorf("%q tells %q from the same path without its last slash", scope, path)
+			t.Errorf("%q treats %q and the same path without its last slash differently", scope, path)
 		}
 	})
 }

@@ -9,9 +9,9 @@ import (
 	"apitoken/events"
 )
 
-// TestTextsThatAreTooMuchTogether: each keeps its cap, and the view would not
-// fit into a read unit.
-func TestTextsThatAreTooMuchTogether(t *testing.T) {
+// TestMembersThatAreTooLargeTogetherAreRefused: each member is within its own
+// limit, but the view would not fit into a read unit.
+func TestMembersThatAreTooLargeTogetherAreRefused(t *testing.T) {
 	full := ann(func(c *Create) {
 		c.Owner = strings.Repeat("n", 256)
 		c.By.Owner = c.Owner
@@ -32,10 +32,10 @@ func TestTextsThatAreTooMuchTogether(t *testing.T) {
 			t.Fatalf("a view of %d bytes passes, %v", len(b), err)
 		}
 	}
-	t.Error("nothing was ever too large")
+	t.Error("no description made the token too large")
 }
 
-// fullest is 50 tokens, each as large as a token may be.
+// fullest is a state with 50 tokens of the largest allowed size.
 func fullest(t testing.TB) (s State) {
 	c := ann(func(c *Create) {
 		c.Owner, c.Name, c.Policy.TokenLimit = strings.Repeat("n", 256), strings.Repeat("n", 128), 50
@@ -60,11 +60,11 @@ func TestTheFullestStateIsStored(t *testing.T) {
 	s := fullest(t)
 	b, err := EncodeState(s)
 	if err != nil || len(b) > events.MaxState || len(b) < 50*(MaxView-300) {
-		t.Fatalf("50 tokens, full but for their owner, take %d bytes, %v", len(b), err)
+		t.Fatalf("50 tokens of the largest size have %d bytes without their owner, %v", len(b), err)
 	}
 	got, err := DecodeState(StateV, b)
 	if err != nil || !reflect.DeepEqual(got, s) {
-		t.Errorf("it comes back as something else, %v", err)
+		t.Errorf("the decoded state differs, %v", err)
 	}
 	s.Tokens = append(s.Tokens, s.Tokens...)
 	_, err = EncodeState(s)

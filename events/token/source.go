@@ -20,7 +20,7 @@ func ParseSourceIPs(texts []string) ([]netip.Prefix, error) {
 	for _, text := range texts {
 		p, ok := parseRange(text)
 		if !ok {
-			return nil, invalid(fieldSourceIPs, "the source range %s is no IP address and no CIDR range like 192.0.2.0/24", shown(text))
+			return nil, invalid(fieldSourceIPs, "the source range %s is invalid; allowed: an IP address without a zone, like 192.0.2.7, or a CIDR range, like 192.0.2.0/24", shown(text))
 		}
 		ranges = append(ranges, p)
 	}
@@ -52,14 +52,14 @@ func validSourceIPs(ranges []netip.Prefix) error {
 	}
 	for _, p := range ranges {
 		if !p.IsValid() || p.Addr().Is4In6() || p != p.Masked() {
-			return invalid(fieldSourceIPs, "the source range %s is not in canonical form", p)
+			return invalid(fieldSourceIPs, "the source range %s is not in canonical form; allowed: a CIDR range without host bits, and IPv4 not mapped to IPv6", p)
 		}
 	}
 	return nil
 }
 
 func tooManyRanges(n int) error {
-	return invalid(fieldSourceIPs, "there are %d source ranges, %d are allowed", n, MaxSourceIPs)
+	return invalid(fieldSourceIPs, "there are %d source ranges; at most %d are allowed", n, MaxSourceIPs)
 }
 
 // rangesWithin reports whether each inner range is within one outer range. An empty

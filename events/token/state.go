@@ -43,7 +43,7 @@ func EncodeState(s State) ([]byte, error) {
 		return nil, fmt.Errorf("encoding the state of owner %s: %w", s.Owner, err)
 	}
 	if len(b) > events.MaxState {
-		return nil, refuse(CodeStateTooLarge, "", "the user's tokens take %d bytes together, %d are allowed", len(b), events.MaxState)
+		return nil, refuse(CodeStateTooLarge, "", "the user's tokens have %d bytes together; at most %d are allowed", len(b), events.MaxState)
 	}
 	return b, nil
 }

@@ -31,13 +31,13 @@ const (
 func checkText(field, text string, most int) error {
 	switch {
 	case len(text) > most:
-		return invalid(field, "the %s has %d bytes, %d are allowed", field, len(text), most)
+		return invalid(field, "the %s has %d bytes; at most %d are allowed", field, len(text), most)
 	case !utf8.ValidString(text):
-		return invalid(field, "the %s is not valid UTF-8", field)
+		return invalid(field, "the %s is not valid UTF-8; only UTF-8 is allowed", field)
 	case strings.ContainsRune(text, utf8.RuneError):
-		return invalid(field, "the %s holds U+FFFD, which stands for a character that was lost on the way", field)
+		return invalid(field, "the %s has U+FFFD, the character that replaces unreadable text; it is not allowed", field)
 	case strings.ContainsFunc(text, unicode.IsControl):
-		return invalid(field, "the %s holds a control character", field)
+		return invalid(field, "the %s has a control character, such as a line break; control characters are not allowed", field)
 	}
 	return nil
 }

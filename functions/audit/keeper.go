@@ -16,13 +16,13 @@ import (
 
 // keeper answers both kinds of invocation.
 type keeper struct {
-	ledger *audit.Ledger
-	log    *slog.Logger
-	now    func() time.Time
+	auditor *audit.Auditor
+	log     *slog.Logger
+	now     func() time.Time
 }
 
-// handle takes a batch from the queue, or looks for what is overdue when the
-// schedule says so.
+// handle takes a batch from the queue, or looks for overdue events if the
+// schedule invoked it.
 func (k *keeper) handle(ctx context.Context, payload json.RawMessage) (any, error) {
 	var kind struct {
 		Records    json.RawMessage
@@ -41,28 +41,28 @@ func (k *keeper) handle(ctx context.Context, payload json.RawMessage) (any, erro
 	case kind.DetailType == "Scheduled Event":
 		return nil, k.overdue(ctx)
 	}
-	return nil, fmt.Errorf("the invocation is neither a batch of the queue nor the schedule's")
+	return nil, fmt.Errorf("the invocation is neither a batch of the queue nor a scheduled event")
 }
 
-// take keeps each event of a batch. What could not be kept is answered by its
-// message id and comes again alone.
+// take keeps each event of a batch. It returns the message ids of the events
+// that it could not keep, and the queue delivers only those again.
 func (k *keeper) take(ctx context.Context, batch lambdaevents.SQSEvent) lambdaevents.SQSEventResponse {
 	began := k.now()
 	failures := []lambdaevents.SQSBatchItemFailure{}
 	for _, message := range batch.Records {
-		id, found, err := k.one(ctx, message.Body)
+		id, found, err := k.takeOne(ctx, message.Body)
 		k.report(ctx, found)
 		if err != nil {
 			k.log.LogAttrs(ctx, slog.LevelError, "event not kept", slog.String("event", id), slog.String("message", message.MessageId), slog.String("error", err.Error()))
 			failures = append(failures, lambdaevents.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
 		}
 	}
-	k.record(ctx, began, len(failures) > 0, slog.Int("records", len(batch.Records)), slog.Int("failed", len(failures)))
+	k.logInvocation(ctx, began, len(failures) > 0, slog.Int("records", len(batch.Records)), slog.Int("failed", len(failures)))
 	return lambdaevents.SQSEventResponse{BatchItemFailures: failures}
 }
 
-// one keeps the event in an EventBridge envelope.
-func (k *keeper) one(ctx context.Context, body string) (id string, found []audit.Finding, err error) {
+// takeOne keeps the event in an EventBridge envelope.
+func (k *keeper) takeOne(ctx context.Context, body string) (id string, found []audit.Finding, err error) {
 	var envelope struct {
 		Detail json.RawMessage `json:"detail"`
 	}
@@ -73,23 +73,23 @@ func (k *keeper) one(ctx context.Context, body string) (id string, found []audit
 	if err != nil {
 		return "", nil, err
 	}
-	found, err = k.ledger.Take(ctx, m)
+	found, err = k.auditor.Take(ctx, m)
 	return m.ID, found, err
 }
 
 func (k *keeper) overdue(ctx context.Context) error {
 	began := k.now()
-	found, err := k.ledger.Overdue(ctx)
+	found, err := k.auditor.Overdue(ctx)
 	k.report(ctx, found)
-	k.record(ctx, began, err != nil, slog.Int("overdue", len(found)))
+	k.logInvocation(ctx, began, err != nil, slog.Int("overdue", len(found)))
 	if err != nil {
-		return fmt.Errorf("looking for what never arrived: %w", err)
+		return fmt.Errorf("looking for events that never arrived: %w", err)
 	}
 	return nil
 }
 
-// record is the invocation's line.
-func (k *keeper) record(ctx context.Context, began time.Time, failed bool, attrs ...slog.Attr) {
+// logInvocation writes the one line of an invocation.
+func (k *keeper) logInvocation(ctx context.Context, began time.Time, failed bool, attrs ...slog.Attr) {
 	level, code := slog.LevelInfo, "ok"
 	if failed {
 		level, code = slog.LevelError, "unavailable"
@@ -98,7 +98,8 @@ func (k *keeper) record(ctx context.Context, began time.Time, failed bool, attrs
 		slog.String("operation", "audit"), slog.String("code", code), slog.Duration("duration", k.now().Sub(began)))...)
 }
 
-// report raises the alarms: a gap is counted apart, since it may yet close.
+// report raises the alarms. A gap has a metric of its own, because it may still
+// close.
 func (k *keeper) report(ctx context.Context, found []audit.Finding) {
 	for _, f := range found {
 		metric := telemetry.AuditMismatch

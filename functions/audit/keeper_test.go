@@ -20,15 +20,15 @@ import (
 	"apitoken/functions/wiring/telemetry"
 )
 
-// shelf keeps copies in memory and fails on command.
-type shelf struct {
+// memory keeps copies in memory, and fails if a test wants that.
+type memory struct {
 	copies map[string]events.Message
 	waits  []events.Message
 	fails  map[string]error // by event
 	down   error
 }
 
-func (s *shelf) Keep(_ context.Context, m events.Message) (bool, events.Message, error) {
+func (s *memory) Keep(_ context.Context, m events.Message) (bool, events.Message, error) {
 	if err := errors.Join(s.down, s.fails[m.ID]); err != nil {
 		return false, events.Message{}, err
 	}
@@ -39,37 +39,37 @@ func (s *shelf) Keep(_ context.Context, m events.Message) (bool, events.Message,
 	return !there, earlier, nil
 }
 
-func (s *shelf) Evidence(context.Context, events.Message) error { return s.down }
+func (s *memory) Evidence(context.Context, events.Message) error { return s.down }
 
-func (s *shelf) Around(context.Context, events.Stream, uint64) (before, after *events.Message, err error) {
+func (s *memory) Around(context.Context, events.Stream, uint64) (before, after *events.Message, err error) {
 	return nil, nil, s.down
 }
 
-func (s *shelf) Await(_ context.Context, stream events.Stream, seq uint64, since time.Time) error {
+func (s *memory) Await(_ context.Context, stream events.Stream, seq uint64, since time.Time) error {
 	s.waits = append(s.waits, events.Message{Stream: stream, Seq: seq, Time: since})
 	return s.down
 }
 
-func (s *shelf) Waiting(_ context.Context, _ time.Time, f func(events.Stream, uint64, time.Time)) error {
+func (s *memory) Waiting(_ context.Context, _ time.Time, f func(events.Stream, uint64, time.Time)) error {
 	for _, w := range s.waits {
 		f(w.Stream, w.Seq, w.Time)
 	}
 	return s.down
 }
 
-func (s *shelf) Arrived(context.Context, events.Stream, uint64, time.Time) error { return s.down }
+func (s *memory) Arrived(context.Context, events.Stream, uint64, time.Time) error { return s.down }
 
-// deliver hands a payload to the function as Lambda does, and gives its answer
-// and the lines of its log.
-func deliver(t *testing.T, s *shelf, payload []byte) (answer []byte, lines []map[string]any, err error) {
+// deliver invokes the function as Lambda does. It returns the answer and the
+// lines of the log.
+func deliver(t *testing.T, s *memory, payload []byte) (answer []byte, lines []map[string]any, err error) {
 	t.Helper()
 	if s.copies == nil {
 		s.copies = map[string]events.Message{}
 	}
 	var out bytes.Buffer
 	k := &keeper{
-		ledger: &audit.Ledger{Copies: s, Now: time.Now},
-		log:    telemetry.NewLogger(telemetry.Config{Out: &out, Function: "stack-audit"}), now: time.Now,
+		auditor: &audit.Auditor{Copies: s, Now: time.Now},
+		log:     telemetry.NewLogger(telemetry.Config{Out: &out, Function: "stack-audit"}), now: time.Now,
 	}
 	answer, err = lambda.NewHandler(k.handle).Invoke(t.Context(), payload)
 	for line := range strings.Lines(out.String()) {
@@ -82,7 +82,7 @@ func deliver(t *testing.T, s *shelf, payload []byte) (answer []byte, lines []map
 	return answer, lines, err
 }
 
-// published is the sample of an event, as the bus carries it.
+// published returns the sample of an event, in the form in which the bus has it.
 func published(t *testing.T, kind string) []byte {
 	t.Helper()
 	b, err := os.ReadFile("../../events/samples/" + kind + ".v1.json")
@@ -92,7 +92,7 @@ func published(t *testing.T, kind string) []byte {
 	return b
 }
 
-// batch is the recorded batch with further messages like its own.
+// batch returns the recorded batch with further messages that have these bodies.
 func batch(t *testing.T, bodies map[string]string) []byte {
 	t.Helper()
 	var e lambdaevents.SQSEvent
@@ -111,8 +111,8 @@ func batch(t *testing.T, bodies map[string]string) []byte {
 	return b
 }
 
-// failed are the message ids in an answer, sorted. An answer without the list
-// would tell Lambda that all is well.
+// failed returns the sorted message ids in an answer. The list must be there: for
+// Lambda, an answer without it means success.
 func failed(t *testing.T, answer []byte) []string {
 	t.Helper()
 	var r lambdaevents.SQSEventResponse
@@ -127,7 +127,7 @@ func failed(t *testing.T, answer []byte) []string {
 	return ids
 }
 
-// metrics says how often CloudWatch would count a metric.
+// metrics returns how often CloudWatch would count a metric.
 func metrics(lines []map[string]any, name string) (n int) {
 	for _, l := range lines {
 		if b, err := json.Marshal(l["_aws"]); err == nil && l[name] == 1.0 && strings.Contains(string(b), `"Name":"`+name+`"`) {
@@ -138,7 +138,7 @@ func metrics(lines []map[string]any, name string) (n int) {
 }
 
 func TestARecordedBatchIsKept(t *testing.T) {
-	s := &shelf{}
+	s := &memory{}
 	for range 2 { // delivery is at least once
 		answer, lines, err := deliver(t, s, payloads.Read(t, "queue"))
 		if err != nil || len(failed(t, answer)) > 0 {
@@ -157,13 +157,14 @@ func TestARecordedBatchIsKept(t *testing.T) {
 	}
 }
 
-// TestWhatIsNoEventComesAgainAlone: until the queue gives it up.
-func TestWhatIsNoEventComesAgainAlone(t *testing.T) {
+// TestOnlyAMessageWithoutAnEventIsDeliveredAgain has messages that hold no
+// event. The queue delivers them again until it gives up.
+func TestOnlyAMessageWithoutAnEventIsDeliveredAgain(t *testing.T) {
 	bodies := map[string]string{
 		"a": "", "b": "{}", "c": `{"detail":{}}`, "d": `{"detail":"text"}`,
 		"e": `{"detail":` + strings.Replace(string(published(t, "TokenRevoked")), `"ann"`, `"bob"`, 1) + `}`,
 	}
-	s := &shelf{}
+	s := &memory{}
 	answer, lines, err := deliver(t, s, batch(t, bodies))
 	if got := failed(t, answer); err != nil || !slices.Equal(got, []string{"a", "b", "c", "d", "e"}) || len(s.copies) != 1 {
 		t.Errorf("got %v, %v, %d copies", got, err, len(s.copies))
@@ -173,7 +174,7 @@ func TestWhatIsNoEventComesAgainAlone(t *testing.T) {
 	}
 }
 
-func TestOnlyWhatCouldNotBeKeptComesAgain(t *testing.T) {
+func TestOnlyAnEventThatCouldNotBeKeptIsDeliveredAgain(t *testing.T) {
 	revoked, err := events.ParseDetail(published(t, "TokenRevoked"))
 	if err != nil {
 		t.Fatal(err)
@@ -182,7 +183,7 @@ func TestOnlyWhatCouldNotBeKeptComesAgain(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s := &shelf{fails: map[string]error{created.ID: errors.New("throttled")}}
+	s := &memory{fails: map[string]error{created.ID: errors.New("throttled")}}
 	notice, err := events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: revoked.Time, Data: []byte(`{"v":1}`)}.Detail()
 	if err != nil {
 		t.Fatal(err)
@@ -193,15 +194,15 @@ func TestOnlyWhatCouldNotBeKeptComesAgain(t *testing.T) {
 	}
 }
 
-// TestWhatIsWrongIsKeptAndRaisesTheAlarm: a finding is no failure.
-func TestWhatIsWrongIsKeptAndRaisesTheAlarm(t *testing.T) {
+// TestAFindingIsKeptAndRaisesTheAlarm: a finding is no failure of the function.
+func TestAFindingIsKeptAndRaisesTheAlarm(t *testing.T) {
 	m, err := events.ParseDetail(published(t, "TokenCreated"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	other := m
 	other.Hash[0] ^= 1
-	s := &shelf{copies: map[string]events.Message{m.ID: other}}
+	s := &memory{copies: map[string]events.Message{m.ID: other}}
 	answer, lines, err := deliver(t, s, payloads.Read(t, "queue"))
 	if err != nil || len(failed(t, answer)) > 0 {
 		t.Errorf("got %s, %v", answer, err)
@@ -212,7 +213,7 @@ func TestWhatIsWrongIsKeptAndRaisesTheAlarm(t *testing.T) {
 }
 
 func TestTheScheduleLooksForGaps(t *testing.T) {
-	s := &shelf{waits: []events.Message{{Stream: "user/ann", Seq: 7, Time: time.Now().Add(-time.Hour)}, {Stream: "user/bob", Seq: 2}}}
+	s := &memory{waits: []events.Message{{Stream: "user/ann", Seq: 7, Time: time.Now().Add(-time.Hour)}, {Stream: "user/bob", Seq: 2}}}
 	answer, lines, err := deliver(t, s, payloads.Read(t, "schedule"))
 	if err != nil || metrics(lines, telemetry.AuditGap) != 2 || metrics(lines, telemetry.AuditMismatch) != 0 {
 		t.Errorf("got %s, %v, logged %v", answer, err, lines)
@@ -225,7 +226,7 @@ func TestTheScheduleLooksForGaps(t *testing.T) {
 
 func TestAnyOtherInvocationIsAFault(t *testing.T) {
 	for _, payload := range []string{`{}`, `{"detail-type":"TokenCreated"}`, `[]`, `"x"`, `{"Records":{}}`} {
-		s := &shelf{}
+		s := &memory{}
 		if answer, _, err := deliver(t, s, []byte(payload)); err == nil || len(s.copies) > 0 {
 			t.Errorf("%s: got %s", payload, answer)
 		}

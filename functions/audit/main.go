@@ -1,11 +1,11 @@
 // Command audit is the Lambda function that keeps a copy of every published
-// event. It takes events from its queue, and on a schedule it looks for those
-// that never arrived.
+// event. It takes events from its queue. On a schedule it looks for events that
+// never arrived.
 //
-// What it finds is an error on the log and a metric with an alarm, and no
-// failure: the event was kept. It fails, and gets the event again, only if it
-// could not keep it. It has the audit table and nothing else: neither the
-// tokens' table nor a pepper.
+// A finding is an error in the log and a metric with an alarm. It is no failure,
+// since the event was kept. The function fails only for an event that it could
+// not keep, and the queue then delivers that event again. The function has the
+// audit table only: neither the tokens' table nor a pepper.
 package main
 
 import (
@@ -33,7 +33,7 @@ func main() {
 	lambda.Start(h)
 }
 
-// handler reads the environment: AUDIT_TABLE and what the client needs.
+// handler reads the environment: AUDIT_TABLE, and the variables of the client.
 func handler(getenv func(string) string, log *slog.Logger) (lambda.Handler, error) {
 	client, err := dynamo.FromEnv(getenv)
 	table := getenv("AUDIT_TABLE")
@@ -43,6 +43,6 @@ func handler(getenv func(string) string, log *slog.Logger) (lambda.Handler, erro
 	if err != nil {
 		return nil, err
 	}
-	k := &keeper{ledger: &audit.Ledger{Copies: copies.New(client, table), Now: time.Now}, log: log, now: time.Now}
+	k := &keeper{auditor: &audit.Auditor{Copies: copies.New(client, table), Now: time.Now}, log: log, now: time.Now}
 	return telemetry.Observe(lambda.NewHandler(k.handle)), nil
 }

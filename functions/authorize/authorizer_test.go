@@ -7,7 +7,6 @@ import (
 	"errors"
 	"io"
 	"net/netip"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -18,10 +17,13 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/storetest"
+	"apitoken/events/token"
 	"apitoken/functions/gateway"
 	"apitoken/functions/payloads"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 // vector is the token in the sample payloads.
@@ -33,31 +35,15 @@ type scene struct {
 	*authorizer
 	store  *bolt.Store
 	issuer *issuer.Issuer
-	keys   events.Keys
 	log    bytes.Buffer
 	now    time.Time
 }
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
-	if err != nil {
-		t.Fatal(err)
-	}
-	s := &scene{T: t, store: store, keys: keys, now: time.Now().UTC()}
-	clock := func() time.Time { return s.now }
-	g := guard.New(guard.Config{Views: store, Uses: store, Keys: keys, Now: clock})
-	s.issuer = issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys, Now: clock})
-	s.authorizer = s.newAuthorizer(g)
+	s := &scene{T: t, store: bolttest.Open(t), now: time.Now().UTC()}
+	s.issuer = issuer.New(issuer.Config{Store: s.store, Keys: storetest.Keys, Now: func() time.Time { return s.now }})
+	s.authorizer = s.newAuthorizer(s.issuer.Guard())
 	return s
 }
 
@@ -66,9 +52,9 @@ func (s *scene) newAuthorizer(g *guard.Guard) *authorizer {
 }
 
 // token makes a token for ann and returns it with its text.
-func (s *scene) token(in issuer.NewToken) (issuer.Token, string) {
+func (s *scene) token(w token.Wish) (issuer.Token, string) {
 	s.Helper()
-	made, text, err := s.issuer.Create(s.Context(), guard.Principal{Owner: "ann"}, in)
+	made, text, err := s.issuer.Create(s.Context(), guard.Principal{Owner: "ann"}, "", w)
 	if err != nil {
 		s.Fatalf("creating a token: %v", err)
 	}
@@ -113,7 +99,7 @@ func (r reply) allowed() bool {
 
 func TestValidTokenIsAllowedInEveryForm(t *testing.T) {
 	s := newScene(t)
-	made, text := s.token(issuer.NewToken{ExpiresAt: s.now.Add(time.Hour)})
+	made, text := s.token(token.Wish{ExpiresAt: s.now.Add(time.Hour)})
 	want := map[string]any{
 		"owner": "ann", "token_id": made.ID, "scopes": "[]", "source_ips": "[]",
 		"expires_at": s.now.Add(time.Hour).Format(time.RFC3339Nano),
@@ -139,7 +125,7 @@ func TestValidTokenIsAllowedInEveryForm(t *testing.T) {
 
 func TestHTTPAPIGetsAPolicyIfConfigured(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{})
+	_, text := s.token(token.Wish{})
 	s.form = gateway.Policy
 	if r := s.reply("authorizer-http-2.0", text); r.IsAuthorized != nil || !r.allowed() || r.PrincipalID != "ann" {
 		t.Errorf("got %+v, want a policy", r)
@@ -150,13 +136,13 @@ func TestHTTPAPIGetsAPolicyIfConfigured(t *testing.T) {
 // Gateway answers 401. A wrapped error would give 500.
 func TestRefusedCredentialIsUnauthorized(t *testing.T) {
 	s := newScene(t)
-	made, revoked := s.token(issuer.NewToken{})
+	made, revoked := s.token(token.Wish{})
 	if err := s.issuer.Revoke(t.Context(), guard.Principal{Owner: "ann"}, made.ID); err != nil {
 		t.Fatal(err)
 	}
-	_, expired := s.token(issuer.NewToken{ExpiresIn: time.Minute})
+	_, expired := s.token(token.Wish{ExpiresIn: time.Minute})
 	s.now = s.now.Add(time.Minute)
-	_, live := s.token(issuer.NewToken{})
+	_, live := s.token(token.Wish{})
 	for name, token := range map[string]string{
 		"unknown": vector, "garbage": "garbage", "none": "", "revoked": revoked, "expired": expired,
 		"wrong checksum": live[:len(live)-1] + "_", "two": live + ",Bearer " + live, "another scheme": "x\",\"y",
@@ -171,7 +157,7 @@ func TestRefusedCredentialIsUnauthorized(t *testing.T) {
 
 func TestRepeatedCredentialIsUnauthorized(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{})
+	_, text := s.token(token.Wish{})
 	payload := `{"type":"REQUEST","methodArn":"arn:aws:execute-api:us-east-1:1:a/prod/GET/x","path":"/x","httpMethod":"GET",
 		"multiValueHeaders":{"Authorization":["Bearer T","Bearer T"]},"headers":{"Authorization":"Bearer T"}}`
 	if answer, err := s.Invoke(t.Context(), []byte(strings.ReplaceAll(payload, "Bearer T", "Bearer "+text))); !errors.Is(err, gateway.ErrUnauthorized) {
@@ -181,7 +167,7 @@ func TestRepeatedCredentialIsUnauthorized(t *testing.T) {
 
 func TestTokenInQueryIsUnauthorized(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{})
+	_, text := s.token(token.Wish{})
 	for _, form := range []string{"authorizer-request", "authorizer-http-1.0", "authorizer-http-2.0"} {
 		payload := payloads.Read(t, form)
 		withToken := strings.NewReplacer(vector, text, `"limit=10"`, `"limit=`+text+`"`, `"limit": "10"`, `"limit": "`+text+`"`, `"10"`, `"`+text+`"`).Replace(string(payload))
@@ -195,7 +181,7 @@ func TestTokenInQueryIsUnauthorized(t *testing.T) {
 // scopes, and that an answer without a policy is no.
 func TestOutOfScopeIsForbidden(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/other"}})
+	_, text := s.token(token.Wish{Scopes: []string{"GET /v1/other"}})
 	if r := s.reply("authorizer-http-2.0", text); r.allowed() {
 		t.Errorf("format 2.0: got %+v, want no", r)
 	}
@@ -213,7 +199,7 @@ func TestOutOfScopeIsForbidden(t *testing.T) {
 // has to answer all of them.
 func TestPolicyDoesNotDependOnTheCall(t *testing.T) {
 	s := newScene(t)
-	_, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/auth/*", "POST /v1/x"}})
+	_, text := s.token(token.Wish{Scopes: []string{"GET /v1/auth/*", "POST /v1/x"}})
 	var first []byte
 	for _, call := range []string{"GET/v1/auth/access-tokens", "POST/v1/x", "DELETE/v1/elsewhere", "GET/v1/../x", ""} {
 		answer, err := s.Invoke(t.Context(), []byte(`{"type":"TOKEN","authorizationToken":"Bearer `+text+`","methodArn":"arn:aws:execute-api:us-east-1:1:a/prod/`+call+`"}`))
@@ -231,8 +217,8 @@ func TestPolicyDoesNotDependOnTheCall(t *testing.T) {
 
 func TestSourceOutsideTheRangesIsForbidden(t *testing.T) {
 	s := newScene(t)
-	_, inside := s.token(issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
-	_, outside := s.token(issuer.NewToken{SourceIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	_, inside := s.token(token.Wish{SourceIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")}})
+	_, outside := s.token(token.Wish{SourceIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
 	for _, form := range forms {
 		hasAddress := form != "authorizer-token"
 		if r := s.reply(form, inside); r.allowed() != hasAddress {
@@ -255,7 +241,7 @@ func (broken) Token(context.Context, string) (events.View, events.Use, error) {
 
 func TestOutageIsAFaultAndNoDenial(t *testing.T) {
 	s := newScene(t)
-	s.authorizer = s.newAuthorizer(guard.New(guard.Config{Views: broken{}, Uses: s.store, Keys: s.keys}))
+	s.authorizer = s.newAuthorizer(guard.New(guard.Config{Views: broken{}, Uses: s.store, Keys: storetest.Keys}))
 	for _, form := range forms {
 		answer, err := s.ask(form, vector)
 		if !errors.Is(err, errOutage) || strings.Contains(err.Error(), "Unauthorized") {
@@ -285,7 +271,7 @@ var requestIDs = map[string]string{
 // in the answers.
 func TestEachQuestionIsLoggedOnceWithoutTheSecret(t *testing.T) {
 	s := newScene(t)
-	made, text := s.token(issuer.NewToken{Scopes: []string{"GET /v1/auth/*"}})
+	made, text := s.token(token.Wish{Scopes: []string{"GET /v1/auth/*"}})
 	var answers bytes.Buffer
 	ask := func(token string) {
 		for _, form := range forms {

@@ -5,22 +5,23 @@ import (
 	"fmt"
 )
 
-// OpenAPI is the document that describes this interface, OpenAPI 3.1 in YAML.
+// OpenAPI is the document that describes the HTTP interface: OpenAPI 3.1 in
+// YAML. GET /openapi.yaml answers these bytes.
 //
 //go:embed openapi.yaml
 var OpenAPI []byte
 
-func (x *exchange) version() (reply, error) {
-	return reply{body: Version{Version: x.api.Version}, cache: "no-cache"}, nil
+func (x *exchange) version() (answer, error) {
+	return answer{body: Version{Version: x.api.Version}, cache: "no-cache"}, nil
 }
 
-func (x *exchange) health() (reply, error) {
+func (x *exchange) health() (answer, error) {
 	if err := x.api.Ready(x.r.Context()); err != nil {
-		return reply{}, outage{fmt.Errorf("checking readiness: %w", err)}
+		return answer{}, outage{fmt.Errorf("checking readiness: %w", err)}
 	}
-	return reply{body: Health{Status: "ok"}}, nil
+	return answer{body: Health{Status: "ok"}}, nil
 }
 
-func (x *exchange) openAPI() (reply, error) {
-	return reply{document: OpenAPI, kind: "application/yaml", cache: "public, max-age=300"}, nil
+func (x *exchange) openAPI() (answer, error) {
+	return answer{document: OpenAPI, documentType: "application/yaml", cache: "public, max-age=300"}, nil
 }

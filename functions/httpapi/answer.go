@@ -19,76 +19,79 @@ const (
 	jsonType    = "application/json"
 	problemType = "application/problem+json"
 
-	// retryAfter is what a client waits, in seconds, after an outage or when
-	// too many others changed the same user's tokens.
+	// retryAfter is the time in seconds that a client waits after a 503: an
+	// outage, or too many other changes of the same user's tokens.
 	retryAfter = "1"
 )
 
-// reply is a success: a body that becomes JSON, or a document as it is.
-type reply struct {
-	body     any
-	document []byte // in place of body
-	kind     string // the document's media type
-	etag     string
-	cache    string // "": nobody may keep the answer
+// answer is an answer with status 200: a body that is encoded as JSON, or a
+// document that is sent unchanged.
+type answer struct {
+	body         any
+	document     []byte // in place of body
+	documentType string // the document's media type
+	etag         string
+	cache        string // the Cache-Control header; "" means no-store
 }
 
-// Header values that never change, shared by all answers and never written to.
+// Constant header values. All answers share these slices, so no code may write
+// to them.
 var (
-	noStore   = []string{"no-store"}
-	noSniff   = []string{"nosniff"}
-	noContent = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noStore       = []string{"no-store"}
+	noSniff       = []string{"nosniff"}
+	contentPolicy = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
-// write sends the answer and returns its status and its code for the log: "ok"
-// or the problem's.
-func (x *exchange) write(done reply, err error) (status int, code string) {
+// write sends the answer. It returns the status, and the code for the log: "ok"
+// or the problem's code.
+func (x *exchange) write(a answer, err error) (status int, code string) {
 	status, code = http.StatusOK, "ok"
 	var body []byte
 	if err == nil {
-		body, err = done.encoded()
+		body, err = a.encoded()
 	}
 	h := x.w.Header()
 	if err != nil {
 		p := x.problem(err)
 		status, code = p.Status, p.Code
-		body, done = p.encoded(), reply{kind: problemType}
-		x.refusalHeaders(h, p)
+		body, a = p.encoded(), answer{documentType: problemType}
+		x.problemHeaders(h, p)
 	}
 	h["X-Request-Id"] = []string{x.requestID}
 	h["X-Content-Type-Options"] = noSniff
-	h["Content-Security-Policy"] = noContent
+	h["Content-Security-Policy"] = contentPolicy
 	h["Cache-Control"] = noStore
-	if done.cache != "" {
-		h["Cache-Control"] = []string{done.cache}
+	if a.cache != "" {
+		h["Cache-Control"] = []string{a.cache}
 	}
-	if done.etag != "" {
-		h["Etag"] = []string{done.etag}
+	if a.etag != "" {
+		h["Etag"] = []string{a.etag}
 	}
-	h["Content-Type"] = []string{done.mediaType()}
+	h["Content-Type"] = []string{a.mediaType()}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.w.WriteHeader(status)
 	if x.r.Method != http.MethodHead {
-		_, _ = x.w.Write(body) // whoever hung up gets no answer, and there is no other to give
+		_, _ = x.w.Write(body) // after an error the connection is broken, and no other answer can be sent
 	}
 	return status, code
 }
 
-func (d reply) mediaType() string {
-	if d.kind == "" {
+func (a answer) mediaType() string {
+	if a.documentType == "" {
 		return jsonType
 	}
-	return d.kind
+	return a.documentType
 }
 
-func (d reply) encoded() ([]byte, error) {
-	if d.document != nil {
-		return d.document, nil
+func (a answer) encoded() ([]byte, error) {
+	if a.document != nil {
+		return a.document, nil
 	}
-	return encode(d.body)
+	return encode(a.body)
 }
 
-// encode is JSON without the escapes that HTML needs: links hold an "&".
+// encode returns v as JSON. It does not escape characters for HTML, because
+// links contain "&".
 func encode(v any) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -102,12 +105,12 @@ func encode(v any) ([]byte, error) {
 func (p *Problem) encoded() []byte {
 	b, err := encode(p)
 	if err != nil {
-		panic("httpapi: a problem has nothing that cannot be encoded: " + err.Error())
+		panic("httpapi: encoding a problem, which has plain values only: " + err.Error())
 	}
 	return b
 }
 
-func (x *exchange) refusalHeaders(h http.Header, p *Problem) {
+func (x *exchange) problemHeaders(h http.Header, p *Problem) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		h["Www-Authenticate"] = []string{challenge(p.Code)}
@@ -118,8 +121,8 @@ func (x *exchange) refusalHeaders(h http.Header, p *Problem) {
 	}
 }
 
-// challenge follows RFC 6750 section 3.1: no error word if there was no
-// credential.
+// challenge is the WWW-Authenticate header. As RFC 6750 section 3.1 asks, it has
+// no error member if the request had no credential.
 func challenge(code string) string {
 	if code == "credential_missing" {
 		return `Bearer realm="apitoken"`
@@ -127,20 +130,22 @@ func challenge(code string) string {
 	return `Bearer realm="apitoken", error="invalid_token"`
 }
 
-// problem is the one place where an error becomes what the client sees.
+// problem turns an error into the problem object that the client gets. All
+// error answers come from here.
 func (x *exchange) problem(err error) *Problem {
 	p := problemOf(err)
 	p.Instance, p.RequestID = x.instance(), x.requestID
 	return p
 }
 
-// outage is a fault of what we lean on: worth another try, and never a reason
-// to call a token invalid.
+// outage is a fault of the store or of another dependency. The client may send
+// the request again. An outage is never a reason to call a token invalid.
 type outage struct{ error }
 
 func (o outage) Unwrap() error { return o.error }
 
-// asOutage marks whatever the guard could not decide.
+// asOutage returns a denial unchanged and marks every other error of the guard
+// as an outage.
 func asOutage(err error) error {
 	if err == nil {
 		return nil
@@ -182,7 +187,8 @@ func refusalProblem(r *events.Refusal) *Problem {
 	return p
 }
 
-// sentence makes a sentence of what the rules say as part of one.
+// sentence returns a text of the rules as a sentence: with a capital letter and
+// a full stop.
 func sentence(text string) string {
 	text = strings.TrimSuffix(text, ".")
 	if text != "" && 'a' <= text[0] && text[0] <= 'z' {

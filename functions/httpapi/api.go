@@ -12,42 +12,43 @@ import (
 	"apitoken/events/issuer"
 )
 
-// Config is what the handler is made of. Issuer, Guard (unless TrustPrincipal)
-// and Logger are needed.
+// Config is the configuration of the handler. Issuer and Logger are required,
+// and so is Guard unless TrustPrincipal is set.
 type Config struct {
 	Issuer  *issuer.Issuer
 	Guard   *guard.Guard
 	Logger  *slog.Logger
-	Version string // of this release, shown by GET /v1/version
+	Version string // of this release; GET /v1/version answers it
 
-	// Ready says whether the service can do its work now; nil: always.
+	// Ready returns an error if the service cannot do its work now. The default
+	// is that it always can.
 	Ready func(context.Context) error
 
-	// Only names the functions whose calls are answered; none: all of them.
+	// Only names the functions to serve. An empty list serves all of them.
 	Only []string
 
-	// TrustPrincipal says that a gateway in front authenticates: a request
-	// without a principal in its context is then refused. Otherwise the guard
-	// decides here.
+	// TrustPrincipal says that a gateway has authenticated each request: the
+	// handler takes the principal from the request's context and refuses a
+	// request without one. Otherwise the handler calls Guard itself.
 	TrustPrincipal bool
 
-	// Source is the address that a request came from; nil: its RemoteAddr. It
-	// may be the zero Addr if that is not known.
+	// Source returns the address that a request came from, or the zero Addr if
+	// the address is unknown. The default reads RemoteAddr.
 	Source func(*http.Request) netip.Addr
 
-	Now func() time.Time // nil: time.Now; for the log's durations
+	Now func() time.Time // for the durations in the log; default time.Now
 }
 
 // api is the handler.
 type api struct {
 	Config
-	mux     *http.ServeMux
-	nowhere *resource
+	mux      *http.ServeMux
+	notFound *resource // answers every path that the service does not have
 }
 
-// New makes the handler. A gateway or stage in front of it whose path prefix
-// is not for the handler takes it off URL.Path and leaves RequestURI alone, as
-// http.StripPrefix does: links to further pages then keep the prefix.
+// New returns the handler. If a gateway or a stage adds a prefix to the path, the
+// caller removes the prefix from URL.Path and leaves RequestURI unchanged, as
+// http.StripPrefix does. Links to the next page then keep the prefix.
 func New(c Config) http.Handler {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -59,28 +60,28 @@ func New(c Config) http.Handler {
 		c.Ready = func(context.Context) error { return nil }
 	}
 	a := &api{Config: c, mux: http.NewServeMux()}
-	a.nowhere = &resource{api: a}
-	a.mux.Handle("/", a.nowhere)
-	for path, r := range resources(a, chosen(c.Only)) {
+	a.notFound = &resource{api: a}
+	a.mux.Handle("/", a.notFound)
+	for path, r := range resources(a, callsOf(c.Only)) {
 		a.mux.Handle(path, r)
 		a.mux.Handle(path+"/{$}", r)
 	}
 	return a
 }
 
-// ServeHTTP keeps from the mux what it would answer with a redirect. Like the
-// mux it looks at the path as it was sent: what is escaped belongs to a segment.
+// ServeHTTP answers unclean paths itself, because ServeMux would redirect them.
+// It checks the escaped path: %2F is a part of a segment.
 func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	if !clean(r.URL.EscapedPath()) {
-		a.nowhere.ServeHTTP(w, r)
+	if !isClean(r.URL.EscapedPath()) {
+		a.notFound.ServeHTTP(w, r)
 		return
 	}
 	a.mux.ServeHTTP(w, r)
 }
 
-// clean says that a path begins with a slash and has neither empty nor dot
-// segments.
-func clean(path string) bool {
+// isClean reports whether a path begins with a slash and has no empty segments
+// and no dot segments.
+func isClean(path string) bool {
 	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") {
 		return false
 	}
@@ -98,7 +99,7 @@ func clean(path string) bool {
 func remoteAddr(r *http.Request) netip.Addr {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{} // a Unix socket, for one, has no address
+		return netip.Addr{} // for example a Unix socket, which has no address
 	}
 	return at.Addr().Unmap()
 }

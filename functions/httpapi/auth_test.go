@@ -17,7 +17,7 @@ import (
 )
 
 func TestCredentialsThatDoNotPassAre401WithAChallenge(t *testing.T) {
-	w := settled(t)
+	w := settledScene(t)
 	made, revoked := w.make(httpapi.CreateRequest{User: named("ann")})
 	w.do("DELETE", collection+made.ID, w.admin, "").expect(t, http.StatusOK, "")
 	before := w.contents()
@@ -60,17 +60,17 @@ func TestCredentialsThatDoNotPassAre401WithAChallenge(t *testing.T) {
 }
 
 func TestAllThreeSchemesAreAccepted(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, value := range []string{
 		"Bearer " + w.admin, "bearer " + w.admin, "API-TOKEN " + w.admin,
-		"Basic " + base64.StdEncoding.EncodeToString([]byte("anybody:"+w.admin)),
+		"Basic " + base64.StdEncoding.EncodeToString([]byte("ignored:"+w.admin)),
 	} {
 		w.send("GET", "/v1/session/who-am-i", http.Header{"Authorization": {value}}, nil).expect(t, http.StatusOK, "")
 	}
 }
 
-func TestScopesAndSourcesLimitWhatATokenReaches(t *testing.T) {
-	w := newWorld(t)
+func TestScopesAndSourceRangesLimitATokensCalls(t *testing.T) {
+	w := newScene(t)
 	_, reader := w.make(httpapi.CreateRequest{Scopes: []string{"GET /v1/auth/access-tokens/*"}})
 	w.do("GET", collection, reader, "").expect(t, http.StatusOK, "")
 	w.do("GET", strings.TrimSuffix(collection, "/"), reader, "").expect(t, http.StatusOK, "")
@@ -84,56 +84,56 @@ func TestScopesAndSourcesLimitWhatATokenReaches(t *testing.T) {
 	h := w.handler(func(c *httpapi.Config) {
 		c.Source = func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.9") }
 	})
-	through(h, request(t, "GET", collection, elsewhere)).expect(t, http.StatusOK, "")
+	handle(h, request(t, "GET", collection, elsewhere)).expect(t, http.StatusOK, "")
 }
 
-func TestBehindAGatewayOnlyItsPrincipalCounts(t *testing.T) {
-	w := newWorld(t)
+func TestAfterAGatewayOnlyItsPrincipalIsUsed(t *testing.T) {
+	w := newScene(t)
 	h := w.handler(func(c *httpapi.Config) { c.TrustPrincipal, c.Guard = true, nil })
-	s := through(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusUnauthorized, "credential_missing")
+	s := handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusUnauthorized, "credential_missing")
 	if s.header.Get("Www-Authenticate") == "" {
 		t.Error("a 401 without WWW-Authenticate")
 	}
 	admin := guard.Principal{Owner: "admin", TokenID: w.admin[:8]}
-	through(h, asPrincipal(request(t, "GET", collection, ""), admin)).expect(t, http.StatusOK, "")
+	handle(h, asPrincipal(request(t, "GET", collection, ""), admin)).expect(t, http.StatusOK, "")
 	if line := w.log.last(t); line["token_id"] != w.admin[:8] || line["operation"] != "list" {
 		t.Errorf("got %v", line)
 	}
 	admin.Scopes = []string{"GET /v1/version"}
-	through(h, asPrincipal(request(t, "GET", collection, ""), admin)).expect(t, http.StatusForbidden, "permission_denied_by_scope")
+	handle(h, asPrincipal(request(t, "GET", collection, ""), admin)).expect(t, http.StatusForbidden, "permission_denied_by_scope")
 	admin.Scopes = []string{"GET /v1/users/x/*"}
-	through(h, asPrincipal(request(t, "GET", "/v1/users/x%2fy/events", ""), admin)).expect(t, http.StatusForbidden, "permission_denied_by_scope")
+	handle(h, asPrincipal(request(t, "GET", "/v1/users/x%2fy/events", ""), admin)).expect(t, http.StatusForbidden, "permission_denied_by_scope")
 	admin.Scopes = nil
-	through(h, asPrincipal(request(t, "GET", "/v1/users/x%2fy/events", ""), admin)).expect(t, http.StatusOK, "")
-	through(h, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
+	handle(h, asPrincipal(request(t, "GET", "/v1/users/x%2fy/events", ""), admin)).expect(t, http.StatusOK, "")
+	handle(h, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
 }
 
-func TestClientThatHangsUpIsNoErrorInTheLog(t *testing.T) {
-	w := settled(t)
+func TestClosedConnectionIsNoErrorInTheLog(t *testing.T) {
+	w := settledScene(t)
 	before := w.contents()
-	ctx, hangUp := context.WithCancel(t.Context())
-	hangUp()
-	through(w.handler(), request(t, "POST", collection, w.admin).WithContext(ctx)).expect(t, http.StatusServiceUnavailable, "unavailable")
+	ctx, disconnect := context.WithCancel(t.Context())
+	disconnect()
+	handle(w.handler(), request(t, "POST", collection, w.admin).WithContext(ctx)).expect(t, http.StatusServiceUnavailable, "unavailable")
 	if line := w.log.last(t); line["level"] != "INFO" || line["error"] == nil {
-		t.Errorf("got %v, want a plain line with the reason", line)
+		t.Errorf("got %v, want level INFO and the reason", line)
 	}
 	if w.contents() != before {
 		t.Error("the store has changed")
 	}
 }
 
-func TestTimeThatRunsOutIsAnErrorInTheLog(t *testing.T) {
-	w := settled(t)
+func TestPassedDeadlineIsAnErrorInTheLog(t *testing.T) {
+	w := settledScene(t)
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
-	through(w.handler(), request(t, "POST", collection, w.admin).WithContext(ctx)).expect(t, http.StatusServiceUnavailable, "unavailable")
+	handle(w.handler(), request(t, "POST", collection, w.admin).WithContext(ctx)).expect(t, http.StatusServiceUnavailable, "unavailable")
 	if line := w.log.last(t); line["level"] != "ERROR" || line["error"] == nil {
 		t.Errorf("got %v, want an error with the reason", line)
 	}
 }
 
 func TestOutageIs503AndNever401(t *testing.T) {
-	w := newWorld(t, func(c *httpapi.Config) { c.Ready = notReady })
+	w := newScene(t, func(c *httpapi.Config) { c.Ready = notReady })
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -153,12 +153,12 @@ func TestOutageIs503AndNever401(t *testing.T) {
 	}
 	s := w.do("GET", "/healthz", "", "")
 	golden(t, "problem_unavailable.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
-	// A store that fails after the credential was checked elsewhere.
+	// A gateway has checked the credential, and then the store fails.
 	h := w.handler(func(c *httpapi.Config) { c.TrustPrincipal = true })
 	for _, route := range httpapi.Routes() {
 		if !route.Open && route.Path != "/v1/auth/authorize" {
 			path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
-			s := through(h, asPrincipal(request(t, route.Method, path, ""), guard.Principal{Owner: "ann", TokenID: "JhxND7ci"}))
+			s := handle(h, asPrincipal(request(t, route.Method, path, ""), guard.Principal{Owner: "ann", TokenID: "JhxND7ci"}))
 			if s.status < http.StatusInternalServerError {
 				t.Errorf("%s %s: got %d %s, want a 5xx", route.Method, path, s.status, s.body)
 			}
@@ -166,41 +166,41 @@ func TestOutageIs503AndNever401(t *testing.T) {
 	}
 }
 
-func TestFaultIs500ThatSaysNothingAndTheLogHasIt(t *testing.T) {
-	w := newWorld(t)
-	other := issuer.New(issuer.Config{Store: w.store, Guard: w.guard, Keys: testKeys(t, "other"), Now: w.clock})
+func TestFaultIs500WithoutItsReasonAndTheLogHasTheReason(t *testing.T) {
+	w := newScene(t)
+	other := issuer.New(issuer.Config{Store: w.store, Keys: testKeys(t, "other"), Now: w.clock})
 	h := w.handler(func(c *httpapi.Config) { c.Issuer = other })
-	s := through(h, request(t, "POST", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
+	s := handle(h, request(t, "POST", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
 	golden(t, "problem_internal.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
 	line := w.log.last(t)
 	if !strings.Contains(fmt.Sprint(line["error"]), "unknown pepper") || line["request_id"] != s.problem(t).RequestID {
-		t.Errorf("got log line %v, want the reason under the answer's id", line)
+		t.Errorf("got log line %v, want the reason and the answer's request id", line)
 	}
 }
 
 func TestPanicIs500WithoutItsText(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for name, value := range map[string]any{"text": "panic with " + w.admin, "error": fmt.Errorf("token %s", w.admin), "struct": struct{ Token string }{w.admin}} {
 		h := w.handler(func(c *httpapi.Config) { c.Source = func(*http.Request) netip.Addr { panic(value) } })
-		s := through(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
+		s := handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
 		if strings.Contains(string(s.body), "panic") || strings.Contains(w.log.String(), w.admin[9:]) {
-			t.Errorf("%s: the panic's text got out: %s\n%s", name, s.body, w.log)
+			t.Errorf("%s: the answer or the log has the panic's text: %s\n%s", name, s.body, w.log)
 		}
 		if line := w.log.last(t); !strings.Contains(fmt.Sprint(line["error"]), "TestPanicIs500WithoutItsText") {
-			t.Errorf("%s: got %v, want where it happened", name, line["error"])
+			t.Errorf("%s: got %v, want the place of the panic", name, line["error"])
 		}
 	}
 	h := w.handler(func(c *httpapi.Config) {
 		c.Source = func(*http.Request) netip.Addr { return []netip.Addr{}[w.log.b.Len()] }
 	})
-	through(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
+	handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
 	if line := w.log.last(t); !strings.Contains(fmt.Sprint(line["error"]), "index out of range") {
 		t.Errorf("got %v, want the runtime's reason", line["error"])
 	}
 }
 
-func TestOneLogLineARequestWithoutAnythingPrivate(t *testing.T) {
-	w := newWorld(t)
+func TestEachRequestHasOneLogLineWithoutPrivateText(t *testing.T) {
+	w := newScene(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 	w.do("GET", collection+"?user=private-query", w.admin, "").expect(t, http.StatusOK, "")
 	w.do("GET", collection+made.ID+"?private=query", w.admin, "").expect(t, http.StatusBadRequest, "invalid_parameter")

@@ -16,37 +16,38 @@ import (
 	"apitoken/events/token"
 )
 
-// maxBody is how many bytes of a request's body are read at most. The largest
-// create that the rules allow has about a tenth of that.
+// maxBody is the maximum size of a request body in bytes. The largest create
+// that the rules allow has about a tenth of maxBody.
 const maxBody = 64 << 10
 
-// member is one member that an object may have.
+// member is one member that a JSON object may have.
 type member struct {
 	name string
-	want string // its type, for people: "a string"
-	into any    // as for json.Unmarshal
+	want string // the allowed values, for people: "a string"
+	into any    // a pointer, as for json.Unmarshal, or a nested
 }
 
-// nested is a member that is itself an object; seen tells whether it was there.
+// nested is the target of a member that is itself an object. If the object has
+// the member, present is set to true.
 type nested struct {
-	seen    *bool
+	present *bool
 	members []member
 }
 
-// decode reads the request's body into the members. The type that the client
-// declares does not matter, and no body at all is an empty object: some
-// clients send an empty chunked one. A member that is null is left alone. What
-// is not known, given twice, or of another type is refused by its name.
+// decode reads the request's body into the members. It ignores Content-Type. It
+// reads an empty body as an empty object, because some clients send an empty
+// chunked body. It skips a member that is null. It refuses, by name, a member
+// that is unknown, that is given twice, or that has another type.
 func (x *exchange) decode(members ...member) error {
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return newProblem("body_too_large", fmt.Sprintf("A request body has at most %d bytes.", maxBody))
+		return newProblem("body_too_large", fmt.Sprintf("The request body is too large; at most %d bytes are allowed.", maxBody))
 	}
 	if err != nil {
-		return newProblem("malformed_json", "The request body broke off before its end.")
+		return newProblem("malformed_json", "The request body is incomplete: the connection ended too early.")
 	}
 	if !utf8.Valid(body) {
-		return newProblem("malformed_json", "The request body is not UTF-8.")
+		return newProblem("malformed_json", "The request body is not valid UTF-8; only UTF-8 is allowed.")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
@@ -54,7 +55,8 @@ func (x *exchange) decode(members ...member) error {
 	return fill(body, "", members)
 }
 
-// fill reads one object; path stands before the names of its members.
+// fill reads one object into the members. Problems name a member by path and
+// name; path is "" or ends with a dot.
 func fill(object []byte, path string, members []member) error {
 	given, err := split(object, path)
 	if err != nil {
@@ -71,7 +73,7 @@ func fill(object []byte, path string, members []member) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		return fault("unknown_member", path+printable(name), "is not known; "+knownAre(names(members)))
+		return fieldProblem("unknown_member", path+printable(name), "is unknown; "+allowed(names(members)))
 	}
 	return nil
 }
@@ -79,19 +81,20 @@ func fill(object []byte, path string, members []member) error {
 func (m member) read(raw json.RawMessage, path string) error {
 	if inner, ok := m.into.(nested); ok {
 		if raw[0] != '{' {
-			return fault("wrong_type", path+m.name, "must be "+m.want)
+			return fieldProblem("wrong_type", path+m.name, "must be "+m.want)
 		}
-		*inner.seen = true
+		*inner.present = true
 		return fill(raw, path+m.name+".", inner.members)
 	}
 	if json.Unmarshal(raw, m.into) != nil {
-		return fault("wrong_type", path+m.name, "must be "+m.want)
+		return fieldProblem("wrong_type", path+m.name, "must be "+m.want)
 	}
 	return nil
 }
 
-// split takes an object apart. encoding/json alone would take the last of two
-// members with one name, and match names whatever their case.
+// split returns the members of an object. It is stricter than json.Unmarshal,
+// which takes the last of two members with the same name and ignores the case
+// of names.
 func split(object []byte, path string) (map[string]json.RawMessage, error) {
 	d := json.NewDecoder(bytes.NewReader(object))
 	open, err := d.Token()
@@ -107,9 +110,9 @@ func split(object []byte, path string) (map[string]json.RawMessage, error) {
 		if err != nil {
 			return nil, malformed(err)
 		}
-		name := key.(string) // within an object the decoder gives nothing else here
+		name := key.(string) // inside an object the decoder returns only strings here
 		if _, twice := given[name]; twice {
-			return nil, fault("malformed_json", path+printable(name), "is given twice")
+			return nil, fieldProblem("malformed_json", path+printable(name), "is given twice; each member is allowed once")
 		}
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
@@ -121,13 +124,13 @@ func split(object []byte, path string) (map[string]json.RawMessage, error) {
 		return nil, malformed(err)
 	}
 	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return nil, newProblem("malformed_json", "The request body has something after its JSON object.")
+		return nil, newProblem("malformed_json", "The request body has text after its JSON object; only one object is allowed.")
 	}
 	return given, nil
 }
 
-// malformed says what is wrong with JSON. The decoder's own texts quote one
-// character at most.
+// malformed explains a syntax error of JSON. It may repeat the decoder's text,
+// because that text quotes at most one character of the body.
 func malformed(err error) *Problem {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
 		return newProblem("malformed_json", fmt.Sprintf("The request body is not JSON: %s (byte %d).", syntax, syntax.Offset))
@@ -135,20 +138,21 @@ func malformed(err error) *Problem {
 	return newProblem("malformed_json", "The request body is not JSON: it ends too early.")
 }
 
-// fault is a problem with one member or parameter.
-func fault(code, field, detail string) *Problem {
+// fieldProblem is a problem with one member or parameter. The detail continues
+// a sentence that begins with the field's name.
+func fieldProblem(code, field, detail string) *Problem {
 	sentence := fmt.Sprintf("%s %s.", field, detail)
 	return newProblem(code, sentence, FieldError{Field: field, Detail: sentence})
 }
 
-// printable keeps from an answer what was never meant as a name: somebody may
-// have put a token where a name belongs.
+// printable returns a name that an answer may repeat. It replaces a text that
+// does not look like a name, because the client may have put a token there.
 func printable(name string) string {
 	plain := func(c rune) bool {
 		return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
 	}
 	if name == "" || len(name) > 30 || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
-		return "(a name that is not repeated here)"
+		return "(a name that is not shown)"
 	}
 	return name
 }
@@ -161,28 +165,28 @@ func names(members []member) []string {
 	return all
 }
 
-// identityMembers are the members of an identity object, all of which may be
-// null: Qumulo's clients give those that they know.
+// identityMembers are the members of an identity object. Each may be null,
+// because Qumulo's clients send all six and set only the ones that they know.
 func identityMembers(into *token.Identity) []member {
 	return []member{
 		{"domain", "a string", &into.Domain},
 		{"auth_id", "a string", &into.AuthID},
-		{"uid", "a whole number", &into.UID},
-		{"gid", "a whole number", &into.GID},
+		{"uid", "a whole number from 0 to 4294967294", &into.UID},
+		{"gid", "absent or null, because groups have no tokens", &into.GID},
 		{"sid", "a string", &into.SID},
 		{"name", "a string", &into.Name},
 	}
 }
 
-// text is what a member holds.
+// text is the value of one member of a request.
 type text struct{ member, value string }
 
-// noToken refuses a token in a place that is stored, published and shown to
-// others.
+// noToken refuses texts that contain a token. The service would store and
+// publish these texts and show them to other users.
 func noToken(texts ...text) error {
 	for _, t := range texts {
 		if secret.Within(t.value) {
-			return fault("invalid_field", t.member, "holds a token, which does not belong there; revoke that token")
+			return fieldProblem("invalid_field", t.member, "contains a token, which is not allowed; revoke that token")
 		}
 	}
 	return nil

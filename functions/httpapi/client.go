@@ -15,22 +15,23 @@ import (
 	"apitoken/events/secret"
 )
 
-// maxAnswer bounds what the client reads of one answer: a full page of 1000
-// entries, each of which stays under 4 KB, and room beyond that.
+// maxAnswer is the maximum number of bytes that the client reads of one answer.
+// It is more than a full page: 1000 entries of less than 4 KB each.
 const maxAnswer = 16 << 20
 
-// Client calls the service. A refusal is a *Problem, also when something
-// between client and service answered in its place; anything else is a wrapped
-// error of the network. No error and no URL holds the token. A Client follows
-// no redirect, since the service has none and the token is not for others.
+// Client calls the service. Its methods return a *Problem if the answer is not a
+// success, also if the answer comes from a proxy or from another service. Other
+// errors are wrapped errors of the network. No error and no URL contains the
+// token. A Client follows no redirect: the service sends none, and another host
+// must not get the token.
 type Client struct {
 	base  string
 	token secret.Secret
 	http  *http.Client
 }
 
-// NewClient makes a client of the service at base, which may have a path, like
-// "https://host/stage". A nil hc is http.DefaultClient.
+// NewClient returns a client of the service at base. The base may have a path,
+// like "https://host/stage". If hc is nil, the client uses http.DefaultClient.
 func NewClient(base string, token secret.Secret, hc *http.Client) *Client {
 	if hc == nil {
 		hc = http.DefaultClient
@@ -45,17 +46,18 @@ func NewClient(base string, token secret.Secret, hc *http.Client) *Client {
 type ListQuery struct {
 	User   string   // NAME, local:NAME, ad:NAME, auth_id:N, uid:N or a SID; "": all
 	States []string // of active, disabled, expired, revoked; none: active and disabled
-	After  string   // as Paging.After gives it
-	Limit  int      // 0: the service's default
+	After  string   // the result of Paging.After; "": from the first token
+	Limit  int      // entries; 0: 100, above 1000: 1000
 }
 
-// HistoryQuery selects records of a history.
+// HistoryQuery selects records of a history. The zero HistoryQuery asks for the
+// first page.
 type HistoryQuery struct {
-	After string // as Paging.After gives it
-	Limit int    // 0: the service's default
+	After string // the result of Paging.After; "": from the first record
+	Limit int    // records; 0: 100, above 1000: 1000
 }
 
-// After is the cursor of the next page, "" if there is none.
+// After returns the cursor of the next page, or "" if this page is the last.
 func (p Paging) After() string {
 	_, query, _ := strings.Cut(p.Next, "?")
 	values, err := url.ParseQuery(query)
@@ -65,12 +67,12 @@ func (p Paging) After() string {
 	return values.Get("after")
 }
 
-// Create makes a token; only this answer holds its secret.
+// Create creates a token. Only this answer contains its secret.
 func (c *Client) Create(ctx context.Context, in CreateRequest) (Created, error) {
 	return ask[Created](ctx, c, http.MethodPost, collectionPath, nil, in)
 }
 
-// List gives one page of tokens.
+// List returns one page of tokens, in the order of their creation.
 func (c *Client) List(ctx context.Context, q ListQuery) (List, error) {
 	query := pageQuery(q.After, q.Limit)
 	if q.User != "" {
@@ -82,41 +84,42 @@ func (c *Client) List(ctx context.Context, q ListQuery) (List, error) {
 	return ask[List](ctx, c, http.MethodGet, collectionPath, query, nil)
 }
 
-// Get shows one token.
+// Get returns one token without its secret.
 func (c *Client) Get(ctx context.Context, id string) (Entry, error) {
 	return ask[Entry](ctx, c, http.MethodGet, itemPath(id), nil, nil)
 }
 
-// Revoke ends a token for good.
+// Revoke ends a live token. A revoked token can never be used again.
 func (c *Client) Revoke(ctx context.Context, id string) error {
 	_, err := ask[struct{}](ctx, c, http.MethodDelete, itemPath(id), nil, nil)
 	return err
 }
 
-// TokenEvents gives one page of a token's history.
+// TokenEvents returns one page of a token's history, the oldest record first.
 func (c *Client) TokenEvents(ctx context.Context, id string, q HistoryQuery) (History, error) {
 	return ask[History](ctx, c, http.MethodGet, itemPath(id)+"/events", pageQuery(q.After, q.Limit), nil)
 }
 
-// UserEvents gives one page of the history of a user's tokens.
+// UserEvents returns one page of the history of all tokens of a user, the oldest
+// record first. The user is written as in ListQuery.
 func (c *Client) UserEvents(ctx context.Context, user string, q HistoryQuery) (History, error) {
 	return ask[History](ctx, c, http.MethodGet, "/v1/users/"+segment(user)+"/events", pageQuery(q.After, q.Limit), nil)
 }
 
-// WhoAmI says whom the client's token acts for.
+// WhoAmI returns the user that the client's token acts for.
 func (c *Client) WhoAmI(ctx context.Context) (Self, error) {
 	return ask[Self](ctx, c, http.MethodGet, "/v1/session/who-am-i", nil, nil)
 }
 
-// Version names the service's release. It needs no token.
+// Version returns the release of the service. It needs no token.
 func (c *Client) Version(ctx context.Context) (Version, error) {
 	return ask[Version](ctx, c, http.MethodGet, "/v1/version", nil, nil)
 }
 
 func itemPath(id string) string { return collectionPath + "/" + segment(id) }
 
-// segment is one segment of a path. One that has only dots would be taken for
-// a step within the path.
+// segment escapes a text as one segment of a path. It escapes the dots of a text
+// that has only dots, because "." and ".." are steps in a path.
 func segment(text string) string {
 	if strings.Trim(text, ".") == "" {
 		return strings.ReplaceAll(text, ".", "%2E")
@@ -135,7 +138,7 @@ func pageQuery(after string, limit int) url.Values {
 	return query
 }
 
-// ask sends one request and reads its answer as an Answer.
+// ask sends one request and decodes its answer as an Answer.
 func ask[Answer any](ctx context.Context, c *Client, method, path string, query url.Values, in any) (out Answer, err error) {
 	target := c.base + path
 	if len(query) > 0 {
@@ -154,8 +157,8 @@ func ask[Answer any](ctx context.Context, c *Client, method, path string, query 
 		return out, problemIn(res, body)
 	}
 	if err := json.Unmarshal(body, &out); err != nil {
-		// The body may hold a token, so the error says nothing of it.
-		return out, &Problem{Status: res.StatusCode, Detail: "the answer is not what this service answers; is the address right?", Errors: []FieldError{}}
+		// The body may contain a token, so the error does not quote the body.
+		return out, &Problem{Status: res.StatusCode, Detail: foreignAnswer, Errors: []FieldError{}}
 	}
 	return out, nil
 }
@@ -183,8 +186,11 @@ func (c *Client) send(ctx context.Context, method, target string, in any) (*http
 	return c.http.Do(req)
 }
 
-// problemIn is the problem object in a refusal, or one made in its place when
-// something else answered: a proxy, or a service that is not this one.
+// foreignAnswer is the detail of a Problem that the client makes itself.
+const foreignAnswer = "the answer does not come from this service; check the address of the service"
+
+// problemIn returns the problem object of an answer. If a proxy or another
+// service sent the answer, it returns a Problem without a code.
 func problemIn(res *http.Response, body []byte) *Problem {
 	p := &Problem{}
 	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
@@ -193,7 +199,7 @@ func problemIn(res *http.Response, body []byte) *Problem {
 	}
 	return &Problem{
 		Status: res.StatusCode, Title: http.StatusText(res.StatusCode), Errors: []FieldError{},
-		Detail:    "the answer is not one of this service; is the address right?",
+		Detail:    foreignAnswer,
 		Retryable: res.StatusCode == http.StatusBadGateway || res.StatusCode == http.StatusServiceUnavailable || res.StatusCode == http.StatusGatewayTimeout,
 	}
 }

@@ -15,8 +15,8 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-func TestClientDoesEverythingTheServiceDoes(t *testing.T) {
-	w := newWorld(t)
+func TestClientReturnsTheAnswersOfTheService(t *testing.T) {
+	w := newScene(t)
 	ctx, c := t.Context(), w.client(w.admin)
 	made, err := c.Create(ctx, httpapi.CreateRequest{
 		User: named("ann"), Name: "n", Description: "d", ExpirationTime: httpapi.Time{Time: w.clock().Add(time.Hour)},
@@ -61,25 +61,25 @@ func TestClientDoesEverythingTheServiceDoes(t *testing.T) {
 	}
 }
 
-func TestClientGivesRefusalsAsProblems(t *testing.T) {
-	w := newWorld(t)
+func TestClientReturnsRefusalsAsProblems(t *testing.T) {
+	w := newScene(t)
 	_, err := w.client(w.admin).Get(t.Context(), "zzzzzzzz")
 	p, ok := errors.AsType[*httpapi.Problem](err)
 	if !ok || p.Code != "not_found" || p.Status != http.StatusNotFound || p.Detail == "" || !strings.Contains(err.Error(), p.RequestID) {
 		t.Errorf("got %v, want the problem", err)
 	}
-	_, err = w.client(w.admin).Get(t.Context(), w.admin) // a token where the id belongs
+	_, err = w.client(w.admin).Get(t.Context(), w.admin) // a token in place of an id
 	if p, ok := errors.AsType[*httpapi.Problem](err); !ok || p.Code != "not_found" {
 		t.Errorf("got %v, want not_found", err)
 	}
 	if strings.Contains(fmt.Sprintf("%v %+v", err, err), w.admin[9:]) {
-		t.Errorf("the error has the token: %v", err)
+		t.Errorf("the error contains the token: %v", err)
 	}
 }
 
-// TestClientErrorsHaveNoToken lets the network, a stranger in the service's
-// place and a broken address fail.
-func TestClientErrorsHaveNoToken(t *testing.T) {
+// TestClientErrorsContainNoToken covers errors of the network, answers of other
+// services and wrong addresses.
+func TestClientErrorsContainNoToken(t *testing.T) {
 	const text = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"
 	elsewhere := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		t.Errorf("a redirect was followed, with %v", r.Header)
@@ -103,19 +103,19 @@ func TestClientErrorsHaveNoToken(t *testing.T) {
 		ctx     context.Context
 		base    string
 		token   string
-		problem int // its status; 0: an error of another kind
+		problem int // the status of the problem; 0: the error is no problem
 	}{
-		"nobody listens":     {t.Context(), dead.URL, text, 0},
+		"a closed port":      {t.Context(), dead.URL, text, 0},
 		"cancelled":          {cancelled, serve(200, "application/json", "{}"), text, 0},
-		"no address":         {t.Context(), "::", text, 0},
+		"a bad address":      {t.Context(), "::", text, 0},
 		"a line break":       {t.Context(), serve(200, "application/json", "{}"), text + "\n" + text, 0},
 		"a proxy":            {t.Context(), serve(502, "text/html", "<h1>Bad Gateway "+text+"</h1>"), text, 502},
 		"a redirect":         {t.Context(), serve(307, "text/html", ""), text, 307},
 		"another service":    {t.Context(), serve(200, "text/html", "<h1>"+text+"</h1>"), text, 200},
-		"a foreign problem":  {t.Context(), serve(400, "application/problem+json", `{"title":"`+text+`"}`), text, 400},
+		"another problem":    {t.Context(), serve(400, "application/problem+json", `{"title":"`+text+`"}`), text, 400},
 		"no problem at all":  {t.Context(), serve(500, "application/json", `[1]`), text, 500},
 		"an empty answer":    {t.Context(), serve(200, "application/json", ""), text, 200},
-		"a made-up time":     {t.Context(), serve(200, "application/json", `{"creation_time":"`+text+`"}`), text, 200},
+		"a wrong time":       {t.Context(), serve(200, "application/json", `{"creation_time":"`+text+`"}`), text, 200},
 		"a gateway's object": {t.Context(), serve(403, "application/json", `{"message":"Forbidden"}`), text, 403},
 	} {
 		_, err := httpapi.NewClient(c.base, secret.New(c.token), nil).Get(c.ctx, "JhxND7ci")
@@ -124,14 +124,14 @@ func TestClientErrorsHaveNoToken(t *testing.T) {
 			continue
 		}
 		if strings.Contains(fmt.Sprintf("%v %+v %#v", err, err, err), text) {
-			t.Errorf("%s: the error has the token: %v", name, err)
+			t.Errorf("%s: the error contains the token: %v", name, err)
 		}
 		p, ok := errors.AsType[*httpapi.Problem](err)
 		if ok != (c.problem != 0) || ok && p.Status != c.problem {
 			t.Errorf("%s: got %v, want a problem with status %d", name, err, c.problem)
 		}
 		if name == "cancelled" && !errors.Is(err, context.Canceled) {
-			t.Errorf("got %v, want one that is context.Canceled", err)
+			t.Errorf("got %v, want an error that wraps context.Canceled", err)
 		}
 	}
 }

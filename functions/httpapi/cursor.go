@@ -10,9 +10,10 @@ import (
 	"apitoken/events/secret"
 )
 
-// A cursor is a Position: a version byte, nanoseconds since 1970, the id. It
-// is a place in the order, so it stays right whatever comes and goes, and it
-// opens nothing: whoever makes one up only starts somewhere else in the list.
+// A cursor is a Position: a version byte, nanoseconds since 1970, the token id.
+// It is a place in the order of the list, so it stays right when tokens are
+// created and end. It grants no access: with an invented cursor a client only
+// begins at another place of the same list.
 const (
 	cursorV    = 1
 	cursorHead = 1 + 8
@@ -24,7 +25,7 @@ var (
 	errCursor  = errors.New("not a cursor")
 )
 
-// cursorOf writes a position; its id is a token's.
+// cursorOf returns the cursor of a position. The position's ID is a token id.
 func cursorOf(p events.Position) string {
 	b := make([]byte, 0, cursorSize)
 	b = append(b, cursorV)
@@ -33,8 +34,9 @@ func cursorOf(p events.Position) string {
 	return cursorText.EncodeToString(b)
 }
 
-// parseCursor reads what cursorOf wrote, and nothing else. The decoder skips
-// line ends, so a text of the right length may hold too few bytes.
+// parseCursor reads a text that cursorOf returned, and refuses any other text. It
+// checks both lengths: the decoder skips line ends, so a text of the right
+// length may contain too few bytes.
 func parseCursor(text string) (events.Position, error) {
 	b, err := cursorText.DecodeString(text)
 	if err != nil || len(text) != cursorText.EncodedLen(cursorSize) || len(b) != cursorSize || b[0] != cursorV || !secret.IsID(string(b[cursorHead:])) {

@@ -1,14 +1,18 @@
-// Package httpapi is the service's HTTP interface: the routes, what their
-// requests and answers look like, the problem objects that refuse them, the
-// OpenAPI document that describes all of it, and a Go client.
+// Package httpapi is the HTTP interface of the service: the routes, the JSON
+// types of requests and answers, the problem objects, the OpenAPI document that
+// describes all of these, and a Go client.
 //
-// It promises that every answer, whatever was asked, is JSON (the OpenAPI
-// document aside) and carries a request id that finds the log line; that what
-// is refused stores nothing; that an outage is a 5xx and never a 401; and that
-// no token, body, query or foreign path reaches a log line or an error.
+// It promises:
 //
-// It decides nothing: whether a credential passes is up to events/guard,
-// what may be done and whose tokens may be seen is up to events/issuer and
-// the rules. It is plain net/http, so the same handler answers API Gateway, the
-// local server and tests.
+//   - Every answer is JSON, except the OpenAPI document. Every answer has a
+//     request id, and the log line of the request has the same id.
+//   - A refused request stores nothing.
+//   - An outage is a 5xx, never a 401.
+//   - No log line and no error contains a token, a body, a query, or a path that
+//     the service does not know.
+//
+// It leaves decisions to others. Package guard decides whether a credential
+// passes. Package issuer and the rules decide what the caller may do and which
+// tokens the caller may see. The handler is plain net/http, so API Gateway, the
+// local server and tests use the same one.
 package httpapi

@@ -16,11 +16,11 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// document is the OpenAPI document as plain JSON values, so that tests can
-// take parts out of it.
+// document is the OpenAPI document as plain JSON values, so that a test can
+// remove parts.
 type document struct {
 	root     map[string]any
-	compiler *jsonschema.Compiler // made at the first use, so that root may be changed before
+	compiler *jsonschema.Compiler // created at the first use; a test may change root before that
 	mu       sync.Mutex
 }
 
@@ -33,7 +33,7 @@ func parseDocument(t testing.TB) *document {
 	return d
 }
 
-// asJSON is the document in JSON.
+// asJSON returns the document in JSON.
 var asJSON = sync.OnceValue(func() []byte {
 	var root map[string]any
 	if err := yaml.Unmarshal(httpapi.OpenAPI, &root); err != nil {
@@ -51,13 +51,14 @@ var shared struct {
 	doc  *document
 }
 
-// documented is the document as it is, for all tests.
+// documented returns the unchanged document, which all tests share.
 func documented(t testing.TB) *document {
 	shared.once.Do(func() { shared.doc = parseDocument(t) })
 	return shared.doc
 }
 
-// at is the value under a JSON pointer's segments, references followed.
+// at returns the value at the segments of a JSON pointer, and the pointer. It
+// follows references.
 func (d *document) at(path ...string) (value any, pointer string) {
 	value, pointer = any(d.root), "#"
 	for _, segment := range path {
@@ -98,7 +99,7 @@ func (d *document) schema(pointer string) (*jsonschema.Schema, error) {
 	return d.compiler.Compile("api.json" + pointer)
 }
 
-// pathOf is the documented path that a request's path belongs to.
+// pathOf returns the documented path that matches the path of a request, or "".
 func (d *document) pathOf(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	given := strings.Split(strings.TrimSuffix(path, "/"), "/")
@@ -116,8 +117,8 @@ func (d *document) pathOf(path string) string {
 	return ""
 }
 
-// about are the complaints about one answer.
-func (d *document) about(s seen) []string {
+// complaints returns the differences between one answer and the document.
+func (d *document) complaints(s answer) []string {
 	method := strings.ToLower(s.method)
 	if method == "head" {
 		method = "get"
@@ -142,7 +143,7 @@ func (d *document) about(s seen) []string {
 	return append(d.headers(s, path, method), d.body(s, pointer)...)
 }
 
-func (d *document) headers(s seen, path, method string) (complaints []string) {
+func (d *document) headers(s answer, path, method string) (complaints []string) {
 	headers, _ := d.at("paths", path, method, "responses", fmt.Sprint(s.status), "headers")
 	for name := range headers.(map[string]any) {
 		_, pointer := d.at("paths", path, method, "responses", fmt.Sprint(s.status), "headers", name, "schema")
@@ -157,7 +158,7 @@ func (d *document) headers(s seen, path, method string) (complaints []string) {
 	return complaints
 }
 
-func (d *document) body(s seen, pointer string) []string {
+func (d *document) body(s answer, pointer string) []string {
 	if s.method == http.MethodHead {
 		return nil
 	}
@@ -178,8 +179,8 @@ func (d *document) body(s seen, pointer string) []string {
 	return nil
 }
 
-// aboutRoutes are the complaints about the service's routes.
-func (d *document) aboutRoutes(routes []httpapi.Route) (complaints []string) {
+// routeComplaints returns the differences between the routes and the document.
+func (d *document) routeComplaints(routes []httpapi.Route) (complaints []string) {
 	want := map[string]bool{}
 	for _, r := range routes {
 		method := strings.ToLower(r.Method)
@@ -197,22 +198,23 @@ func (d *document) aboutRoutes(routes []httpapi.Route) (complaints []string) {
 	for path, item := range d.root["paths"].(map[string]any) {
 		for method := range item.(map[string]any) {
 			if method != "parameters" && !want[method+" "+path] {
-				complaints = append(complaints, method+" "+path+" is documented and no route")
+				complaints = append(complaints, method+" "+path+" is documented but is no route")
 			}
 		}
 	}
 	return complaints
 }
 
-// aboutCodes are the complaints about the table of codes, given with statuses.
-func (d *document) aboutCodes(codes map[string]int) (complaints []string) {
+// codeComplaints returns the differences between the document and the codes with
+// their statuses.
+func (d *document) codeComplaints(codes map[string]int) (complaints []string) {
 	enum, _ := d.at("components", "schemas", "Code", "enum")
 	statuses, _ := d.at("components", "schemas", "Code", "x-status")
 	listed := map[string]bool{}
 	for _, code := range enum.([]any) {
 		listed[code.(string)] = true
 		if _, ok := codes[code.(string)]; !ok {
-			complaints = append(complaints, fmt.Sprintf("code %s is documented and does not exist", code))
+			complaints = append(complaints, fmt.Sprintf("code %s is documented but does not exist", code))
 		}
 	}
 	for code, status := range codes {
@@ -220,7 +222,7 @@ func (d *document) aboutCodes(codes map[string]int) (complaints []string) {
 			complaints = append(complaints, "code "+code+" is not documented")
 		}
 		if got := statuses.(map[string]any)[code]; got != float64(status) {
-			complaints = append(complaints, fmt.Sprintf("code %s is documented with status %v, it has %d", code, got, status))
+			complaints = append(complaints, fmt.Sprintf("code %s is documented with status %v, but it has %d", code, got, status))
 		}
 	}
 	return complaints
@@ -234,14 +236,15 @@ func codes() map[string]int {
 	return all
 }
 
-// first are the first complaints that there are.
-func (d *document) first(answers []seen) []string {
-	complaints := append(d.aboutRoutes(httpapi.Routes()), d.aboutCodes(codes())...)
+// firstComplaints returns the complaints about routes and codes, or else those
+// about the first answer that has any.
+func (d *document) firstComplaints(answers []answer) []string {
+	complaints := append(d.routeComplaints(httpapi.Routes()), d.codeComplaints(codes())...)
 	for _, s := range answers {
 		if len(complaints) > 0 {
 			break
 		}
-		complaints = d.about(s)
+		complaints = d.complaints(s)
 	}
 	return complaints
 }

@@ -12,7 +12,6 @@ import (
 	"path/filepath"
 
 	"apitoken/events"
-	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/secret"
 	"apitoken/events/token"
@@ -57,13 +56,12 @@ func startService() (url string, adminToken secret.Secret, stop func()) {
 	dir := must(os.MkdirTemp("", "apitoken"))
 	store := must(bolt.Open(filepath.Join(dir, "apitoken.db"), bolt.Options{}))
 	keys := must(events.ParseKeys("k1:" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32))))
-	g := guard.New(guard.Config{Views: store, Uses: store, Keys: keys})
-	i := issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys})
+	i := issuer.New(issuer.Config{Store: store, Keys: keys})
 	_, adminToken, err := i.Bootstrap(context.Background(), "admin", false)
 	if err != nil {
 		panic(err)
 	}
-	server := httptest.NewServer(httpapi.New(httpapi.Config{Issuer: i, Guard: g, Logger: slog.New(slog.DiscardHandler)}))
+	server := httptest.NewServer(httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: slog.New(slog.DiscardHandler)}))
 	return server.URL, adminToken, func() {
 		server.Close()
 		store.Close()

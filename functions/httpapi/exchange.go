@@ -18,15 +18,15 @@ import (
 	"apitoken/events/secret"
 )
 
-// resource is all that one path answers, by method.
+// resource answers all calls of one path.
 type resource struct {
 	api     *api
-	pattern string // "" for every path that is not ours
-	calls   map[string]call
-	allow   string
+	pattern string          // "" for all paths that the service does not have
+	calls   map[string]call // by method
+	allow   string          // the Allow header
 }
 
-// resources are the calls by path.
+// resources returns the resources of the calls, by path.
 func resources(a *api, calls []call) map[string]*resource {
 	byPath := map[string]*resource{}
 	for _, c := range calls {
@@ -46,72 +46,72 @@ func resources(a *api, calls []call) map[string]*resource {
 	return byPath
 }
 
-// exchange is one request on its way to its answer and its log line.
+// exchange is one request with its answer and its log line.
 type exchange struct {
 	*resource
 	w         http.ResponseWriter
 	r         *http.Request
-	who       guard.Principal
+	principal guard.Principal // zero until the caller is authenticated
 	query     url.Values
 	requestID string
-	operation string // "none" for what is no call of ours
+	operation string // the name of the function, or "none" if no call matches
 }
 
 // ServeHTTP answers one request and writes its log line.
 func (rs *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	began := rs.api.Now()
 	x := &exchange{resource: rs, w: w, r: r, requestID: rand.Text(), operation: "none"}
-	done, err := x.answer()
-	status, code := x.write(done, err)
+	a, err := x.answer()
+	status, code := x.write(a, err)
 	x.log(status, code, err, rs.api.Now().Sub(began))
 }
 
-// answer does the work. It never panics.
-func (x *exchange) answer() (done reply, err error) {
+// answer does the work of the request. It never panics.
+func (x *exchange) answer() (a answer, err error) {
 	defer func() {
 		if p := recover(); p != nil {
-			err = crashed(p)
+			err = panicFault(p)
 		}
 	}()
 	c, ok := x.calls[x.r.Method]
 	switch {
 	case x.pattern == "":
-		return reply{}, newProblem("path_not_found", "There is no such path. GET /openapi.yaml has all there are.")
+		return answer{}, newProblem("path_not_found", "There is no such path. GET /openapi.yaml lists all paths.")
 	case !ok:
-		return reply{}, newProblem("method_not_allowed", "This path answers to "+x.allow+".")
+		return answer{}, newProblem("method_not_allowed", "This path does not allow this method; allowed: "+x.allow+".")
 	}
 	x.operation = c.Function
 	if c.Open {
 		return c.serve(x)
 	}
 	if err := x.authenticate(); err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
 	if x.query, err = parseQuery(x.r.URL.RawQuery, c.parameters); err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
 	return c.serve(x)
 }
 
-// authenticate finds out who asks. A gateway in front may have cached what it
-// decided about another call, so scopes are held against this one here too.
+// authenticate sets the principal of the request. It checks the scopes also after
+// a gateway: the gateway may have cached its answer to another call.
 func (x *exchange) authenticate() (err error) {
 	if !x.api.TrustPrincipal {
-		x.who, err = x.api.Guard.Authorize(x.r, x.api.Source(x.r))
+		x.principal, err = x.api.Guard.Authorize(x.r, x.api.Source(x.r))
 		return asOutage(err)
 	}
-	who, ok := guard.PrincipalFrom(x.r.Context())
+	principal, ok := guard.PrincipalFrom(x.r.Context())
 	if !ok {
 		return newProblem("credential_missing", "The request did not come through the authorizer.")
 	}
-	x.who = who
-	if !who.AllowsRequest(x.r) {
-		return newProblem("permission_denied_by_scope", "The token's scopes do not admit this request.")
+	x.principal = principal
+	if !principal.AllowsRequest(x.r) {
+		return newProblem("permission_denied_by_scope", "The token's scopes do not allow this call.")
 	}
 	return nil
 }
 
-// path is the path as the client wrote it, a prefix of the gateway included.
+// path returns the path as the client sent it, with the prefix of a gateway.
 func (x *exchange) path() string {
 	u, err := url.ParseRequestURI(x.r.RequestURI)
 	if err != nil || !strings.HasSuffix(u.Path, x.r.URL.Path) {
@@ -120,8 +120,8 @@ func (x *exchange) path() string {
 	return u.EscapedPath()
 }
 
-// instance is the path if it holds nothing but what we know: people paste
-// whole tokens where an id, a name or some other path should stand.
+// instance returns the path for a problem object, or "" if the path may contain a
+// secret: people paste whole tokens in place of an id, a name or a path.
 func (x *exchange) instance() string {
 	if x.pattern == "" || strings.Contains(x.pattern, "{user}") {
 		return ""
@@ -132,18 +132,18 @@ func (x *exchange) instance() string {
 	return x.path()
 }
 
-// log writes the one line of this request. It has nothing that a client can
-// choose freely: neither path nor query, header, body or unknown method.
+// log writes the one log line of this request. The line has no text that a
+// client can choose freely: no path, query, header, body or unknown method.
 func (x *exchange) log(status int, code string, err error, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := make([]slog.Attr, 0, 9)
 	attrs = append(attrs,
-		slog.String("operation", x.operation), slog.String("code", code), slog.String("token_id", x.who.TokenID),
+		slog.String("operation", x.operation), slog.String("code", code), slog.String("token_id", x.principal.TokenID),
 		slog.String("method", knownMethod(x.r.Method)), slog.String("route", x.pattern), slog.Int("status", status),
 		slog.Duration("duration", took), slog.String("request_id", x.requestID))
 	if status >= http.StatusInternalServerError {
 		attrs = append(attrs, slog.Any("error", err))
-		if !errors.Is(x.r.Context().Err(), context.Canceled) { // then the client hung up, which is no fault of ours
+		if !errors.Is(x.r.Context().Err(), context.Canceled) { // a client that closes the connection is no fault of the service
 			level = slog.LevelError
 		}
 	}
@@ -158,10 +158,11 @@ func knownMethod(method string) string {
 	return "other"
 }
 
-// crashed is the fault that a panic becomes. The panic's own text might hold
-// anything, so only its type and where it happened are kept; the runtime's own
-// errors, such as an index out of range, hold no texts of ours.
-func crashed(p any) error {
+// panicFault turns a panic into a fault. The panic's text may contain a secret,
+// so the fault has only its type and its place in the code. An error of the
+// runtime, such as an index out of range, contains no values of a request, so
+// the fault has its text.
+func panicFault(p any) error {
 	what := fmt.Sprintf("%T", p)
 	if err, ok := p.(runtime.Error); ok {
 		what = err.Error()

@@ -2,16 +2,16 @@ package httpapi
 
 import "apitoken/events"
 
-// What tests in httpapi_test see of the inside.
+// Unexported names that the tests of package httpapi_test need.
 
-// StatusOf is the status of a code.
+// StatusOf returns the HTTP status of a code.
 func StatusOf(code string) int { return kinds[code].status }
 
-// CursorOf is cursorOf.
+// CursorOf returns the cursor of a position.
 func CursorOf(p events.Position) string { return cursorOf(p) }
 
-// ParseCursor is parseCursor.
+// ParseCursor reads a cursor.
 func ParseCursor(text string) (events.Position, error) { return parseCursor(text) }
 
-// MaxBody is maxBody.
+// MaxBody is the maximum size of a request body in bytes.
 const MaxBody = maxBody

@@ -10,55 +10,55 @@ import (
 	"apitoken/events/token"
 )
 
-func (x *exchange) tokenEvents() (reply, error) {
+func (x *exchange) tokenEvents() (answer, error) {
 	id := x.r.PathValue("id")
 	return x.history(func(after uint64, limit int) (issuer.HistoryPage, error) {
-		return x.api.Issuer.TokenEvents(x.r.Context(), x.who, id, after, limit)
+		return x.api.Issuer.TokenEvents(x.r.Context(), x.principal, id, after, limit)
 	})
 }
 
-func (x *exchange) userEvents() (reply, error) {
+func (x *exchange) userEvents() (answer, error) {
 	if err := noToken(text{"user", x.r.PathValue("user")}); err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
 	user, err := token.ParseIdentity(x.r.PathValue("user"))
 	if err != nil {
-		return reply{}, fmt.Errorf("reading the user: %w", err)
+		return answer{}, fmt.Errorf("reading the user: %w", err)
 	}
 	owner, err := user.Key()
 	if err != nil {
-		return reply{}, fmt.Errorf("reading the user: %w", err)
+		return answer{}, fmt.Errorf("reading the user: %w", err)
 	}
 	return x.history(func(after uint64, limit int) (issuer.HistoryPage, error) {
-		return x.api.Issuer.UserEvents(x.r.Context(), x.who, owner, after, limit)
+		return x.api.Issuer.UserEvents(x.r.Context(), x.principal, owner, after, limit)
 	})
 }
 
-// history answers one page of records. Its cursor is the sequence number of
-// the last record that was shown.
-func (x *exchange) history(read func(after uint64, limit int) (issuer.HistoryPage, error)) (reply, error) {
+// history answers one page of records. Its cursor is the sequence number of the
+// last record on the page.
+func (x *exchange) history(read func(after uint64, limit int) (issuer.HistoryPage, error)) (answer, error) {
 	limit, err := pageLimit(x.query)
 	if err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
 	after, err := sequence(x.query)
 	if err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
 	page, err := read(after, limit)
 	if err != nil {
-		return reply{}, fmt.Errorf("reading a history: %w", err)
+		return answer{}, fmt.Errorf("reading a history: %w", err)
 	}
 	out := History{Entries: make([]json.RawMessage, len(page.Events))}
 	for i, m := range page.Events {
 		if out.Entries[i], err = m.Detail(); err != nil {
-			return reply{}, fmt.Errorf("showing a history: %w", err)
+			return answer{}, fmt.Errorf("showing a history: %w", err)
 		}
 	}
 	if page.More {
 		out.Paging = x.next(strconv.FormatUint(page.Next, 10))
 	}
-	return reply{body: out}, nil
+	return answer{body: out}, nil
 }
 
 func sequence(q url.Values) (uint64, error) {

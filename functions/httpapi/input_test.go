@@ -15,24 +15,23 @@ import (
 
 func named(name string) *token.Identity { return &token.Identity{Name: name} }
 
-// settled gives a world in which the administrator's token has just been used
-// and that use has been written, so that nothing but a command changes the
-// store.
-func settled(t *testing.T) *world {
-	w := newWorld(t)
+// settledScene returns a scene in which the last use of the administrator's token
+// is already stored. After that, only a command changes the store.
+func settledScene(t *testing.T) *scene {
+	w := newScene(t)
 	w.do("GET", "/v1/session/who-am-i", w.admin, "").expect(t, http.StatusOK, "")
-	w.make(httpapi.CreateRequest{User: named("settled")}) // written after the use, by the same goroutine
+	w.make(httpapi.CreateRequest{User: named("settled")}) // the store writes this after the use
 	return w
 }
 
-// refusals is the table of bad input: what is sent, the answer's code and
-// status, and what its detail must name.
+// refusals is the table of bad bodies, each with the status and the code of the
+// answer and with text that the answer must contain.
 var refusals = []struct {
 	name, body string
 	status     int
 	code       string
-	names      string // in the detail
-	field      string // in errors, if any
+	names      string // the detail must contain this
+	field      string // the field in errors; "": errors is empty
 }{
 	{"no JSON", `{"name": nope}`, 400, "malformed_json", "not JSON", ""},
 	{"a form", `name=x&user=ann`, 400, "malformed_json", "not JSON", ""},
@@ -41,15 +40,15 @@ var refusals = []struct {
 	{"a missing value", `{"name":}`, 400, "malformed_json", "not JSON", ""},
 	{"a missing colon", `{"name" "x"}`, 400, "malformed_json", "not JSON", ""},
 	{"a missing comma", `{"name":"x" "description":"y"}`, 400, "malformed_json", "not JSON", ""},
-	{"a comma too many", `{"name":"x",}`, 400, "malformed_json", "not JSON", ""},
-	{"a list in deep lists", `{"name":` + strings.Repeat("[", 20000) + `}`, 400, "malformed_json", "not JSON", ""},
+	{"a surplus comma", `{"name":"x",}`, 400, "malformed_json", "not JSON", ""},
+	{"very deep lists", `{"name":` + strings.Repeat("[", 20000) + `}`, 400, "malformed_json", "not JSON", ""},
 	{"a list", `[]`, 400, "malformed_json", "one JSON object", ""},
 	{"a text", `"x"`, 400, "malformed_json", "one JSON object", ""},
 	{"null", `null`, 400, "malformed_json", "one JSON object", ""},
 	{"two objects", `{}{}`, 400, "malformed_json", "after its JSON object", ""},
 	{"trailing garbage", `{} x`, 400, "malformed_json", "after its JSON object", ""},
-	{"a member twice", `{"name":"a","name":"b"}`, 400, "malformed_json", "name is given twice", "name"},
-	{"a member twice in user", `{"user":{"name":"a","name":"b"}}`, 400, "malformed_json", "user.name is given twice", "user.name"},
+	{"a member twice", `{"name":"a","name":"b"}`, 400, "malformed_json", "name is given twice; each member is allowed once", "name"},
+	{"a member twice in user", `{"user":{"name":"a","name":"b"}}`, 400, "malformed_json", "user.name is given twice; each member is allowed once", "user.name"},
 	{"no UTF-8", "{\"name\":\"\xff\"}", 400, "malformed_json", "UTF-8", ""},
 	{"an unknown member", `{"exipres_in":"1D"}`, 400, "unknown_member", "exipres_in", "exipres_in"},
 	{"a member in the wrong case", `{"Name":"x"}`, 400, "unknown_member", "Name", "Name"},
@@ -57,7 +56,7 @@ var refusals = []struct {
 	{"name as a number", `{"name":123}`, 400, "wrong_type", "name must be a string", "name"},
 	{"description as a boolean", `{"description":true}`, 400, "wrong_type", "description must be a string", "description"},
 	{"user as a text", `{"user":"ann"}`, 400, "wrong_type", "user must be an object", "user"},
-	{"uid as a text", `{"user":{"uid":"1001"}}`, 400, "wrong_type", "user.uid must be a whole number", "user.uid"},
+	{"uid as a text", `{"user":{"uid":"1001"}}`, 400, "wrong_type", "user.uid must be a whole number from 0 to 4294967294", "user.uid"},
 	{"uid with a fraction", `{"user":{"uid":1.5}}`, 400, "wrong_type", "user.uid", "user.uid"},
 	{"uid below zero", `{"user":{"uid":-1}}`, 400, "wrong_type", "user.uid", "user.uid"},
 	{"uid beyond 64 bits", `{"user":{"uid":18446744073709551616}}`, 400, "wrong_type", "user.uid", "user.uid"},
@@ -67,18 +66,18 @@ var refusals = []struct {
 	{"scopes as a text", `{"scopes":"GET /v1/*"}`, 400, "wrong_type", "scopes must be a list", "scopes"},
 	{"a scope as a number", `{"scopes":[1]}`, 400, "wrong_type", "scopes must be a list of strings", "scopes"},
 	{"source_ips as an object", `{"source_ips":{}}`, 400, "wrong_type", "source_ips", "source_ips"},
-	{"both expiries", `{"expiration_time":"2030-01-20T00:00:00Z","expires_in":"1D"}`, 400, "invalid_field", "exclude each other", "expires_in"},
-	{"an expiry that is no instant", `{"expiration_time":"tomorrow"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
+	{"both expiries", `{"expiration_time":"2030-01-20T00:00:00Z","expires_in":"1D"}`, 400, "invalid_field", "expires_in and expiration_time are both given; only one of them is allowed", "expires_in"},
+	{"an expiry that is no time", `{"expiration_time":"tomorrow"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
 	{"an expiry without a zone", `{"expiration_time":"2030-01-20T00:00:00"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
 	{"an expiry at the zero time", `{"expiration_time":"0001-01-01T00:00:00Z"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
 	{"an expiry at the zero time elsewhere", `{"expiration_time":"0001-01-01T05:00:00+05:00"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
 	{"an expiry in the past", `{"expiration_time":"2020-01-20T00:00:00Z"}`, 422, "expiry_in_past", "", "expiration_time"},
-	{"no lifetime", `{"expires_in":"0D"}`, 400, "invalid_field", "0D", "expires_in"},
+	{"a lifetime of zero", `{"expires_in":"0D"}`, 400, "invalid_field", "0D", "expires_in"},
 	{"a negative lifetime", `{"expires_in":"-1D"}`, 400, "invalid_field", "-1D", "expires_in"},
 	{"a broken lifetime", `{"expires_in":"1.5D"}`, 400, "invalid_field", "1.5D", "expires_in"},
 	{"an unknown unit", `{"expires_in":"1y"}`, 400, "invalid_field", "1y", "expires_in"},
 	{"two units", `{"expires_in":"1D2h"}`, 400, "invalid_field", "1D2h", "expires_in"},
-	{"a lifetime beyond counting", `{"expires_in":"99999999999Y"}`, 400, "invalid_field", "99999999999Y", "expires_in"},
+	{"a lifetime that is too long", `{"expires_in":"99999999999Y"}`, 400, "invalid_field", "99999999999Y", "expires_in"},
 	{"a wide letter", `{"expires_in":"1Ｄ"}`, 400, "invalid_field", `1\uff24`, "expires_in"},
 	{"a control character in the name", `{"name":"a\u0007b"}`, 400, "invalid_field", "control character", "name"},
 	{"a line break in the description", `{"description":"a\nb"}`, 400, "invalid_field", "control character", "description"},
@@ -89,8 +88,8 @@ var refusals = []struct {
 	{"the world", `{"user":{"domain":"WORLD","name":"Everyone"}}`, 400, "invalid_field", "WORLD", "user"},
 	{"a domain of the API", `{"user":{"domain":"API_CREATOR_DOMAIN","name":"x"}}`, 400, "invalid_field", "API_CREATOR_DOMAIN", "user"},
 	{"an unknown domain", `{"user":{"domain":"MARS","name":"x"}}`, 400, "invalid_field", "MARS", "user"},
-	{"nobody", `{"user":{}}`, 400, "invalid_field", "neither", "user"},
-	{"two users at once", `{"user":{"name":"ann","uid":7}}`, 400, "invalid_field", "ann", "user"},
+	{"a user without members", `{"user":{}}`, 400, "invalid_field", "no name, auth_id, uid or sid", "user"},
+	{"two different users", `{"user":{"name":"ann","uid":7}}`, 400, "invalid_field", "ann", "user"},
 	{"a name like another form", `{"user":{"name":"uid:7"}}`, 400, "invalid_field", "uid:7", "user"},
 	{"a user that is one byte too long", `{"user":{"name":"` + strings.Repeat("u", token.MaxOwner+1) + `"}}`, 400, "invalid_field", "257", "user"},
 	{"a name that is one byte too long", `{"name":"` + strings.Repeat("n", token.MaxName+1) + `"}`, 400, "invalid_field", "129", "name"},
@@ -98,9 +97,9 @@ var refusals = []struct {
 	{"a scope that is one byte too long", `{"scopes":["GET /` + strings.Repeat("s", token.MaxScope-4) + `"]}`, 400, "invalid_field", "129", "scopes"},
 	{"one scope too many", `{"scopes":[` + list(token.MaxScopes+1, `"GET /v1/%d"`) + `]}`, 400, "invalid_field", "17", "scopes"},
 	{"one source range too many", `{"source_ips":[` + list(token.MaxSourceIPs+1, `"192.0.2.%d"`) + `]}`, 400, "invalid_field", "17", "source_ips"},
-	{"no scope", `{"scopes":["everything"]}`, 400, "invalid_field", "everything", "scopes"},
+	{"a text that is no scope", `{"scopes":["everything"]}`, 400, "invalid_field", "everything", "scopes"},
 	{"a scope that is null", `{"scopes":[null]}`, 400, "invalid_field", "", "scopes"},
-	{"no address", `{"source_ips":["example.com"]}`, 400, "invalid_field", "example.com", "source_ips"},
+	{"a text that is no address", `{"source_ips":["example.com"]}`, 400, "invalid_field", "example.com", "source_ips"},
 }
 
 func list(n int, format string) string {
@@ -112,7 +111,7 @@ func list(n int, format string) string {
 }
 
 func TestBadBodiesAreRefusedByNameAndStoreNothing(t *testing.T) {
-	w := settled(t)
+	w := settledScene(t)
 	before := w.contents()
 	for _, c := range refusals {
 		t.Run(c.name, func(t *testing.T) {
@@ -134,8 +133,8 @@ func TestBadBodiesAreRefusedByNameAndStoreNothing(t *testing.T) {
 	}
 }
 
-func TestCapsThemselvesAreAllowed(t *testing.T) {
-	w := newWorld(t)
+func TestValuesAtTheirMaximumAreAllowed(t *testing.T) {
+	w := newScene(t)
 	for i, body := range []string{
 		`{"user":{"name":"` + strings.Repeat("u", token.MaxOwner) + `"}}`,
 		`{"user":{"name":"b"},"name":"` + strings.Repeat("n", token.MaxName) + `","description":"` + strings.Repeat("d", token.MaxDescription) + `"}`,
@@ -148,7 +147,7 @@ func TestCapsThemselvesAreAllowed(t *testing.T) {
 	}
 }
 
-// counted counts what is read of a body that has no end of its own.
+// counted is a body of size spaces that counts the bytes that were read.
 type counted struct{ read, size int }
 
 func (c *counted) Read(b []byte) (int, error) {
@@ -163,32 +162,32 @@ func (c *counted) Read(b []byte) (int, error) {
 	return n, nil
 }
 
-func TestTwoMegabytesAreRefusedWithoutBeingRead(t *testing.T) {
-	w := settled(t)
+func TestTooLargeBodyIsRefusedWithoutReadingAllOfIt(t *testing.T) {
+	w := settledScene(t)
 	before := w.contents()
 	body := &counted{size: 2 << 20}
 	r := request(t, "POST", collection, w.admin)
 	r.Body = io.NopCloser(body)
-	through(w.handler(), r).expect(t, http.StatusRequestEntityTooLarge, "body_too_large")
+	handle(w.handler(), r).expect(t, http.StatusRequestEntityTooLarge, "body_too_large")
 	if body.read > 2*httpapi.MaxBody {
-		t.Errorf("read %d bytes of 2 MB, want little more than %d", body.read, httpapi.MaxBody)
+		t.Errorf("read %d bytes of 2 MB, want at most twice %d", body.read, httpapi.MaxBody)
 	}
 	large := strings.Repeat(" ", 2<<20)
 	header := http.Header{"Authorization": {"Bearer " + w.admin}}
-	s := w.send("POST", collection, header, strings.NewReader(large)) // over a connection too
+	s := w.send("POST", collection, header, strings.NewReader(large)) // also over a connection
 	s.expect(t, http.StatusRequestEntityTooLarge, "body_too_large")
 	if w.contents() != before {
 		t.Error("the store has changed")
 	}
 }
 
-func TestBodyThatBreaksOffIsRefused(t *testing.T) {
-	w := settled(t)
+func TestIncompleteBodyIsRefused(t *testing.T) {
+	w := settledScene(t)
 	before := w.contents()
 	r := request(t, "POST", collection, w.admin)
 	r.Body = io.NopCloser(io.MultiReader(strings.NewReader(`{"name":"x"}`), broken{}))
-	p := through(w.handler(), r).expect(t, http.StatusBadRequest, "malformed_json").problem(t)
-	if !strings.Contains(p.Detail, "broke off") || w.contents() != before {
+	p := handle(w.handler(), r).expect(t, http.StatusBadRequest, "malformed_json").problem(t)
+	if !strings.Contains(p.Detail, "ended too early") || w.contents() != before {
 		t.Errorf("got %+v", p)
 	}
 }
@@ -198,7 +197,7 @@ type broken struct{}
 func (broken) Read([]byte) (int, error) { return 0, errors.New("unexpected EOF of secret stuff") }
 
 func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
-	w := settled(t)
+	w := settledScene(t)
 	before := w.contents()
 	made, _ := w.client(w.admin).List(t.Context(), httpapi.ListQuery{})
 	history := collection + made.Entries[0].ID + "/events"
@@ -227,7 +226,7 @@ func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
 		{history + "?limit=0", "invalid_parameter", "limit"},
 		{history + "?state=active", "invalid_parameter", "state"},
 		{"/v1/users/gid:7/events", "invalid_field", "group"},
-		{collection + made.Entries[0].ID + "?fields=id", "invalid_parameter", "fields is not known; there are none here"},
+		{collection + made.Entries[0].ID + "?fields=id", "invalid_parameter", "fields is unknown; allowed: none"},
 		{"/v1/session/who-am-i?user=ann", "invalid_parameter", "user"},
 	} {
 		p := w.do("GET", c.path, w.admin, "").expect(t, http.StatusBadRequest, c.code).problem(t)
@@ -244,10 +243,10 @@ func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
 	}
 }
 
-// TestAnswersRepeatNoTokenThatWasPutInTheWrongPlace pastes a whole token
-// wherever a request has room for text.
-func TestAnswersRepeatNoTokenThatWasPutInTheWrongPlace(t *testing.T) {
-	w := newWorld(t)
+// TestRefusalsNeverRepeatAToken sends a whole token in each part of a request
+// that may contain text.
+func TestRefusalsNeverRepeatAToken(t *testing.T) {
+	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann")})
 	secretPart := text[len(made.ID)+1:]
 	for _, c := range []struct{ method, path, body string }{
@@ -289,13 +288,13 @@ func TestAnswersRepeatNoTokenThatWasPutInTheWrongPlace(t *testing.T) {
 		r.URL.Path, r.URL.RawQuery, _ = strings.Cut(c.path, "?")
 		r.RequestURI = c.path
 		r.Body = io.NopCloser(strings.NewReader(c.body))
-		s := through(w.handler(), r)
+		s := handle(w.handler(), r)
 		if s.status == http.StatusOK || strings.Contains(string(s.body), secretPart) || strings.Contains(fmt.Sprint(s.header), secretPart) {
 			t.Errorf("%s %s %s: got %d %s, want a refusal without the token", c.method, c.path, c.body, s.status, s.body)
 		}
 	}
 	if strings.Contains(w.log.String(), secretPart) {
-		t.Errorf("the log has the token:\n%s", w.log)
+		t.Errorf("the log contains the token:\n%s", w.log)
 	}
 	if lines := strings.Count(w.log.String(), "\n"); lines < 33 {
 		t.Errorf("got %d log lines, want one for each request", lines)

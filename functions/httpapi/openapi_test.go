@@ -21,17 +21,63 @@ func TestOpenAPIDocumentIsValidWithItsExamples(t *testing.T) {
 	}
 }
 
-// tour asks for every call once and for every member that an answer may have.
-func tour(w *world) []seen {
+func TestOpenAPIDocumentSaysWhoMayCallAndWhichErrorsThereAre(t *testing.T) {
+	for path, item := range documented(t).root["paths"].(map[string]any) {
+		for method, operation := range item.(map[string]any) {
+			if method == "parameters" {
+				continue
+			}
+			text, _ := operation.(map[string]any)["description"].(string)
+			for _, part := range []string{"**Who may call it:** ", "**Errors:**"} {
+				if !strings.Contains(text, part) {
+					t.Errorf("the description of %s %s has no part %q", method, path, part)
+				}
+			}
+		}
+	}
+}
+
+func TestOpenAPIDocumentDescribesEachPartAndMember(t *testing.T) {
+	for _, kind := range []string{"schemas", "responses", "parameters", "headers", "securitySchemes"} {
+		parts, _ := documented(t).at("components", kind)
+		for _, name := range undescribed(parts) {
+			t.Errorf("%s: %s has no description", kind, name)
+		}
+	}
+	schemas, _ := documented(t).at("components", "schemas")
+	for name := range schemas.(map[string]any) {
+		members, _ := documented(t).at("components", "schemas", name, "properties")
+		for _, member := range undescribed(members) {
+			t.Errorf("schema %s: %s has no description", name, member)
+		}
+	}
+}
+
+// undescribed returns the names of the parts without a description. A part that
+// is only a reference has the description of its target.
+func undescribed(parts any) (names []string) {
+	objects, _ := parts.(map[string]any)
+	for name, part := range objects {
+		object := part.(map[string]any)
+		if object["description"] == nil && object["$ref"] == nil {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// sampleAnswers returns answers of every call. Together they have every member
+// that an answer may have.
+func sampleAnswers(w *scene) []answer {
 	ann, text := w.make(httpapi.CreateRequest{Name: "tour", ExpiresIn: "1Y", Scopes: []string{"* /v1/*"}, SourceIPs: []string{"0.0.0.0/0"}})
-	var all []seen
+	var all []answer
 	visit := func(method, path, token, body string) {
 		w.t.Helper()
 		all = append(all, w.do(method, path, token, body))
 	}
-	visit("GET", "/v1/session/who-am-i", text, "") // a use, which is written before what follows
+	visit("GET", "/v1/session/who-am-i", text, "") // the use is stored before the next request
 	visit("POST", collection, w.admin, `{"user":{"uid":7}}`)
-	for range 6 { // the last one is refused: five are the limit
+	for range 6 { // the limit is five, so the sixth is refused
 		visit("POST", collection, w.admin, `{"user":{"name":"bob"},"expires_in":"1D"}`)
 	}
 	visit("GET", collection+ann.ID, w.admin, "")
@@ -51,25 +97,25 @@ func tour(w *world) []seen {
 	return all
 }
 
-func TestOpenAPIDocumentHoldsForRoutesCodesAndAnswers(t *testing.T) {
-	answers := tour(newWorld(t))
-	if complaints := parseDocument(t).first(answers); len(complaints) > 0 {
+func TestOpenAPIDocumentAgreesWithRoutesCodesAndAnswers(t *testing.T) {
+	answers := sampleAnswers(newScene(t))
+	if complaints := parseDocument(t).firstComplaints(answers); len(complaints) > 0 {
 		t.Errorf("got complaints:\n%s", strings.Join(complaints, "\n"))
 	}
 }
 
-// requests are the schemas that no answer has.
+// requests are the schemas of request bodies, which no answer has.
 var requests = map[string]bool{"CreateRequest": true, "IdentityRequest": true, "IntrospectRequest": true}
 
-// TestOpenAPICheckerNoticesWhatIsMissing takes each path, operation, answered
-// status, member of an answer and code out of the document, one at a time, and
-// each required member out of real answers.
-func TestOpenAPICheckerNoticesWhatIsMissing(t *testing.T) {
-	answers := tour(newWorld(t))
-	noticed := func(what string, d *document, answers []seen) {
+// TestOpenAPICheckerNoticesAnIncompleteDocument removes one part at a time from
+// the document: a path, an operation, an answered status, a member of an answer,
+// a code.
+func TestOpenAPICheckerNoticesAnIncompleteDocument(t *testing.T) {
+	answers := sampleAnswers(newScene(t))
+	noticed := func(what string, d *document, answers []answer) {
 		t.Helper()
-		if len(d.first(answers)) == 0 {
-			t.Errorf("without %s nothing complains", what)
+		if len(d.firstComplaints(answers)) == 0 {
+			t.Errorf("without %s there is no complaint", what)
 		}
 	}
 	without := func(key string, path ...string) {
@@ -112,22 +158,24 @@ func TestOpenAPICheckerNoticesWhatIsMissing(t *testing.T) {
 	}
 }
 
+// TestOpenAPICheckerNoticesAMissingRouteCodeAndMember removes one part at a time
+// from the service: a code, a route, a required member of a real answer.
 func TestOpenAPICheckerNoticesAMissingRouteCodeAndMember(t *testing.T) {
 	for code := range codes() {
 		less := codes()
 		delete(less, code)
-		if len(documented(t).aboutCodes(less)) == 0 {
-			t.Errorf("without the code %s nothing complains", code)
+		if len(documented(t).codeComplaints(less)) == 0 {
+			t.Errorf("without the code %s there is no complaint", code)
 		}
 	}
 	routes := httpapi.Routes()
 	for i, r := range routes {
 		less := append(routes[:i:i], routes[i+1:]...)
-		if len(documented(t).aboutRoutes(less)) == 0 {
-			t.Errorf("without the route %s %s nothing complains", r.Method, r.Path)
+		if len(documented(t).routeComplaints(less)) == 0 {
+			t.Errorf("without the route %s %s there is no complaint", r.Method, r.Path)
 		}
 	}
-	for _, s := range tour(newWorld(t)) {
+	for _, s := range sampleAnswers(newScene(t)) {
 		var whole map[string]any
 		if json.Unmarshal(s.body, &whole) != nil {
 			continue
@@ -144,29 +192,29 @@ func TestOpenAPICheckerNoticesAMissingRouteCodeAndMember(t *testing.T) {
 			}
 			cut := s
 			cut.body, _ = json.Marshal(less)
-			if len(documented(t).about(cut)) == 0 {
-				t.Errorf("%s %s: without %s nothing complains", s.method, s.path, member)
+			if len(documented(t).complaints(cut)) == 0 {
+				t.Errorf("%s %s: without %s there is no complaint", s.method, s.path, member)
 			}
 		}
 		whole["surplus"] = true
 		more := s
 		more.body, _ = json.Marshal(whole)
-		if len(documented(t).about(more)) == 0 {
-			t.Errorf("%s %s: a surplus member is not noticed", s.method, s.path)
+		if len(documented(t).complaints(more)) == 0 {
+			t.Errorf("%s %s: with a surplus member there is no complaint", s.method, s.path)
 		}
 	}
 }
 
-// optional are the members that an answer may lack.
+// optional are the members that may be absent from an answer.
 var optional = map[string]bool{
 	"last_used": true, "instance": true, "token_limit": true, "live_tokens": true, "soonest_expiry": true,
 	"reason": true, "id": true, "user": true, "scopes": true, "expiration_time": true, // of an introspection
 }
 
-// TestOpenAPIRequestsHaveTheMembersThatAreRead compares the document with the
-// members and parameters that a refusal names as known.
-func TestOpenAPIRequestsHaveTheMembersThatAreRead(t *testing.T) {
-	w := newWorld(t)
+// TestOpenAPIRequestsHaveTheMembersThatTheServiceReads compares the document with
+// the members and parameters that a refusal lists as allowed.
+func TestOpenAPIRequestsHaveTheMembersThatTheServiceReads(t *testing.T) {
+	w := newScene(t)
 	for _, c := range []struct{ path, body, schema string }{
 		{collection, `{"surplus":1}`, "CreateRequest"},
 		{collection, `{"user":{"surplus":1}}`, "IdentityRequest"},
@@ -194,14 +242,14 @@ func TestOpenAPIRequestsHaveTheMembersThatAreRead(t *testing.T) {
 
 func sameNames(t *testing.T, what, detail string, names map[string]any) {
 	t.Helper()
-	_, known, _ := strings.Cut(strings.TrimSuffix(detail, "."), "known are ")
-	read := strings.Split(known, ", ")
+	_, allowed, _ := strings.Cut(strings.TrimSuffix(detail, "."), "allowed: ")
+	read := strings.Split(allowed, ", ")
 	if len(read) != len(names) {
-		t.Errorf("%s: %v are read, %d are documented", what, read, len(names))
+		t.Errorf("%s: the service reads %v, the document has %d", what, read, len(names))
 	}
 	for _, name := range read {
 		if _, ok := names[name]; !ok {
-			t.Errorf("%s: %s is read and not documented", what, name)
+			t.Errorf("%s: the service reads %s, the document does not have it", what, name)
 		}
 	}
 }

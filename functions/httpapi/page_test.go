@@ -16,7 +16,7 @@ import (
 )
 
 // pages follows the links from path to the last page and returns the ids.
-func pages(t *testing.T, w *world, path string) (ids []string) {
+func pages(t *testing.T, w *scene, path string) (ids []string) {
 	t.Helper()
 	for path != "" {
 		page := decodeAs[httpapi.List](t, w.do("GET", path, w.admin, "").expect(t, http.StatusOK, ""))
@@ -31,12 +31,12 @@ func pages(t *testing.T, w *world, path string) (ids []string) {
 	return ids
 }
 
-func TestPagesHaveEveryTokenOnceAndKeepTheirFilters(t *testing.T) {
-	w := newWorld(t)
+func TestPagesHaveEachTokenOnceAndKeepTheirFilters(t *testing.T) {
+	w := newScene(t)
 	var anns, all []string
 	for _, owner := range []string{"ann", "bob"} {
 		for range 5 {
-			w.sleep(time.Second) // tokens of one instant stand in the order of their ids
+			w.sleep(time.Second) // tokens with the same time are in the order of their ids
 			made, _ := w.make(httpapi.CreateRequest{User: named(owner)})
 			all = append(all, made.ID)
 			if owner == "ann" {
@@ -67,8 +67,8 @@ func TestPagesHaveEveryTokenOnceAndKeepTheirFilters(t *testing.T) {
 	}
 }
 
-func TestPageSizeIs100UnlessAskedAndAtMost1000(t *testing.T) {
-	w := newWorld(t)
+func TestPageSizeIs100ByDefaultAndAtMost1000(t *testing.T) {
+	w := newScene(t)
 	for i := range 25 {
 		for range 5 {
 			w.make(httpapi.CreateRequest{User: named(fmt.Sprintf("u%d", i))})
@@ -83,19 +83,19 @@ func TestPageSizeIs100UnlessAskedAndAtMost1000(t *testing.T) {
 }
 
 func TestLinksKeepTheGatewaysPrefix(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	w.make(httpapi.CreateRequest{User: named("ann")})
-	behind := http.StripPrefix("/prod/tokens", w.handler())
-	s := through(behind, request(t, "GET", "/prod/tokens/v1/auth/access-tokens?limit=1", w.admin)).expect(t, http.StatusOK, "")
+	prefixed := http.StripPrefix("/prod/tokens", w.handler())
+	s := handle(prefixed, request(t, "GET", "/prod/tokens/v1/auth/access-tokens?limit=1", w.admin)).expect(t, http.StatusOK, "")
 	page := decodeAs[httpapi.List](t, s)
 	if !strings.HasPrefix(page.Paging.Next, "/prod/tokens/v1/auth/access-tokens?after=") {
 		t.Fatalf("got link %q, want one with the prefix", page.Paging.Next)
 	}
-	s = through(behind, request(t, "GET", page.Paging.Next, w.admin)).expect(t, http.StatusOK, "")
+	s = handle(prefixed, request(t, "GET", page.Paging.Next, w.admin)).expect(t, http.StatusOK, "")
 	if rest := decodeAs[httpapi.List](t, s); len(rest.Entries) != 1 || rest.Entries[0].ID == page.Entries[0].ID {
-		t.Errorf("the link leads to %s", s.body)
+		t.Errorf("the link's answer is %s, want the other token", s.body)
 	}
-	p := through(behind, request(t, "GET", "/prod/tokens/v1/auth/access-tokens/zzzzzzzz", w.admin)).problem(t)
+	p := handle(prefixed, request(t, "GET", "/prod/tokens/v1/auth/access-tokens/zzzzzzzz", w.admin)).problem(t)
 	if p.Instance != "/prod/tokens/v1/auth/access-tokens/zzzzzzzz" {
 		t.Errorf("got instance %q, want it with the prefix", p.Instance)
 	}
@@ -104,13 +104,13 @@ func TestLinksKeepTheGatewaysPrefix(t *testing.T) {
 		t.Fatal(err)
 	}
 	bare.Header.Set("Authorization", "Bearer "+w.admin)
-	if page := decodeAs[httpapi.List](t, through(w.handler(), bare)); !strings.HasPrefix(page.Paging.Next, "/v1/auth/access-tokens?") {
+	if page := decodeAs[httpapi.List](t, handle(w.handler(), bare)); !strings.HasPrefix(page.Paging.Next, "/v1/auth/access-tokens?") {
 		t.Errorf("got link %q", page.Paging.Next)
 	}
 }
 
-func TestHistoriesPageAndVerify(t *testing.T) {
-	w := newWorld(t)
+func TestHistoriesHavePagesAndVerify(t *testing.T) {
+	w := newScene(t)
 	var ids []string
 	for range 3 {
 		made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
@@ -137,7 +137,7 @@ func TestHistoriesPageAndVerify(t *testing.T) {
 		t.Fatalf("got %d records, want 6", len(whole))
 	}
 	if err := events.VerifyMessages(events.Hash{}, whole); err != nil {
-		t.Errorf("the history as answered does not verify: %v", err)
+		t.Errorf("the answered history does not verify: %v", err)
 	}
 	if part := read("/v1/users/local:ann/events?after=2"); len(part) != 4 || part[0].Seq != 3 {
 		t.Errorf("after=2: got %d records", len(part))
@@ -176,7 +176,7 @@ func FuzzCursor(f *testing.F) {
 	})
 }
 
-func TestCursorsComeBackAsTheyWere(t *testing.T) {
+func TestCursorsKeepTheirPosition(t *testing.T) {
 	for _, ns := range []int64{0, 1, -1, time.Now().UnixNano(), math.MaxInt64, math.MinInt64} {
 		want := events.Position{At: time.Unix(0, ns).UTC(), ID: "JhxND7ci"}
 		got, err := httpapi.ParseCursor(httpapi.CursorOf(want))

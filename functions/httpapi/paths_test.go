@@ -12,8 +12,8 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// raw sends a request line as it stands: Go's client would tidy it.
-func (w *world) raw(method, target string) seen {
+// raw sends a request with an unchanged target. Go's client would clean the target.
+func (w *scene) raw(method, target string) answer {
 	w.t.Helper()
 	conn, err := net.Dial("tcp", strings.TrimPrefix(w.server.URL, "http://"))
 	if err != nil {
@@ -30,11 +30,11 @@ func (w *world) raw(method, target string) seen {
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	return seen{method: method, path: target, status: res.StatusCode, header: res.Header, body: body}
+	return answer{method: method, path: target, status: res.StatusCode, header: res.Header, body: body}
 }
 
 func TestUnknownPathsAnswerAProblemAndNeverARedirect(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, target := range []string{
 		"/", "/v1", "/v2/auth/access-tokens", "/v1/auth/access-tokens/JhxND7ci/secrets", "/V1/version",
 		"//v1/auth/access-tokens/", "/v1//auth/access-tokens", "/v1/auth/access-tokens//", "/v1/auth/access-tokens//JhxND7ci",
@@ -51,10 +51,10 @@ func TestUnknownPathsAnswerAProblemAndNeverARedirect(t *testing.T) {
 	golden(t, "problem_path_not_found.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
 }
 
-// TestEveryUserHasAHistoryPath: a name may be what a path would not survive as
-// it stands. Escaped, it is one segment.
+// TestEveryUserHasAHistoryPath uses names with special meanings in a path. The
+// client escapes each name as one segment.
 func TestEveryUserHasAHistoryPath(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, name := range []string{"a/b", "a//b", "..", ".", "a/../b", "a b", "a?b#c%2Fd", `AD\ann`} {
 		made, _ := w.make(httpapi.CreateRequest{User: named(name)})
 		got, err := w.client(w.admin).UserEvents(t.Context(), name, httpapi.HistoryQuery{})
@@ -65,7 +65,7 @@ func TestEveryUserHasAHistoryPath(t *testing.T) {
 }
 
 func TestEveryRouteAnswersWithAndWithoutASlash(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, route := range httpapi.Routes() {
 		path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
 		for _, target := range []string{path, path + "/", "http://localhost" + path} {
@@ -78,7 +78,7 @@ func TestEveryRouteAnswersWithAndWithoutASlash(t *testing.T) {
 }
 
 func TestUnknownMethodsAnswerAProblemWithAllow(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, c := range []struct{ method, path, allow string }{
 		{"PUT", "/v1/auth/access-tokens", "GET, HEAD, POST"},
 		{"OPTIONS", "/v1/auth/access-tokens/", "GET, HEAD, POST"},
@@ -98,12 +98,12 @@ func TestUnknownMethodsAnswerAProblemWithAllow(t *testing.T) {
 	}
 	w.do("BREW", "/v1/version", w.admin, "")
 	if line := w.log.last(t); line["method"] != "other" {
-		t.Errorf("got method %v in the log, want other: a method is the client's text", line["method"])
+		t.Errorf("got method %v in the log, want other: a client can choose the text of a method", line["method"])
 	}
 }
 
 func TestHeadIsGetWithoutBody(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 	for _, path := range []string{collection, collection + made.ID, "/v1/session/who-am-i", "/v1/version", "/openapi.yaml"} {
 		get := w.do("GET", path, w.admin, "")
@@ -116,14 +116,14 @@ func TestHeadIsGetWithoutBody(t *testing.T) {
 		if len(head.body) != 0 || get.status != head.status {
 			t.Errorf("HEAD %s: got %d and %d bytes", path, head.status, len(head.body))
 		}
-		if s := through(w.handler(), request(t, "HEAD", path, w.admin)); len(s.body) != 0 {
+		if s := handle(w.handler(), request(t, "HEAD", path, w.admin)); len(s.body) != 0 {
 			t.Errorf("HEAD %s: the handler wrote %d bytes", path, len(s.body))
 		}
 	}
 }
 
-func TestOpenRoutesAskForNoCredential(t *testing.T) {
-	w := newWorld(t)
+func TestOnlyOpenRoutesNeedNoCredential(t *testing.T) {
+	w := newScene(t)
 	for _, route := range httpapi.Routes() {
 		path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
 		s := w.do(route.Method, path, "", "")
@@ -140,12 +140,12 @@ func TestOpenRoutesAskForNoCredential(t *testing.T) {
 }
 
 func TestOnlyTheNamedFunctionsAreServed(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	h := w.handler(func(c *httpapi.Config) { c.Only = []string{"get", "about"} })
-	through(h, request(t, "GET", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusNotFound, "not_found")
-	through(h, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
-	through(h, request(t, "DELETE", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusMethodNotAllowed, "method_not_allowed")
-	through(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusNotFound, "path_not_found")
+	handle(h, request(t, "GET", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusNotFound, "not_found")
+	handle(h, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
+	handle(h, request(t, "DELETE", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusMethodNotAllowed, "method_not_allowed")
+	handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusNotFound, "path_not_found")
 	defer func() {
 		if recover() == nil {
 			t.Error("a function that does not exist was accepted")
@@ -155,7 +155,7 @@ func TestOnlyTheNamedFunctionsAreServed(t *testing.T) {
 }
 
 func TestEveryAnswerHasItsSafetyHeaders(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for _, c := range []struct{ method, path, token, cache string }{
 		{"POST", collection, w.admin, "no-store"},
 		{"GET", collection, w.admin, "no-store"},
@@ -178,8 +178,8 @@ func TestEveryAnswerHasItsSafetyHeaders(t *testing.T) {
 	}
 }
 
-func TestRequestIDsAreOursAndNeverRepeat(t *testing.T) {
-	w := newWorld(t)
+func TestEachRequestGetsItsOwnIDFromTheService(t *testing.T) {
+	w := newScene(t)
 	header := http.Header{"X-Request-Id": {"theirs\tforged"}}
 	a := w.send("GET", "/nowhere", header, nil)
 	b := w.send("GET", "/nowhere", header, nil)

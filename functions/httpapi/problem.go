@@ -6,37 +6,38 @@ import (
 	"slices"
 )
 
-// Problem is every answer that is not a success (RFC 9457), and the client's
-// error for it. It never holds a credential.
+// Problem is the body of every answer that is not a success (RFC 9457). Client
+// returns it as an error. It never contains a credential.
 type Problem struct {
-	Type      string       `json:"type"` // names the code: urn:apitoken:problem:CODE
+	Type      string       `json:"type"` // urn:apitoken:problem:CODE
 	Title     string       `json:"title"`
 	Status    int          `json:"status"`
 	Detail    string       `json:"detail"`
-	Instance  string       `json:"instance,omitempty"` // the path asked for, unless it might hold a secret
+	Instance  string       `json:"instance,omitempty"` // the path of the request, absent if it may contain a secret
 	Code      string       `json:"code"`
-	Retryable bool         `json:"retryable"` // the same request may succeed later
+	Retryable bool         `json:"retryable"` // the same request may succeed later: true for a 503
 	Errors    []FieldError `json:"errors"`
-	RequestID string       `json:"request_id"` // finds the log line
+	RequestID string       `json:"request_id"` // the log line of the request has it too
 
-	// The same for clients that read these (Qumulo's).
+	// The same problem for Qumulo's clients, which read these two members.
 	ErrorClass  string `json:"error_class"`
 	Description string `json:"description"`
 
-	// With token_limit_reached only.
+	// Only with the code token_limit_reached.
 	TokenLimit    *int  `json:"token_limit,omitempty"`
 	LiveTokens    *int  `json:"live_tokens,omitempty"`
 	SoonestExpiry *Time `json:"soonest_expiry,omitempty"` // "" if no live token expires
 }
 
-// FieldError names the member or parameter of the request that is at fault.
+// FieldError names a member or parameter of the request that is wrong, and says
+// why.
 type FieldError struct {
 	Field  string `json:"field"`
 	Detail string `json:"detail"`
 }
 
-// Error is the sentence with code and request id. There is neither if
-// something else answered in the service's place.
+// Error returns the detail with status, code and request id. It has no code and
+// no request id if the answer did not come from this service.
 func (p *Problem) Error() string {
 	if p.Code == "" {
 		return fmt.Sprintf("%s (status %d)", p.Detail, p.Status)
@@ -44,50 +45,50 @@ func (p *Problem) Error() string {
 	return fmt.Sprintf("%s (%d %s, request %s)", p.Detail, p.Status, p.Code, p.RequestID)
 }
 
-// kind is what all problems of one code have in common.
+// kind is the part that all problems with the same code share.
 type kind struct {
 	status int
 	title  string
 }
 
-// kinds is the one table that turns codes into problems. A code that is not in
-// it is a fault of ours and answers as "internal".
+// kinds is the one table of codes, statuses and titles. A code that is missing
+// here is a fault of the service and is answered as "internal".
 var kinds = map[string]kind{
 	"body_too_large":              {http.StatusRequestEntityTooLarge, "The request body is too large"},
 	"credential_missing":          {http.StatusUnauthorized, "A credential is needed"},
 	"credential_repeated":         {http.StatusUnauthorized, "More than one credential was given"},
 	"expiry_exceeds_maximum":      {http.StatusUnprocessableEntity, "The token would live too long"},
 	"expiry_in_past":              {http.StatusUnprocessableEntity, "The token would already be expired"},
-	"expiry_outlives_maker":       {http.StatusUnprocessableEntity, "The token would outlive the one that makes it"},
+	"expiry_outlives_maker":       {http.StatusUnprocessableEntity, "The token would expire after the acting token"},
 	"internal":                    {http.StatusInternalServerError, "The service failed"},
 	"invalid_field":               {http.StatusBadRequest, "A member of the request is not valid"},
 	"invalid_parameter":           {http.StatusBadRequest, "A parameter of the request is not valid"},
-	"last_edit_holder":            {http.StatusUnprocessableEntity, "The last holder of edit cannot lose it"},
+	"last_edit_holder":            {http.StatusUnprocessableEntity, "The last user with the permission edit cannot lose it"},
 	"malformed_json":              {http.StatusBadRequest, "The request body is not one JSON object"},
-	"method_not_allowed":          {http.StatusMethodNotAllowed, "The path does not have this method"},
+	"method_not_allowed":          {http.StatusMethodNotAllowed, "The path does not allow this method"},
 	"not_found":                   {http.StatusNotFound, "There is no such token"},
 	"path_not_found":              {http.StatusNotFound, "There is no such path"},
-	"permission_denied":           {http.StatusForbidden, "Permission is lacking"},
-	"permission_denied_by_scope":  {http.StatusForbidden, "The token's scopes do not admit this"},
-	"permission_denied_by_source": {http.StatusForbidden, "The token is not accepted from this address"},
+	"permission_denied":           {http.StatusForbidden, "A permission is missing"},
+	"permission_denied_by_scope":  {http.StatusForbidden, "The token's scopes do not allow this call"},
+	"permission_denied_by_source": {http.StatusForbidden, "The token does not allow this address"},
 	"scheme_unsupported":          {http.StatusUnauthorized, "The authorization scheme is not supported"},
-	"scope_exceeds_maker":         {http.StatusUnprocessableEntity, "The scopes exceed those of the token that asks"},
-	"source_ips_exceed_maker":     {http.StatusUnprocessableEntity, "The source ranges exceed those of the token that asks"},
-	"state_too_large":             {http.StatusUnprocessableEntity, "The user's tokens take too much room"},
+	"scope_exceeds_maker":         {http.StatusUnprocessableEntity, "The scopes exceed the scopes of the acting token"},
+	"source_ips_exceed_maker":     {http.StatusUnprocessableEntity, "The source ranges exceed the ranges of the acting token"},
+	"state_too_large":             {http.StatusUnprocessableEntity, "The data is too large to store"},
 	"token_disabled":              {http.StatusUnauthorized, "The token is disabled"},
 	"token_expired":               {http.StatusUnauthorized, "The token is expired"},
-	"token_in_query":              {http.StatusBadRequest, "A token does not belong in a query"},
+	"token_in_query":              {http.StatusBadRequest, "A token in the query is not allowed"},
 	"token_invalid":               {http.StatusUnauthorized, "The token is not valid"},
 	"token_limit_reached":         {http.StatusConflict, "The user's token limit is reached"},
 	"token_malformed":             {http.StatusUnauthorized, "The token is malformed"},
 	"token_revoked":               {http.StatusUnauthorized, "The token is revoked"},
-	"too_many_holders":            {http.StatusUnprocessableEntity, "Too many users hold permissions"},
+	"too_many_holders":            {http.StatusUnprocessableEntity, "Too many users have permissions"},
 	"unavailable":                 {http.StatusServiceUnavailable, "The service is not available"},
-	"unknown_member":              {http.StatusBadRequest, "The request has a member that is not known"},
+	"unknown_member":              {http.StatusBadRequest, "The request has an unknown member"},
 	"wrong_type":                  {http.StatusBadRequest, "A member of the request has the wrong type"},
 }
 
-// Codes are all codes that a problem may have, sorted.
+// Codes returns all codes that a problem may have, sorted.
 func Codes() []string {
 	codes := make([]string, 0, len(kinds))
 	for code := range kinds {
@@ -97,8 +98,8 @@ func Codes() []string {
 	return codes
 }
 
-// errorClass is the word that Qumulo's client prints. Those for 400 and 404
-// stand in its source; the others are made in their likeness.
+// errorClass returns the word that Qumulo's client prints. The words for 400 and
+// 404 are in the source of that client; the others follow the same form.
 func errorClass(code string, status int) string {
 	switch {
 	case code == "token_limit_reached":
@@ -119,7 +120,7 @@ func errorClass(code string, status int) string {
 	return "invalid_request_error"
 }
 
-// newProblem fills in all that follows from the code.
+// newProblem returns a problem with all members that follow from its code.
 func newProblem(code, detail string, fields ...FieldError) *Problem {
 	k, known := kinds[code]
 	if !known {

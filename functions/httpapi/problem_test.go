@@ -18,9 +18,9 @@ import (
 
 var codeForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 
-// TestEveryCodeOfARefusalIsInTheTable reads the source of all packages that
-// refuse: constants named Code..., values of members named Code, and the codes
-// of problems that are made here.
+// TestEveryCodeOfARefusalIsInTheTable reads the source code of events and of this
+// package. It takes constants named Code..., values of fields named Code, and the
+// codes of problems that this package creates.
 func TestEveryCodeOfARefusalIsInTheTable(t *testing.T) {
 	table := httpapi.Codes()
 	used := map[string]bool{}
@@ -34,7 +34,7 @@ func TestEveryCodeOfARefusalIsInTheTable(t *testing.T) {
 	}
 	for _, code := range table {
 		if !used[code] {
-			t.Errorf("code %q is in the table and nothing refuses with it", code)
+			t.Errorf("code %q is in the table, but no refusal has it", code)
 		}
 	}
 }
@@ -67,7 +67,8 @@ func codesIn(t *testing.T, folder string) (codes []string) {
 	return codes
 }
 
-// codeOf is the code that a node gives a name or a refusal, if it does.
+// codeOf returns the code that a node gives to a constant, a refusal or a problem,
+// or "".
 func codeOf(n ast.Node) string {
 	switch n := n.(type) {
 	case *ast.ValueSpec:
@@ -79,7 +80,7 @@ func codeOf(n ast.Node) string {
 			return literal(n.Value)
 		}
 	case *ast.CallExpr:
-		if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "newProblem" || f.Name == "fault") {
+		if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "newProblem" || f.Name == "fieldProblem") {
 			return literal(n.Args[0])
 		}
 	}
@@ -98,7 +99,8 @@ func literal(e ast.Expr) string {
 	return text
 }
 
-// VAST's Go client tries a 403 again unless its body has this word.
+// TestEvery403HasTheWordThatEndsRetries: VAST's Go client repeats a request after
+// a 403, unless the body contains permission_denied.
 func TestEvery403HasTheWordThatEndsRetries(t *testing.T) {
 	for code, status := range codes() {
 		if (status == 403) != strings.Contains(code, "permission_denied") {

@@ -13,40 +13,42 @@ import (
 	"apitoken/events/token"
 )
 
-// parseQuery reads the parameters of a request: only the known ones, each once
-// and not empty. A filter that is not understood must never become no filter,
-// and a DELETE that is told to only try must not delete.
+// parseQuery reads the parameters of a request. It refuses a parameter that is
+// unknown, empty or given more than once. If it ignored an unknown parameter, a
+// misspelled filter would select everything, and DELETE with dry_run would
+// delete.
 func parseQuery(raw string, known []string) (url.Values, error) {
 	if raw == "" {
 		return url.Values{}, nil
 	}
 	values, err := url.ParseQuery(raw)
 	if err != nil {
-		return nil, newProblem("invalid_parameter", "The query is not well-formed.")
+		return nil, newProblem("invalid_parameter", "The query is not well-formed; it must be NAME=VALUE pairs, percent-encoded and joined by &.")
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		given := values[name]
 		switch {
 		case !slices.Contains(known, name):
-			return nil, fault("invalid_parameter", printable(name), "is not known; "+knownAre(known))
+			return nil, fieldProblem("invalid_parameter", printable(name), "is unknown; "+allowed(known))
 		case len(given) > 1:
-			return nil, fault("invalid_parameter", name, "is given more than once")
+			return nil, fieldProblem("invalid_parameter", name, "is given more than once; once is allowed")
 		case given[0] == "":
-			return nil, fault("invalid_parameter", name, "is empty; leave it out instead")
+			return nil, fieldProblem("invalid_parameter", name, "is empty; give a value or leave it out")
 		}
 	}
 	return values, nil
 }
 
-func knownAre(names []string) string {
+// allowed lists the allowed names for a problem's detail.
+func allowed(names []string) string {
 	if len(names) == 0 {
-		return "there are none here"
+		return "allowed: none"
 	}
-	return "known are " + strings.Join(names, ", ")
+	return "allowed: " + strings.Join(names, ", ")
 }
 
-// pageLimit is the number of entries asked for, cut to what a page may have; 0
-// for the issuer's own if none is asked for.
+// pageLimit returns the parameter limit, cut to issuer.MaxLimit. It returns 0,
+// the issuer's default, if the query has no limit.
 func pageLimit(q url.Values) (int, error) {
 	if !q.Has("limit") {
 		return 0, nil
@@ -55,15 +57,15 @@ func pageLimit(q url.Values) (int, error) {
 	digits := strings.TrimLeft(text, "0123456789") == ""
 	n, err := strconv.Atoi(text)
 	switch {
-	case digits && (err != nil || n > issuer.MaxLimit): // too large for an int is too large
+	case digits && (err != nil || n > issuer.MaxLimit): // err: the number is too large for an int
 		return issuer.MaxLimit, nil
 	case !digits || n <= 0:
-		return 0, fault("invalid_parameter", "limit", "must be a whole number from 1 on")
+		return 0, fieldProblem("invalid_parameter", "limit", "must be a whole number, 1 or more")
 	}
 	return n, nil
 }
 
-// states reads a comma-separated list of token states.
+// states reads the parameter state: token states, separated by commas.
 func states(q url.Values) ([]events.TokenState, error) {
 	if !q.Has("state") {
 		return nil, nil
@@ -74,20 +76,21 @@ func states(q url.Values) ([]events.TokenState, error) {
 		case events.StateActive, events.StateDisabled, events.StateExpired, events.StateRevoked:
 			all = append(all, s)
 		default:
-			return nil, fault("invalid_parameter", "state", "must be a comma-separated list of active, disabled, expired and revoked")
+			return nil, fieldProblem("invalid_parameter", "state", "must be one or more of active, disabled, expired, revoked, separated by commas")
 		}
 	}
 	return all, nil
 }
 
-// owners reads the user whose tokens are asked for; none: everybody.
+// owners reads the parameter user. It returns the owner keys that the parameter
+// may mean, or none if the query has no user.
 func owners(q url.Values) ([]string, error) {
 	if !q.Has("user") {
 		return nil, nil
 	}
 	user := q.Get("user")
 	if strings.Contains(user, "?limit=") { // Qumulo's Python client writes ?user=NAME?limit=N
-		return nil, fault("invalid_parameter", "user", "has a second question mark; parameters are joined by &")
+		return nil, fieldProblem("invalid_parameter", "user", "has a second question mark; join parameters by &")
 	}
 	named, err := token.OwnersNamed(user)
 	if err != nil {
@@ -96,7 +99,8 @@ func owners(q url.Values) ([]string, error) {
 	return named, nil
 }
 
-// next is the link to the page after the cursor: the same path and filters.
+// next returns the link to the page after the cursor, with the same path and the
+// same filters.
 func (x *exchange) next(cursor string) Paging {
 	x.query.Set("after", cursor)
 	return Paging{Next: x.path() + "?" + x.query.Encode()}

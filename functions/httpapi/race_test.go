@@ -10,10 +10,10 @@ import (
 )
 
 func TestLimitHoldsUnder200ConcurrentCreatesOverHTTP(t *testing.T) {
-	w := newWorld(t)
-	w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1D"}) // four slots are left
+	w := newScene(t)
+	w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1D"}) // four more are allowed
 	soonest := w.clock().Add(24 * time.Hour)
-	answers := make([]seen, 200)
+	answers := make([]answer, 200)
 	var ready, done sync.WaitGroup
 	start := make(chan struct{})
 	for i := range answers {

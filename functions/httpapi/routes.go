@@ -20,21 +20,21 @@ type Route struct {
 	Method   string
 	Path     string
 
-	Open    bool // it asks for no credential
+	Open    bool // it needs no credential
 	Command bool // it writes the log
-	Mints   bool // its answer holds a new secret
-	Checks  bool // it checks a token itself, and notes the use of that token
+	Mints   bool // its answer contains a new secret
+	Checks  bool // it checks a token itself, and stores the last use of that token
 }
 
-// call is a route with its work, which finds the principal and the query in the
-// exchange; an open route has neither.
+// call is a route with the method that serves it. That method reads principal and
+// query from the exchange; an open route has neither.
 type call struct {
 	Route
-	serve      func(*exchange) (reply, error)
-	parameters []string // that the query may have
+	serve      func(*exchange) (answer, error)
+	parameters []string // parameters that the query may have
 }
 
-// calls are all routes. GET stands for HEAD as well.
+// calls returns all routes with their methods. A call with GET also serves HEAD.
 func calls() []call {
 	listing, paging := []string{"user", "state", "after", "limit"}, []string{"after", "limit"}
 	return []call{
@@ -52,7 +52,7 @@ func calls() []call {
 	}
 }
 
-// Routes are all calls of the service.
+// Routes returns all routes of the service.
 func Routes() []Route {
 	var routes []Route
 	for _, c := range calls() {
@@ -61,13 +61,14 @@ func Routes() []Route {
 	return routes
 }
 
-// chosen are the calls of the functions named in only, all if none is named.
-// A name that no call has is a fault of the program and panics.
-func chosen(only []string) []call {
+// callsOf returns the calls of the functions named in only, or all calls if only
+// is empty. It panics if a name belongs to no call, since that is an error in the
+// program.
+func callsOf(only []string) []call {
 	all := calls()
 	for _, name := range only {
 		if !slices.ContainsFunc(all, func(c call) bool { return c.Function == name }) {
-			panic(fmt.Sprintf("httpapi: no call belongs to a function %q", name))
+			panic(fmt.Sprintf("httpapi: no call belongs to the function %q", name))
 		}
 	}
 	return slices.DeleteFunc(all, func(c call) bool { return len(only) > 0 && !slices.Contains(only, c.Function) })

@@ -12,13 +12,13 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// TestEveryRouteDoesWhatItsRowSays: settings and rights of the functions are
+// TestEveryRouteDoesWhatItsRowSays: the settings and rights of the functions are
 // computed from the rows, so a wrong row would give a function too many rights
 // or too few.
 func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		t.Run(route.Method+" "+route.Path, func(t *testing.T) {
-			w := newWorld(t)
+			w := newScene(t)
 			made, text := w.make(httpapi.CreateRequest{User: named("ann")})
 			path := strings.NewReplacer("{id}", made.ID, "{user}", "ann").Replace(route.Path)
 			used := &usage{Store: w.store}
@@ -26,7 +26,7 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			s := through(w.afterAuthorizer(used), asPrincipal(r, guard.Principal{Owner: "ann", TokenID: made.ID})).expect(t, http.StatusOK, "")
+			s := handle(w.afterAuthorizer(used), asPrincipal(r, guard.Principal{Owner: "ann", TokenID: made.ID})).expect(t, http.StatusOK, "")
 			if writes := used.commits > 0; writes != route.Command {
 				t.Errorf("it writes the log: %t, but Command is %t", writes, route.Command)
 			}
@@ -34,7 +34,7 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 				t.Errorf("it notes the use of a token: %t, but Checks is %t", checks, route.Checks)
 			}
 			if mints := strings.Contains(string(s.body), `"bearer_token":"`); mints != route.Mints {
-				t.Errorf("its answer holds a secret: %t, but Mints is %t", mints, route.Mints)
+				t.Errorf("its answer contains a secret: %t, but Mints is %t", mints, route.Mints)
 			}
 		})
 	}
@@ -50,9 +50,8 @@ func sampleBody(route httpapi.Route, token string) string {
 
 // afterAuthorizer is a handler on another store that leaves the check of the
 // caller's credential to a gateway.
-func (w *world) afterAuthorizer(store events.Store) http.Handler {
-	g := guard.New(guard.Config{Views: store, Uses: store, Keys: w.keys, Now: w.clock})
-	i := issuer.New(issuer.Config{Store: store, Guard: g, Keys: w.keys, Now: w.clock})
+func (w *scene) afterAuthorizer(store events.Store) http.Handler {
+	i := issuer.New(issuer.Config{Store: store, Keys: w.keys, Now: w.clock})
 	return w.handler(func(c *httpapi.Config) { c.Issuer, c.Guard, c.TrustPrincipal = i, nil, true })
 }
 

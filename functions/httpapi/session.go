@@ -8,15 +8,16 @@ import (
 	"apitoken/events/token"
 )
 
-func (x *exchange) whoAmI() (reply, error) {
-	self, err := x.api.Issuer.WhoAmI(x.r.Context(), x.who)
+func (x *exchange) whoAmI() (answer, error) {
+	self, err := x.api.Issuer.WhoAmI(x.r.Context(), x.principal)
 	if err != nil {
-		return reply{}, fmt.Errorf("reading the caller's permissions: %w", err)
+		return answer{}, fmt.Errorf("reading the caller's permissions: %w", err)
 	}
-	return reply{body: Self{ID: self.Owner, Name: displayName(self.Owner), Permissions: orEmpty(self.Permissions)}}, nil
+	return answer{body: Self{ID: self.Owner, Name: displayName(self.Owner), Permissions: orEmpty(self.Permissions)}}, nil
 }
 
-// displayName is the name in an owner key, or the key where it has no name.
+// displayName returns the name in an owner key, or the whole key if it has no
+// name.
 func displayName(owner string) string {
 	if name := token.IdentityOf(owner).Name; name != "" {
 		return name
@@ -24,34 +25,34 @@ func displayName(owner string) string {
 	return owner
 }
 
-func (x *exchange) introspect() (reply, error) {
+func (x *exchange) introspect() (answer, error) {
 	var shown secret.Secret
 	var action, sourceIP string
 	err := x.decode(
-		member{"token", "a string: the token", &shown},
-		member{"action", "a string: a method and a path, like GET /v1/things", &action},
-		member{"source_ip", "a string: an IP address", &sourceIP},
+		member{"token", "a string: the token to check", &shown},
+		member{"action", "a string: a method and a path, like GET /v1/things/7", &action},
+		member{"source_ip", "a string: an IP address, like 192.0.2.7", &sourceIP},
 	)
 	if err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
 	if shown.Reveal() == "" {
-		return reply{}, fault("invalid_field", "token", "is needed")
+		return answer{}, fieldProblem("invalid_field", "token", "is missing; give the token to check")
 	}
 	var source netip.Addr
 	if sourceIP != "" {
 		if source, err = netip.ParseAddr(sourceIP); err != nil {
-			return reply{}, fault("invalid_field", "source_ip", "must be an IP address")
+			return answer{}, fieldProblem("invalid_field", "source_ip", "must be an IP address, like 192.0.2.7")
 		}
 	}
-	found, err := x.api.Issuer.Introspect(x.r.Context(), x.who, shown.Reveal(), action, source)
+	found, err := x.api.Issuer.Introspect(x.r.Context(), x.principal, shown.Reveal(), action, source)
 	if err != nil {
-		return reply{}, fmt.Errorf("checking a token: %w", err)
+		return answer{}, fmt.Errorf("checking a token: %w", err)
 	}
 	out := Introspection{Active: found.Active, Reason: found.Reason, ID: found.ID}
 	if found.ID != "" {
 		user := token.IdentityOf(found.Owner)
 		out.User, out.Scopes, out.ExpirationTime = &user, orEmpty(found.Scopes), &Time{found.ExpiresAt}
 	}
-	return reply{body: out}, nil
+	return answer{body: out}, nil
 }

@@ -9,8 +9,8 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-func TestIntrospectionTellsWhatATokenIsGoodFor(t *testing.T) {
-	w := newWorld(t)
+func TestIntrospectionAnswersWhetherATokenWouldPass(t *testing.T) {
+	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h", Scopes: []string{"GET /v1/things/*"}})
 	expired, late := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1s"})
 	w.sleep(time.Second)
@@ -24,7 +24,7 @@ func TestIntrospectionTellsWhatATokenIsGoodFor(t *testing.T) {
 	}
 	got, body := check(`{"token":"`+text+`","action":"GET /v1/things/7","source_ip":"192.0.2.7"}`, w.admin)
 	if !got.Active || got.ID != made.ID || got.User.Name != "ann" || len(got.Scopes) != 1 || !got.ExpirationTime.Equal(made.ExpirationTime.Time) || got.Reason != "" {
-		t.Errorf("got %s, want it active with all that is known", body)
+		t.Errorf("got %s, want an active token with all its members", body)
 	}
 	if strings.Contains(body, text[9:]) {
 		t.Errorf("got %s, with the secret", body)
@@ -43,12 +43,12 @@ func TestIntrospectionTellsWhatATokenIsGoodFor(t *testing.T) {
 		}
 	}
 	if got, _ := check(`{"token":"x"}`, w.admin); got.User != nil || got.Scopes != nil || got.ExpirationTime != nil {
-		t.Errorf("got %+v about no token", got)
+		t.Errorf("got %+v, want no members for a text that is no token", got)
 	}
 }
 
-func TestIntrospectionRefusesWhatItCannotRead(t *testing.T) {
-	w := newWorld(t)
+func TestIntrospectionRefusesWrongMembersByName(t *testing.T) {
+	w := newScene(t)
 	for _, c := range []struct{ body, code, names string }{
 		{``, "invalid_field", "token"},
 		{`{"token":null}`, "invalid_field", "token"},
@@ -66,7 +66,7 @@ func TestIntrospectionRefusesWhatItCannotRead(t *testing.T) {
 }
 
 func TestWhoAmIGivesAnIDThatWorksAsAuthID(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	self := decodeAs[httpapi.Self](t, w.do("GET", "/v1/session/who-am-i", w.admin, ""))
 	if self.ID != "admin" || len(self.Permissions) != 4 {
 		t.Errorf("got %+v, want admin with four permissions", self)

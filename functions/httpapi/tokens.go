@@ -10,73 +10,75 @@ import (
 	"apitoken/events/token"
 )
 
-// created is Created on its way out, the one place where a token's text is
-// written into an answer.
+// created is the JSON form of Created. Only here the service writes the text of
+// a token into an answer.
 type created struct {
 	Entry
 	BearerToken string `json:"bearer_token"`
 }
 
-func (x *exchange) create() (reply, error) {
-	in, err := x.newToken()
+func (x *exchange) create() (answer, error) {
+	owner, wish, err := x.wish()
 	if err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
-	made, text, err := x.api.Issuer.Create(x.r.Context(), x.who, in)
+	made, text, err := x.api.Issuer.Create(x.r.Context(), x.principal, owner, wish)
 	if err != nil {
-		return reply{}, fmt.Errorf("creating a token: %w", err)
+		return answer{}, fmt.Errorf("creating a token: %w", err)
 	}
-	return reply{body: created{Entry: entryOf(made), BearerToken: text.Reveal()}}, nil
+	return answer{body: created{Entry: entryOf(made), BearerToken: text.Reveal()}}, nil
 }
 
-// newToken reads the body of a create.
-func (x *exchange) newToken() (in issuer.NewToken, err error) {
+// wish reads the body of a create: the owner key of the user ("": the caller),
+// and the wish for the token.
+func (x *exchange) wish() (owner string, w token.Wish, err error) {
 	var user token.Identity
 	var named bool
 	var expirationTime, expiresIn string
 	var sourceIPs []string
 	err = x.decode(
-		member{"user", "an object: the user's identity", nested{&named, identityMembers(&user)}},
-		member{"name", "a string", &in.Name},
-		member{"description", "a string", &in.Description},
-		member{"expiration_time", "a string: an instant as RFC 3339 has it", &expirationTime},
+		member{"user", "an object: the identity of the user", nested{&named, identityMembers(&user)}},
+		member{"name", "a string", &w.Name},
+		member{"description", "a string", &w.Description},
+		member{"expiration_time", "a string: a time in RFC 3339, like 2030-01-20T00:00:00Z", &expirationTime},
 		member{"expires_in", "a string: a number and a unit, like 180D", &expiresIn},
-		member{"scopes", "a list of strings", &in.Scopes},
+		member{"scopes", "a list of strings", &w.Scopes},
 		member{"source_ips", "a list of strings", &sourceIPs},
 	)
 	if err != nil {
-		return in, err
+		return owner, w, err
 	}
 	err = noToken(
-		text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"name", in.Name},
-		text{"description", in.Description}, text{"scopes", strings.Join(in.Scopes, " ")},
+		text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"name", w.Name},
+		text{"description", w.Description}, text{"scopes", strings.Join(w.Scopes, " ")},
 	)
 	if err != nil {
-		return in, err
+		return owner, w, err
 	}
 	if named {
-		if in.Owner, err = user.Key(); err != nil {
-			return in, fmt.Errorf("reading the user: %w", err)
+		if owner, err = user.Key(); err != nil {
+			return owner, w, fmt.Errorf("reading the user: %w", err)
 		}
 	}
-	if in.ExpiresAt, in.ExpiresIn, err = expiry(expirationTime, expiresIn); err != nil {
-		return in, err
+	if w.ExpiresAt, w.ExpiresIn, err = expiry(expirationTime, expiresIn); err != nil {
+		return owner, w, err
 	}
-	if in.SourceIPs, err = token.ParseSourceIPs(sourceIPs); err != nil {
-		return in, fmt.Errorf("reading the source ranges: %w", err)
+	if w.SourceIPs, err = token.ParseSourceIPs(sourceIPs); err != nil {
+		return owner, w, fmt.Errorf("reading the source ranges: %w", err)
 	}
-	return in, nil
+	return owner, w, nil
 }
 
-// expiry reads the two ways to say when a token ends; "" says nothing.
+// expiry reads the two members that set the end of a token: a time, or a
+// lifetime. A member that is "" sets nothing.
 func expiry(at, in string) (instant time.Time, lifetime time.Duration, err error) {
 	switch {
 	case at != "" && in != "":
-		return instant, 0, fault("invalid_field", "expires_in", "and expiration_time exclude each other")
+		return instant, 0, fieldProblem("invalid_field", "expires_in", "and expiration_time are both given; only one of them is allowed")
 	case at != "":
 		instant, err = time.Parse(time.RFC3339, at)
-		if err != nil || instant.IsZero() { // further in, the zero time would mean "never"
-			return instant, 0, fault("invalid_field", "expiration_time", "must be an instant as RFC 3339 has it, like 2030-01-20T00:00:00Z")
+		if err != nil || instant.IsZero() { // for the issuer the zero time means "never"
+			return instant, 0, fieldProblem("invalid_field", "expiration_time", "must be a future time in RFC 3339 with an offset, like 2030-01-20T00:00:00Z")
 		}
 		return instant.UTC(), 0, nil
 	case in != "":
@@ -88,27 +90,27 @@ func expiry(at, in string) (instant time.Time, lifetime time.Duration, err error
 	return instant, lifetime, nil
 }
 
-func (x *exchange) list() (reply, error) {
+func (x *exchange) list() (answer, error) {
 	var want issuer.ListQuery
 	var err error
 	q := x.query
 	if want.Owners, err = owners(q); err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
 	if want.States, err = states(q); err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
 	if want.Limit, err = pageLimit(q); err != nil {
-		return reply{}, err
+		return answer{}, err
 	}
 	if q.Has("after") {
 		if want.After, err = parseCursor(q.Get("after")); err != nil {
-			return reply{}, badCursor()
+			return answer{}, badCursor()
 		}
 	}
-	page, err := x.api.Issuer.List(x.r.Context(), x.who, want)
+	page, err := x.api.Issuer.List(x.r.Context(), x.principal, want)
 	if err != nil {
-		return reply{}, fmt.Errorf("listing tokens: %w", err)
+		return answer{}, fmt.Errorf("listing tokens: %w", err)
 	}
 	out := List{Entries: make([]Entry, len(page.Tokens))}
 	for i, t := range page.Tokens {
@@ -117,24 +119,24 @@ func (x *exchange) list() (reply, error) {
 	if page.More {
 		out.Paging = x.next(cursorOf(page.Next))
 	}
-	return reply{body: out}, nil
+	return answer{body: out}, nil
 }
 
 func badCursor() *Problem {
-	return fault("invalid_parameter", "after", "must be what paging.next of an earlier answer has there")
+	return fieldProblem("invalid_parameter", "after", "must be the value of after in an earlier paging.next")
 }
 
-func (x *exchange) get() (reply, error) {
-	t, err := x.api.Issuer.Get(x.r.Context(), x.who, x.r.PathValue("id"))
+func (x *exchange) get() (answer, error) {
+	t, err := x.api.Issuer.Get(x.r.Context(), x.principal, x.r.PathValue("id"))
 	if err != nil {
-		return reply{}, fmt.Errorf("showing a token: %w", err)
+		return answer{}, fmt.Errorf("showing a token: %w", err)
 	}
-	return reply{body: entryOf(t), etag: `"` + strconv.FormatUint(t.Seq, 10) + `"`}, nil
+	return answer{body: entryOf(t), etag: `"` + strconv.FormatUint(t.Seq, 10) + `"`}, nil
 }
 
-func (x *exchange) revoke() (reply, error) {
-	if err := x.api.Issuer.Revoke(x.r.Context(), x.who, x.r.PathValue("id")); err != nil {
-		return reply{}, fmt.Errorf("revoking a token: %w", err)
+func (x *exchange) revoke() (answer, error) {
+	if err := x.api.Issuer.Revoke(x.r.Context(), x.principal, x.r.PathValue("id")); err != nil {
+		return answer{}, fmt.Errorf("revoking a token: %w", err)
 	}
-	return reply{body: struct{}{}}, nil
+	return answer{body: struct{}{}}, nil
 }

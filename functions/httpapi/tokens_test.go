@@ -10,8 +10,8 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-func TestCreateAnswersTheTokenOnceAndItAuthenticates(t *testing.T) {
-	w := newWorld(t)
+func TestOnlyCreateAnswersTheTokenAndTheTokenAuthenticates(t *testing.T) {
+	w := newScene(t)
 	s := w.do("POST", collection, w.admin, `{
 		"user": {"domain": "LOCAL", "auth_id": null, "uid": null, "gid": null, "sid": null, "name": "ann"},
 		"name": "backup", "description": "the <nightly> run & more", "expiration_time": "2030-01-20T01:02:03.000789-05:00",
@@ -39,7 +39,7 @@ func TestCreateAnswersTheTokenOnceAndItAuthenticates(t *testing.T) {
 }
 
 func TestEmptyChunkedBodyWithoutTypeMakesADefaultToken(t *testing.T) {
-	w := newWorld(t)
+	w := newScene(t)
 	for name, body := range map[string]string{"empty": "", "blank": " \n", "object": "{}", "null user": `{"user":null}`} {
 		header := http.Header{"Authorization": {"Api-Token " + w.admin}}
 		s := w.send("POST", "/v1/auth/access-tokens", header, struct{ *strings.Reader }{strings.NewReader(body)})
@@ -50,8 +50,8 @@ func TestEmptyChunkedBodyWithoutTypeMakesADefaultToken(t *testing.T) {
 	}
 }
 
-func TestNoExpiryIsEmptyNullOrAbsent(t *testing.T) {
-	w := newWorld(t)
+func TestEmptyNullAndAbsentExpiryMeanNoExpiry(t *testing.T) {
+	w := newScene(t)
 	for i, body := range []string{
 		`{"user":{"name":"u0"}}`, `{"user":{"name":"u1"},"expiration_time":null,"expires_in":null}`,
 		`{"user":{"name":"u2"},"expiration_time":"","expires_in":""}`,
@@ -63,8 +63,8 @@ func TestNoExpiryIsEmptyNullOrAbsent(t *testing.T) {
 	}
 }
 
-func TestExpiryTakesAnyOffsetOrALifetime(t *testing.T) {
-	w := newWorld(t)
+func TestExpiryIsATimeWithAnyOffsetOrALifetime(t *testing.T) {
+	w := newScene(t)
 	for i, c := range []struct{ member, want string }{
 		{`"expiration_time":"2030-01-20T00:00:00+00:00"`, "2030-01-20T00:00:00Z"},
 		{`"expiration_time":"2031-02-03T04:05:06.000789-05:00"`, "2031-02-03T09:05:06.000789Z"},
@@ -78,8 +78,8 @@ func TestExpiryTakesAnyOffsetOrALifetime(t *testing.T) {
 	}
 }
 
-func TestUsersOfEveryFormComeBackAsTheyWere(t *testing.T) {
-	w := newWorld(t)
+func TestAnswersShowUsersOfEveryForm(t *testing.T) {
+	w := newScene(t)
 	for _, c := range []struct{ given, want string }{
 		{`{"name":"al"}`, `{"domain":"LOCAL","auth_id":null,"uid":null,"gid":null,"sid":null,"name":"al"}`},
 		{`{"domain":"ACTIVE_DIRECTORY","name":"al"}`, `{"domain":"ACTIVE_DIRECTORY","auth_id":null,"uid":null,"gid":null,"sid":null,"name":"al"}`},
@@ -93,12 +93,12 @@ func TestUsersOfEveryFormComeBackAsTheyWere(t *testing.T) {
 		}
 	}
 	if page := decodeAs[httpapi.List](t, w.do("GET", collection+"?user=al", w.admin, "")); len(page.Entries) != 2 {
-		t.Errorf("?user=al: got %d entries, want the name's in both domains", len(page.Entries))
+		t.Errorf("?user=al: got %d entries, want the users of both domains", len(page.Entries))
 	}
 }
 
-func TestRevokedIsGoneByIDAndKeepsItsHistory(t *testing.T) {
-	w := newWorld(t)
+func TestRevokedTokenIsNotFoundAndKeepsItsHistory(t *testing.T) {
+	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann")})
 	if s := w.do("DELETE", collection+made.ID+"/", w.admin, "").expect(t, http.StatusOK, ""); string(s.body) != "{}\n" {
 		t.Errorf("got %q, want {}", s.body)
@@ -116,8 +116,8 @@ func TestRevokedIsGoneByIDAndKeepsItsHistory(t *testing.T) {
 	}
 }
 
-func TestExpiredIsShownAndCannotBeRevoked(t *testing.T) {
-	w := newWorld(t)
+func TestExpiredTokenIsShownAndCannotBeRevoked(t *testing.T) {
+	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h"})
 	w.sleep(time.Hour - time.Nanosecond)
 	w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, "")
@@ -130,17 +130,17 @@ func TestExpiredIsShownAndCannotBeRevoked(t *testing.T) {
 	w.do("DELETE", collection+made.ID, w.admin, "").expect(t, http.StatusNotFound, "not_found")
 }
 
-// TestSomebodyElsesTokenLooksLikeNone compares whole answers, since a client
-// sees their headers too.
-func TestSomebodyElsesTokenLooksLikeNone(t *testing.T) {
-	w := newWorld(t)
+// TestAnotherUsersTokenLooksLikeAMissingToken compares whole answers, because a
+// client also sees the headers.
+func TestAnotherUsersTokenLooksLikeAMissingToken(t *testing.T) {
+	w := newScene(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 	_, bob := w.make(httpapi.CreateRequest{User: named("bob")})
 	for _, c := range []struct{ method, tail string }{{"GET", ""}, {"DELETE", ""}, {"GET", "/events"}} {
 		hers := w.do(c.method, collection+made.ID+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")
 		none := w.do(c.method, collection+"zzzzzzzz"+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")
-		if got, want := alike(t, hers, made.ID), alike(t, none, "zzzzzzzz"); got != want {
-			t.Errorf("%s %s: got\n%s\nfor hers and\n%s\nfor none", c.method, c.tail, got, want)
+		if got, want := withoutIDs(t, hers, made.ID), withoutIDs(t, none, "zzzzzzzz"); got != want {
+			t.Errorf("%s %s: got\n%s\nfor another user's token and\n%s\nfor a missing token", c.method, c.tail, got, want)
 		}
 	}
 	w.do("POST", collection, bob, `{"user":{"name":"ann"}}`).expect(t, http.StatusForbidden, "permission_denied")
@@ -148,13 +148,13 @@ func TestSomebodyElsesTokenLooksLikeNone(t *testing.T) {
 		t.Errorf("?user=ann: got %d entries for bob, want none", len(page.Entries))
 	}
 	if page := decodeAs[httpapi.List](t, w.do("GET", collection, bob, "")); len(page.Entries) != 1 {
-		t.Errorf("got %d entries for bob, want bob's own one", len(page.Entries))
+		t.Errorf("got %d entries for bob, want only bob's own token", len(page.Entries))
 	}
 }
 
-// alike is an answer without what may differ: the id asked for and the
-// request's own.
-func alike(t *testing.T, s seen, id string) string {
+// withoutIDs returns headers and body of an answer without the token id and the
+// request id, which differ.
+func withoutIDs(t *testing.T, s answer, id string) string {
 	t.Helper()
 	header := s.header.Clone()
 	request := header.Get("X-Request-Id")
@@ -163,8 +163,8 @@ func alike(t *testing.T, s seen, id string) string {
 	return strings.NewReplacer(id, "ID", request, "REQUEST").Replace(fmt.Sprint(header, string(s.body)))
 }
 
-func TestLimitReachedSaysAllThereIsToKnow(t *testing.T) {
-	w := newWorld(t)
+func TestLimitReachedHasLimitCountAndSoonestExpiry(t *testing.T) {
+	w := newScene(t)
 	for i := range 5 {
 		w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: fmt.Sprintf("%dD", 9-i)})
 	}

@@ -11,11 +11,11 @@ import (
 	"apitoken/events/token"
 )
 
-// Time is an instant as the API writes it: RFC 3339, UTC, up to nine digits of
-// a second, and "" for none, which is the zero Time.
+// Time is a time as the API writes it: RFC 3339, UTC, up to nine digits of a
+// second. The zero Time means "no time" and is written as "".
 type Time struct{ time.Time }
 
-// MarshalJSON writes the instant.
+// MarshalJSON writes the time, or "" for the zero Time.
 func (t Time) MarshalJSON() ([]byte, error) {
 	if t.IsZero() {
 		return []byte(`""`), nil
@@ -26,7 +26,8 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	return append(b, '"'), nil
 }
 
-// UnmarshalJSON reads any RFC 3339 instant; "" and null are none.
+// UnmarshalJSON reads a time in RFC 3339 with any offset. It reads "" and null as
+// the zero Time.
 func (t *Time) UnmarshalJSON(b []byte) error {
 	var text string
 	if err := json.Unmarshal(b, &text); err != nil {
@@ -44,23 +45,24 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	return nil
 }
 
-// Entry is one token as it is shown. It never holds the secret.
+// Entry is one token as answers show it. It never contains the secret.
 type Entry struct {
 	ID             string         `json:"id"`
 	Name           string         `json:"name"`
 	Description    string         `json:"description"`
-	User           token.Identity `json:"user"`    // whom the token acts for
-	Creator        token.Identity `json:"creator"` // who made it
+	User           token.Identity `json:"user"`    // the token acts for this user
+	Creator        token.Identity `json:"creator"` // this user made the token
 	CreationTime   Time           `json:"creation_time"`
-	ExpirationTime Time           `json:"expiration_time"`
+	ExpirationTime Time           `json:"expiration_time"` // zero: never
 	Enabled        bool           `json:"enabled"`
-	State          string         `json:"state"` // active, disabled, expired or revoked
-	LastUsed       Time           `json:"last_used,omitzero"`
-	Scopes         []string       `json:"scopes"`     // none: all that the user may do
-	SourceIPs      []netip.Prefix `json:"source_ips"` // none: from anywhere
+	State          string         `json:"state"`              // active, disabled, expired or revoked
+	LastUsed       Time           `json:"last_used,omitzero"` // at most 15 minutes before the real last use; zero: never used
+	Scopes         []string       `json:"scopes"`             // the allowed calls; none: all that the user may do
+	SourceIPs      []netip.Prefix `json:"source_ips"`         // the allowed addresses; none: all
 }
 
-// Created is the answer to a create: the entry and, this once, the token.
+// Created is the answer to a create: the entry and the whole token. No later
+// answer contains the token.
 type Created struct {
 	Entry
 	BearerToken secret.Secret `json:"bearer_token"`
@@ -72,19 +74,21 @@ type List struct {
 	Paging  Paging  `json:"paging"`
 }
 
-// History is one page of records, each as it is published: a CloudEvents 1.0
-// object that events.ParseDetail reads.
+// History is one page of records. Each entry is the record's event: a CloudEvents
+// 1.0 object, which events.ParseDetail reads.
 type History struct {
 	Entries []json.RawMessage `json:"entries"`
 	Paging  Paging            `json:"paging"`
 }
 
-// Paging says where a list goes on: a path with its query, "" at the end.
+// Paging has the link to the next page: a path with its query, or "" if this page
+// is the last.
 type Paging struct {
 	Next string `json:"next"`
 }
 
-// CreateRequest asks for a token. Whatever is left out is absent on the wire.
+// CreateRequest asks for a token. Zero members are left out of the JSON, and the
+// service uses its defaults for them.
 type CreateRequest struct {
 	User           *token.Identity `json:"user,omitempty"` // nil: the caller
 	Name           string          `json:"name,omitempty"`
@@ -95,33 +99,34 @@ type CreateRequest struct {
 	SourceIPs      []string        `json:"source_ips,omitempty"`
 }
 
-// Self is who the caller is: the owner key, the name in it, and the actions
-// that the caller holds on the realm "security".
+// Self is the caller: the owner key, the name in the owner key, and the actions
+// that the caller has on the realm "security".
 type Self struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name"`
 	Permissions []string `json:"permissions"`
 }
 
-// Introspection says what a token is good for. What is not known, or not to be
-// told, is absent.
+// Introspection says whether a token would pass, and for which user. Members are
+// absent if they are unknown or if the caller may not see the token.
 type Introspection struct {
 	Active         bool            `json:"active"`
-	Reason         string          `json:"reason,omitempty"` // why it is not active, a problem code
+	Reason         string          `json:"reason,omitempty"` // a problem code; absent if Active
 	ID             string          `json:"id,omitempty"`
 	User           *token.Identity `json:"user,omitempty"`
 	Scopes         []string        `json:"scopes,omitzero"`
 	ExpirationTime *Time           `json:"expiration_time,omitempty"`
 }
 
-// Version names the release that answers.
+// Version is the release of the service.
 type Version struct {
 	Version string `json:"version"`
 }
 
-// Health is the answer of a server that can do its work.
+// Health is the answer of a service that can do its work. A service that cannot
+// answers 503 with a Problem.
 type Health struct {
-	Status string `json:"status"` // always "ok"; a server that cannot answers 503
+	Status string `json:"status"` // always "ok"
 }
 
 func entryOf(t issuer.Token) Entry {
@@ -134,7 +139,8 @@ func entryOf(t issuer.Token) Entry {
 	}
 }
 
-// orEmpty keeps a list a list in JSON: clients iterate over it unasked.
+// orEmpty returns an empty list for nil, because clients iterate over the list
+// in the JSON without checking for null.
 func orEmpty[T any](list []T) []T {
 	if list == nil {
 		return []T{}

@@ -5,15 +5,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/storetest"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 // fakeBus is a bus with errors that the test decides.
@@ -52,18 +53,9 @@ type scene struct {
 
 func newScene(t *testing.T) *scene {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	s := &scene{T: t, store: store, fakeBus: &fakeBus{}, clock: time.Now().UTC()}
+	s := &scene{T: t, store: bolttest.Open(t), fakeBus: &fakeBus{}, clock: time.Now().UTC()}
 	s.reconciler = &reconciler{
-		bus: s.fakeBus, outbox: store, now: func() time.Time { return s.clock },
+		bus: s.fakeBus, outbox: s.store, now: func() time.Time { return s.clock },
 		log: telemetry.NewLogger(telemetry.Config{Out: &s.out, Function: "reconcile"}),
 	}
 	return s
@@ -72,17 +64,13 @@ func newScene(t *testing.T) *scene {
 // write adds n records of this age to the owner's stream, and returns their ids.
 func (s *scene) write(owner string, n int, age time.Duration) (ids []string) {
 	s.Helper()
-	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
-	if err != nil {
-		s.Fatal(err)
-	}
 	base, err := s.store.Head(s.Context(), events.UserStream(owner))
 	if err != nil {
 		s.Fatal(err)
 	}
 	facts := slices.Repeat([]events.Fact{events.TokenRevoked{TokenID: "JhxND7ci", Owner: owner}}, n)
 	m := events.Meta{Command: owner, Actor: owner, At: s.clock.Add(-age)}
-	c, err := events.NewCommit(keys, events.UserStream(owner), base, m, facts, 1, nil, events.Effect{})
+	c, err := events.NewCommit(storetest.Keys, events.UserStream(owner), base, m, facts, 1, nil, events.Effect{})
 	if err != nil {
 		s.Fatal(err)
 	}

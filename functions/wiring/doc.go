@@ -1,12 +1,13 @@
-// Package wiring makes a Lambda function out of its environment: settings,
-// store, logger, handler.
+// Package wiring builds a Lambda function from its environment: settings, store,
+// logger and handler.
 //
-// It promises that the environment is read once, before the first event, that
-// all its faults are reported together and without their values, and that
-// starting makes no call over the network. A function that lacks something does
-// not start.
+// It promises:
+//   - The environment is read once, before the first event.
+//   - All faults of the environment are reported together, without their values.
+//   - The start makes no call over the network.
+//   - A function that lacks a setting does not start.
 //
-// What only some functions need is in packages of its own, so that a function
-// links only what it uses: the HTTP interface in wiring/api, the bus in
-// wiring/outbound.
+// Parts that only some functions need are in packages of their own, so that a
+// function links only the packages that it uses: the HTTP interface is in
+// wiring/api, the bus in wiring/outbound.
 package wiring

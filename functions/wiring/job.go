@@ -6,23 +6,24 @@ import (
 	"time"
 )
 
-// Job is what one Lambda function does. Its settings and the IAM rights of its
-// role follow from it: Need computes what the function cannot start without,
-// and tests compare template.yaml with the jobs. wiring/api computes the job of
-// a function that answers HTTP calls from its routes; Jobs has all others.
+// Job describes the work of one Lambda function. The function's settings and the
+// IAM rights of its role follow from the job: Need computes the required
+// settings, and tests compare template.yaml with the jobs. Package wiring/api
+// computes the job of a function that answers HTTP calls from its routes. Jobs
+// has all other functions.
 type Job struct {
-	Function string // its folder in functions/
+	Function string // the name of its folder in functions/
 
 	Guarded    bool // it answers HTTP calls that need a credential
-	Open       bool // it answers HTTP calls that need none
-	Command    bool // it writes the log
+	Open       bool // it answers HTTP calls that need no credential
+	Command    bool // it writes to the log
 	Mints      bool // it makes secrets, with the deployment's prefix
-	Checks     bool // it checks tokens itself, and notes their use
+	Checks     bool // it checks tokens itself, and stores their use
 	Authorizes bool // API Gateway asks it whether a call may pass
 	Carries    bool // it puts the messages of the outbox on the bus
-	Copies     bool // it keeps the copies of events, and has neither the log nor a pepper
+	Copies     bool // it stores the copies of events, and has access to neither the log nor a pepper
 
-	Every time.Duration // between two runs by the clock; 0: the clock does not run it
+	Every time.Duration // between two scheduled runs; 0: it has no schedule
 }
 
 // Jobs are the functions that answer no HTTP call.
@@ -35,8 +36,8 @@ func Jobs() []Job {
 	}
 }
 
-// jobOf is a function's row of Jobs. A name without a row is a fault of
-// the program and panics.
+// jobOf returns a function's row of Jobs. A name without a row is an error in the
+// program and panics.
 func jobOf(function string) Job {
 	all := Jobs()
 	i := slices.IndexFunc(all, func(j Job) bool { return j.Function == function })
@@ -46,11 +47,11 @@ func jobOf(function string) Job {
 	return all[i]
 }
 
-// HTTP says whether the function answers HTTP calls.
+// HTTP reports whether the function answers HTTP calls.
 func (j Job) HTTP() bool { return j.Guarded || j.Open }
 
-// Need is what the function cannot start without, beside a table. Peppers are
-// for functions that verify a token or seal what they write.
+// Need returns the settings that the function requires, besides a table. A
+// function needs peppers to verify tokens, or to seal the heads that it writes.
 func (j Job) Need() (need Need) {
 	if j.Guarded || j.Command || j.Checks {
 		need |= Peppers

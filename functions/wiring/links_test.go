@@ -13,10 +13,10 @@ import (
 	"apitoken/functions/wiring/api"
 )
 
-// never lists what a function's binary may not link, with the packages below
-// it. What is linked is loaded at each cold start, and what starts by itself
-// (init functions) runs there.
-var never = []struct {
+// forbidden has packages that a function's binary must not link, with the packages
+// inside them. Each cold start loads the linked packages and runs their init
+// functions.
+var forbidden = []struct {
 	jobs   func(wiring.Job) bool
 	pkg    string
 	reason string
@@ -26,33 +26,33 @@ var never = []struct {
 	{every, "apitoken/infra/eventfile", "the file of events is for one process with a disk"},
 	{every, "go.etcd.io/bbolt", "the embedded store is for one process with a disk"},
 	{every, "github.com/spf13/cobra", "the command line is for people"},
-	{every, "apitoken/infra/dynamo/chain", "it finds credentials that Lambda has in the environment anyway"},
-	{every, "github.com/aws/aws-sdk-go-v2/config", "it alone makes the start three times as long"},
+	{every, "apitoken/infra/dynamo/chain", "it finds credentials, and Lambda has them in the environment"},
+	{every, "github.com/aws/aws-sdk-go-v2/config", "this package alone makes the start three times as long"},
 	{every, "github.com/aws/aws-sdk-go-v2/credentials", "the environment has the credentials"},
 	{every, "github.com/aws/aws-sdk-go-v2/service/sts", "the environment has the credentials"},
 	{every, "github.com/aws/aws-sdk-go-v2/feature/ec2/imds", "a Lambda function has no instance metadata"},
-	{every, "text/template", "it calls methods by name, so the linker can drop none of anybody's"},
-	{every, "html/template", "it brings text/template"},
+	{every, "text/template", "it calls methods by name, so the linker cannot drop unused exported methods"},
+	{every, "html/template", "it imports text/template"},
 	{every, "net/rpc", "the tag lambda.norpc leaves it out, and html/template with it"},
 	{every, "testing", "tests do not ship"},
 	{every, "pgregory.net/rapid", "tests do not ship"},
 	{every, "net/http/httptest", "tests do not ship"},
-	{every, "github.com/getkin/kin-openapi", "the document is held against the routes by tests"},
-	{every, "github.com/santhosh-tekuri/jsonschema", "events are held against their schemas by tests"},
-	{every, "go.yaml.in/yaml", "the OpenAPI document is served as it is"},
+	{every, "github.com/getkin/kin-openapi", "only tests compare the document with the routes"},
+	{every, "github.com/santhosh-tekuri/jsonschema", "only tests compare events with their schemas"},
+	{every, "go.yaml.in/yaml", "the OpenAPI document is served without parsing"},
 	{noCaller, "apitoken/functions/httpapi", "API Gateway, a stream, a queue or the clock calls it, and no HTTP client does"},
-	{authorizes, "apitoken/events/issuer", "it decides about a token and changes none"},
-	{authorizes, "apitoken/events/settings", "no setting has a say in whether a token passes"},
-	{noCarrier, "github.com/aws/aws-sdk-go-v2/service/eventbridge", "events go out through the change stream alone, or a crash in between would lose them"},
-	{noCarrier, "apitoken/infra/bridge", "events go out through the change stream alone, or a crash in between would lose them"},
-	{noCarrier, "apitoken/events/relay", "events go out through the change stream alone, or a crash in between would lose them"},
-	{carries, "apitoken/events/issuer", "it carries facts and makes none"},
-	{copies, "apitoken/events/issuer", "a function that vouches for the log does not write it"},
+	{authorizes, "apitoken/events/issuer", "it checks tokens and does not change them"},
+	{authorizes, "apitoken/events/settings", "no setting decides whether a token passes"},
+	{noCarrier, "github.com/aws/aws-sdk-go-v2/service/eventbridge", "only the change stream sends events: a function that wrote and then sent could crash in between and lose an event"},
+	{noCarrier, "apitoken/infra/bridge", "only the change stream sends events: a function that wrote and then sent could crash in between and lose an event"},
+	{noCarrier, "apitoken/events/relay", "only the change stream sends events: a function that wrote and then sent could crash in between and lose an event"},
+	{carries, "apitoken/events/issuer", "it sends events and makes none"},
+	{copies, "apitoken/events/issuer", "a function that checks the log must not write to it"},
 	{verifiesNothing, "apitoken/events/guard", "it verifies no credential and has no peppers"},
 }
 
 func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
-	linked := functions(t)
+	linked := linkedPackages(t)
 	for _, job := range api.Jobs() {
 		if linked[job.Function] == nil {
 			t.Errorf("there is no function %s", job.Function)
@@ -61,13 +61,13 @@ func TestFunctionsLinkOnlyWhatTheyUse(t *testing.T) {
 		delete(linked, job.Function)
 	}
 	for name := range linked {
-		t.Errorf("%s has no job, so nothing says what it may link", name)
+		t.Errorf("%s has no job, so no rule says which packages it may link", name)
 	}
 }
 
 func checkLinks(t *testing.T, job wiring.Job, linked []string) {
 	t.Helper()
-	for _, row := range never {
+	for _, row := range forbidden {
 		for _, pkg := range linked {
 			if row.jobs(job) && (pkg == row.pkg || strings.HasPrefix(pkg, row.pkg+"/")) {
 				t.Errorf("%s links %s: %s", job.Function, pkg, row.reason)
@@ -83,14 +83,14 @@ func carries(j wiring.Job) bool    { return j.Carries }
 func noCarrier(j wiring.Job) bool  { return !j.Carries }
 func copies(j wiring.Job) bool     { return j.Copies }
 
-// verifiesNothing is a function without peppers. A function that answers HTTP
-// calls links the guard with the interface, even if all its calls are open.
+// verifiesNothing selects functions without peppers that answer no HTTP calls. The
+// HTTP interface links the guard, even if all calls of a function are open.
 func verifiesNothing(j wiring.Job) bool { return !j.HTTP() && j.Need()&wiring.Peppers == 0 }
 
-// functions gives what the binary of each function links.
-func functions(t *testing.T) map[string][]string {
+// linkedPackages returns the packages that the binary of each function links.
+func linkedPackages(t *testing.T) map[string][]string {
 	t.Helper()
-	lookAtSources(t)
+	readSources(t)
 	cmd := exec.Command("go", "list", "-tags", "lambda.norpc", "-f", `{{if eq .Name "main"}}{{.ImportPath}} {{join .Deps " "}}{{end}}`, "apitoken/functions/...")
 	cmd.Env = append(os.Environ(), "CGO_ENABLED=0", "GOOS=linux")
 	cmd.Stderr = os.Stderr
@@ -105,15 +105,15 @@ func functions(t *testing.T) map[string][]string {
 		}
 	}
 	if !slices.Contains(all["publish"], "github.com/aws/aws-sdk-go-v2/service/eventbridge") {
-		t.Fatal("publish does not link EventBridge: this test does not see what is linked")
+		t.Fatal("publish does not link EventBridge: this test does not see the linked packages")
 	}
 	return all
 }
 
-// lookAtSources walks the sources of the functions. go test repeats an earlier
-// result until a folder or file changes that the test itself looked at, and it
-// does not see what go list reads.
-func lookAtSources(t *testing.T) {
+// readSources walks the sources of the functions. go test repeats a cached result
+// until a folder or file changes that the test itself has read, and it does not
+// see the files that go list reads.
+func readSources(t *testing.T) {
 	t.Helper()
 	for _, root := range []string{"../../functions", "../../events", "../../infra", "../../cmd"} {
 		if err := filepath.WalkDir(root, func(_ string, _ fs.DirEntry, err error) error { return err }); err != nil {

@@ -14,24 +14,25 @@ import (
 	"apitoken/infra/dynamo"
 )
 
-// Function is what a function is built from.
+// Function has the parts that a function is built from.
 type Function struct {
 	Settings
 	Store events.Store
 	Log   *slog.Logger
 
-	// Getenv is where the settings came from, for clients of other services.
+	// Getenv is the environment of the settings, for clients of other services.
 	Getenv func(string) string
 }
 
-// Run is the main of a function in the table Jobs: it builds the handler and
-// serves events until the sandbox ends. What the environment lacks is logged,
-// and the process ends with 1, so that Lambda reports a failed start.
+// Run is the main of a function in the table Jobs. It builds the handler and
+// serves events until the sandbox ends. If the environment has a fault or build
+// fails, Run logs the error and ends the process with 1, so that Lambda reports a
+// failed start.
 func Run(function string, build func(Function) (lambda.Handler, error)) {
 	RunJob(jobOf(function), build)
 }
 
-// RunJob is Run for a function whose job is computed elsewhere.
+// RunJob is Run for a function with a job that is not in Jobs.
 func RunJob(job Job, build func(Function) (lambda.Handler, error)) {
 	h, err := handler(os.Getenv, os.Stdout, job.Need(), build)
 	if err != nil {
@@ -40,11 +41,11 @@ func RunJob(job Job, build func(Function) (lambda.Handler, error)) {
 	lambda.Start(h)
 }
 
-// handler is all of Run that can be tested: everything up to the first event.
+// handler is the part of Run that can be tested: all steps before the first event.
 func handler(getenv func(string) string, out io.Writer, need Need, build func(Function) (lambda.Handler, error)) (lambda.Handler, error) {
 	s, fault := Read(getenv, need)
 	log := telemetry.NewLogger(telemetry.Config{Out: out, Level: s.Level, Function: s.Function})
-	h, err := assemble(getenv, s, fault, log, build)
+	h, err := buildHandler(getenv, s, fault, log, build)
 	if err != nil {
 		log.LogAttrs(context.Background(), slog.LevelError, "not started", slog.String("error", err.Error())) // there is no event yet
 		return nil, err
@@ -52,18 +53,20 @@ func handler(getenv func(string) string, out io.Writer, need Need, build func(Fu
 	return telemetry.Observe(h), nil
 }
 
-func assemble(getenv func(string) string, s Settings, fault error, log *slog.Logger, build func(Function) (lambda.Handler, error)) (lambda.Handler, error) {
+// buildHandler makes the store and calls build. Its error has the fault of the
+// settings and the faults of the store's environment.
+func buildHandler(getenv func(string) string, s Settings, fault error, log *slog.Logger, build func(Function) (lambda.Handler, error)) (lambda.Handler, error) {
 	client, err := dynamo.FromEnv(getenv)
 	if err = errors.Join(fault, err); err != nil {
 		return nil, err
 	}
-	return build(Function{Settings: s, Store: counted{dynamo.New(client, s.Table)}, Log: log, Getenv: getenv})
+	return build(Function{Settings: s, Store: countingStore{dynamo.New(client, s.Table)}, Log: log, Getenv: getenv})
 }
 
-// counted is the store with its conflicts counted.
-type counted struct{ events.Store }
+// countingStore counts the conflicts of a store, as a metric.
+type countingStore struct{ events.Store }
 
-func (c counted) Commit(ctx context.Context, commit events.Commit) error {
+func (c countingStore) Commit(ctx context.Context, commit events.Commit) error {
 	err := c.Store.Commit(ctx, commit)
 	if errors.Is(err, events.ErrConflict) {
 		telemetry.Conflict(ctx)

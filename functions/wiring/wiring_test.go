@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"log/slog"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -14,12 +13,13 @@ import (
 
 	"apitoken/events"
 	"apitoken/functions/wiring/telemetry"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 var pepper = "test:" + strings.Repeat("QUJD", 11)
 
-// environment is one in which every function starts, with changes.
+// environment returns an environment with which every function starts, with the
+// changes.
 func environment(changes map[string]string) func(string) string {
 	all := map[string]string{
 		"TOKEN_TABLE": "tokens", "EVENT_BUS": "tokens", "PEPPERS": pepper, "AWS_LAMBDA_FUNCTION_NAME": "f",
@@ -31,6 +31,7 @@ func environment(changes map[string]string) func(string) string {
 	return func(name string) string { return all[name] }
 }
 
+// answering is a handler that runs the function and answers.
 type answering func(context.Context) error
 
 func (a answering) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
@@ -59,14 +60,14 @@ func TestAllFaultsAreReportedTogetherAndWithoutValues(t *testing.T) {
 	}
 }
 
-func TestWhatIsNotNeededIsNotLookedAt(t *testing.T) {
+func TestUnneededVariablesAreNotRead(t *testing.T) {
 	for _, c := range []struct {
-		need  Need
-		never string
+		need   Need
+		unread string
 	}{{0, "PEPPERS"}, {0, "EVENT_BUS"}, {Bus, "PEPPERS"}, {Peppers, "EVENT_BUS"}} {
-		getenv := environment(map[string]string{c.never: ""})
+		getenv := environment(map[string]string{c.unread: ""})
 		_, err := Read(func(name string) string {
-			if name == c.never {
+			if name == c.unread {
 				t.Errorf("need %b: %s is read", c.need, name)
 			}
 			return getenv(name)
@@ -77,7 +78,7 @@ func TestWhatIsNotNeededIsNotLookedAt(t *testing.T) {
 	}
 }
 
-func TestSettingsAreWhatTheEnvironmentSays(t *testing.T) {
+func TestSettingsHaveTheValuesOfTheEnvironment(t *testing.T) {
 	got, err := Read(environment(map[string]string{
 		"TOKEN_PREFIX": "acme", "AUTHORIZE_IN_HANDLER": "true", "AUTHORIZER_ANSWER": "policy", "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
 	}), Peppers|Bus)
@@ -126,13 +127,9 @@ func TestFunctionThatCannotBeBuiltDoesNotStart(t *testing.T) {
 	}
 }
 
-// TestLostRacesAreCounted commits twice on the same version.
-func TestLostRacesAreCounted(t *testing.T) {
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer store.Close()
+// TestConflictsAreCounted commits twice on the same version.
+func TestConflictsAreCounted(t *testing.T) {
+	store := bolttest.Open(t)
 	keys, err := events.ParseKeys(pepper)
 	if err != nil {
 		t.Fatal(err)
@@ -145,7 +142,7 @@ func TestLostRacesAreCounted(t *testing.T) {
 	var out bytes.Buffer
 	log := telemetry.NewLogger(telemetry.Config{Out: &out, Function: "f"})
 	h := telemetry.Observe(answering(func(ctx context.Context) error {
-		err := counted{store}.Commit(ctx, c)
+		err := countingStore{store}.Commit(ctx, c)
 		log.InfoContext(ctx, telemetry.Request, "operation", "create", "code", "unavailable")
 		return err
 	}))
@@ -157,8 +154,8 @@ func TestLostRacesAreCounted(t *testing.T) {
 	}
 }
 
-// TestNeedFollowsFromTheJob: only functions that verify or write have peppers,
-// and only carriers know the bus.
+// TestNeedFollowsFromTheJob: only functions that verify or write need peppers, and
+// only functions that send events need the bus.
 func TestNeedFollowsFromTheJob(t *testing.T) {
 	for _, c := range []struct {
 		job  Job

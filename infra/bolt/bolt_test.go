@@ -7,28 +7,20 @@ import (
 	"apitoken/events"
 	"apitoken/events/storetest"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
-// open gives a store in a folder of its own.
-func open(t testing.TB, o bolt.Options) *bolt.Store {
+// open returns a store as the service opens it, in a folder that Open makes.
+func open(t testing.TB) events.Store {
 	t.Helper()
-	s, err := bolt.Open(filepath.Join(t.TempDir(), "data", "apitoken.db"), o)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := s.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	return s
+	return bolttest.OpenFile(t, filepath.Join(t.TempDir(), "data", "apitoken.db"), bolt.Options{})
 }
 
 func TestStoreKeepsThePromisesOfThePorts(t *testing.T) {
-	storetest.Run(t, func(t *testing.T) events.Store { return open(t, bolt.Options{}) })
+	storetest.Run(t, func(t *testing.T) events.Store { return open(t) })
 }
 
 func TestOneFileServesAllChecks(t *testing.T) {
-	shared := open(t, bolt.Options{})
+	shared := open(t)
 	storetest.Run(t, func(*testing.T) events.Store { return shared })
 }

@@ -8,6 +8,7 @@ import (
 
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/token"
 	"apitoken/infra/dynamo"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -29,7 +30,7 @@ func (m *meter) add(cs ...types.ConsumedCapacity) {
 	}
 }
 
-// metered returns a client that reports the units of all its reads to the meter.
+// metered is a client all of whose reads are counted.
 func metered(c *dynamodb.Client, m *meter) *dynamodb.Client {
 	count := middleware.InitializeMiddlewareFunc("meter", func(ctx context.Context, in middleware.InitializeInput, next middleware.InitializeHandler) (middleware.InitializeOutput, middleware.Metadata, error) {
 		switch p := in.Parameters.(type) {
@@ -56,20 +57,20 @@ func metered(c *dynamodb.Client, m *meter) *dynamodb.Client {
 	})
 }
 
-// TestReadsStayInTheirUnits uses the units that the engine reports, for an owner
-// with five tokens: four of them used, and one just created.
+// TestReadsStayInTheirUnits counts as the engine does, for an owner with five
+// used tokens and one of them newly made.
 func TestReadsStayInTheirUnits(t *testing.T) {
 	c := client(t)
 	m := &meter{}
-	x := newScene(dynamo.New(metered(c, m), newTable(t, c)), time.Now)
+	s := newScene(dynamo.New(metered(c, m), newTable(t, c)), time.Now)
 	ann := guard.Principal{Owner: "ann"}
 	create := func() {
 		t.Helper()
-		_, text, err := x.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
+		_, text, err := s.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := x.check(t, text); err != nil { // stores its first use
+		if err := s.check(t, text); err != nil { // notes its first use
 			t.Fatal(err)
 		}
 	}
@@ -83,12 +84,12 @@ func TestReadsStayInTheirUnits(t *testing.T) {
 		do   func() error
 	}{
 		{"create", 1, func() (err error) {
-			last, _, err = x.Create(t.Context(), ann, issuer.NewToken{Description: "deployment from the build server"})
+			last, _, err = s.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
 			return err
 		}},
-		{"authorize", 1, func() error { _, _, err := x.store.Token(t.Context(), last.ID); return err }},
+		{"authorize", 1, func() error { _, _, err := s.store.Token(t.Context(), last.ID); return err }},
 		{"list of one owner", 4, func() error {
-			page, err := x.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, Limit: 100})
+			page, err := s.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, Limit: 100})
 			if err == nil && len(page.Tokens) != tokenLimit {
 				t.Errorf("got %d tokens, want %d", len(page.Tokens), tokenLimit)
 			}

@@ -14,22 +14,23 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/secret"
+	"apitoken/events/token"
 	"apitoken/infra/dynamo"
 )
 
-// TestFaultsLoseAndRepeatNothing makes 10,000 random operations while requests
-// fail in every way, on every call. Each owner has one caller at a time, which
-// remembers its answers. These answers must be true in spite of all faults.
-func TestFaultsLoseAndRepeatNothing(t *testing.T) {
+// TestFaultsLoseAndDoubleNothing makes 10,000 random operations while requests
+// go wrong in every way, on every call. Each owner has one caller at a time, who
+// knows what it was answered; that must hold whatever happened on the way.
+func TestFaultsLoseAndDoubleNothing(t *testing.T) {
 	const operations, callers, owners = 10_000, 16, 96
 	seed := uint64(20261121)
 	t.Logf("seed %d", seed)
 	c := client(t)
 	f := newFaulty(seed)
-	x := newScene(dynamo.New(via(c, f), newTable(t, c)), time.Now)
+	s := newScene(dynamo.New(via(c, f), newTable(t, c)), time.Now)
 	all := make([]*caller, owners)
 	for i := range all {
-		all[i] = &caller{scene: x, owner: fmt.Sprintf("user%d", i), known: map[string]*tokenKnown{}}
+		all[i] = &caller{scene: s, owner: fmt.Sprintf("user%d", i), known: map[string]*tokenKnown{}}
 	}
 	var wg sync.WaitGroup
 	for i := range callers {
@@ -49,11 +50,11 @@ func TestFaultsLoseAndRepeatNothing(t *testing.T) {
 	}
 	t.Logf("%+v, faults %v", total, f.count)
 	if total.answered == 0 || total.outages == 0 || total.refused == 0 || len(f.count) != len(kinds) {
-		t.Errorf("got %+v and faults %v: some kind of answer or fault never happened, so this test showed nothing", total, f.count)
+		t.Errorf("got %+v and faults %v: something never happened, so this showed nothing", total, f.count)
 	}
 }
 
-// tally counts operations by outcome.
+// tally counts what came of operations.
 type tally struct{ answered, refused, outages int }
 
 func (t *tally) add(o tally) {
@@ -62,20 +63,20 @@ func (t *tally) add(o tally) {
 	t.outages += o.outages
 }
 
-// caller is one owner and its knowledge from the answers.
+// caller is an owner that remembers its answers.
 type caller struct {
 	*scene
 	owner  string
 	known  map[string]*tokenKnown
-	unsure int // creates without an answer
+	unsure int // creates of which no answer came
 	tally  tally
 }
 
-// tokenKnown is a token whose secret its caller has.
+// tokenKnown is a token with a secret that its caller knows.
 type tokenKnown struct {
 	text    secret.Secret
-	revoked bool // a revoke was answered
-	unsure  bool // a revoke had no answer
+	revoked bool // answered
+	unsure  bool // a revoke went without an answer
 }
 
 func (c *caller) operate(t *testing.T, r *rand.Rand) {
@@ -112,8 +113,7 @@ func (c *caller) pick(r *rand.Rand) (string, *tokenKnown) {
 	return "", nil
 }
 
-// live returns the least and the greatest number of tokens that the owner can
-// have.
+// live is how many tokens the owner has at least, and at most.
 func (c *caller) live() (least, most int) {
 	for _, k := range c.known {
 		if !k.revoked {
@@ -127,14 +127,14 @@ func (c *caller) live() (least, most int) {
 }
 
 func (c *caller) create(t *testing.T, ctx context.Context, by guard.Principal) {
-	made, text, err := c.Create(ctx, by, issuer.NewToken{})
+	made, text, err := c.Create(ctx, by, "", token.Wish{})
 	least, most := c.live()
 	switch refusal, refused := errors.AsType[*events.Refusal](err); {
 	case err == nil:
 		c.tally.answered++
 		c.known[made.ID] = &tokenKnown{text: text}
 		if least >= tokenLimit {
-			t.Errorf("%s: a token was created while there were at least %d", c.owner, least)
+			t.Errorf("%s: a token was made while there were at least %d", c.owner, least)
 		}
 	case refused:
 		c.tally.refused++
@@ -168,19 +168,19 @@ func (c *caller) revoke(t *testing.T, ctx context.Context, by guard.Principal, i
 	}
 }
 
-// authorize shows that an outage is an error and never a denial.
+// authorize shows that an outage is an error and never a refusal.
 func (c *caller) authorize(t *testing.T, ctx context.Context, id string, known *tokenKnown) {
 	parsed, err := secret.Parse(known.text.Reveal())
 	if err != nil {
 		t.Error(err)
 		return
 	}
-	_, err = c.guard.Check(ctx, parsed, netip.Addr{})
+	_, err = c.Guard().Check(ctx, parsed, netip.Addr{})
 	switch denial, denied := errors.AsType[*guard.Denial](err); {
 	case err == nil:
 		c.tally.answered++
 		if known.revoked {
-			t.Errorf("%s: revoked token %s was accepted", c.owner, id)
+			t.Errorf("%s: revoked token %s passes", c.owner, id)
 		}
 	case denied:
 		c.tally.refused++
@@ -197,18 +197,18 @@ func (c *caller) list(t *testing.T, ctx context.Context, by guard.Principal) {
 	if err != nil {
 		c.tally.outages++
 		if refusal, refused := errors.AsType[*events.Refusal](err); refused {
-			t.Errorf("%s: listing the caller's own tokens: %v", c.owner, refusal)
+			t.Errorf("%s: listing one's own tokens: %v", c.owner, refusal)
 		}
 		return
 	}
 	c.tally.answered++
 	least, most := c.live()
 	if n := len(page.Tokens); n < least || n > most {
-		t.Errorf("%s: got a list of %d tokens, want %d to %d", c.owner, n, least, most)
+		t.Errorf("%s: %d tokens are listed, want %d to %d", c.owner, n, least, most)
 	}
 }
 
-// expectStored compares the caller's knowledge with the stored data at the end.
+// expectStored compares the remembered answers with the stored data.
 func (c *caller) expectStored(t *testing.T) {
 	state, rs := c.expectSound(t, c.owner)
 	created := 0
@@ -218,15 +218,15 @@ func (c *caller) expectStored(t *testing.T) {
 		}
 	}
 	if created < len(c.known) || created > len(c.known)+c.unsure {
-		t.Errorf("%s: %d tokens were created, with answer: %d, without: %d", c.owner, created, len(c.known), c.unsure)
+		t.Errorf("%s: %d tokens were made, %d answered and %d not", c.owner, created, len(c.known), c.unsure)
 	}
 	for id, k := range c.known {
-		_, live := state.Find(id)
-		if live == k.revoked && !k.unsure {
-			t.Errorf("%s: token %s, revoked: %v, live in the state: %v", c.owner, id, k.revoked, live)
+		_, stands := state.Find(id)
+		if stands == k.revoked && !k.unsure {
+			t.Errorf("%s: token %s, revoked: %v, stands in the state: %v", c.owner, id, k.revoked, stands)
 		}
-		if err := c.check(t, k.text); (err == nil) != live {
-			t.Errorf("%s: token %s, live in the state: %v, authorize: %v", c.owner, id, live, err)
+		if err := c.check(t, k.text); (err == nil) != stands {
+			t.Errorf("%s: token %s stands in the state: %v, and authorize says %v", c.owner, id, stands, err)
 		}
 	}
 }

@@ -73,7 +73,7 @@ func pause(attempt int) time.Duration {
 	return rand.N(min(maxPause, 10*time.Millisecond<<min(attempt, 10)))
 }
 
-// wait waits after an attempt, or until the context ends.
+// wait sleeps for the pause after an attempt, or until the context ends.
 func wait(ctx context.Context, attempt int) error {
 	select {
 	case <-ctx.Done():
@@ -83,7 +83,7 @@ func wait(ctx context.Context, attempt int) error {
 	}
 }
 
-// outcome is the outcome of an attempt that failed.
+// outcome is what an attempt that failed has done to the table.
 type outcome int
 
 const (

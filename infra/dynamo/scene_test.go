@@ -23,45 +23,43 @@ const tokenLimit = 5 // settings.Initial
 // scene is the service on one table.
 type scene struct {
 	*issuer.Issuer
-	guard *guard.Guard
 	store *dynamo.Store
 }
 
 func newScene(store *dynamo.Store, now func() time.Time) *scene {
-	g := guard.New(guard.Config{Views: store, Uses: store, Keys: keys, Now: now})
-	return &scene{issuer.New(issuer.Config{Store: store, Guard: g, Keys: keys, Now: now}), g, store}
+	return &scene{issuer.New(issuer.Config{Store: store, Keys: keys, Now: now}), store}
 }
 
-// check checks the token as for a call that shows it.
-func (x *scene) check(t *testing.T, text secret.Secret) error {
+// check asks the guard about the token, as for a call with it.
+func (s *scene) check(t *testing.T, text secret.Secret) error {
 	t.Helper()
 	parsed, err := secret.Parse(text.Reveal())
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, err = x.guard.Check(t.Context(), parsed, netip.Addr{})
+	_, err = s.Guard().Check(t.Context(), parsed, netip.Addr{})
 	return err
 }
 
 // expectSound verifies an owner's stream: the chain, the seal and the limit,
 // that the log folds to the state in the head, and that no command created two
 // tokens.
-func (x *scene) expectSound(t *testing.T, owner string) (token.State, []events.Record) {
+func (s *scene) expectSound(t *testing.T, owner string) (token.State, []events.Record) {
 	t.Helper()
-	s := events.UserStream(owner)
-	h, err := x.store.Head(t.Context(), s)
+	stream := events.UserStream(owner)
+	h, err := s.store.Head(t.Context(), stream)
 	if err != nil {
 		t.Fatal(err)
 	}
-	rs, err := x.store.History(t.Context(), s, 0, 10_000)
+	rs, err := s.store.History(t.Context(), stream, 0, 10_000)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := errors.Join(h.Check(keys, s), events.Verify(events.Hash{}, rs)); err != nil {
-		t.Errorf("stream %s: %v", s, err)
+	if err := errors.Join(h.Check(keys, stream), events.Verify(events.Hash{}, rs)); err != nil {
+		t.Errorf("stream %s: %v", stream, err)
 	}
 	if uint64(len(rs)) != h.Version || len(rs) > 0 && rs[len(rs)-1].Hash != h.Hash {
-		t.Errorf("stream %s: %d records, and a head of version %d", s, len(rs), h.Version)
+		t.Errorf("stream %s: %d records, the head has %d", stream, len(rs), h.Version)
 	}
 	stored, err := token.DecodeState(h.StateV, h.State)
 	if err != nil {
@@ -75,16 +73,16 @@ func (x *scene) expectSound(t *testing.T, owner string) (token.State, []events.R
 		}
 		folded = token.Fold(folded, f, r.At)
 		if _, creates := f.(events.TokenCreated); creates && made[r.Command] {
-			t.Errorf("stream %s: command %s created two tokens", s, r.Command)
+			t.Errorf("stream %s: command %s made two tokens", stream, r.Command)
 		} else if creates {
 			made[r.Command] = true
 		}
 		if n := folded.Live(r.At); n > tokenLimit {
-			t.Errorf("stream %s: %d live tokens at record %d", s, n, r.Seq)
+			t.Errorf("stream %s: %d live tokens at record %d", stream, n, r.Seq)
 		}
 	}
 	if len(rs) > 0 && !reflect.DeepEqual(folded, stored) {
-		t.Errorf("stream %s: the log folds to\n%+v\nthe head has\n%+v", s, folded, stored)
+		t.Errorf("stream %s: the log folds to\n%+v\nthe head has\n%+v", stream, folded, stored)
 	}
 	return stored, rs
 }
@@ -97,10 +95,10 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	// longer than the time-out of our clients. This client has none.
 	c := client(t)
 	patient := via(c, &http.Transport{MaxIdleConnsPerHost: writers})
-	x := newScene(dynamo.New(patient, newTable(t, c)), time.Now)
+	s := newScene(dynamo.New(patient, newTable(t, c)), time.Now)
 	ann := guard.Principal{Owner: "ann"}
 	for range tokenLimit - slots {
-		if _, _, err := x.Create(t.Context(), ann, issuer.NewToken{}); err != nil {
+		if _, _, err := s.Create(t.Context(), ann, "", token.Wish{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -109,13 +107,13 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	for range writers {
 		wg.Go(func() {
 			for {
-				_, text, err := x.Create(t.Context(), ann, issuer.NewToken{})
+				_, text, err := s.Create(t.Context(), ann, "", token.Wish{})
 				refusal, isRefusal := errors.AsType[*events.Refusal](err)
 				switch {
 				case err == nil:
 					made.Add(1)
-					if err := x.check(t, text); err != nil {
-						t.Errorf("a token of an answer is not accepted: %v", err)
+					if err := s.check(t, text); err != nil {
+						t.Errorf("an answered token does not pass: %v", err)
 					}
 				case isRefusal && refusal.Code == "token_limit_reached":
 					refused.Add(1)
@@ -134,7 +132,7 @@ func TestLimitHoldsUnderConcurrentCreates(t *testing.T) {
 	if made.Load() != slots || refused.Load() != writers-slots {
 		t.Errorf("got %d tokens and %d refusals, want %d and %d", made.Load(), refused.Load(), slots, writers-slots)
 	}
-	if state, _ := x.expectSound(t, "ann"); state.Live(time.Now()) != tokenLimit {
+	if state, _ := s.expectSound(t, "ann"); state.Live(time.Now()) != tokenLimit {
 		t.Errorf("got %d live tokens, want %d", state.Live(time.Now()), tokenLimit)
 	}
 }

@@ -11,8 +11,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// TestCreateTableCreatesTheTableOfTable, also if it is called twice.
-func TestCreateTableCreatesTheTableOfTable(t *testing.T) {
+// TestCreateTableAgreesWithTable also calls CreateTable a second time.
+func TestCreateTableAgreesWithTable(t *testing.T) {
 	c := client(t)
 	table := "apitoken-" + rand.Text()
 	dropAfter(t, c, table)

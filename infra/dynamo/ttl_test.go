@@ -12,6 +12,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/token"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/item"
 
@@ -22,10 +23,11 @@ import (
 	streamtypes "github.com/aws/aws-sdk-go-v2/service/dynamodbstreams/types"
 )
 
-// TestDecisionsDoNotDependOnExpiredItems has an owner with records and an ended
-// token past their retention. The service must decide the same before and after
-// DynamoDB deletes them. The rest of the log must still verify.
-func TestDecisionsDoNotDependOnExpiredItems(t *testing.T) {
+// TestDecisionsDoNotDependOnCollection has an owner whose first records, and a
+// token that ended, are past their retention. Everything is decided the same
+// before DynamoDB collects them and after, and the log that lost its beginning
+// still verifies.
+func TestDecisionsDoNotDependOnCollection(t *testing.T) {
 	c := client(t)
 	table := "apitoken-" + rand.Text()
 	if err := dynamo.CreateTable(t.Context(), c, table); err != nil {
@@ -34,43 +36,43 @@ func TestDecisionsDoNotDependOnExpiredItems(t *testing.T) {
 	dropAfter(t, c, table)
 	store := dynamo.New(c, table)
 	clock := time.Now().AddDate(0, 0, -401)
-	x := newScene(store, func() time.Time { return clock })
+	s := newScene(store, func() time.Time { return clock })
 	ann := guard.Principal{Owner: "ann"}
 	create := func() (issuer.Token, error) {
 		clock = clock.Add(time.Millisecond)
-		made, _, err := x.Create(t.Context(), ann, issuer.NewToken{})
+		made, _, err := s.Create(t.Context(), ann, "", token.Wish{})
 		return made, err
 	}
-	ended, endedText, err := x.Create(t.Context(), ann, issuer.NewToken{})
+	ended, endedText, err := s.Create(t.Context(), ann, "", token.Wish{})
 	clock = clock.Add(time.Millisecond)
-	kept, keptText, err2 := x.Create(t.Context(), ann, issuer.NewToken{})
-	if err := errors.Join(err, err2, x.Revoke(t.Context(), ann, ended.ID)); err != nil {
+	kept, keptText, err2 := s.Create(t.Context(), ann, "", token.Wish{})
+	if err := errors.Join(err, err2, s.Revoke(t.Context(), ann, ended.ID)); err != nil {
 		t.Fatal(err)
 	}
 	completeForEngine(t, c, table, pastRetention(t, ended.ID))
 	clock = time.Now()
 	want := []string{kept.ID}
-	for _, when := range []string{"before deletion", "after deletion"} {
-		for len(want) < tokenLimit-1 || when == "after deletion" && len(want) < tokenLimit {
+	for _, when := range []string{"before collection", "after collection"} {
+		for len(want) < tokenLimit-1 || when == "after collection" && len(want) < tokenLimit {
 			made, err := create()
 			if err != nil {
 				t.Fatalf("%s: Create: %v", when, err)
 			}
 			want = append(want, made.ID)
 		}
-		expectDecisions(t, x, when, want)
-		if err := x.check(t, endedText); !isDenied(err, guard.CodeInvalid) {
+		expectDecisions(t, s, when, want)
+		if err := s.check(t, endedText); !isDenied(err, guard.CodeInvalid) {
 			t.Errorf("%s: a token past its retention: got %v, want it unknown", when, err)
 		}
-		if err := x.check(t, keptText); err != nil {
-			t.Errorf("%s: the live token: %v", when, err)
+		if err := s.check(t, keptText); err != nil {
+			t.Errorf("%s: the token that lives: %v", when, err)
 		}
-		if when == "before deletion" {
-			awaitDeletion(t, c, table, pastRetention(t, ended.ID))
+		if when == "before collection" {
+			awaitCollection(t, c, table, pastRetention(t, ended.ID))
 		}
 	}
 	if made, err := create(); err == nil {
-		t.Errorf("a token above the limit was created: %s", made.ID)
+		t.Errorf("a token above the limit was made: %s", made.ID)
 	}
 	rs, err := store.History(t.Context(), "user/ann", 0, 100)
 	if err != nil || len(rs) != tokenLimit-1 || rs[0].Seq != 4 {
@@ -79,7 +81,7 @@ func TestDecisionsDoNotDependOnExpiredItems(t *testing.T) {
 	if err := events.Verify(rs[0].Prev, rs); err != nil {
 		t.Errorf("a log without its beginning: %v", err)
 	}
-	expectDeletionsByService(t, c, table)
+	expectCollector(t, c, table)
 }
 
 func isDenied(err error, code string) bool {
@@ -87,15 +89,15 @@ func isDenied(err error, code string) bool {
 	return denied && d.Code == code
 }
 
-func expectDecisions(t *testing.T, x *scene, when string, want []string) {
+func expectDecisions(t *testing.T, s *scene, when string, want []string) {
 	t.Helper()
-	h, err := x.store.Head(t.Context(), "user/ann")
+	h, err := s.store.Head(t.Context(), "user/ann")
 	if err := errors.Join(err, h.Check(keys, "user/ann")); err != nil {
 		t.Errorf("%s: the head: %v", when, err)
 	}
 	ann := guard.Principal{Owner: "ann"}
 	for _, states := range [][]events.TokenState{nil, {events.StateActive, events.StateRevoked}} { // from the head, from the index
-		page, err := x.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, States: states, Limit: 100})
+		page, err := s.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, States: states, Limit: 100})
 		var got []string
 		for _, listed := range page.Tokens {
 			got = append(got, listed.ID)
@@ -107,8 +109,8 @@ func expectDecisions(t *testing.T, x *scene, when string, want []string) {
 }
 
 // completeForEngine puts items into every index of the table, in partitions
-// that are never read. DynamoDB Local does not delete an expired item without
-// the keys of all indexes of its table. DynamoDB does.
+// that nobody reads. DynamoDB Local never collects an item that lacks the keys
+// of one of its table's indexes, though DynamoDB does.
 func completeForEngine(t *testing.T, c *dynamodb.Client, table string, keys []item.Item) {
 	t.Helper()
 	for _, key := range keys {
@@ -126,8 +128,8 @@ func completeForEngine(t *testing.T, c *dynamodb.Client, table string, keys []it
 	}
 }
 
-// pastRetention returns the keys of the items that are to be deleted: the first
-// three records and the view of the ended token.
+// pastRetention are the keys of what is to be collected: the first three
+// records and the view of the token that ended.
 func pastRetention(t *testing.T, id string) []item.Item {
 	t.Helper()
 	keys := []item.Item{item.ViewKey(id)}
@@ -141,13 +143,13 @@ func pastRetention(t *testing.T, id string) []item.Item {
 	return keys
 }
 
-// deletionTime is the time that DynamoDB Local may take; DynamoDB takes days.
-const deletionTime = 90 * time.Second
+// collectionTime is what DynamoDB Local may take; DynamoDB takes days.
+const collectionTime = 90 * time.Second
 
-// awaitDeletion waits until these items are gone.
-func awaitDeletion(t *testing.T, c *dynamodb.Client, table string, keys []item.Item) {
+// awaitCollection waits until these items are gone.
+func awaitCollection(t *testing.T, c *dynamodb.Client, table string, keys []item.Item) {
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), deletionTime)
+	ctx, cancel := context.WithTimeout(t.Context(), collectionTime)
 	defer cancel()
 	for every := time.NewTicker(500 * time.Millisecond); ; {
 		keys = slices.DeleteFunc(keys, func(key item.Item) bool {
@@ -159,23 +161,22 @@ func awaitDeletion(t *testing.T, c *dynamodb.Client, table string, keys []item.I
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("after %v %d items are still there, the first is %s", deletionTime, len(keys), item.Name(keys[0]))
+			t.Fatalf("after %v %d items are still there, the first is %s", collectionTime, len(keys), item.Name(keys[0]))
 		case <-every.C:
 		}
 	}
 }
 
-// expectDeletionsByService reads the table's change stream. It must name
-// DynamoDB itself as the author of the four removals and of nothing else, so
-// that a reader of the stream recognizes them.
-func expectDeletionsByService(t *testing.T, c *dynamodb.Client, table string) {
+// expectCollector reads the table's stream: the four removals, and no other,
+// are said to be the service's own, which is how a publisher tells them.
+func expectCollector(t *testing.T, c *dynamodb.Client, table string) {
 	t.Helper()
 	removed := map[string]bool{}
 	for _, r := range streamOf(t, c, table) {
-		author := r.UserIdentity
-		byService := author != nil && author.PrincipalId != nil && *author.PrincipalId == "dynamodb.amazonaws.com" && *author.Type == "Service"
+		who := r.UserIdentity
+		byService := who != nil && who.PrincipalId != nil && *who.PrincipalId == "dynamodb.amazonaws.com" && *who.Type == "Service"
 		if byService != (r.EventName == streamtypes.OperationTypeRemove) {
-			t.Errorf("%s of %v by %+v", r.EventName, r.Dynamodb.Keys, author)
+			t.Errorf("%s of %v by %+v", r.EventName, r.Dynamodb.Keys, who)
 		}
 		if byService {
 			removed[fmt.Sprint(r.Dynamodb.Keys[item.PK], r.Dynamodb.Keys[item.SK])] = true

@@ -15,35 +15,35 @@ import (
 	"apitoken/events"
 )
 
-// Copies are the events of a file as the second copy of each stream. Where
-// they stand is kept in memory, some 100 bytes for each.
+// Copies are the events of a file, used as the second copy of each stream. The
+// place of each event is kept in memory and takes some 100 bytes.
 type Copies struct {
 	f       *os.File
-	streams map[events.Stream][]place // by sequence, each once
+	streams map[events.Stream][]place // ascending by sequence, each sequence once
 
-	// Faults are the lines that do not fit: that are no event of ours, or that
-	// say something else than an earlier line with the same id.
+	// Faults are the lines that are no copy: a line that is no event of ours, and
+	// a line that differs from an earlier line with the same id.
 	Faults []Fault
 }
 
-// Fault is a line that does not fit.
+// Fault is a line that is no copy.
 type Fault struct {
 	Line   int    // from 1
-	ID     string // of the event, if it can be told
+	ID     string // of the event, empty if the line is no event
 	Detail string
 }
 
-// place is where an event stands in the file.
+// place is where the file has an event.
 type place struct {
 	seq  uint64
-	at   int64
-	n    int
+	at   int64 // offset in bytes
+	n    int   // length in bytes
 	line int
 	hash events.Hash
 }
 
-// OpenCopies reads the file once. A last line without an end, which a crash
-// tore, counts as never written.
+// OpenCopies reads the file once. It ignores a last line without an end: a crash
+// cut that line short, so Put never reported it as written.
 func OpenCopies(path string) (*Copies, error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -56,7 +56,7 @@ func OpenCopies(path string) (*Copies, error) {
 	return c, nil
 }
 
-// Close lets go of the file.
+// Close closes the file.
 func (c *Copies) Close() error { return c.f.Close() }
 
 func (c *Copies) index() error {
@@ -74,7 +74,7 @@ func (c *Copies) index() error {
 		at += int64(len(b))
 	}
 	for s, places := range c.streams {
-		c.streams[s] = c.once(s, places)
+		c.streams[s] = c.withoutRepeats(s, places)
 	}
 	slices.SortStableFunc(c.Faults, func(a, b Fault) int { return a.Line - b.Line })
 	return nil
@@ -90,14 +90,15 @@ func (c *Copies) add(n int, at int64, b []byte) {
 	}
 }
 
-// once sorts the places and drops repeats: delivery is at least once.
-func (c *Copies) once(s events.Stream, places []place) []place {
+// withoutRepeats sorts the places and drops repeats, because delivery is at
+// least once.
+func (c *Copies) withoutRepeats(s events.Stream, places []place) []place {
 	sort.SliceStable(places, func(i, j int) bool { return places[i].seq < places[j].seq })
 	kept := places[:0]
 	for _, p := range places {
 		if n := len(kept); n > 0 && kept[n-1].seq == p.seq {
 			if kept[n-1].hash != p.hash {
-				c.Faults = append(c.Faults, Fault{Line: p.line, ID: fmt.Sprintf("%s/%d", s, p.seq), Detail: "it came before with other content"})
+				c.Faults = append(c.Faults, Fault{Line: p.line, ID: fmt.Sprintf("%s/%d", s, p.seq), Detail: "an earlier line with the same id differs"})
 			}
 			continue
 		}
@@ -114,7 +115,7 @@ func parse(b []byte) (events.Message, error) {
 	return events.ParseDetail(l.Detail)
 }
 
-// Streams are the streams that have copies, in the order of their names.
+// Streams are the streams that have copies, sorted by name.
 func (c *Copies) Streams() []events.Stream { return slices.Sorted(maps.Keys(c.streams)) }
 
 // Copy returns the copies of a stream with Seq > after, ascending, at most

@@ -15,7 +15,7 @@ import (
 	"apitoken/infra/eventfile"
 )
 
-// stream is n messages of one stream.
+// stream returns n messages of one stream.
 func stream(t *testing.T, s events.Stream, n int) (ms []events.Message) {
 	t.Helper()
 	var head events.Head
@@ -31,7 +31,8 @@ func stream(t *testing.T, s events.Stream, n int) (ms []events.Message) {
 	return ms
 }
 
-// written is a file of these messages, with something done to its text.
+// written returns the copies of a file with these messages, after change has
+// changed the text of the file.
 func written(t *testing.T, change func(string) string, ms ...events.Message) *eventfile.Copies {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "events.jsonl")
@@ -54,15 +55,15 @@ func written(t *testing.T, change func(string) string, ms ...events.Message) *ev
 	return c
 }
 
-func as(text string) string { return text }
+func unchanged(text string) string { return text }
 
-// TestCopiesComeInOrderAndOnce: whatever the order and the repeats of the file.
+// TestCopiesComeInOrderAndOnce has a file in another order and with repeats.
 func TestCopiesComeInOrderAndOnce(t *testing.T) {
 	ann, bob := stream(t, "user/ann", 12), stream(t, "user/bob", 2)
 	mixed := append(slices.Clone(bob), ann...)
 	slices.Reverse(mixed)
 	notice := events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: time.Now(), Data: []byte(`{"v":1}`)}
-	c := written(t, as, append(append(mixed, notice), ann...)...)
+	c := written(t, unchanged, append(append(mixed, notice), ann...)...)
 	if got := c.Streams(); !slices.Equal(got, []events.Stream{"user/ann", "user/bob"}) || len(c.Faults) > 0 {
 		t.Errorf("got streams %v, faults %v", got, c.Faults)
 	}
@@ -77,7 +78,7 @@ func TestCopiesComeInOrderAndOnce(t *testing.T) {
 	}
 }
 
-func TestLinesThatDoNotFitAreNamed(t *testing.T) {
+func TestFaultyLinesAreNamed(t *testing.T) {
 	ms := stream(t, "user/ann", 3)
 	other := ms[1]
 	other.Hash[0] ^= 1
@@ -97,8 +98,8 @@ func TestLinesThatDoNotFitAreNamed(t *testing.T) {
 	}
 }
 
-// TestATornLineWasNeverWritten: as for whoever opens the file to go on.
-func TestATornLineWasNeverWritten(t *testing.T) {
+// TestAnIncompleteLastLineIsIgnored: Open removes such a line too.
+func TestAnIncompleteLastLineIsIgnored(t *testing.T) {
 	c := written(t, func(text string) string { return text[:len(text)-1] }, stream(t, "user/ann", 2)...)
 	if got, err := c.Copy(t.Context(), "user/ann", 0, 10); err != nil || len(got) != 1 || len(c.Faults) > 0 {
 		t.Errorf("got %v, %v, faults %v", got, err, c.Faults)

@@ -1,14 +1,15 @@
-// Package eventfile is a bus on one file that only grows: a line of JSON for each
-// message, in the form in which EventBridge delivers it, for whoever wants to
-// follow the events of a local service or feed them to something else.
+// Package eventfile is a bus on one file that only grows. The file has a line of
+// JSON for each message, in the form in which EventBridge delivers it. Other
+// programs can follow the events of a local service there.
 //
-// What was put is on the disk when Put returns, and lines are in the order in
-// which they were put. A call is written as a whole or not at all, except for
-// messages that no line can hold; those are named. A line that a crash tore is
-// cut off when the file is opened, since nobody was told that it was taken.
+// All messages of a call are on the disk when Put returns. The lines have the
+// order in which they were put. A call is written completely or not at all,
+// except for messages that cannot be encoded; Put names those. Open removes a
+// line that a crash cut short, since Put never reported that line as written.
 //
-// One process at a time may have the file open; the store beside it sees to
-// that. Nothing is rotated: move the file away while the service is stopped.
+// Only one process at a time may have the file open; the lock of the store in
+// the same folder ensures that. The file is never rotated: move it away while
+// the service is stopped.
 package eventfile
 
 import (
@@ -26,18 +27,18 @@ import (
 	"apitoken/events"
 )
 
-// File is an open file of events. It is used from many goroutines.
+// File is an open file of events. Many goroutines may use one File.
 type File struct {
 	mu   sync.Mutex
 	f    *os.File
 	size int64 // of the lines that are known to be on the disk
-	torn bool  // there may be something behind size
+	torn bool  // the file may have more bytes than size
 }
 
 var _ events.Bus = (*File)(nil)
 
-// Open opens the file at path, makes it (0600) if it is missing, and repairs
-// it.
+// Open opens the file at path. It creates a missing file with mode 0600, and
+// repairs an existing one.
 func Open(path string) (*File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
@@ -53,7 +54,7 @@ func Open(path string) (*File, error) {
 	return file, nil
 }
 
-// Close lets go of the file.
+// Close closes the file.
 func (f *File) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -71,8 +72,8 @@ type line struct {
 	Detail     json.RawMessage `json:"detail"`
 }
 
-// Put implements events.Bus. The error is for a file that could not be written
-// or synced; then none of the messages counts as taken.
+// Put implements events.Bus. It returns an error if the file could not be
+// written or synced. Then no message counts as sent.
 func (f *File) Put(ctx context.Context, ms []events.Message) (failed map[string]error, err error) {
 	var lines bytes.Buffer
 	for _, m := range ms {
@@ -94,7 +95,7 @@ func (f *File) Put(ctx context.Context, ms []events.Message) (failed map[string]
 	return failed, nil
 }
 
-// writeLine adds the message's line, or nothing.
+// writeLine adds the message's line. After an error it has added nothing.
 func writeLine(w *bytes.Buffer, m events.Message) error {
 	detail, err := m.Detail()
 	if err != nil {
@@ -108,8 +109,8 @@ func writeLine(w *bytes.Buffer, m events.Message) error {
 	return nil
 }
 
-// append writes the lines behind the last good one and syncs. If that fails,
-// part of them may be there; it is cut off before anything else is written.
+// append writes the lines after the last complete one and syncs. After a failure
+// the file may have a part of them. That part is cut off before the next write.
 func (f *File) append(lines []byte) error {
 	if len(lines) == 0 {
 		return nil
@@ -131,28 +132,28 @@ func (f *File) append(lines []byte) error {
 	return nil
 }
 
-// cut makes the file end behind its last good line.
+// cut makes the file end after its last complete line.
 func (f *File) cut() error {
 	if err := f.f.Truncate(f.size); err != nil {
-		return fmt.Errorf("cutting off a torn line: %w", err)
+		return fmt.Errorf("removing an incomplete line: %w", err)
 	}
 	f.torn = false
 	return nil
 }
 
-// endOfLines is the length of the file up to its last line's end. It looks
-// backwards, so a long file costs no more than a short one.
+// endOfLines is the length of the file up to the end of its last complete line.
+// It reads backwards, so a long file takes no longer than a short one.
 func endOfLines(f *os.File) (int64, error) {
 	end, err := f.Seek(0, io.SeekEnd)
 	if err != nil {
-		return 0, fmt.Errorf("measuring it: %w", err)
+		return 0, fmt.Errorf("measuring the file: %w", err)
 	}
 	block := make([]byte, 64<<10)
 	for end > 0 {
 		start := max(0, end-int64(len(block)))
 		b := block[:end-start]
 		if _, err := f.ReadAt(b, start); err != nil {
-			return 0, fmt.Errorf("reading its end: %w", err)
+			return 0, fmt.Errorf("reading the end of the file: %w", err)
 		}
 		if i := bytes.LastIndexByte(b, '\n'); i >= 0 {
 			return start + int64(i) + 1, nil
@@ -166,7 +167,7 @@ func endOfLines(f *os.File) (int64, error) {
 func syncFolder(name string) error {
 	folder, err := os.Open(name)
 	if err != nil {
-		return fmt.Errorf("opening its folder: %w", err)
+		return fmt.Errorf("opening the folder of the file: %w", err)
 	}
 	return errors.Join(folder.Sync(), folder.Close())
 }

@@ -86,7 +86,7 @@ func (p *pipeline) checkOverdue(t *testing.T, gap events.Message) {
 	if i := p.engine.Invoke(t, p.ids["AuditFunction"], scheduledEvent); i.Failed || strings.Contains(i.Log, "AuditGap") {
 		t.Errorf("an event whose predecessor may still arrive: got %s, failed %t\n%s", i.Answer, i.Failed, i.Log)
 	}
-	p.backdateWait(t, gap, audit.Patience+time.Minute)
+	p.backdateWait(t, gap, audit.GracePeriod+time.Minute)
 	if i := p.engine.Invoke(t, p.ids["AuditFunction"], scheduledEvent); i.Failed || !strings.Contains(i.Log, "AuditGap") {
 		t.Errorf("an event whose predecessor is overdue: got %s, failed %t\n%s", i.Answer, i.Failed, i.Log)
 	}

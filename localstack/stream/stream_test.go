@@ -12,6 +12,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/token"
 	"apitoken/infra/dynamo/item"
 )
 
@@ -29,14 +30,14 @@ func TestEveryEventReachesTheAuditTable(t *testing.T) {
 
 // normalFlow creates and revokes tokens, as the API does.
 func (p *pipeline) normalFlow(t *testing.T) {
-	i := issuer.New(issuer.Config{Store: p.store, Guard: guard.New(guard.Config{Views: p.store, Uses: p.store, Keys: p.keys}), Keys: p.keys})
+	i := issuer.New(issuer.Config{Store: p.store, Keys: p.keys})
 	if _, _, err := i.Bootstrap(t.Context(), "admin", false); err != nil {
 		t.Fatal(err)
 	}
 	for _, owner := range []string{"ann", "bob", "ACTIVE_DIRECTORY:ann"} {
 		by := guard.Principal{Owner: owner}
 		for range 3 {
-			made, _, err := i.Create(t.Context(), by, issuer.NewToken{Description: "<nightly> & ünïcode"})
+			made, _, err := i.Create(t.Context(), by, "", token.Wish{Description: "<nightly> & ünïcode"})
 			if err != nil {
 				t.Fatal(err)
 			}

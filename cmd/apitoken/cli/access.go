@@ -18,50 +18,51 @@ import (
 
 const (
 	defaultURL  = "http://127.0.0.1:8080"
-	callTimeout = 60 * time.Second // for one call, answer included
+	callTimeout = 60 * time.Second // for one call, with its answer
 )
 
-// access is how a command reaches the service.
+// access holds the flags that say how a command calls the service.
 type access struct {
 	url, tokenFile, caFile string
-	plain                  bool
+	insecureHTTP           bool
 }
 
 func (a *access) add(c *cobra.Command) {
 	c.Flags().StringVar(&a.url, "url", "", "the service's address (default $APITOKEN_URL or "+defaultURL+")")
-	c.Flags().StringVar(&a.tokenFile, "token-file", "", "a file (mode 0600) with the token to call it with, - for standard input")
-	c.Flags().StringVar(&a.caFile, "ca-file", "", "PEM certificates to trust besides the system's, such as a data folder's tls.crt")
-	c.Flags().BoolVar(&a.plain, "insecure-http", false, "send the token over plain http to another machine, where others can read it")
+	c.Flags().StringVar(&a.tokenFile, "token-file", "", "a file (mode 0600) that contains your token; - reads it from standard input (default $APITOKEN_TOKEN_FILE)")
+	c.Flags().StringVar(&a.caFile, "ca-file", "", "a file with PEM certificates to trust in addition to the system's, such as tls.crt in a data folder (default $APITOKEN_CA_FILE)")
+	c.Flags().BoolVar(&a.insecureHTTP, "insecure-http", false, "allow plain http to another machine; others on the network can then read the token")
 }
 
-// client is a client with the caller's token.
-func (a *access) client(ctx context.Context, w *world) (*httpapi.Client, error) {
-	base, hc, err := a.reach(w)
+// client returns a client that sends the caller's token.
+func (a *access) client(ctx context.Context, e *env) (*httpapi.Client, error) {
+	base, hc, err := a.endpoint(e)
 	if err != nil {
 		return nil, err
 	}
-	token, err := a.token(ctx, w)
+	token, err := a.token(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	return httpapi.NewClient(base, token, hc), nil
 }
 
-// anonymous is a client for the calls that ask for no token.
-func (a *access) anonymous(w *world) (*httpapi.Client, error) {
-	base, hc, err := a.reach(w)
+// anonymous returns a client for calls that need no token.
+func (a *access) anonymous(e *env) (*httpapi.Client, error) {
+	base, hc, err := a.endpoint(e)
 	if err != nil {
 		return nil, err
 	}
 	return httpapi.NewClient(base, secret.Secret{}, hc), nil
 }
 
-func (a *access) reach(w *world) (string, *http.Client, error) {
-	base, err := a.base(w)
+// endpoint returns the base address of the service and an HTTP client for it.
+func (a *access) endpoint(e *env) (string, *http.Client, error) {
+	base, err := a.base(e)
 	if err != nil {
 		return "", nil, err
 	}
-	roots, err := a.roots(w)
+	roots, err := a.roots(e)
 	if err != nil {
 		return "", nil, err
 	}
@@ -70,31 +71,31 @@ func (a *access) reach(w *world) (string, *http.Client, error) {
 	return base, &http.Client{Transport: transport, Timeout: callTimeout}, nil
 }
 
-// base is the address, if a token may be sent there. Errors do not repeat it:
-// people put passwords into URLs.
-func (a *access) base(w *world) (string, error) {
-	text := firstOf(a.url, w.getenv("APITOKEN_URL"), defaultURL)
+// base returns the address of the service, if a token may be sent there. The
+// errors do not quote the address, because users put passwords into URLs.
+func (a *access) base(e *env) (string, error) {
+	text := firstOf(a.url, e.getenv("APITOKEN_URL"), defaultURL)
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return "", usagef("the service's address must look like https://HOST or %s", defaultURL)
+		return "", usagef("the address of the service (--url or APITOKEN_URL) must have the form https://HOST or %s", defaultURL)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", usagef("the service's address has neither user, query nor fragment; the token comes from APITOKEN_TOKEN_FILE")
-	case u.Scheme == "http" && !local(u.Hostname()) && !a.plain:
-		return "", usagef("http://%s would carry the token in the clear: use https, or --insecure-http if nobody else can listen", u.Host)
+		return "", usagef("the address of the service (--url or APITOKEN_URL) must not have a user, a query or a fragment; set APITOKEN_TOKEN_FILE to send a token")
+	case u.Scheme == "http" && !local(u.Hostname()) && !a.insecureHTTP:
+		return "", usagef("http://%s would send the token unencrypted: use https, or give --insecure-http if others cannot read this network", u.Host)
 	}
 	return text, nil
 }
 
-// local says that what is sent to host does not leave this machine.
+// local reports whether requests to host stay on this machine.
 func local(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || (err == nil && ip.Unmap().IsLoopback())
 }
 
-// roots are the certificates to trust, nil for the system's alone.
-func (a *access) roots(w *world) (*x509.CertPool, error) {
-	path := firstOf(a.caFile, w.getenv("APITOKEN_CA_FILE"))
+// roots are the certificates to trust, nil for only those of the system.
+func (a *access) roots(e *env) (*x509.CertPool, error) {
+	path := firstOf(a.caFile, e.getenv("APITOKEN_CA_FILE"))
 	if path == "" {
 		return nil, nil
 	}
@@ -107,7 +108,7 @@ func (a *access) roots(w *world) (*x509.CertPool, error) {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM(pem) {
-		return nil, usagef("%s holds no PEM certificate", path)
+		return nil, usagef("%s contains no PEM certificate", path)
 	}
 	return pool, nil
 }

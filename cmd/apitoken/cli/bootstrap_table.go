@@ -18,7 +18,7 @@ import (
 	"apitoken/infra/dynamo/chain"
 )
 
-// tableBootstrap is a bootstrap at a deployed stack's table.
+// tableBootstrap is a bootstrap in the table of a deployed stack.
 type tableBootstrap struct {
 	table   string
 	file    string
@@ -27,24 +27,24 @@ type tableBootstrap struct {
 	replace bool
 }
 
-// withTable teaches bootstrap to work at a DynamoDB table.
-func withTable(w *world, c *cobra.Command) *cobra.Command {
+// withTable adds to bootstrap the flags and the run of a DynamoDB table.
+func withTable(e *env, c *cobra.Command) *cobra.Command {
 	var b tableBootstrap
 	f, local := c.Flags(), c.RunE
-	f.StringVar(&b.table, "table", "", "work at this DynamoDB table instead of a folder")
-	f.StringVar(&b.file, "out", "", "with --table: where to write the token (default TABLE.token)")
-	f.BoolVar(&b.first, "first", false, "with --table: do nothing if there is an administrator")
-	f.BoolVar(&b.create, "create-table", false, "with --table: make the table first; for local engines, which no template sets up")
+	f.StringVar(&b.table, "table", "", "use this DynamoDB table in place of a folder")
+	f.StringVar(&b.file, "out", "", "with --table: the file for the token (default TABLE.token)")
+	f.BoolVar(&b.first, "first", false, "with --table: do nothing if an administrator exists")
+	f.BoolVar(&b.create, "create-table", false, "with --table: first create the table; only for local engines, which have no template")
 	c.MarkFlagsMutuallyExclusive("table", "data")
 	c.Long += `
 
-With --table the store is a deployed stack's table. The peppers of the stack come
-by the variable PEPPERS (kid:base64, the current one first), the prefix of its
-tokens by TOKEN_PREFIX, and credentials and region as AWS's own tools have them.
-The token is written to TABLE.token or the file that --out names.`
+With --table the store is the table of a deployed stack. The variable PEPPERS has
+the peppers of the stack (kid:base64, the current one first), and TOKEN_PREFIX
+has the prefix of its tokens. Credentials and region are set as for AWS's own
+tools. The token is written to the file of --out.`
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if b.table == "" && (b.first || b.create || b.file != "") {
-			return usagef("--out, --first and --create-table go with --table")
+			return usagef("--out, --first and --create-table need --table")
 		}
 		if b.table == "" {
 			return local(c, args)
@@ -53,41 +53,43 @@ The token is written to TABLE.token or the file that --out names.`
 		if b.file == "" {
 			b.file = b.table + ".token"
 		}
-		return b.run(c.Context(), w)
+		return b.run(c.Context(), e)
 	}
 	return c
 }
 
-func (b tableBootstrap) run(ctx context.Context, w *world) error {
-	config, err := b.config(ctx, w)
+func (b tableBootstrap) run(ctx context.Context, e *env) error {
+	config, err := b.config(ctx, e)
 	if err != nil {
 		return err
 	}
-	done, err := b.done(ctx, config)
+	i := issuer.New(config)
+	done, err := b.done(ctx, config.Store, i.Guard())
 	switch {
 	case err != nil:
 		return err
 	case done:
-		_, err := fmt.Fprintf(w.out, "table %s has an administrator; without --first another token is made\n", b.table)
+		_, err := fmt.Fprintf(e.out, "table %s has an administrator; nothing was changed. Without --first the command makes a new token\n", b.table)
 		return err
 	}
-	if err := b.write(ctx, issuer.New(config)); err != nil {
+	if err := b.write(ctx, i); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(w.out, "the administrator's token is in %s\n", b.file)
+	_, err = fmt.Fprintf(e.out, "the administrator's token is in %s\n", b.file)
 	return err
 }
 
-// config is what an issuer at the table is made of.
-func (b tableBootstrap) config(ctx context.Context, w *world) (c issuer.Config, err error) {
-	peppers := w.getenv("PEPPERS")
+// config builds the configuration of an issuer on the table. With
+// --create-table it creates the table.
+func (b tableBootstrap) config(ctx context.Context, e *env) (c issuer.Config, err error) {
+	peppers := e.getenv("PEPPERS")
 	if peppers == "" {
 		return c, usagef("PEPPERS is not set: --table needs the peppers of the stack")
 	}
 	if c.Keys, err = events.ParseKeys(peppers); err != nil {
 		return c, fmt.Errorf("reading PEPPERS: %w", err)
 	}
-	if c.Prefix = w.getenv("TOKEN_PREFIX"); c.Prefix != "" {
+	if c.Prefix = e.getenv("TOKEN_PREFIX"); c.Prefix != "" {
 		if err := secret.ValidPrefix(c.Prefix); err != nil {
 			return c, fmt.Errorf("reading TOKEN_PREFIX: %w", err)
 		}
@@ -101,16 +103,15 @@ func (b tableBootstrap) config(ctx context.Context, w *world) (c issuer.Config, 
 			return c, err
 		}
 	}
-	store := dynamo.New(client, b.table)
-	c.Store = store
-	c.Guard = guard.New(guard.Config{Views: store, Uses: store, Keys: c.Keys})
+	c.Store = dynamo.New(client, b.table)
 	return c, nil
 }
 
-// done says that there is nothing to do. It fails if the token in the file
-// still works, as it would be overwritten and live on without anybody having it.
-func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error) {
-	head, err := c.Store.Head(ctx, events.SettingsStream)
+// done reports whether there is nothing to do. It returns an error if the token
+// in the file still works: the new token would overwrite the file, and the old
+// token would stay live although its secret is lost.
+func (b tableBootstrap) done(ctx context.Context, log events.Log, g *guard.Guard) (bool, error) {
+	head, err := log.Head(ctx, events.SettingsStream)
 	if err != nil {
 		return false, fmt.Errorf("reading the settings in table %s: %w", b.table, err)
 	}
@@ -126,9 +127,9 @@ func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error)
 	}
 	t, err := secret.Parse(text)
 	if err != nil {
-		return false, nil // it is damaged or was never written, so nobody can use it
+		return false, nil // the text is damaged or was never written: no caller can use it
 	}
-	_, err = c.Guard.Check(ctx, t, netip.Addr{})
+	_, err = g.Check(ctx, t, netip.Addr{})
 	if _, denied := errors.AsType[*guard.Denial](err); denied {
 		return false, nil
 	}
@@ -138,8 +139,8 @@ func (b tableBootstrap) done(ctx context.Context, c issuer.Config) (bool, error)
 	return false, err
 }
 
-// write makes the token and puts it into the file. The file is written once
-// before, so that a place that cannot be written to costs no token.
+// write makes the token and writes it into the file. It first writes an empty
+// file: if the path is not writable, no token is made.
 func (b tableBootstrap) write(ctx context.Context, i *issuer.Issuer) error {
 	if err := datadir.WritePrivate(b.file, ""); err != nil {
 		return err
@@ -149,7 +150,7 @@ func (b tableBootstrap) write(ctx context.Context, i *issuer.Issuer) error {
 		return fmt.Errorf("making a token for %s: %w", datadir.Admin, err)
 	}
 	if err := datadir.WritePrivate(b.file, text.Reveal()); err != nil {
-		return fmt.Errorf("a token was made and is lost, --replace makes another: %w", err)
+		return fmt.Errorf("the new token is lost; run the command with --replace, which revokes the lost token and makes another: %w", err)
 	}
 	return nil
 }

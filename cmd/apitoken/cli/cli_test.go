@@ -23,7 +23,7 @@ func TestOnlyThisMachineIsLocal(t *testing.T) {
 	}
 }
 
-func TestStrangersTextsDoNotSteerTheTerminal(t *testing.T) {
+func TestTextsOfOthersSendNoControlCharacters(t *testing.T) {
 	for text, want := range map[string]string{
 		"ann":           "ann",
 		"Zoë 名前":        "Zoë 名前",
@@ -37,22 +37,22 @@ func TestStrangersTextsDoNotSteerTheTerminal(t *testing.T) {
 	}
 }
 
-func TestTokensDoNotReachTheTerminalByTell(t *testing.T) {
-	var said strings.Builder
-	w := &world{err: &said}
-	w.tell("apitoken: %s", "open x/JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F: no such\nfile")
-	if want := "apitoken: open x/[redacted]: no such; file\n"; said.String() != want {
-		t.Errorf("it said %q, want %q", said.String(), want)
+func TestMessagesShowNoToken(t *testing.T) {
+	var written strings.Builder
+	e := &env{err: &written}
+	e.messagef("apitoken: %s", "open x/JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F: no such\nfile")
+	if want := "apitoken: open x/[redacted]: no such; file\n"; written.String() != want {
+		t.Errorf("got message %q, want %q", written.String(), want)
 	}
 }
 
-func TestRefusalIsToldWhole(t *testing.T) {
+func TestProblemIsDescribedCompletely(t *testing.T) {
 	at := httpapi.Time{Time: time.Date(2027, 1, 31, 12, 0, 0, 0, time.UTC)}
 	p := &httpapi.Problem{
 		Status: 409, Code: "token_limit_reached", Detail: "No more.", RequestID: "R",
 		Errors: []httpapi.FieldError{{Field: "user", Detail: "has five"}, {Field: "name", Detail: "No more."}}, SoonestExpiry: &at,
 	}
-	want := "name: " + p.Error() + "; user: has five; the next one expires at 2027-01-31T12:00:00Z"
+	want := "name: " + p.Error() + "; user: has five; the next token expires at 2027-01-31T12:00:00Z"
 	if got := describe(p).Error(); got != want {
 		t.Errorf("got %q, want %q", got, want)
 	}
@@ -63,19 +63,19 @@ func TestRefusalIsToldWhole(t *testing.T) {
 	}
 }
 
-func TestAMemberIsNamedOnce(t *testing.T) {
+func TestAMemberIsNamedOnlyOnce(t *testing.T) {
 	p := &httpapi.Problem{Status: 400, Code: "invalid_parameter", Detail: "state must be one.", RequestID: "R", Errors: []httpapi.FieldError{{Field: "state", Detail: "state must be one."}}}
 	if got := describe(p).Error(); got != p.Error() {
 		t.Errorf("got %q, want %q", got, p.Error())
 	}
 }
 
-// TestOnlyAnAnswerSettlesACreate: after trouble on the way a token may exist,
-// unless the connection was never made.
-func TestOnlyAnAnswerSettlesACreate(t *testing.T) {
+// TestCreateWithoutAnAnswerMayHaveMadeAToken: after a network error a token may
+// exist, except if the connection was refused.
+func TestCreateWithoutAnAnswerMayHaveMadeAToken(t *testing.T) {
 	for _, c := range []struct {
-		err  error
-		open bool
+		err     error
+		unknown bool
 	}{
 		{fmt.Errorf("asking the service: %w", syscall.ECONNRESET), true},
 		{fmt.Errorf("asking the service: %w", io.ErrUnexpectedEOF), true},
@@ -84,9 +84,9 @@ func TestOnlyAnAnswerSettlesACreate(t *testing.T) {
 		{&httpapi.Problem{Status: 409, Code: "token_limit_reached", Detail: "No more."}, false},
 		{fmt.Errorf("asking the service: %w", syscall.ECONNREFUSED), false},
 	} {
-		got := afterCreate(c.err).Error()
-		if open := strings.HasSuffix(got, "it is not known whether the token was created; if `apitoken list` shows it, revoke it"); open != c.open {
-			t.Errorf("%v: it says %q, want doubt: %v", c.err, got, c.open)
+		got := createError(c.err).Error()
+		if unknown := strings.HasSuffix(got, "the token may have been created; if `apitoken list` shows it, revoke it"); unknown != c.unknown {
+			t.Errorf("%v: got %q, want that the token may exist: %v", c.err, got, c.unknown)
 		}
 	}
 }

@@ -20,37 +20,38 @@ type create struct {
 	yes                              bool
 }
 
-func newCreate(w *world) *cobra.Command {
+func newCreate(e *env) *cobra.Command {
 	var o create
 	c := &cobra.Command{
 		Use:   "create",
-		Short: "Create a token and print it, this once",
-		Long: `Create a token and print it, this once: nobody can show it again. When it
-expires is said on standard error.`,
+		Short: "Create a token and print it; no command can show it again",
+		Long: `Create a token and print it. No command can show it again. The time when the
+token expires is written to standard error.`,
 		Example: `  apitoken create --name ci --expiry-date 90D
   apitoken create --expiry-date 2027-01-31T12:00:00Z --scope 'GET /v1/*'
   apitoken create --owner ann --output json`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return o.run(c.Context(), w, c.Flags().Changed)
+			return o.run(c.Context(), e, c.Flags().Changed)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.name, "name", "", "the token's name (default OWNER_api_token)")
-	f.StringVar(&o.expiry, "expiry-date", "", "when it expires: a number and Y, M (30 days), W, D, H, m (minutes) or S, or an instant like 2027-01-31T12:00:00Z")
-	f.StringVar(&o.owner, "owner", "", "whom the token acts for (default: whoever creates it)")
-	f.StringVar(&o.description, "description", "", "what it is for")
-	f.StringArrayVar(&o.scopes, "scope", nil, "a call that it may make, like 'GET /v1/*'; may be repeated (default: all that the owner may do)")
-	f.StringArrayVar(&o.sourceIPs, "source-ip", nil, "an address or range that it may be used from; may be repeated (default: anywhere)")
-	f.BoolVar(&o.yes, "yes", false, "do not ask whether M was meant as months")
+	f.StringVar(&o.expiry, "expiry-date", "", "when the token expires: a number and a unit, Y, M (30 days), W, D, H, m (minutes) or S; or an instant like 2027-01-31T12:00:00Z")
+	f.StringVar(&o.owner, "owner", "", "the user that the token acts for (default: the user that creates it)")
+	f.StringVar(&o.description, "description", "", "the purpose of the token")
+	f.StringArrayVar(&o.scopes, "scope", nil, "a call that the token may make, like 'GET /v1/*'; may be repeated (default: all calls of its owner)")
+	f.StringArrayVar(&o.sourceIPs, "source-ip", nil, "an address or range from which the token may be used; may be repeated (default: any address)")
+	f.BoolVar(&o.yes, "yes", false, "do not ask for confirmation if the unit is M (months)")
 	outputFlag(c, &o.output, "text", "json")
 	o.access.add(c)
 	return c
 }
 
-// run creates a token. A flag that was given counts even if it is empty: an
-// unset variable in a script must not make a token for ever, or for oneself.
-func (o *create) run(ctx context.Context, w *world, given func(flag string) bool) error {
+// run creates a token. A flag that was given counts even if its value is empty:
+// an unset variable in a script must not make a token that never expires, or a
+// token for the caller.
+func (o *create) run(ctx context.Context, e *env, given func(flag string) bool) error {
 	if err := checkOutput(o.output, "text", "json"); err != nil {
 		return err
 	}
@@ -58,25 +59,26 @@ func (o *create) run(ctx context.Context, w *world, given func(flag string) bool
 	if err != nil {
 		return err
 	}
-	client, err := o.client(ctx, w)
+	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
-	if err := o.confirm(ctx, w); err != nil {
+	if err := o.confirm(ctx, e); err != nil {
 		return err
 	}
 	made, err := client.Create(ctx, request)
 	if err != nil {
-		return afterCreate(err)
+		return createError(err)
 	}
-	if err := o.print(w, made); err != nil {
-		return fmt.Errorf("printing token %s, which was created (revoke it and create another): %w", made.ID, err)
+	if err := o.print(e, made); err != nil {
+		return fmt.Errorf("printing the new token %s (revoke this token and create another): %w", made.ID, err)
 	}
-	w.tell("%s", lifetime(made.ExpirationTime))
+	e.messagef("%s", expiryText(made.ExpirationTime))
 	return nil
 }
 
-// request checks what can be checked here, so that a slip costs no call.
+// request builds the request. It checks the flags before the call, so that a
+// typing error sends nothing.
 func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, error) {
 	r := httpapi.CreateRequest{Name: o.name, Description: o.description, Scopes: o.scopes, SourceIPs: o.sourceIPs}
 	if given("owner") {
@@ -94,30 +96,31 @@ func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, e
 		return r, nil
 	}
 	if _, err := token.ParseLifetime(o.expiry); err != nil {
-		return r, usagef("--expiry-date: %s; or an instant like 2027-01-31T12:00:00Z", err)
+		return r, usagef("--expiry-date: %s; an instant like 2027-01-31T12:00:00Z is also allowed", err)
 	}
 	r.ExpiresIn = o.expiry
 	return r, nil
 }
 
 // print writes the sentence that VAST's command line prints, or JSON.
-func (o *create) print(w *world, made httpapi.Created) error {
+func (o *create) print(e *env, made httpapi.Created) error {
 	if o.output == "json" {
-		return printJSON(w.out, struct {
+		return printJSON(e.out, struct {
 			httpapi.Entry
 			BearerToken string `json:"bearer_token"`
 		}{made.Entry, made.BearerToken.Reveal()})
 	}
-	_, err := fmt.Fprintf(w.out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
+	_, err := fmt.Fprintf(e.out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
 	return err
 }
 
-// afterCreate tells a refusal, after which there is no new token, from trouble
-// on the way, after which there may be one.
-func afterCreate(err error) error {
+// createError builds the error of a failed create. After a problem of the
+// service, or a refused connection, there is no new token. After any other error
+// there may be one.
+func createError(err error) error {
 	p, answered := errors.AsType[*httpapi.Problem](err)
 	if (answered && p.Code != "") || errors.Is(err, syscall.ECONNREFUSED) {
-		return refused(err)
+		return explain(err)
 	}
-	return &unsettledError{err, "it is not known whether the token was created; if `apitoken list` shows it, revoke it"}
+	return &unknownOutcomeError{err, "the token may have been created; if `apitoken list` shows it, revoke it"}
 }

@@ -12,28 +12,30 @@ import (
 	"apitoken/events/secret"
 )
 
-// maxToken is more than any token has.
+// maxToken is the number of bytes that are read as a token: more than any token
+// has.
 const maxToken = 4 << 10
 
-// token is the token to call the service with. What is no token by its form
-// goes nowhere: it is likely to be another secret.
-func (a *access) token(ctx context.Context, w *world) (secret.Secret, error) {
-	text, from, err := a.read(ctx, w)
+// token returns the caller's token. It refuses a text that does not have the
+// form of a token: the text may be another secret and must not be sent.
+func (a *access) token(ctx context.Context, e *env) (secret.Secret, error) {
+	text, from, err := a.readToken(ctx, e)
 	if err != nil {
 		return secret.Secret{}, err
 	}
 	if _, err := secret.Parse(text); err != nil {
-		return secret.Secret{}, fmt.Errorf("%s holds no token: a character is missing or wrong, or it is something else", from)
+		return secret.Secret{}, fmt.Errorf("%s does not contain a token: a character is missing or wrong, or the text is something else", from)
 	}
 	return secret.New(text), nil
 }
 
-// read finds the token and names where it came from.
-func (a *access) read(ctx context.Context, w *world) (text, from string, err error) {
-	path, inline := w.getenv("APITOKEN_TOKEN_FILE"), w.getenv("APITOKEN_TOKEN")
+// readToken reads the token from the first source that is given: --token-file,
+// then one of the two variables. from names the source in errors.
+func (a *access) readToken(ctx context.Context, e *env) (text, from string, err error) {
+	path, inline := e.getenv("APITOKEN_TOKEN_FILE"), e.getenv("APITOKEN_TOKEN")
 	switch {
 	case a.tokenFile == "-":
-		text, err = typed(ctx, w)
+		text, err = readStdin(ctx, e)
 		return text, "standard input", err
 	case a.tokenFile != "":
 		text, err = datadir.ReadPrivate(a.tokenFile)
@@ -46,21 +48,22 @@ func (a *access) read(ctx context.Context, w *world) (text, from string, err err
 	case inline != "":
 		return strings.TrimSpace(inline), "APITOKEN_TOKEN", nil
 	}
-	return "", "", usagef("there is no token to call the service with: set APITOKEN_TOKEN_FILE to a file that holds one (`apitoken serve` writes DIR/admin.token), or set APITOKEN_TOKEN, or give --token-file - and the token on standard input")
+	return "", "", usagef("no token is given: set APITOKEN_TOKEN_FILE to a file that contains one (`apitoken serve` writes DIR/admin.token), or set APITOKEN_TOKEN, or give --token-file - and write the token to standard input")
 }
 
-// typed reads the token from standard input, unseen if that is a terminal.
-func typed(ctx context.Context, w *world) (text string, err error) {
-	if w.interactive() {
-		fmt.Fprint(w.err, "Token: ")
-		text, err = w.answer(ctx, func() (string, error) {
-			b, err := term.ReadPassword(int(w.in.Fd()))
+// readStdin reads the token from standard input. A terminal does not show the
+// typed characters.
+func readStdin(ctx context.Context, e *env) (text string, err error) {
+	if e.interactive() {
+		fmt.Fprint(e.err, "Token: ")
+		text, err = e.readTerminal(ctx, func() (string, error) {
+			b, err := term.ReadPassword(int(e.in.Fd()))
 			return string(b), err
 		})
-		fmt.Fprintln(w.err)
+		fmt.Fprintln(e.err)
 	} else {
 		var b []byte
-		b, err = io.ReadAll(io.LimitReader(w.in, maxToken))
+		b, err = io.ReadAll(io.LimitReader(e.in, maxToken))
 		text = string(b)
 	}
 	if err != nil {

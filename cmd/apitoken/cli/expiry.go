@@ -11,26 +11,27 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// instant reads an RFC 3339 instant. One at the zero time of Go would mean
-// "never" on the wire, so it is none.
+// instant reads an instant of RFC 3339. It refuses Go's zero time, which means
+// "never" in a request.
 func instant(text string) (time.Time, bool) {
 	at, err := time.Parse(time.RFC3339, text)
 	return at.UTC(), err == nil && !at.IsZero()
 }
 
-// lifetime says when a token expires, as an instant: so a lifetime that was
-// mistyped is seen.
-func lifetime(expires httpapi.Time) string {
+// expiryText is the message with the instant when a new token expires. The user
+// can see in it that a lifetime was mistyped.
+func expiryText(expires httpapi.Time) string {
 	if expires.IsZero() {
-		return "it does not expire"
+		return "the token does not expire"
 	}
-	return "it expires at " + stamp(expires)
+	return "the token expires at " + formatTime(expires)
 }
 
-// confirm asks about the unit M: it means months of 30 days, and is easily
-// typed where minutes are meant.
-func (o *create) confirm(ctx context.Context, w *world) error {
-	if o.yes || !strings.HasSuffix(o.expiry, "M") || !w.interactive() {
+// confirm asks the user whether the unit M is right. M means months of 30 days,
+// and is easily typed in place of m, minutes. It does not ask if standard input
+// is not a terminal, or after --yes.
+func (o *create) confirm(ctx context.Context, e *env) error {
+	if o.yes || !strings.HasSuffix(o.expiry, "M") || !e.interactive() {
 		return nil
 	}
 	life, err := token.ParseLifetime(o.expiry)
@@ -38,13 +39,13 @@ func (o *create) confirm(ctx context.Context, w *world) error {
 		return usagef("--expiry-date: %s", err)
 	}
 	at := httpapi.Time{Time: time.Now().Add(life).UTC().Truncate(time.Second)}
-	w.tell("%s means months of 30 days: the token would expire at %s. For minutes write m. Go on? [y/N]", o.expiry, stamp(at))
-	answer, err := w.answer(ctx, func() (string, error) { return bufio.NewReader(w.in).ReadString('\n') })
+	e.messagef("%s means months of 30 days: the token would expire at %s. The unit of minutes is m. Continue? [y/N]", o.expiry, formatTime(at))
+	answer, err := e.readTerminal(ctx, func() (string, error) { return bufio.NewReader(e.in).ReadString('\n') })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil || !strings.EqualFold(strings.TrimSpace(answer), "y") {
-		return errors.New("nothing was created")
+		return errors.New("no token was created")
 	}
 	return nil
 }

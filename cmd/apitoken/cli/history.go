@@ -18,28 +18,28 @@ type history struct {
 	owner, output string
 }
 
-func newHistory(w *world) *cobra.Command {
+func newHistory(e *env) *cobra.Command {
 	var o history
 	c := &cobra.Command{
 		Use:   "history ID | --owner USER",
-		Short: "Show what happened to a token, or to all tokens of a user",
-		Long: `Show what happened to a token, or to all tokens of a user, the oldest first.
-With --output json every event is the CloudEvents object that was published,
-from which its hash can be verified.`,
-		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), w, args) },
+		Short: "Show the events of a token, or of all tokens of a user",
+		Long: `Show the events of a token, or of all tokens of a user, oldest first. With
+--output json each event is the CloudEvents object that was published. The hash
+of the event can be verified from this object.`,
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
-	c.Flags().StringVar(&o.owner, "owner", "", "the history of this user's tokens")
+	c.Flags().StringVar(&o.owner, "owner", "", "show the events of this user's tokens")
 	o.id.add(c)
-	outputFlag(c, &o.output, forms...)
+	outputFlag(c, &o.output, formats...)
 	o.access.add(c)
 	return c
 }
 
-// pages reads one page of a history.
-type pages func(context.Context, httpapi.HistoryQuery) (httpapi.History, error)
+// readPage reads one page of a history.
+type readPage func(context.Context, httpapi.HistoryQuery) (httpapi.History, error)
 
-func (o *history) run(ctx context.Context, w *world, args []string) error {
-	if err := checkOutput(o.output, forms...); err != nil {
+func (o *history) run(ctx context.Context, e *env, args []string) error {
+	if err := checkOutput(o.output, formats...); err != nil {
 		return err
 	}
 	var id string
@@ -52,7 +52,7 @@ func (o *history) run(ctx context.Context, w *world, args []string) error {
 			return err
 		}
 	}
-	client, err := o.client(ctx, w)
+	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -62,15 +62,15 @@ func (o *history) run(ctx context.Context, w *world, args []string) error {
 		}
 		return client.UserEvents(ctx, o.owner, q)
 	}
-	entries, err := all(ctx, read)
+	entries, err := allPages(ctx, read)
 	if err != nil {
-		return refused(err)
+		return explain(err)
 	}
-	return o.print(w, entries)
+	return o.print(e, entries)
 }
 
-// all reads page after page until there is no more.
-func all(ctx context.Context, read pages) ([]json.RawMessage, error) {
+// allPages returns the entries of all pages.
+func allPages(ctx context.Context, read readPage) ([]json.RawMessage, error) {
 	entries := []json.RawMessage{}
 	q := httpapi.HistoryQuery{Limit: maxPage}
 	for {
@@ -85,12 +85,12 @@ func all(ctx context.Context, read pages) ([]json.RawMessage, error) {
 	}
 }
 
-func (o *history) print(w *world, entries []json.RawMessage) error {
+func (o *history) print(e *env, entries []json.RawMessage) error {
 	if o.output == "json" {
-		return printJSON(w.out, entries)
+		return printJSON(e.out, entries)
 	}
 	if len(entries) == 0 {
-		w.tell("nothing happened yet")
+		e.messagef("there are no events")
 		return nil
 	}
 	var rows [][]string
@@ -100,9 +100,9 @@ func (o *history) print(w *world, entries []json.RawMessage) error {
 			return fmt.Errorf("reading the service's answer: %w", err)
 		}
 		rows = append(rows, []string{
-			strconv.FormatUint(m.Seq, 10), stamp(httpapi.Time{Time: m.Time}), plain(m.Type),
+			strconv.FormatUint(m.Seq, 10), formatTime(httpapi.Time{Time: m.Time}), plain(m.Type),
 			orDash(m.Subject), orDash(m.Actor), orDash(m.TokenID),
 		})
 	}
-	return printRows(w.out, o.output, []string{"SEQUENCE", "TIME", "EVENT", "TOKEN", "BY", "WITH-TOKEN"}, rows)
+	return printRows(e.out, o.output, []string{"SEQUENCE", "TIME", "EVENT", "TOKEN", "BY", "WITH-TOKEN"}, rows)
 }

@@ -8,7 +8,7 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// maxPage is the largest page that the service gives.
+// maxPage is the number of entries in the largest page of the service.
 const maxPage = 1000
 
 type list struct {
@@ -18,53 +18,54 @@ type list struct {
 	limit         int
 }
 
-func newList(w *world) *cobra.Command {
+func newList(e *env) *cobra.Command {
 	var o list
 	c := &cobra.Command{
 		Use:   "list",
 		Short: "List tokens, without their secrets",
-		Long: `List tokens, without their secrets: your own, and everybody's if you hold the
-permission view. Live ones are listed unless --state asks for others.`,
+		Long: `List tokens, without their secrets: your own, and also those of other users if
+you hold the permission view. Without --state only live tokens are listed.`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), w, c.Flags().Changed("owner")) },
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e, c.Flags().Changed("owner")) },
 	}
 	f := c.Flags()
-	f.StringVar(&o.owner, "owner", "", "only the tokens of this user")
-	f.StringSliceVar(&o.states, "state", nil, "only tokens in these states: active, disabled, expired, revoked (default: active and disabled)")
-	f.IntVar(&o.limit, "limit", 0, "print at most so many (default: all)")
-	outputFlag(c, &o.output, forms...)
+	f.StringVar(&o.owner, "owner", "", "list only the tokens of this user")
+	f.StringSliceVar(&o.states, "state", nil, "list only tokens in these states: active, disabled, expired, revoked (default: active and disabled)")
+	f.IntVar(&o.limit, "limit", 0, "print at most this many tokens (default: all)")
+	outputFlag(c, &o.output, formats...)
 	o.access.add(c)
 	return c
 }
 
-func (o *list) run(ctx context.Context, w *world, ofOne bool) error {
-	if err := checkOutput(o.output, forms...); err != nil {
+func (o *list) run(ctx context.Context, e *env, ownerGiven bool) error {
+	if err := checkOutput(o.output, formats...); err != nil {
 		return err
 	}
-	if ofOne && o.owner == "" {
-		return usagef("--owner is empty; leave it out for everybody's tokens")
+	if ownerGiven && o.owner == "" {
+		return usagef("--owner is empty; give a user, or leave the flag out for the tokens of all users")
 	}
 	if o.limit < 0 {
-		return usagef("--limit is a number above 0, or 0 for all")
+		return usagef("--limit is negative; allowed: a number above 0, or 0 for all tokens")
 	}
-	client, err := o.client(ctx, w)
+	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
 	entries, err := o.fetch(ctx, client)
 	switch {
 	case err != nil:
-		return refused(err)
+		return explain(err)
 	case o.output == "json":
-		return printJSON(w.out, entries)
+		return printJSON(e.out, entries)
 	case len(entries) == 0:
-		w.tell("there are no such tokens")
+		e.messagef("there are no such tokens")
 		return nil
 	}
-	return printRows(w.out, o.output, []string{"ID", "NAME", "OWNER", "STATE", "CREATED", "EXPIRES", "LAST-USED"}, tokenRows(entries))
+	return printRows(e.out, o.output, []string{"ID", "NAME", "OWNER", "STATE", "CREATED", "EXPIRES", "LAST-USED"}, tokenRows(entries))
 }
 
-// fetch reads page after page until there is no more, or enough.
+// fetch reads pages until the last page, or until it has as many tokens as
+// --limit allows.
 func (o *list) fetch(ctx context.Context, client *httpapi.Client) ([]httpapi.Entry, error) {
 	entries := []httpapi.Entry{}
 	q := httpapi.ListQuery{User: o.owner, States: o.states, Limit: maxPage}
@@ -89,7 +90,7 @@ func tokenRows(entries []httpapi.Entry) [][]string {
 	for _, e := range entries {
 		rows = append(rows, []string{
 			plain(e.ID), orDash(e.Name), ownerOf(e.User), plain(e.State),
-			stamp(e.CreationTime), stamp(e.ExpirationTime), stamp(e.LastUsed),
+			formatTime(e.CreationTime), formatTime(e.ExpirationTime), formatTime(e.LastUsed),
 		})
 	}
 	return rows

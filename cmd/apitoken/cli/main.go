@@ -1,9 +1,9 @@
-// Package cli is the command line: what people type, and what they are told.
+// Package cli is the command line: its commands, flags and messages.
 //
-// Data goes to standard output and everything said to people to standard
-// error. A token is never taken from an argument, where process lists and shell
-// histories keep it, and is printed once, by create. What the calls mean it
-// leaves to the service.
+// It writes data to standard output and messages for people to standard error.
+// It never reads a token from an argument, because process lists and shell
+// histories keep arguments. Only create prints a token, and prints it once. The
+// package leaves the meaning of the calls to the service.
 package cli
 
 import (
@@ -24,90 +24,93 @@ import (
 const (
 	exitFailed      = 1 // refused, or something went wrong
 	exitUsage       = 2
-	exitInterrupted = 130 // as shells have it for SIGINT
+	exitInterrupted = 130 // the code that shells use for SIGINT
 )
 
-// world is what a command sees of its surroundings.
-type world struct {
+// env is the part of the process that a command uses: its standard files and
+// its environment variables.
+type env struct {
 	in       *os.File
 	out, err io.Writer
 	getenv   func(string) string
-	started  bool // the arguments made sense, and the command itself runs
+	started  bool // the arguments were valid, and the command itself runs
 }
 
-// Main runs the command line of this process and gives its exit code. The
-// first signal asks the command to end, a second one ends it at once.
+// Main runs the command line of this process and returns its exit code. The
+// first SIGINT or SIGTERM asks the command to end; a second one kills the
+// process.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return run(ctx, &world{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}, os.Args[1:])
+	return run(ctx, &env{in: os.Stdin, out: os.Stdout, err: os.Stderr, getenv: os.Getenv}, os.Args[1:])
 }
 
-func run(ctx context.Context, w *world, args []string) int {
-	root := newRoot(w)
+func run(ctx context.Context, e *env, args []string) int {
+	root := newRoot(e)
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
-	usage, wrong := errors.AsType[*usageError](err)
+	usage, wrongUsage := errors.AsType[*usageError](err)
 	switch {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		w.tell("apitoken: interrupted%s", hint(err))
+		e.messagef("apitoken: interrupted%s", hint(err))
 		return exitInterrupted
-	case wrong:
-		w.tell("apitoken: %s", usage)
+	case wrongUsage:
+		e.messagef("apitoken: %s", usage)
 		return exitUsage
-	case !w.started:
-		w.tell("apitoken: %s; see apitoken --help", err)
+	case !e.started:
+		e.messagef("apitoken: %s; see apitoken --help", err)
 		return exitUsage
 	}
-	w.tell("apitoken: %s", err)
+	e.messagef("apitoken: %s", err)
 	return exitFailed
 }
 
-// usageError says that a command was asked wrongly.
+// usageError is an error in the arguments, flags or variables of a command.
 type usageError struct{ text string }
 
 func (e *usageError) Error() string { return e.text }
 
 func usagef(format string, args ...any) error { return &usageError{fmt.Sprintf(format, args...)} }
 
-// unsettledError says that a call may or may not have done its work, and how
-// to find out.
-type unsettledError struct {
+// unknownOutcomeError is the error of a call that may or may not have done its
+// work. hint says how the user can find out.
+type unknownOutcomeError struct {
 	err  error
 	hint string
 }
 
-func (e *unsettledError) Error() string { return e.err.Error() + ": " + e.hint }
-func (e *unsettledError) Unwrap() error { return e.err }
+func (e *unknownOutcomeError) Error() string { return e.err.Error() + ": " + e.hint }
+func (e *unknownOutcomeError) Unwrap() error { return e.err }
 
 func hint(err error) string {
-	if unsettled, ok := errors.AsType[*unsettledError](err); ok {
-		return ": " + unsettled.hint
+	if unknown, ok := errors.AsType[*unknownOutcomeError](err); ok {
+		return ": " + unknown.hint
 	}
 	return ""
 }
 
-// wholeToken is the form of a token anywhere in a text.
+// wholeToken matches a token anywhere in a text.
 var wholeToken = regexp.MustCompile(`[0-9A-Za-z]{8}\.[0-9A-Za-z]{32}`)
 
-// tell says one line to the person at the terminal. Somebody may have typed or
-// pasted a token where it does not belong, so none gets through here.
-func (w *world) tell(format string, args ...any) {
+// messagef writes a message of one line to standard error. It redacts tokens: a
+// user may have typed or pasted a token in a wrong place.
+func (e *env) messagef(format string, args ...any) {
 	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
-	fmt.Fprintln(w.err, wholeToken.ReplaceAllString(line, "[redacted]"))
+	fmt.Fprintln(e.err, wholeToken.ReplaceAllString(line, "[redacted]"))
 }
 
-// interactive says that a person can be asked something.
-func (w *world) interactive() bool { return term.IsTerminal(int(w.in.Fd())) }
+// interactive reports whether standard input is a terminal, so that a command
+// can ask its user.
+func (e *env) interactive() bool { return term.IsTerminal(int(e.in.Fd())) }
 
-// answer waits for what is typed at the terminal, or for the end of ctx: then
-// it leaves the terminal as it was, for a read that was cut short may have
-// switched its echo off.
-func (w *world) answer(ctx context.Context, read func() (string, error)) (string, error) {
-	fd := int(w.in.Fd())
+// readTerminal returns the text that read gets from the terminal, or the error
+// of ctx when ctx ends first. It then restores the state of the terminal: an
+// interrupted read may have switched off the echo.
+func (e *env) readTerminal(ctx context.Context, read func() (string, error)) (string, error) {
+	fd := int(e.in.Fd())
 	before, err := term.GetState(fd)
 	if err != nil {
 		return "", err

@@ -14,18 +14,22 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
 
-// outputFlag adds --output; the first form is the default.
-func outputFlag(c *cobra.Command, into *string, forms ...string) {
-	c.Flags().StringVar(into, "output", forms[0], "how to print: "+strings.Join(forms, ", "))
-	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(forms, cobra.ShellCompDirectiveNoFileComp))
+// formats are the values of --output that most commands have.
+var formats = []string{"table", "json", "text"}
+
+// outputFlag adds --output. The first format is the default.
+func outputFlag(c *cobra.Command, into *string, formats ...string) {
+	c.Flags().StringVar(into, "output", formats[0], "the output format: "+strings.Join(formats, ", "))
+	c.RegisterFlagCompletionFunc("output", cobra.FixedCompletions(formats, cobra.ShellCompDirectiveNoFileComp))
 }
 
-func checkOutput(output string, forms ...string) error {
-	if !slices.Contains(forms, output) {
-		return usagef("--output is one of %s", strings.Join(forms, ", "))
+func checkOutput(output string, formats ...string) error {
+	if !slices.Contains(formats, output) {
+		return usagef("--output has an unknown value; allowed: %s", strings.Join(formats, ", "))
 	}
 	return nil
 }
@@ -37,8 +41,8 @@ func printJSON(w io.Writer, v any) error {
 	return e.Encode(v)
 }
 
-// printRows prints rows under their heads in columns, or as text: without
-// heads, separated by tabs.
+// printRows prints rows as a table with column heads. With output "text" it
+// prints the rows without heads and separates the values by tabs.
 func printRows(w io.Writer, output string, heads []string, rows [][]string) error {
 	if output == "text" {
 		var lines strings.Builder
@@ -55,37 +59,39 @@ func printRows(w io.Writer, output string, heads []string, rows [][]string) erro
 	return t.Flush()
 }
 
-// refused makes a refusal by the service readable, and one by the network if
-// nobody listens; other errors stay.
-func refused(err error) error {
+// explain returns an error that the user can act on: for a problem of the
+// service, and for a connection that was refused. It returns other errors
+// unchanged.
+func explain(err error) error {
 	if p, ok := errors.AsType[*httpapi.Problem](err); ok {
 		return describe(p)
 	}
 	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("%w: no service listens there; start one with `apitoken serve`, or name its address with APITOKEN_URL", err)
+		return fmt.Errorf("%w: no service listens at this address; start one with `apitoken serve`, or set APITOKEN_URL to the address of the service", err)
 	}
 	return err
 }
 
-// describe is a refusal for people: what, by which code, and which member of
-// the request is meant.
+// describe is a problem as a message: its detail and code, and the members of
+// the request that caused it.
 func describe(p *httpapi.Problem) error {
 	text := p.Error()
 	for _, e := range p.Errors {
 		switch {
 		case e.Detail != p.Detail:
 			text += "; " + e.Field + ": " + e.Detail
-		case !strings.HasPrefix(p.Detail, e.Field): // or the sentence names it itself
+		case !strings.HasPrefix(p.Detail, e.Field): // otherwise the detail already names the member
 			text = e.Field + ": " + text
 		}
 	}
 	if p.SoonestExpiry != nil && !p.SoonestExpiry.IsZero() {
-		text += "; the next one expires at " + stamp(*p.SoonestExpiry)
+		text += "; the next token expires at " + formatTime(*p.SoonestExpiry)
 	}
 	return errors.New(plain(text))
 }
 
-// plain keeps what a stranger wrote from steering the terminal.
+// plain replaces unprintable characters: a text of another user must not send
+// control sequences to the terminal.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
 		if unicode.IsPrint(r) {
@@ -95,8 +101,8 @@ func plain(text string) string {
 	}, text)
 }
 
-// stamp is an instant to the second, and - for none.
-func stamp(t httpapi.Time) string {
+// formatTime is an instant in whole seconds, or "-" for no instant.
+func formatTime(t httpapi.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
@@ -108,4 +114,13 @@ func orDash(text string) string {
 		return "-"
 	}
 	return plain(text)
+}
+
+// ownerOf is an identity in the form of --owner, or "?" if it has no owner key.
+func ownerOf(i token.Identity) string {
+	key, err := i.Key()
+	if err != nil {
+		return "?"
+	}
+	return plain(key)
 }

@@ -12,7 +12,7 @@ import (
 // TestREADMEHasEveryCommand compares the README's table with the commands. A
 // command that only groups others is not in it, nor is cobra's own help.
 func TestREADMEHasEveryCommand(t *testing.T) {
-	root := newRoot(&world{getenv: func(string) string { return "" }})
+	root := newRoot(&env{getenv: func(string) string { return "" }})
 	root.InitDefaultCompletionCmd()
 	const header = "command of `apitoken`"
 	readmetest.Compare(t, header, readmetest.Names(t, header), leaves(root, ""))

@@ -6,7 +6,7 @@ import (
 	"apitoken/events/secret"
 )
 
-func newRoot(w *world) *cobra.Command {
+func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "apitoken",
 		Short: "Issue, list, show and revoke API tokens, and serve the API that does so",
@@ -20,39 +20,39 @@ A first token in three commands:
 
 The commands that call a service read these variables:
 
-  APITOKEN_URL         its address, http://127.0.0.1:8080 if unset
-  APITOKEN_TOKEN_FILE  a file (mode 0600) with the token to call it with
-  APITOKEN_TOKEN       that token itself
-  APITOKEN_CA_FILE     certificates to trust besides the system's`,
+  APITOKEN_URL         the address of the service (default http://127.0.0.1:8080)
+  APITOKEN_TOKEN_FILE  a file (mode 0600) that contains your token
+  APITOKEN_TOKEN       your token itself; set only one of these two
+  APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		PersistentPreRun: func(*cobra.Command, []string) {
-			w.started = true
+			e.started = true
 		},
 	}
-	root.SetOut(w.out)
-	root.SetErr(w.err)
+	root.SetOut(e.out)
+	root.SetErr(e.err)
 	root.AddCommand(
-		newServe(w), newBootstrap(w),
-		newCreate(w), newList(w), newShow(w), newRevoke(w), newHistory(w), newWhoAmI(w), newAudit(w), newVersion(w),
+		newServe(e), newBootstrap(e),
+		newCreate(e), newList(e), newShow(e), newRevoke(e), newHistory(e), newWhoAmI(e), newAudit(e), newVersion(e),
 	)
 	return root
 }
 
-// noArgs refuses arguments without repeating them: one may be a token.
+// noArgs refuses arguments. The error does not quote them: one may be a token.
 func noArgs(c *cobra.Command, args []string) error {
 	if len(args) > 0 {
-		return usagef("%s takes no argument besides its flags; see %s --help", c.CommandPath(), c.CommandPath())
+		return usagef("%s takes flags but no other arguments; see %s --help", c.CommandPath(), c.CommandPath())
 	}
 	return nil
 }
 
-// oneID takes a token's id as the argument or as the flag --id, for both are
-// in people's fingers.
+// oneID reads a token id from the argument or from the flag --id. Users of
+// other command lines are used to both.
 type oneID struct{ flag string }
 
 func (o *oneID) add(c *cobra.Command) {
-	c.Flags().StringVar(&o.flag, "id", "", "the token's id, as another way to give it")
+	c.Flags().StringVar(&o.flag, "id", "", "the token's id, in place of the argument ID")
 }
 
 func (o *oneID) from(args []string) (string, error) {
@@ -61,19 +61,19 @@ func (o *oneID) from(args []string) (string, error) {
 		given = append(given[:len(given):len(given)], o.flag)
 	}
 	if len(given) != 1 {
-		return "", usagef("give one token id: its 8 characters, as argument or with --id")
+		return "", usagef("give exactly one token id (8 characters), as an argument or with --id")
 	}
 	return checkID(given[0])
 }
 
-// checkID refuses what cannot be an id before it goes anywhere: people paste
-// whole tokens, and a path with one ends up in the logs of every proxy.
+// checkID refuses a text that is not a token id before it is sent. Users paste
+// whole tokens, and proxies write the paths of requests into their logs.
 func checkID(id string) (string, error) {
 	if wholeToken.MatchString(id) {
-		return "", usagef("that is a whole token, where its id is wanted: the 8 characters before the dot. Your shell's history may hold it now, so revoke it if others can read that")
+		return "", usagef("the token id is a whole token: give only the 8 characters before the dot. Your shell's history may now contain the token; revoke the token if others can read that history")
 	}
 	if !secret.IsID(id) {
-		return "", usagef("a token's id has 8 letters and digits")
+		return "", usagef("the token id is invalid: it must have exactly 8 characters, letters or digits")
 	}
 	return id, nil
 }

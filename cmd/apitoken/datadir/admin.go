@@ -14,60 +14,55 @@ import (
 	"apitoken/events/secret"
 )
 
-// Admin is the user to whom the bootstrap gives the realm "security".
+// Admin is the user that gets all permissions on the realm "security" from the
+// bootstrap.
 const Admin = "admin"
 
-// What the marker says about the bootstrap that it was written for.
+// The texts of the marker: the kind of bootstrap that is running.
 const (
-	markReplace = "replace" // the earlier tokens are revoked: doing it again is safe
-	markAdd     = "add"     // other tokens stay: doing it again would leave one too many
+	markReplace = "replace" // it revokes earlier tokens, so it is safe to repeat
+	markAdd     = "add"     // it keeps other tokens, so a repeat would leave one token too many
 )
 
-// Bootstrapper gives owner the realm "security" and a token; with replace, it
-// revokes the owner's other tokens first. The issuer is one.
-type Bootstrapper interface {
-	Bootstrap(ctx context.Context, owner string, replace bool) (issuer.Token, secret.Secret, error)
-}
-
-// Start says what a first start, or the first after a kill, had to do.
+// Start is what EnsureAdmin found and did.
 type Start int
 
 const (
 	StartReady   Start = iota // the folder was bootstrapped earlier
-	StartWrote                // the administrator's token was written
-	StartUnclear              // a bootstrap that kept the other tokens was cut short
+	StartWrote                // EnsureAdmin wrote the administrator's token
+	StartUnclear              // a bootstrap was interrupted and may have left a live token without its secret
 )
 
-// AdminPath is where the administrator's token is written.
+// AdminPath is the path of the file with the administrator's token.
 func (f *Folder) AdminPath() string { return f.Path(adminFile) }
 
 // EnsureAdmin bootstraps the folder on its first start.
 //
-// A marker stands in the folder from before the bootstrap until the token is
-// durable in its file. If a process is killed in between, the next start finds
-// the marker and does it again with replace, so the token that nobody ever saw
-// is revoked. Without the marker a missing file is left missing: then somebody
-// took the token to a safer place.
-func (f *Folder) EnsureAdmin(ctx context.Context, b Bootstrapper) (Start, error) {
+// It writes a marker into the folder before the bootstrap, and removes the marker
+// when the token is durable in its file. If a process is killed in between, the
+// next start finds the marker and repeats the bootstrap with replace. This revokes
+// the token that no user ever saw. Without the marker EnsureAdmin does not write a
+// missing file again: a user moved the token to a safer place.
+func (f *Folder) EnsureAdmin(ctx context.Context, i *issuer.Issuer) (Start, error) {
 	head, err := f.Store.Head(ctx, events.SettingsStream)
 	if err != nil {
 		return StartReady, fmt.Errorf("reading the settings in %s: %w", f.Path(storeFile), err)
 	}
-	mark, err := f.marker()
+	mark, err := f.readMarker()
 	switch {
 	case err != nil:
 		return StartReady, err
 	case mark == markAdd:
-		return StartUnclear, f.unmark()
+		return StartUnclear, f.removeMarker()
 	case mark == "" && head.Version > 0:
 		return StartReady, nil
 	}
-	return StartWrote, f.NewAdmin(ctx, b, true)
+	return StartWrote, f.NewAdmin(ctx, i, true)
 }
 
 // NewAdmin bootstraps the folder and writes the new token into its file. With
-// replace the administrator's other tokens are revoked; without it they stay.
-func (f *Folder) NewAdmin(ctx context.Context, b Bootstrapper, replace bool) error {
+// replace it revokes the administrator's other tokens; otherwise they stay live.
+func (f *Folder) NewAdmin(ctx context.Context, i *issuer.Issuer, replace bool) error {
 	mark := markAdd
 	if replace {
 		mark = markReplace
@@ -75,37 +70,34 @@ func (f *Folder) NewAdmin(ctx context.Context, b Bootstrapper, replace bool) err
 	if err := WritePrivate(f.Path(markerFile), mark); err != nil {
 		return err
 	}
-	_, text, err := b.Bootstrap(ctx, Admin, replace)
+	_, text, err := i.Bootstrap(ctx, Admin, replace)
 	if err != nil {
-		return f.undone(err)
+		return f.afterRefusal(err)
 	}
 	if err := WritePrivate(f.AdminPath(), text.Reveal()); err != nil {
 		return err
 	}
-	return f.unmark()
+	return f.removeMarker()
 }
 
-// undone takes the marker back after a refusal by the rules, which wrote no
-// token. After any other error the outcome is unknown, and the marker stays.
-func (f *Folder) undone(err error) error {
+// afterRefusal removes the marker if err is a refusal, because a refused bootstrap
+// made no token. After any other error the outcome is unknown, and the marker
+// stays. At the limit it adds a remedy to the error.
+func (f *Folder) afterRefusal(err error) error {
 	err = fmt.Errorf("making a token for %s: %w", Admin, err)
 	refusal, refused := errors.AsType[*events.Refusal](err)
 	if refused && refusal.Code == "token_limit_reached" {
-		err = fmt.Errorf("%w; --replace revokes the others first", err)
+		err = fmt.Errorf("%w; --replace first revokes the other tokens", err)
 	}
 	if refused {
-		err = errors.Join(err, f.unmark())
+		err = errors.Join(err, f.removeMarker())
 	}
 	return err
 }
 
-// Checker decides about a token. The guard is one.
-type Checker interface {
-	Check(ctx context.Context, t secret.Token, source netip.Addr) (guard.Principal, error)
-}
-
-// AdminWorks says whether the token in the administrator's file is still good.
-func (f *Folder) AdminWorks(ctx context.Context, c Checker) (bool, error) {
+// AdminWorks reports whether the guard still accepts the token in the
+// administrator's file. Without a file it is false.
+func (f *Folder) AdminWorks(ctx context.Context, g *guard.Guard) (bool, error) {
 	if !exists(f.Dir, adminFile) {
 		return false, nil
 	}
@@ -115,18 +107,18 @@ func (f *Folder) AdminWorks(ctx context.Context, c Checker) (bool, error) {
 	}
 	parsed, err := secret.Parse(text)
 	if err != nil {
-		return false, nil // it is damaged, so nobody can use it
+		return false, nil // the text is damaged: no caller can use it
 	}
-	_, err = c.Check(ctx, parsed, netip.Addr{})
+	_, err = g.Check(ctx, parsed, netip.Addr{})
 	if _, denied := errors.AsType[*guard.Denial](err); denied {
 		return false, nil
 	}
 	return err == nil, err
 }
 
-// marker is what the marker says, empty if there is none. One whose text is
-// not known stands for markAdd, which revokes nothing.
-func (f *Folder) marker() (string, error) {
+// readMarker returns the text of the marker, "" if there is no marker. It returns
+// an unknown text as markAdd, because markAdd revokes nothing.
+func (f *Folder) readMarker() (string, error) {
 	if !exists(f.Dir, markerFile) {
 		return "", nil
 	}
@@ -137,7 +129,7 @@ func (f *Folder) marker() (string, error) {
 	return text, err
 }
 
-func (f *Folder) unmark() error {
+func (f *Folder) removeMarker() error {
 	if err := os.Remove(f.Path(markerFile)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return fmt.Errorf("removing %s: %w", f.Path(markerFile), err)
 	}

@@ -1,12 +1,11 @@
-// Package datadir is the data folder of a local server: the store, the peppers
-// and the administrator's first token, all in one folder that only its owner
-// may enter.
+// Package datadir is the data folder of a local server. The folder has the store,
+// the peppers and the administrator's first token. Only its owner may enter it.
 //
-// It promises that a process killed at any moment leaves a folder which the
-// next Open heals or refuses with a sentence that says what to do; that
-// peppers are never replaced while a store exists that needs them; and that
-// two processes never hold one folder. What is issued in it, and to whom, it
-// leaves to the issuer.
+// The package promises three things. A process may be killed at any moment: the
+// next Open repairs the folder, or refuses it with an error that says what to do.
+// Peppers are never replaced while there is a store that needs them. Two
+// processes never have one folder open. The package leaves the tokens in the
+// store, and their owners, to the issuer.
 package datadir
 
 import (
@@ -22,26 +21,26 @@ import (
 	"apitoken/infra/bolt"
 )
 
-// The files of a data folder. Those of the certificate belong to the server.
+// The files of a data folder. The server has two more, for its certificate.
 const (
 	storeFile  = "apitoken.db"
 	pepperFile = "peppers"
 	adminFile  = "admin.token"
 	markerFile = "admin.pending"
 	eventsFile = "events.jsonl"
-	tempMark   = ".tmp-" // part of the name of a file that is being written
+	tempMark   = ".tmp-" // part of the names of files that are not complete yet
 )
 
-// Folder is an open data folder. Nobody else holds it until Close.
+// Folder is an open data folder. No other process can open it until Close.
 type Folder struct {
 	Dir   string
 	Keys  events.Keys
 	Store *bolt.Store
 }
 
-// Open opens the data folder dir, and makes it if there is none or an empty
-// one. The store calls onCommit after each commit; it may be nil and must
-// return at once. Errors are sentences for the person who started the process.
+// Open opens the data folder dir. It creates the folder if dir is missing or
+// empty. The store calls onCommit after each commit; onCommit may be nil and must
+// not wait. Errors are sentences for the person who started the process.
 func Open(ctx context.Context, dir string, onCommit func()) (*Folder, error) {
 	if err := makeDir(dir); err != nil {
 		return nil, err
@@ -49,10 +48,11 @@ func Open(ctx context.Context, dir string, onCommit func()) (*Folder, error) {
 	return open(ctx, dir, onCommit)
 }
 
-// OpenExisting opens the data folder dir, and makes nothing.
+// OpenExisting opens the data folder dir. It returns an error if dir has no store,
+// and creates nothing.
 func OpenExisting(ctx context.Context, dir string) (*Folder, error) {
 	if _, err := os.Stat(filepath.Join(dir, storeFile)); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no data folder at %s: `apitoken serve --data %s` makes one, with the administrator's first token", dir, dir)
+		return nil, fmt.Errorf("there is no data folder at %s: `apitoken serve --data %s` creates one, with the administrator's first token", dir, dir)
 	}
 	return open(ctx, dir, nil)
 }
@@ -69,41 +69,41 @@ func open(ctx context.Context, dir string, onCommit func()) (*Folder, error) {
 	if f.Store, err = bolt.Open(f.Path(storeFile), bolt.Options{OnCommit: onCommit}); err != nil {
 		return nil, err
 	}
-	if err := errors.Join(f.checkKeys(ctx), f.sweep()); err != nil {
+	if err := errors.Join(f.checkKeys(ctx), f.removeIncomplete()); err != nil {
 		f.Store.Close()
 		return nil, err
 	}
 	return f, nil
 }
 
-// Path is where the file called name stands in the folder.
+// Path is the path of the file called name in the folder.
 func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
-// EventsPath is where the events of this folder go.
+// EventsPath is the path of the file of events.
 func (f *Folder) EventsPath() string { return f.Path(eventsFile) }
 
-// Close gives the folder up.
+// Close closes the store, so that another process can open the folder.
 func (f *Folder) Close() error {
 	return f.Store.Close()
 }
 
-// checkKeys makes sure that the peppers are the ones that this store was
-// written with: with others every token would be refused as invalid, and new
-// facts would be sealed so that the right peppers could no longer read them.
+// checkKeys refuses peppers that did not seal this store. With wrong peppers
+// every token would be refused as invalid. New facts would get seals that the
+// right peppers could not verify later.
 func (f *Folder) checkKeys(ctx context.Context) error {
 	head, err := f.Store.Head(ctx, events.SettingsStream)
 	if err != nil {
 		return fmt.Errorf("reading the settings in %s: %w", f.Path(storeFile), err)
 	}
 	if err := head.Check(f.Keys, events.SettingsStream); err != nil {
-		return fmt.Errorf("%s does not belong to %s, or the store was changed behind the service's back (%w): put the right peppers back", f.Path(pepperFile), f.Path(storeFile), err)
+		return fmt.Errorf("%s does not belong to %s, or another program changed the store (%w): restore the right file of peppers", f.Path(pepperFile), f.Path(storeFile), err)
 	}
 	return nil
 }
 
-// sweep removes files whose writing was cut short. The store's lock is held,
-// so nobody is writing them now.
-func (f *Folder) sweep() error {
+// removeIncomplete removes files that an interrupted process did not finish. This
+// process holds the lock of the store, so no other process is writing them now.
+func (f *Folder) removeIncomplete() error {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil {
 		return fmt.Errorf("reading the data folder: %w", err)
@@ -113,7 +113,7 @@ func (f *Folder) sweep() error {
 			continue
 		}
 		if err := os.Remove(f.Path(e.Name())); err != nil {
-			return fmt.Errorf("removing a half-written file: %w", err)
+			return fmt.Errorf("removing an incomplete file: %w", err)
 		}
 	}
 	return nil

@@ -10,10 +10,10 @@ import (
 	"testing"
 )
 
-// TestFirstStartsAgreeOnThePeppers: two servers may be started on a new folder
-// at once. One of them will hold it; neither may have replaced the peppers
-// under the other.
-func TestFirstStartsAgreeOnThePeppers(t *testing.T) {
+// TestConcurrentFirstStartsReadTheSamePeppers: two servers may be started on a new
+// folder at the same time. One of them opens it. Neither may replace the peppers
+// that the other has read.
+func TestConcurrentFirstStartsReadTheSamePeppers(t *testing.T) {
 	for range 20 {
 		dir := t.TempDir()
 		var starts sync.WaitGroup
@@ -41,25 +41,25 @@ func TestFirstStartsAgreeOnThePeppers(t *testing.T) {
 	}
 }
 
-func TestWritePrivateReplacesWholeAndLeavesNothingBehind(t *testing.T) {
+func TestWritePrivateReplacesTheFileAndLeavesNoTemporaryFile(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "secret")
 	if err := os.WriteFile(path, []byte("open to all"), 0o644); err != nil {
 		t.Fatal(err)
 	}
-	if err := WritePrivate(path, "kept close"); err != nil {
+	if err := WritePrivate(path, "private"); err != nil {
 		t.Fatal(err)
 	}
-	if got, err := ReadPrivate(path); got != "kept close" || err != nil {
+	if got, err := ReadPrivate(path); got != "private" || err != nil {
 		t.Errorf("got %q, %v; want the new text", got, err)
 	}
 	entries, err := os.ReadDir(dir)
 	if err != nil || len(entries) != 1 {
-		t.Errorf("the folder holds %v, %v; want the one file", entries, err)
+		t.Errorf("the folder contains %v, %v; want the one file", entries, err)
 	}
 }
 
-func TestWriteOnceKeepsWhatIsThere(t *testing.T) {
+func TestWriteOnceKeepsAnEarlierFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	for _, text := range []string{"first", "second"} {
 		if err := writeOnce(path, text); err != nil {
@@ -71,14 +71,14 @@ func TestWriteOnceKeepsWhatIsThere(t *testing.T) {
 	}
 }
 
-func TestOnlyPrivateFilesAreRead(t *testing.T) {
+func TestReadPrivateRefusesFilesOpenToOtherUsers(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "secret")
 	if err := os.WriteFile(path, []byte("text\n"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	for mode := range fs.FileMode(0o1000) {
 		if mode&0o400 == 0 {
-			continue // unreadable to its owner
+			continue // its owner cannot read it
 		}
 		if err := os.Chmod(path, mode); err != nil {
 			t.Fatal(err)

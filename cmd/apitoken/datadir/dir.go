@@ -9,7 +9,8 @@ import (
 	"strings"
 )
 
-// makeDir makes the folder, or takes over an empty one that stands there.
+// makeDir creates the folder. It takes over an existing folder if it is empty, and
+// closes it to other users.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)
@@ -22,37 +23,38 @@ func makeDir(dir string) error {
 		return nil
 	}
 	if err := os.Chmod(dir, 0o700); err != nil {
-		return fmt.Errorf("closing the data folder to others: %w", err)
+		return fmt.Errorf("closing the data folder to other users: %w", err)
 	}
 	return nil
 }
 
-// checkDir refuses a folder that is something else, one that others may enter,
-// and one that lost its store. Whether it is ours comes first: nobody is to be
-// told to lock others out of a folder that was named by mistake.
+// checkDir refuses a folder with foreign files, a folder that other users may
+// enter, and a folder that lost its store. The check for foreign files is first:
+// the user may have given a wrong folder, and the error must not say to change
+// the mode of that folder.
 func checkDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
-		return fmt.Errorf("looking at the data folder: %w", err)
+		return fmt.Errorf("checking the data folder: %w", err)
 	}
-	trace := traceOf(dir)
-	if trace == "" {
-		if err := foreign(dir); err != nil {
+	evidence := storeEvidence(dir)
+	if evidence == "" {
+		if err := checkForeign(dir); err != nil {
 			return err
 		}
 	}
-	if err := private(dir, info, "700"); err != nil {
+	if err := checkPrivate(dir, info, "700"); err != nil {
 		return err
 	}
-	if trace != "" && hollow(dir, storeFile) {
-		return fmt.Errorf("%s is missing or empty though %s shows that there was one: put it back, or serve from another folder", filepath.Join(dir, storeFile), trace)
+	if evidence != "" && missingOrEmpty(dir, storeFile) {
+		return fmt.Errorf("%s is missing or empty, but %s shows that the folder had a store: restore the file, or use another folder", filepath.Join(dir, storeFile), evidence)
 	}
 	return nil
 }
 
-// traceOf is a file of ours that comes about only when there is a store, empty
-// if the folder has none.
-func traceOf(dir string) string {
+// storeEvidence is the name of a file that is created only after the store, or ""
+// if the folder has no such file.
+func storeEvidence(dir string) string {
 	for _, name := range []string{eventsFile, adminFile} {
 		if exists(dir, name) {
 			return name
@@ -61,16 +63,16 @@ func traceOf(dir string) string {
 	return ""
 }
 
-// hollow says that a file is missing or empty. A new store in its place would
-// forget every token and every limit in silence.
-func hollow(dir, name string) bool {
+// missingOrEmpty reports whether a file is missing or empty. A new store in the
+// place of a lost one would have no tokens and no limits, and give no error.
+func missingOrEmpty(dir, name string) bool {
 	info, err := os.Stat(filepath.Join(dir, name))
 	return errors.Is(err, fs.ErrNotExist) || (err == nil && info.Size() == 0)
 }
 
-// foreign refuses a folder that holds files which are not ours, such as a home
-// folder given by mistake, unless a store of ours is among them.
-func foreign(dir string) error {
+// checkForeign refuses a folder with files that are not of this package, such as
+// a home folder given by mistake. It accepts every folder that has a store.
+func checkForeign(dir string) error {
 	if exists(dir, storeFile) {
 		return nil
 	}
@@ -80,14 +82,15 @@ func foreign(dir string) error {
 	}
 	for _, e := range entries {
 		if e.Name() != pepperFile && e.Name() != markerFile && !strings.Contains(e.Name(), tempMark) {
-			return fmt.Errorf("%s is no data folder of apitoken: it holds %q; name an empty or a new one", dir, e.Name())
+			return fmt.Errorf("%s is not a data folder of apitoken: it contains %q; give an empty or a new folder", dir, e.Name())
 		}
 	}
 	return nil
 }
 
-// private refuses what others than the owner may read or change.
-func private(path string, info fs.FileInfo, mode string) error {
+// checkPrivate refuses a file or folder that other users may read or change. The
+// error recommends mode.
+func checkPrivate(path string, info fs.FileInfo, mode string) error {
 	if info.Mode().Perm()&0o077 == 0 {
 		return nil
 	}

@@ -9,16 +9,15 @@ import (
 	"apitoken/events"
 )
 
-// loadKeys reads the peppers, and makes them if there is no store yet. It
-// looks for the store before it looks for the peppers, which are durable
-// before a store comes about: so it never takes the moment of somebody else's
-// first start for a lost pepper file.
+// loadKeys reads the peppers, and makes them if there is no store yet. It checks
+// for the store first. A first start writes the peppers before the store, so this
+// order cannot mistake another process's first start for a lost file.
 func loadKeys(dir string) (events.Keys, error) {
 	path := filepath.Join(dir, pepperFile)
 	stored := exists(dir, storeFile)
 	if !exists(dir, pepperFile) {
 		if stored {
-			return events.Keys{}, fmt.Errorf("%s is missing: without its peppers no token in %s can be checked; put the file back from your backup", path, filepath.Join(dir, storeFile))
+			return events.Keys{}, fmt.Errorf("%s is missing: without its peppers no token in %s can be checked; restore the file from your backup", path, filepath.Join(dir, storeFile))
 		}
 		if err := writeOnce(path, newPepper()); err != nil {
 			return events.Keys{}, err
@@ -35,7 +34,7 @@ func loadKeys(dir string) (events.Keys, error) {
 	return keys, nil
 }
 
-// newPepper is a pepper in the form of the file and of the variable PEPPERS.
+// newPepper is a new pepper in the form of the file and of the variable PEPPERS.
 func newPepper() string {
 	b := make([]byte, 32)
 	rand.Read(b)

@@ -10,12 +10,13 @@ import (
 	"strings"
 )
 
-// maxPrivate is more than any file has that ReadPrivate is meant for.
+// maxPrivate is the number of bytes that ReadPrivate reads at most: more than any
+// file of a secret has.
 const maxPrivate = 64 << 10
 
-// ReadPrivate reads a small file that holds a secret, without the white space
-// around it. It refuses a file that others than its owner may read or change,
-// and names the command that mends it.
+// ReadPrivate reads a small file that contains a secret, and returns its text
+// without white space at both ends. It refuses a file that other users may read or
+// change; the error has the command that corrects the mode.
 func ReadPrivate(path string) (string, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -24,12 +25,12 @@ func ReadPrivate(path string) (string, error) {
 	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return "", fmt.Errorf("looking at %s: %w", path, err)
+		return "", fmt.Errorf("checking %s: %w", path, err)
 	}
 	if info.IsDir() {
 		return "", fmt.Errorf("%s is a folder, not a file with a secret", path)
 	}
-	if err := private(path, info, "600"); err != nil {
+	if err := checkPrivate(path, info, "600"); err != nil {
 		return "", err
 	}
 	b, err := io.ReadAll(io.LimitReader(file, maxPrivate))
@@ -39,31 +40,32 @@ func ReadPrivate(path string) (string, error) {
 	return strings.TrimSpace(string(b)), nil
 }
 
-// WritePrivate puts text and a line's end into a file with mode 0600,
-// replacing what was there, durably and all at once: a reader sees the old
-// file or the new one, whatever is killed when.
+// WritePrivate writes text and a line end into a file with mode 0600. It replaces
+// an earlier file durably and atomically: after a kill at any moment a reader
+// finds either the old file or the new one.
 func WritePrivate(path, text string) error {
-	return place(path, text, os.Rename)
+	return writeAtomically(path, text, os.Rename)
 }
 
-// writeOnce is WritePrivate for a file that must not be replaced: if there is
-// one already, it stays, and that is no error.
+// writeOnce is WritePrivate for a file that must not be replaced. It keeps an
+// earlier file and returns no error for it.
 func writeOnce(path, text string) error {
-	err := place(path, text, os.Link)
+	err := writeAtomically(path, text, os.Link)
 	if errors.Is(err, fs.ErrExist) {
 		return nil
 	}
 	return err
 }
 
-// place writes the text beside path and then gives it its name.
-func place(path, text string, name func(from, to string) error) error {
+// writeAtomically writes the text into a temporary file in the same folder. name
+// then gives this file its name.
+func writeAtomically(path, text string, name func(from, to string) error) error {
 	file, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark)
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	defer os.Remove(file.Name())
-	if err := fill(file, text); err != nil {
+	if err := writeSynced(file, text); err != nil {
 		return fmt.Errorf("writing %s: %w", path, err)
 	}
 	if err := name(file.Name(), path); err != nil {
@@ -72,8 +74,8 @@ func place(path, text string, name func(from, to string) error) error {
 	return syncDir(filepath.Dir(path))
 }
 
-// fill relies on CreateTemp's mode 0600.
-func fill(file *os.File, text string) error {
+// writeSynced relies on the mode 0600 of CreateTemp.
+func writeSynced(file *os.File, text string) error {
 	_, err := file.WriteString(text + "\n")
 	return errors.Join(err, file.Sync(), file.Close())
 }

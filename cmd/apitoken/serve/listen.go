@@ -9,21 +9,23 @@ import (
 	"syscall"
 )
 
-// listen takes the address, or says why it cannot be had.
+// listen opens the address. The error says why the address is not available,
+// and what the user can do.
 func listen(address string) (net.Listener, error) {
 	l, err := net.Listen("tcp", address)
 	switch {
 	case errors.Is(err, syscall.EADDRINUSE):
-		return nil, fmt.Errorf("%s is in use by another process: stop it, or choose another address with --listen", address)
+		return nil, fmt.Errorf("%s is in use by another process: stop that process, or choose another address with --listen", address)
 	case errors.Is(err, fs.ErrPermission):
-		return nil, fmt.Errorf("%s is not for ordinary users: choose a port above 1023 with --listen", address)
+		return nil, fmt.Errorf("this user may not listen on %s: choose a port above 1023 with --listen", address)
 	case err != nil:
 		return nil, fmt.Errorf("listening on %s: %w", address, err)
 	}
 	return l, nil
 }
 
-// announce says where the service is. What others may overhear is warned of.
+// announce prints the address of the service. It logs a warning if others on
+// the network can read the tokens.
 func announce(c Config, l net.Listener, secure bool) {
 	scheme := "http"
 	if secure {
@@ -31,7 +33,7 @@ func announce(c Config, l net.Listener, secure bool) {
 	}
 	fmt.Fprintf(c.Out, "listening on %s://%s\n", scheme, l.Addr())
 	if !secure && !loopback(l.Addr()) {
-		c.Logger.Warn("tokens cross the network in the clear", "listen", l.Addr().String(),
+		c.Logger.Warn("tokens cross the network unencrypted", "listen", l.Addr().String(),
 			"remedy", "use --tls-self-signed, or --tls-cert and --tls-key, or listen on 127.0.0.1")
 	}
 }

@@ -1,12 +1,12 @@
 // Package serve runs the whole service in one process on one data folder. It
-// stands in for API Gateway and for the change stream: the guard decides about
-// each request before its handler runs, and a relay carries what was committed
-// to a file of events.
+// replaces API Gateway and the change stream: the guard decides about each
+// request before its handler runs, and a relay sends committed records to a file
+// of events.
 //
-// It promises that an address which cannot be had changes nothing on disk,
-// that requests in flight are answered before it ends, and that what they
-// committed has then reached the file of events. What the calls do it leaves to
-// functions/httpapi; what stands in the folder, to its sibling folder.
+// It promises three things. If the address is not available, nothing on disk
+// changes. Requests in flight are answered before Run returns. The records that
+// they committed are then in the file of events. The package leaves the calls to
+// functions/httpapi, and the files of the folder to its sibling datadir.
 package serve
 
 import (
@@ -21,12 +21,12 @@ import (
 	"time"
 
 	"apitoken/cmd/apitoken/datadir"
-	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
 )
 
-// Limits of one connection. No call of ours takes long, and no header is long.
+// Limits of one connection. All calls of the service are short, and so are their
+// headers.
 const (
 	readHeaderTimeout = 5 * time.Second
 	readTimeout       = 30 * time.Second
@@ -36,22 +36,22 @@ const (
 	shutdownTimeout   = 30 * time.Second
 )
 
-// Config is what a server needs. All but the three of TLS are required.
+// Config is what a server needs. All fields but the three of TLS are required.
 type Config struct {
-	Listen        string // host:port; port 0 takes a free one
-	Data          string // the data folder, made if there is none
-	TLSSelfSigned bool   // with a certificate of our own, kept in the folder
-	TLSCert       string // or with this one, PEM files
-	TLSKey        string
-	Version       string
-	Out           io.Writer    // for people: where it listens, where the token is
+	Listen        string       // host:port; port 0 selects a free port
+	Data          string       // the data folder; created if it is missing
+	TLSSelfSigned bool         // use a self-signed certificate, stored in the folder
+	TLSCert       string       // or use the certificate of this PEM file
+	TLSKey        string       // the PEM file of its key
+	Version       string       // the answer of the call for the version
+	Out           io.Writer    // messages for people: the address, the path of the token
 	Logger        *slog.Logger // a line for each request
 }
 
-// Run serves until ctx is done and everything in flight has ended. An error is
-// a sentence for the person who started it.
+// Run serves until ctx is done and all requests in flight have ended. Its errors
+// are sentences for the person who started the server.
 func Run(ctx context.Context, c Config) error {
-	given, err := givenCertificate(c)
+	given, err := certificateOfFiles(c)
 	if err != nil {
 		return err
 	}
@@ -60,26 +60,27 @@ func Run(ctx context.Context, c Config) error {
 		return err
 	}
 	defer listener.Close()
-	bell := &bell{}
-	f, err := datadir.Open(ctx, c.Data, bell.ring)
+	w := &wakeUp{}
+	f, err := datadir.Open(ctx, c.Data, w.wake)
 	if err != nil {
 		return err
 	}
-	return errors.Join(serveFolder(ctx, c, listener, given, f, bell), f.Close())
+	return errors.Join(serveFolder(ctx, c, listener, given, f, w), f.Close())
 }
 
-// serveFolder is Run once the address and the folder are ours.
-func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tls.Config, f *datadir.Folder, b *bell) error {
-	post, err := openPost(f, b, c.Logger)
+// serveFolder is the part of Run that starts when the address and the folder are
+// open.
+func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tls.Config, f *datadir.Folder, w *wakeUp) error {
+	relay, err := openRelayLoop(f, w, c.Logger)
 	if err != nil {
 		return err
 	}
-	defer post.file.Close()
+	defer relay.file.Close()
 	handler, err := assemble(ctx, c, f)
 	if err != nil {
 		return err
 	}
-	secure, err := secured(c, given, f)
+	secure, err := tlsConfig(c, given, f)
 	if err != nil {
 		return err
 	}
@@ -87,39 +88,37 @@ func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tl
 		listener = tls.NewListener(listener, secure)
 	}
 	announce(c, listener, secure != nil)
-	stop := post.run(ctx)
-	return errors.Join(answer(ctx, c.Logger, listener, handler), stop())
+	stop := relay.run(ctx)
+	return errors.Join(serveRequests(ctx, c.Logger, listener, handler), stop())
 }
 
-// assemble puts the service together on the folder's store, and bootstraps it
-// if that was not done yet.
+// assemble builds the service on the folder's store. It bootstraps a new folder.
 func assemble(ctx context.Context, c Config, f *datadir.Folder) (http.Handler, error) {
-	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys, Logger: c.Logger})
-	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys})
+	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Logger: c.Logger})
 	started, err := f.EnsureAdmin(ctx, i)
 	if err != nil {
 		return nil, err
 	}
-	tellAdmin(c, f, started)
-	return httpapi.New(httpapi.Config{Issuer: i, Guard: g, Logger: c.Logger, Version: c.Version, Ready: f.Store.Ready}), nil
+	reportStart(c, f, started)
+	return httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Ready: f.Store.Ready}), nil
 }
 
-func tellAdmin(c Config, f *datadir.Folder, started datadir.Start) {
+func reportStart(c Config, f *datadir.Folder, started datadir.Start) {
 	switch started {
 	case datadir.StartWrote:
 		fmt.Fprintf(c.Out, "the administrator's token is in %s\n", f.AdminPath())
 	case datadir.StartUnclear:
-		c.Logger.Warn("a bootstrap was cut short and may have left a token that nobody has", "owner", datadir.Admin,
-			"remedy", "look for it with `apitoken list --owner admin` and revoke it")
+		c.Logger.Warn("an interrupted bootstrap may have made a token and lost its secret", "owner", datadir.Admin,
+			"remedy", "look for the token with `apitoken list --owner admin` and revoke it")
 	case datadir.StartReady:
 	default:
-		panic(fmt.Sprintf("serve: start of unknown kind %d", started))
+		panic(fmt.Sprintf("serve: unknown start %d", started))
 	}
 }
 
-// answer serves until ctx is done, and then until the requests in flight have
-// their answers.
-func answer(ctx context.Context, logger *slog.Logger, listener net.Listener, handler http.Handler) error {
+// serveRequests accepts requests until ctx is done. It returns when the requests
+// in flight have their answers, or after shutdownTimeout.
+func serveRequests(ctx context.Context, logger *slog.Logger, listener net.Listener, handler http.Handler) error {
 	server := &http.Server{
 		Handler: handler, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,

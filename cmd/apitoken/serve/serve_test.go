@@ -11,7 +11,7 @@ import (
 	"apitoken/cmd/apitoken/datadir"
 )
 
-func TestCertificateIsKeptWhileItServes(t *testing.T) {
+func TestCertificateIsReplacedOnlyWhenNeeded(t *testing.T) {
 	f, err := datadir.Open(t.Context(), filepath.Join(t.TempDir(), "data"), nil)
 	if err != nil {
 		t.Fatal(err)
@@ -22,7 +22,7 @@ func TestCertificateIsKeptWhileItServes(t *testing.T) {
 	first := certificate(t, f, names, began)
 	for _, host := range []string{"localhost", "127.0.0.1", "::1", "example.org"} {
 		if err := first.Leaf.VerifyHostname(host); err != nil {
-			t.Errorf("the certificate is not good for %s: %v", host, err)
+			t.Errorf("the certificate is not valid for %s: %v", host, err)
 		}
 	}
 	for _, row := range []struct {
@@ -54,7 +54,7 @@ func certificate(t *testing.T, f *datadir.Folder, names []string, now time.Time)
 	return c
 }
 
-func TestHostsOfTheCertificate(t *testing.T) {
+func TestCertificateNamesLoopbackAndTheListenAddress(t *testing.T) {
 	for listen, extra := range map[string][]string{
 		"127.0.0.1:8080": {"127.0.0.1"}, "0.0.0.0:1": nil, "[::]:1": nil, ":1": nil,
 		"[fd00::1]:1": {"fd00::1"}, "example.org:1": {"example.org"},
@@ -66,7 +66,7 @@ func TestHostsOfTheCertificate(t *testing.T) {
 	}
 }
 
-func TestLoopbackIsTold(t *testing.T) {
+func TestLoopbackAddressesAreRecognized(t *testing.T) {
 	for text, want := range map[string]bool{
 		"127.0.0.1": true, "127.9.9.9": true, "::1": true, "::ffff:127.0.0.1": true,
 		"0.0.0.0": false, "::": false, "192.0.2.1": false,

@@ -24,29 +24,29 @@ const (
 	keyFile         = "tls.key"
 
 	certificateLife  = 2 * 365 * 24 * time.Hour
-	certificateRenew = 30 * 24 * time.Hour // this long before its end it is made anew
+	certificateRenew = 30 * 24 * time.Hour // the time before its end when it is replaced
 )
 
-// givenCertificate is the certificate from files, nil if none was asked for. A
-// key that others can read is refused like every other secret.
-func givenCertificate(c Config) (*tls.Config, error) {
+// certificateOfFiles is the certificate of --tls-cert and --tls-key, nil without
+// these flags. It refuses a key that others can read, like every other secret.
+func certificateOfFiles(c Config) (*tls.Config, error) {
 	switch {
 	case c.TLSCert == "" && c.TLSKey == "":
 		return nil, nil
 	case c.TLSCert == "" || c.TLSKey == "":
-		return nil, errors.New("--tls-cert and --tls-key belong together: give both")
+		return nil, errors.New("--tls-cert and --tls-key need each other: give both flags")
 	case c.TLSSelfSigned:
-		return nil, errors.New("--tls-self-signed makes a certificate of its own: give it, or --tls-cert and --tls-key")
+		return nil, errors.New("--tls-self-signed makes its own certificate: remove this flag, or remove --tls-cert and --tls-key")
 	}
 	cert, err := loadPair(c.TLSCert, c.TLSKey)
 	if err != nil {
 		return nil, err
 	}
-	return config(cert), nil
+	return newTLSConfig(cert), nil
 }
 
-// secured is how the listener is secured, nil if it is not.
-func secured(c Config, given *tls.Config, f *datadir.Folder) (*tls.Config, error) {
+// tlsConfig is the TLS of the listener, nil for plain http.
+func tlsConfig(c Config, given *tls.Config, f *datadir.Folder) (*tls.Config, error) {
 	if !c.TLSSelfSigned {
 		return given, nil
 	}
@@ -55,10 +55,10 @@ func secured(c Config, given *tls.Config, f *datadir.Folder) (*tls.Config, error
 		return nil, err
 	}
 	fmt.Fprintf(c.Out, "the certificate is %s, SHA-256 % X\n", f.Path(certificateFile), sha256.Sum256(cert.Certificate[0]))
-	return config(cert), nil
+	return newTLSConfig(cert), nil
 }
 
-func config(cert tls.Certificate) *tls.Config {
+func newTLSConfig(cert tls.Certificate) *tls.Config {
 	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 }
 
@@ -78,7 +78,7 @@ func loadPair(certPath, keyPath string) (tls.Certificate, error) {
 	return cert, nil
 }
 
-// hosts are the names that a certificate of our own is good for.
+// hosts are the names and addresses in the self-signed certificate.
 func hosts(listen string) []string {
 	names := []string{"localhost", "127.0.0.1", "::1"}
 	host, _, err := net.SplitHostPort(listen)
@@ -88,11 +88,12 @@ func hosts(listen string) []string {
 	return append(names, host)
 }
 
-// selfSigned is the folder's own certificate. One that still lasts and names
-// the hosts is kept, so that clients who trust it need not be told again.
+// selfSigned is the self-signed certificate of the folder. It keeps a certificate
+// that names the hosts until certificateRenew before its end, because clients
+// that trust it must be configured again for a new one.
 func selfSigned(f *datadir.Folder, names []string, now time.Time) (tls.Certificate, error) {
 	cert, err := loadPair(f.Path(certificateFile), f.Path(keyFile))
-	if err == nil && good(cert, names, now) {
+	if err == nil && usable(cert, names, now) {
 		return cert, nil
 	}
 	if err := makePair(f, names, now); err != nil {
@@ -101,7 +102,7 @@ func selfSigned(f *datadir.Folder, names []string, now time.Time) (tls.Certifica
 	return loadPair(f.Path(certificateFile), f.Path(keyFile))
 }
 
-func good(cert tls.Certificate, names []string, now time.Time) bool {
+func usable(cert tls.Certificate, names []string, now time.Time) bool {
 	for _, name := range names {
 		if cert.Leaf.VerifyHostname(name) != nil {
 			return false
@@ -115,8 +116,8 @@ func makePair(f *datadir.Folder, names []string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("making a key: %w", err)
 	}
-	form := form(names, now)
-	der, err := x509.CreateCertificate(rand.Reader, form, form, key.Public(), key)
+	template := certificateTemplate(names, now)
+	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
 	if err != nil {
 		return fmt.Errorf("signing: %w", err)
 	}
@@ -124,15 +125,15 @@ func makePair(f *datadir.Folder, names []string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("encoding the key: %w", err)
 	}
-	if err := datadir.WritePrivate(f.Path(keyFile), text("PRIVATE KEY", pkcs8)); err != nil {
+	if err := datadir.WritePrivate(f.Path(keyFile), pemText("PRIVATE KEY", pkcs8)); err != nil {
 		return err
 	}
-	return datadir.WritePrivate(f.Path(certificateFile), text("CERTIFICATE", der))
+	return datadir.WritePrivate(f.Path(certificateFile), pemText("CERTIFICATE", der))
 }
 
-// form is the certificate before it is signed. It begins an hour early for
-// clients whose clocks are behind.
-func form(names []string, now time.Time) *x509.Certificate {
+// certificateTemplate is the certificate without its signature. It is valid from
+// an hour before now, for clients with slow clocks.
+func certificateTemplate(names []string, now time.Time) *x509.Certificate {
 	c := &x509.Certificate{
 		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "apitoken"},
 		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
@@ -149,6 +150,6 @@ func form(names []string, now time.Time) *x509.Certificate {
 	return c
 }
 
-func text(kind string, der []byte) string {
+func pemText(kind string, der []byte) string {
 	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
 }

@@ -1,5 +1,6 @@
-// Package api makes the Lambda functions that answer HTTP calls: each is the
-// one HTTP interface with the routes of one function.
+// Package api builds the Lambda functions that answer HTTP calls. All of them
+// have the same HTTP interface, and each answers only the routes of its function.
+// Package httpapi has the routes, package gateway the format of the payloads.
 package api
 
 import (
@@ -9,39 +10,38 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"apitoken/events"
-	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/functions/gateway"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/wiring"
 )
 
-// Run is the main of the function that answers the calls of that name, as
-// httpapi.Routes has them.
+// Run is the main of a function that answers HTTP calls: the routes of
+// httpapi.Routes that have the name of the function.
 func Run(function string) {
 	wiring.RunJob(jobOf(function, httpapi.Routes()), func(f wiring.Function) (lambda.Handler, error) { return serve(f, function), nil })
 }
 
-// serve makes the handler of one function. A function that needs no peppers
-// verifies nothing, so it gets neither guard nor issuer.
+// serve returns the handler of one function. A function without peppers verifies
+// no token, so it gets neither guard nor issuer.
 func serve(f wiring.Function, function string) lambda.Handler {
 	if jobOf(function, httpapi.Routes()).Need()&wiring.Peppers == 0 {
 		return serveOpen(f, function)
 	}
-	g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys, Logger: f.Log})
-	i := issuer.New(issuer.Config{Store: f.Store, Guard: g, Keys: f.Keys, Prefix: f.Prefix})
+	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Prefix: f.Prefix, Logger: f.Log})
 	return gateway.New(gateway.Config{TrustAuthorizer: !f.AuthorizeInHandler, Handler: httpapi.New(httpapi.Config{
-		Issuer: i, Guard: g, Logger: f.Log, Version: version(), Only: []string{function}, TrustPrincipal: !f.AuthorizeInHandler,
+		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Only: []string{function}, TrustPrincipal: !f.AuthorizeInHandler,
 	})})
 }
 
+// serveOpen returns the handler of a function that needs no credential.
 func serveOpen(f wiring.Function, function string) lambda.Handler {
 	return gateway.New(gateway.Config{Handler: httpapi.New(httpapi.Config{
 		Logger: f.Log, Version: version(), Only: []string{function}, TrustPrincipal: true, Ready: ready(f.Store),
 	})})
 }
 
-// ready says whether the table answers.
+// ready returns a check whether the table answers.
 func ready(log events.Log) func(context.Context) error {
 	return func(ctx context.Context) error {
 		_, err := log.Head(ctx, events.SettingsStream)
@@ -49,7 +49,7 @@ func ready(log events.Log) func(context.Context) error {
 	}
 }
 
-// version is the release that was built, as the Go tool stamped it.
+// version returns the release of this binary, as the Go tool stored it there.
 func version() string {
 	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
 		return info.Main.Version

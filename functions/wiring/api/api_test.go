@@ -16,17 +16,19 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/storetest"
+	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/payloads"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/telemetry"
-	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
-// vector is the token that the sample payloads carry.
+// vector is the token in the sample payloads.
 const vector = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"
 
-// deployment is all functions on one store.
+// deployment has all functions on one store.
 type deployment struct {
 	*testing.T
 	wiring.Function
@@ -35,32 +37,18 @@ type deployment struct {
 
 func deploy(t *testing.T, authorizeInHandler bool) *deployment {
 	t.Helper()
-	store, err := bolt.Open(filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		if err := store.Close(); err != nil {
-			t.Error(err)
-		}
-	})
-	keys, err := events.ParseKeys("test:" + strings.Repeat("QUJD", 11))
-	if err != nil {
-		t.Fatal(err)
-	}
 	d := &deployment{T: t}
 	d.Function = wiring.Function{
-		Settings: wiring.Settings{Keys: keys, AuthorizeInHandler: authorizeInHandler},
-		Store:    store, Log: telemetry.NewLogger(telemetry.Config{Out: &d.log, Function: "f"}),
+		Settings: wiring.Settings{Keys: storetest.Keys, AuthorizeInHandler: authorizeInHandler},
+		Store:    bolttest.Open(t), Log: telemetry.NewLogger(telemetry.Config{Out: &d.log, Function: "f"}),
 	}
 	return d
 }
 
-// token makes ann's, or somebody's, and gives its text and id.
-func (d *deployment) token(in issuer.NewToken) (text, id string) {
+// token makes a token for ann and returns its text and id.
+func (d *deployment) token(w token.Wish) (text, id string) {
 	d.Helper()
-	g := guard.New(guard.Config{Views: d.Store, Uses: d.Store, Keys: d.Keys})
-	made, secret, err := issuer.New(issuer.Config{Store: d.Store, Guard: g, Keys: d.Keys}).Create(d.Context(), guard.Principal{Owner: "ann"}, in)
+	made, secret, err := issuer.New(issuer.Config{Store: d.Store, Keys: d.Keys}).Create(d.Context(), guard.Principal{Owner: "ann"}, "", w)
 	if err != nil {
 		d.Fatal(err)
 	}
@@ -96,12 +84,12 @@ func (a answer) into(t *testing.T, v any) {
 	}
 }
 
-// TestFunctionsAnswerBothFormats takes a token through its life, by way of the
+// TestFunctionsAnswerBothFormats creates, lists, gets and revokes a token, with the
 // payloads of both kinds of API.
 func TestFunctionsAnswerBothFormats(t *testing.T) {
 	for _, format := range []string{"rest", "http"} {
 		d := deploy(t, true)
-		text, _ := d.token(issuer.NewToken{})
+		text, _ := d.token(token.Wish{})
 		create := d.call(serve(d.Function, "create"), "rest-create", vector, text)
 		var made httpapi.Created
 		create.into(t, &made)
@@ -125,12 +113,12 @@ func TestFunctionsAnswerBothFormats(t *testing.T) {
 	}
 }
 
-// TestNextPageKeepsThePrefix: a link must lead back through the stage or the
-// base path that the client used.
+// TestNextPageKeepsThePrefix: the link must have the stage or the base path that
+// the client used.
 func TestNextPageKeepsThePrefix(t *testing.T) {
 	d := deploy(t, true)
-	text, _ := d.token(issuer.NewToken{})
-	d.token(issuer.NewToken{})
+	text, _ := d.token(token.Wish{})
+	d.token(token.Wish{})
 	list := serve(d.Function, "list")
 	for sample, prefix := range map[string]string{
 		"rest-list": "/prod/v1/", "rest-list-slash": "/prod/v1/", "rest-list-base-path": "/tokens/v1/",
@@ -140,15 +128,15 @@ func TestNextPageKeepsThePrefix(t *testing.T) {
 		got := d.call(list, sample, vector, text, `"user": [`, `"limit": ["1"],"user": [`, "rawQueryString\": \"", "rawQueryString\": \"limit=1&")
 		got.into(t, &page)
 		if len(page.Entries) != 1 || !strings.HasPrefix(page.Paging.Next, prefix+"auth/access-tokens") || !strings.Contains(page.Paging.Next, "user=ann") {
-			t.Errorf("%s: got %+v, want one entry and a link below %s", sample, got, prefix)
+			t.Errorf("%s: got %+v, want one entry and a link that starts with %s", sample, got, prefix)
 		}
 	}
 }
 
-// TestRequestThatPassedNoAuthorizerIsRefused, whatever credential it carries.
-func TestRequestThatPassedNoAuthorizerIsRefused(t *testing.T) {
+// TestRequestWithoutAuthorizerContextIsDenied, even with a valid credential.
+func TestRequestWithoutAuthorizerContextIsDenied(t *testing.T) {
 	d := deploy(t, false)
-	text, id := d.token(issuer.NewToken{})
+	text, id := d.token(token.Wish{})
 	get := serve(d.Function, "get")
 	for _, format := range []string{"rest-get", "http-get"} {
 		if got := d.call(get, format, vector, text, `"authorizer"`, `"other"`, "JhxND7ci", id); got.StatusCode != 401 {
@@ -163,28 +151,28 @@ func TestRequestThatPassedNoAuthorizerIsRefused(t *testing.T) {
 	}
 }
 
-// TestContextIsWorthNothingWhereHandlersAuthorize: an emulator that ignores
-// authorizers may let clients write it.
-func TestContextIsWorthNothingWhereHandlersAuthorize(t *testing.T) {
+// TestAuthorizerContextIsIgnoredIfHandlersAuthorize: an emulator that ignores
+// authorizers may let clients write the context.
+func TestAuthorizerContextIsIgnoredIfHandlersAuthorize(t *testing.T) {
 	d := deploy(t, true)
-	_, id := d.token(issuer.NewToken{})
+	_, id := d.token(token.Wish{})
 	if got := d.call(serve(d.Function, "get"), "rest-get", "JhxND7ci\"", id+"\"", "/JhxND7ci", "/"+id); got.StatusCode != 401 {
-		t.Errorf("got %+v, want 401 for an unknown token in spite of the context", got)
+		t.Errorf("got %+v, want 401 for an unknown token although the context allows the call", got)
 	}
 }
 
-func TestFunctionAnswersItsOwnCallsOnly(t *testing.T) {
+func TestFunctionAnswersOnlyItsOwnCalls(t *testing.T) {
 	d := deploy(t, false)
 	if got := d.call(serve(d.Function, "get"), "rest-list"); got.StatusCode != 404 {
 		t.Errorf("got %+v, want 404", got)
 	}
 }
 
-// TestOneLineForEachRequestWithoutTheSecret holds logs and metrics of a create,
-// whose answer holds the secret.
-func TestOneLineForEachRequestWithoutTheSecret(t *testing.T) {
+// TestEachRequestLogsOneLineWithoutTheSecret checks the logs and metrics of a
+// create, because its answer has the secret.
+func TestEachRequestLogsOneLineWithoutTheSecret(t *testing.T) {
 	d := deploy(t, true)
-	text, id := d.token(issuer.NewToken{})
+	text, id := d.token(token.Wish{})
 	got := d.call(telemetry.Observe(serve(d.Function, "create")), "rest-create", vector, text)
 	var made httpapi.Created
 	got.into(t, &made)
@@ -205,8 +193,7 @@ func TestOneLineForEachRequestWithoutTheSecret(t *testing.T) {
 	}
 }
 
-// TestAboutNeedsNoPeppersAndSaysWhetherTheTableAnswers.
-func TestAboutNeedsNoPeppersAndSaysWhetherTheTableAnswers(t *testing.T) {
+func TestAboutNeedsNoPeppersAndReportsWhetherTheTableAnswers(t *testing.T) {
 	d := deploy(t, false)
 	d.Keys = events.Keys{}
 	about := serve(d.Function, "about")
@@ -231,9 +218,9 @@ func (down) Head(context.Context, events.Stream) (events.Head, error) {
 	return events.Head{}, errors.New("no answer")
 }
 
-// TestEveryFunctionHasAJobAndItsMain compares the folders of functions/ with
-// the jobs. A main names its own function: it would answer for another one
-// otherwise, with the rights of its own role.
+// TestEveryFunctionHasAJobAndItsMain compares the folders of functions/ with the
+// jobs. Each main must name its own function. With the name of another function it
+// would run the other function's calls with its own role.
 func TestEveryFunctionHasAJobAndItsMain(t *testing.T) {
 	jobs := map[string]wiring.Job{}
 	for _, job := range Jobs() {
@@ -257,7 +244,7 @@ func TestEveryFunctionHasAJobAndItsMain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if named := strings.Contains(string(b), `.Run("`+function+`"`); !named && !job.Copies { // which has no settings of wiring
+		if named := strings.Contains(string(b), `.Run("`+function+`"`); !named && !job.Copies { // it has no settings of wiring, so it runs without them
 			t.Errorf("functions/%s/main.go does not run %q:\n%s", function, function, b)
 		}
 	}
@@ -286,8 +273,8 @@ func TestFunctionWithOpenAndGuardedRoutesDoesNotStart(t *testing.T) {
 	}
 }
 
-// TestJobIsTheSumOfItsRoutes: one command among its routes gives a function the
-// right to write, and all functions that verify or write have peppers.
+// TestJobIsTheSumOfItsRoutes: a function with one command among its routes may
+// write, and all functions that verify or write have peppers.
 func TestJobIsTheSumOfItsRoutes(t *testing.T) {
 	for _, c := range []struct {
 		routes []httpapi.Route

@@ -8,7 +8,7 @@ import (
 	"apitoken/functions/wiring"
 )
 
-// Jobs are the jobs of all Lambda functions: those that answer HTTP calls and
+// Jobs returns the jobs of all Lambda functions: those that answer HTTP calls, and
 // those of wiring.Jobs.
 func Jobs() []wiring.Job {
 	all, routes := wiring.Jobs(), httpapi.Routes()
@@ -23,10 +23,10 @@ func Jobs() []wiring.Job {
 	return all
 }
 
-// jobOf computes the job of a function from its routes. A function without a
-// route is a fault of the program and panics. So is a function with open and
-// guarded routes: an open route answers requests without a credential, so it
-// must not share the peppers and the role of guarded routes.
+// jobOf computes the job of a function from its routes. It panics for a function
+// without a route, and for a function with both open and guarded routes: both are
+// errors in the program. An open route answers requests without a credential, so
+// it must not share the peppers and the role of guarded routes.
 func jobOf(function string, routes []httpapi.Route) wiring.Job {
 	j := wiring.Job{Function: function}
 	for _, r := range routes {

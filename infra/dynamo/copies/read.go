@@ -7,15 +7,16 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/infra/dynamo/item"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// Around reads consistently the copies numbered seq-1 and seq+1 of a stream,
-// nil if there is none.
+// Around reads consistently the copies numbered seq-1 and seq+1 of a stream.
+// A missing one is nil.
 func (t *Table) Around(ctx context.Context, s events.Stream, seq uint64) (before, after *events.Message, err error) {
-	its, err := t.query(ctx, string(s), seqSK(seq-1), seqSK(seq+1), 0)
+	its, err := t.query(ctx, string(s), item.Sequence(seq-1), item.Sequence(seq+1), 0)
 	if err != nil {
 		return nil, nil, fmt.Errorf("reading the copies around %s/%d: %w", s, seq, err)
 	}
@@ -36,7 +37,7 @@ func (t *Table) Around(ctx context.Context, s events.Stream, seq uint64) (before
 
 // Copy reads the copies of a stream with Seq > after, ascending, at most limit.
 func (t *Table) Copy(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Message, error) {
-	its, err := t.query(ctx, string(s), seqSK(after+1), seqSK(lastSeq), limit)
+	its, err := t.query(ctx, string(s), item.Sequence(after+1), item.Sequence(item.LastSeq), limit)
 	if err != nil {
 		return nil, fmt.Errorf("reading the copies of %s: %w", s, err)
 	}
@@ -51,14 +52,14 @@ func (t *Table) Copy(ctx context.Context, s events.Stream, after uint64, limit i
 	return ms, nil
 }
 
-// Waiting calls f for each wait that is older than olderThan.
+// Waiting calls f for each wait that began before olderThan.
 func (t *Table) Waiting(ctx context.Context, olderThan time.Time, f func(s events.Stream, seq uint64, since time.Time)) error {
-	its, err := t.query(ctx, WaitPK, "0", olderThan.UTC().Format(sinceForm), 0)
+	its, err := t.query(ctx, WaitPK, "0", item.Time(olderThan), 0)
 	if err != nil {
-		return fmt.Errorf("reading what is awaited: %w", err)
+		return fmt.Errorf("reading the events that wait for a predecessor: %w", err)
 	}
 	for _, it := range its {
-		s, seq, since, err := parseWait(textOf(it, skAttr))
+		s, seq, since, err := parseWait(item.TextOf(it, item.SK))
 		if err != nil {
 			return err
 		}
@@ -67,13 +68,13 @@ func (t *Table) Waiting(ctx context.Context, olderThan time.Time, f func(s event
 	return nil
 }
 
-// query reads what lies between two sort keys, both included, page by page; at
-// most limit items unless that is 0.
-func (t *Table) query(ctx context.Context, pk, from, to string, limit int) (all []item, err error) {
+// query reads the items between two sort keys, both included, page by page. It
+// returns at most limit items, or all items if limit is 0.
+func (t *Table) query(ctx context.Context, pk, from, to string, limit int) (all []item.Item, err error) {
 	in := &dynamodb.QueryInput{
 		TableName: &t.name, ConsistentRead: aws.Bool(true),
 		KeyConditionExpression:    aws.String("PK = :pk AND SK BETWEEN :from AND :to"),
-		ExpressionAttributeValues: item{":pk": text(pk), ":from": text(from), ":to": text(to)},
+		ExpressionAttributeValues: item.Item{":pk": item.Text(pk), ":from": item.Text(from), ":to": item.Text(to)},
 	}
 	if limit > 0 {
 		in.Limit = aws.Int32(int32(limit))
@@ -85,7 +86,7 @@ func (t *Table) query(ctx context.Context, pk, from, to string, limit int) (all 
 		}
 		all = append(all, out.Items...)
 		if limit > 0 && len(all) >= limit {
-			return all[:limit], nil // pages end at 1 MB, so the last may bring too many
+			return all[:limit], nil // a page ends at 1 MB, so the last page may have too many items
 		}
 		if out.LastEvaluatedKey == nil {
 			return all, nil
@@ -94,8 +95,8 @@ func (t *Table) query(ctx context.Context, pk, from, to string, limit int) (all 
 	}
 }
 
-// Streams calls f once for each stream that has copies. It scans the table: it
-// is for an operator's tool and for no function.
+// Streams calls f once for each stream that has copies. It scans the table, so
+// it is for an operator's tool only and not for a function.
 func (t *Table) Streams(ctx context.Context, f func(events.Stream)) error {
 	in := &dynamodb.ScanInput{TableName: &t.name, ProjectionExpression: aws.String("PK")}
 	seen := map[string]bool{noticePK: true, evidencePK: true, WaitPK: true}
@@ -105,7 +106,7 @@ func (t *Table) Streams(ctx context.Context, f func(events.Stream)) error {
 			return fmt.Errorf("scanning the audit table: %w", err)
 		}
 		for _, it := range out.Items {
-			if pk := textOf(it, pkAttr); !seen[pk] {
+			if pk := item.Partition(it); !seen[pk] {
 				seen[pk] = true
 				f(events.Stream(strings.Clone(pk)))
 			}

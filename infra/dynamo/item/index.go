@@ -80,7 +80,7 @@ func PositionSK(p events.Position) string { return Time(p.At) + "#" + p.ID }
 func ReadPosition(it Item) (events.Position, error) {
 	r := &reader{it: it}
 	at, id, _ := strings.Cut(r.mustText(ListSK), "#")
-	t, err := time.Parse(timeForm, at)
+	t, err := ParseTime(at)
 	if err != nil {
 		r.fail(ListSK, err)
 	}
@@ -105,5 +105,5 @@ func putUnsent(it Item, m events.Message) {
 	h := fnv.New32a()
 	h.Write([]byte(group))
 	it[UnsentPK] = text(ShardPK(int(h.Sum32() % UnsentShards)))
-	it[UnsentSK] = text(fmt.Sprintf("%s#%012d", Time(m.Time), m.Seq))
+	it[UnsentSK] = text(Time(m.Time) + "#" + Sequence(m.Seq))
 }

@@ -93,13 +93,7 @@ func KindOf(it Item) Kind {
 }
 
 // Partition returns the partition key of an item, "" if the item has none.
-func Partition(it Item) string {
-	pk, _ := it[PK].(*types.AttributeValueMemberS)
-	if pk == nil {
-		return ""
-	}
-	return pk.Value
-}
+func Partition(it Item) string { return TextOf(it, PK) }
 
 // Name returns a name for an item, made from its key, for use in errors. Keys
 // have ids and owners, which are not secret. No other attribute of an item may

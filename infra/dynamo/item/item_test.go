@@ -156,9 +156,9 @@ func TestTTLIsNeverTooEarly(t *testing.T) {
 	}
 }
 
-// TestOnlyItemsWithAnEndHaveATTL: a live token's view and a head have no ttl,
-// even if they have a retention. A record without retention has none either.
-func TestOnlyItemsWithAnEndHaveATTL(t *testing.T) {
+// TestHeadsLiveViewsAndPermanentRecordsHaveNoTTL: a head and a live token's view
+// have no ttl, even if they have a retention.
+func TestHeadsLiveViewsAndPermanentRecordsHaveNoTTL(t *testing.T) {
 	live, permanent := ended, record
 	live.Ended, permanent.KeepUntil = "", time.Time{}
 	h, _ := item.Head("user/ann", head)

@@ -38,9 +38,12 @@ func streamOf(pk string) (events.Stream, error) {
 	return "", fmt.Errorf("%q is not the partition key of a stream", pk)
 }
 
-// RecordSK returns the sort key of the record with this sequence. All sequences
-// have 12 digits, so the order of texts is the order of numbers.
-func RecordSK(seq uint64) string { return fmt.Sprintf("%s%012d", skEvent, seq) }
+// Sequence writes a sequence for a sort key. All sequences have 12 digits, so the
+// order of the texts is the order of the numbers.
+func Sequence(seq uint64) string { return fmt.Sprintf("%012d", seq) }
+
+// RecordSK returns the sort key of the record with this sequence.
+func RecordSK(seq uint64) string { return skEvent + Sequence(seq) }
 
 // RecordKey returns the key of a record.
 func RecordKey(s events.Stream, seq uint64) (Item, error) {
@@ -48,7 +51,7 @@ func RecordKey(s events.Stream, seq uint64) (Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key(pk, RecordSK(seq)), nil
+	return Key(pk, RecordSK(seq)), nil
 }
 
 // HeadKey returns the key of a stream's head.
@@ -57,7 +60,7 @@ func HeadKey(s events.Stream) (Item, error) {
 	if err != nil {
 		return nil, err
 	}
-	return key(pk, skHead), nil
+	return Key(pk, skHead), nil
 }
 
 // TokenPK returns the partition key of a token. The partition has the token's
@@ -65,13 +68,13 @@ func HeadKey(s events.Stream) (Item, error) {
 func TokenPK(id string) string { return pkToken + id }
 
 // ViewKey returns the key of a token's view.
-func ViewKey(id string) Item { return key(TokenPK(id), skView) }
+func ViewKey(id string) Item { return Key(TokenPK(id), skView) }
 
 // UseKey returns the key of a token's last use.
-func UseKey(id string) Item { return key(TokenPK(id), skUse) }
+func UseKey(id string) Item { return Key(TokenPK(id), skUse) }
 
 // ReplyKey returns the key of a reply.
-func ReplyKey(name string) Item { return key(pkReply+name, skReply) }
+func ReplyKey(name string) Item { return Key(pkReply+name, skReply) }
 
 // MessageKey returns the key of the item with the message of this id. The id of
 // a record is "stream/sequence"; every other id is that of a notice.
@@ -82,12 +85,13 @@ func MessageKey(id string) Item {
 			return k
 		}
 	}
-	return key(pkNotice+id, skNotice)
+	return Key(pkNotice+id, skNotice)
 }
 
 // KeyOf returns the primary key of an item.
 func KeyOf(it Item) Item { return Item{PK: it[PK], SK: it[SK]} }
 
-func key(pk, sk string) Item { return Item{PK: text(pk), SK: text(sk)} }
+// Key is the primary key of these two texts.
+func Key(pk, sk string) Item { return Item{PK: text(pk), SK: text(sk)} }
 
 func text(s string) *types.AttributeValueMemberS { return &types.AttributeValueMemberS{Value: s} }

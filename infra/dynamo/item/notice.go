@@ -27,7 +27,7 @@ const noticeKept = 30 * 24 * time.Hour
 
 // Notice returns a notice as an item that is not yet sent.
 func Notice(m events.Message) Item {
-	it := key(pkNotice+m.ID, skNotice)
+	it := Key(pkNotice+m.ID, skNotice)
 	putText(it, noticeType, m.Type)
 	it[noticeV] = integer(m.V)
 	putTime(it, noticeAt, m.Time)

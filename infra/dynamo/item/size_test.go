@@ -93,8 +93,10 @@ func created(t *testing.T, n int) []item.Item {
 	for i := range n {
 		facts, err := token.Decide(state, token.Create{
 			At: at, Policy: token.Policy{TokenLimit: n, Retention: 400 * 24 * time.Hour}, By: token.Maker{Owner: owner},
-			ID: fmt.Sprintf("JhxND7c%d", i), Owner: owner, Description: "deployment from the build server", ExpiresAt: at.AddDate(0, 6, 0),
-			Scopes: []string{"GET /v1/auth/access-tokens/*", "POST /v1/auth/authorize"}, Verifier: events.Verifier{Kid: k.Current(), MAC: make([]byte, 32)},
+			ID: fmt.Sprintf("JhxND7c%d", i), Owner: owner, Wish: token.Wish{
+				Description: "deployment from the build server", ExpiresAt: at.AddDate(0, 6, 0),
+				Scopes: []string{"GET /v1/auth/access-tokens/*", "POST /v1/auth/authorize"},
+			}, Verifier: events.Verifier{Kid: k.Current(), MAC: make([]byte, 32)},
 		})
 		if err != nil {
 			t.Fatal(err)

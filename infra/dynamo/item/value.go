@@ -17,8 +17,20 @@ const timeForm = "2006-01-02T15:04:05.000000000Z"
 // Time returns a time as text, for attributes and conditions.
 func Time(t time.Time) string { return t.UTC().Format(timeForm) }
 
+// ParseTime reads the form that Time writes.
+func ParseTime(text string) (time.Time, error) { return time.Parse(timeForm, text) }
+
 // Text returns an attribute value for a condition or a key.
 func Text(s string) types.AttributeValue { return text(s) }
+
+// TextOf returns the text in an attribute, "" if the attribute is absent or of
+// another type.
+func TextOf(it Item, attr string) string {
+	if v, ok := it[attr].(*types.AttributeValueMemberS); ok {
+		return v.Value
+	}
+	return ""
+}
 
 // Number returns an attribute value for a condition.
 func Number(n uint64) types.AttributeValue {
@@ -164,7 +176,7 @@ func (r *reader) time(attr string) time.Time {
 	if s == "" {
 		return time.Time{}
 	}
-	t, err := time.Parse(timeForm, s)
+	t, err := ParseTime(s)
 	if err != nil {
 		r.fail(attr, err)
 	}

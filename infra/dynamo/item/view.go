@@ -33,7 +33,7 @@ const OwnerAttribute = viewOwner
 // View returns a token's view as an item. With all fields at their maximum the
 // item is smaller than 4 KB, so one read unit is enough for a consistent read.
 func View(v events.View) Item {
-	it := key(TokenPK(v.ID), skView)
+	it := Key(TokenPK(v.ID), skView)
 	putText(it, viewOwner, v.Owner)
 	putText(it, viewCreator, v.Creator)
 	putText(it, viewName, v.Name)

@@ -10,7 +10,7 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// answered is the code of each of the gateway's own answers.
+// answered has the problem code of each answer that the gateway itself gives.
 var answered = map[string]string{
 	"UNAUTHORIZED": "token_invalid", "ACCESS_DENIED": "permission_denied_by_scope", "MISSING_AUTHENTICATION_TOKEN": "path_not_found",
 	"REQUEST_TOO_LARGE": "body_too_large", "THROTTLED": "throttled",
@@ -25,7 +25,7 @@ func TestTheGatewayAnswersAsTheServiceDoes(t *testing.T) {
 	all := at(read(t), "Resources", "Api", "Properties", "GatewayResponses").(object)
 	for kind := range all {
 		if answered[kind] == "" {
-			t.Errorf("nothing is known of the gateway's answer %s", kind)
+			t.Errorf("this test knows no code for the gateway's answer %s", kind)
 		}
 	}
 	for kind, code := range answered {
@@ -38,7 +38,7 @@ func TestTheGatewayAnswersAsTheServiceDoes(t *testing.T) {
 				t.Errorf("got code %s, type %s, request id %s", p.Code, p.Type, p.RequestID)
 			}
 			if !slices.Contains(httpapi.Codes(), code) && !slices.Contains(onlyTheGateway, code) {
-				t.Errorf("%s is no code of the service", code)
+				t.Errorf("%s is not a code of the service", code)
 			}
 			want(t, all[kind], p.Status, "StatusCode")
 			checkHeaders(t, at(all[kind], "ResponseParameters", "Headers"), p)
@@ -52,10 +52,10 @@ func problem(t *testing.T, answer any) (p httpapi.Problem) {
 	d := json.NewDecoder(strings.NewReader(at(answer, "ResponseTemplates", "application/json").(string)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(&p); err != nil {
-		t.Fatalf("its template is no problem: %v", err)
+		t.Fatalf("its template is not a problem: %v", err)
 	}
 	if p.Errors == nil || p.Title == "" || p.Detail == "" || p.Description != p.Detail {
-		t.Errorf("its template lacks something: %+v", p)
+		t.Errorf("a member of its template is empty or wrong: %+v", p)
 	}
 	return p
 }
@@ -78,12 +78,12 @@ func checkHeaders(t *testing.T, headers any, p httpapi.Problem) {
 		t.Errorf("retryable: got %v with Retry-After %v", p.Retryable, retry)
 	}
 	if p.Status == 403 && !strings.Contains(p.Detail, "permission_denied") {
-		t.Errorf("a client that stops at the word permission_denied would go on after %q", p.Detail)
+		t.Errorf("a client that looks for the word permission_denied would continue after %q", p.Detail)
 	}
 }
 
-// likeTheService compares with the answer that the service itself gives, where
-// there is a recorded one.
+// likeTheService compares the problem with the recorded answer of the service
+// itself, if there is one.
 func likeTheService(t *testing.T, p httpapi.Problem) {
 	t.Helper()
 	b, err := os.ReadFile(top + "functions/httpapi/testdata/problem_" + p.Code + ".json")
@@ -95,6 +95,6 @@ func likeTheService(t *testing.T, p httpapi.Problem) {
 		t.Fatal(err)
 	}
 	if p.Title != own.Title || p.Status != own.Status || p.ErrorClass != own.ErrorClass || p.Retryable != own.Retryable {
-		t.Errorf("got %+v, the service says %+v", p, own)
+		t.Errorf("got %+v, the service answers %+v", p, own)
 	}
 }

@@ -67,18 +67,18 @@ func resources(t *testing.T, template object, kind string) map[string]object {
 	return found
 }
 
-// functions are the functions that are built from functions/, by the name of
-// their folder, with what Globals give them.
+// functions returns the functions that are built from functions/, by the name of
+// their folder. Their properties include those of Globals.
 func functions(t *testing.T, template object) map[string]object {
 	t.Helper()
 	found := map[string]object{}
 	for logical, r := range resources(t, template, "Serverless::Function") {
 		if at(r, "Properties", "InlineCode") != nil {
-			continue // the example's
+			continue // of the example
 		}
 		name, ok := strings.CutSuffix(logical, "Function")
 		if !ok || name == "" {
-			t.Errorf("%s: a function's resource is called NAMEFunction, for `make build-NAMEFunction`", logical)
+			t.Errorf("%s: the resource of a function must be called NAMEFunction, for `make build-NAMEFunction`", logical)
 			continue
 		}
 		properties := maps.Clone(at(template, "Globals", "Function").(object))
@@ -88,7 +88,7 @@ func functions(t *testing.T, template object) map[string]object {
 	return found
 }
 
-// texts makes a list of one text or of several.
+// texts returns a text, or a list of texts, as a list.
 func texts(v any) []string {
 	switch v := v.(type) {
 	case string:

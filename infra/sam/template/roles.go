@@ -2,14 +2,14 @@ package template
 
 import "strings"
 
-// Logical is the name of a function's resource: of create, with the kind Role,
-// it is CreateRole.
+// Logical returns the name of a function's resource. For the function create and
+// the kind Role it is CreateRole.
 func Logical(function, kind string) string {
 	return strings.ToUpper(function[:1]) + function[1:] + kind
 }
 
-// Policies are the names of a role's managed policies, without those that hang
-// on a condition.
+// Policies returns the names of a role's managed policies, without those that
+// depend on a condition.
 func Policies(template Object, role string) (names []string) {
 	for _, policy := range Objects(At(template, "Resources", role, "Properties", "ManagedPolicyArns")) {
 		if name, ok := policy["Ref"].(string); ok {
@@ -19,8 +19,8 @@ func Policies(template Object, role string) (names []string) {
 	return names
 }
 
-// Statements are those of all policies that a role always has: of the managed
-// ones that Policies names and of its own.
+// Statements returns the statements of all policies that a role always has: of
+// the managed policies that Policies returns, and of the role's own policies.
 func Statements(template Object, role string) (all []Object) {
 	for _, name := range Policies(template, role) {
 		all = append(all, Objects(At(template, "Resources", name, "Properties", "PolicyDocument", "Statement"))...)
@@ -31,7 +31,7 @@ func Statements(template Object, role string) (all []Object) {
 	return all
 }
 
-// Objects are the mappings of a list.
+// Objects returns a list of mappings, nil if v is not a list.
 func Objects(v any) (all []Object) {
 	l, _ := v.([]any)
 	for _, e := range l {

@@ -14,11 +14,11 @@ import (
 // role is what a function may do.
 type role struct {
 	logical    string
-	policies   []string // its managed policies, without those that hang on a condition
+	policies   []string // its managed policies, without those that depend on a condition
 	statements []object
 }
 
-// roleOf gives a function's role, with the statements of its managed policies.
+// roleOf returns a function's role, with the statements of its managed policies.
 func roleOf(t *testing.T, all, f object) role {
 	t.Helper()
 	logical, _, _ := strings.Cut(attOf(at(f, "Properties", "Role")), ".")
@@ -28,14 +28,15 @@ func roleOf(t *testing.T, all, f object) role {
 	return role{logical: logical, policies: template.Policies(all, logical), statements: template.Statements(all, logical)}
 }
 
-// may says whether some statement allows the action on the resource.
+// may reports whether a statement allows the action on the resource.
 func (r role) may(action string, resource any) bool {
 	return slices.ContainsFunc(r.statements, func(s object) bool {
 		return slices.Contains(texts(s["Action"]), action) && reflect.DeepEqual(s["Resource"], resource)
 	})
 }
 
-// unscoped are the statements on all resources, since their actions know none.
+// unscoped has the statements on all resources, because IAM cannot limit their
+// actions to a resource.
 var unscoped = map[string][]string{
 	"Traces":      {"xray:PutTraceSegments", "xray:PutTelemetryRecords"},
 	"FindStreams": {"dynamodb:ListStreams"},
@@ -68,7 +69,7 @@ func checkStatement(t *testing.T, function string, s object) {
 	want(t, s, "Allow", "Effect")
 	for _, action := range texts(s["Action"]) {
 		if action == "" || strings.Contains(action, "*") {
-			t.Errorf("%s, statement %q: action %q names no single action", function, sid, action)
+			t.Errorf("%s, statement %q: action %q is not a single action", function, sid, action)
 		}
 	}
 	if s["Resource"] == "*" {
@@ -82,7 +83,7 @@ func checkStatement(t *testing.T, function string, s object) {
 		arn = text
 	}
 	if arn == "" || strings.Contains(arn, "*") {
-		t.Errorf("%s, statement %q: resource %v is not one of this stack", function, sid, s["Resource"])
+		t.Errorf("%s, statement %q: resource %v is not a resource of this stack", function, sid, s["Resource"])
 	}
 }
 
@@ -99,10 +100,10 @@ var reserved = []right{
 	{"dynamodb:PutItem", getAtt("TokenTable.Arn"), commands, "only commands write the log"},
 	{"dynamodb:UpdateItem", getAtt("TokenTable.Arn"), updates, "only uses and the outbox are updated"},
 	{"dynamodb:ConditionCheckItem", getAtt("TokenTable.Arn"), checks, "the first use of a token also checks that there is such a token"},
-	{"dynamodb:DeleteItem", getAtt("TokenTable.Arn"), none, "nothing of the log is deleted but by its time to live"},
+	{"dynamodb:DeleteItem", getAtt("TokenTable.Arn"), none, "only the time to live deletes items of the log"},
 	{"dynamodb:Scan", getAtt("TokenTable.Arn"), none, "no call may depend on the table's size"},
-	{"dynamodb:PutItem", getAtt("AuditTable.Arn"), keepsCopies, "a copy vouches for the log only if no other function can write it"},
-	{"dynamodb:DeleteItem", getAtt("AuditTable.Arn"), keepsCopies, "a copy vouches for the log only if no other function can write it"},
+	{"dynamodb:PutItem", getAtt("AuditTable.Arn"), keepsCopies, "a copy is evidence about the log only if no other function can write copies"},
+	{"dynamodb:DeleteItem", getAtt("AuditTable.Arn"), keepsCopies, "a copy is evidence about the log only if no other function can write copies"},
 	{"dynamodb:Query", getAtt("AuditTable.Arn"), keepsCopies, "no other function has a use for the copies"},
 	{"events:PutEvents", getAtt("Bus.Arn"), carries, "events go out through the change stream alone"},
 	{"kms:Decrypt", getAtt("ConfigKey.Arn"), hasPeppers, "peppers are for functions that verify or write"},
@@ -130,15 +131,15 @@ func TestFunctionsMayDoWhatTheirJobNeeds(t *testing.T) {
 		}
 		for _, s := range r.statements {
 			if arn := attOf(s["Resource"]); job.Copies && strings.HasPrefix(arn, "TokenTable") {
-				t.Errorf("%s may %v the log that it vouches for", r.logical, s["Action"])
+				t.Errorf("%s may %v the log that it audits", r.logical, s["Action"])
 			}
 		}
 	})
 }
 
-// A copy that could be deleted would vouch for nothing. The audit function
-// deletes only what it awaited, in a partition that holds no copies.
-func TestNobodyMayDeleteACopy(t *testing.T) {
+// TestNoFunctionMayDeleteACopy: a copy that can be deleted is no evidence. The
+// audit function deletes only its waits, in a partition without copies.
+func TestNoFunctionMayDeleteACopy(t *testing.T) {
 	template := read(t)
 	for name, f := range functions(t, template) {
 		for _, s := range roleOf(t, template, f).statements {
@@ -146,15 +147,15 @@ func TestNobodyMayDeleteACopy(t *testing.T) {
 				continue
 			}
 			if got := texts(s["Action"]); len(got) != 1 {
-				t.Errorf("%s, statement %q: %v share the condition for deleting", name, s["Sid"], got)
+				t.Errorf("%s, statement %q: %v share the condition for deletes", name, s["Sid"], got)
 			}
 			want(t, s, object{"ForAllValues:StringEquals": object{"dynamodb:LeadingKeys": list(copies.WaitPK)}}, "Condition")
 		}
 	}
 }
 
-// Where an emulator ignores authorizers, the handlers check tokens themselves
-// and need what the authorizer needs, and only there.
+// TestHandlersThatAuthorizeMayDoSo: on an emulator that ignores authorizers, the
+// handlers check tokens themselves. Only there they need the authorizer's rights.
 func TestHandlersThatAuthorizeMayDoSo(t *testing.T) {
 	all := read(t)
 	guard := object{"Fn::If": list("AuthorizesInHandler", ref("GuardPolicy"), ref("AWS::NoValue"))}

@@ -59,7 +59,7 @@ func anys(words []string) (l []any) {
 	return l
 }
 
-func TestWhatNobodyCouldBringBackIsKept(t *testing.T) {
+func TestResourcesThatCannotBeMadeAgainAreRetained(t *testing.T) {
 	template := read(t)
 	for _, kind := range []string{"DynamoDB::Table", "SecretsManager::Secret", "KMS::Key"} {
 		for name, r := range resources(t, template, kind) {
@@ -69,19 +69,19 @@ func TestWhatNobodyCouldBringBackIsKept(t *testing.T) {
 	}
 	for name, r := range resources(t, template, "DynamoDB::Table") {
 		properties := at(r, "Properties")
-		want(t, properties, nil, "TableName") // a retained table would stand in the way of the next deployment
+		want(t, properties, nil, "TableName") // a retained table with a fixed name would make the next deployment fail
 		want(t, properties, "PAY_PER_REQUEST", "BillingMode")
 		want(t, properties, true, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")
 		want(t, properties, true, "SSESpecification", "SSEEnabled")
 		want(t, properties, ref("DeletionProtection"), "DeletionProtectionEnabled")
 		if name == "AuditTable" {
-			want(t, properties, nil, "TimeToLiveSpecification") // it never forgets
+			want(t, properties, nil, "TimeToLiveSpecification") // copies never expire
 		}
 	}
 	want(t, template, "true", "Parameters", "DeletionProtection", "Default")
 }
 
-// served is what the template knows of a route.
+// served is a route as the template has it.
 type served struct {
 	function, method, path string
 	open                   bool
@@ -113,7 +113,7 @@ func TestEveryRouteHasItsFunction(t *testing.T) {
 	}
 	for _, r := range got {
 		if !slices.Contains(routes, r) {
-			t.Errorf("template.yaml has %+v, which is no route of the service", r)
+			t.Errorf("template.yaml has %+v, which is not a route of the service", r)
 		}
 	}
 }
@@ -176,8 +176,8 @@ func sameFunctions(t *testing.T, deployed map[string]object, names []string, sou
 	}
 }
 
-// variable is an environment variable: the functions that have it, its value,
-// and what that value may be when deployed.
+// variable is an environment variable: the functions that have it, its value in
+// the template, and a sample of the deployed value.
 type variable struct {
 	of     func(wiring.Job) bool
 	value  any
@@ -204,7 +204,7 @@ func TestEveryFunctionHasTheSettingsThatItReads(t *testing.T) {
 		own, _ := at(f, "Properties", "Environment", "Variables").(object)
 		for name := range own {
 			if _, read := known[name]; !read {
-				t.Errorf("it has %s, which nothing reads", name)
+				t.Errorf("it has the variable %s, which no code reads", name)
 			}
 		}
 		for name, v := range known {
@@ -220,8 +220,8 @@ func TestEveryFunctionHasTheSettingsThatItReads(t *testing.T) {
 			}
 			return known[name].sample
 		}
-		if _, err := wiring.Read(getenv, job.Need()); err != nil && !job.Copies { // which has the other table
-			t.Errorf("it would not start: %v", err)
+		if _, err := wiring.Read(getenv, job.Need()); err != nil && !job.Copies { // the audit function has another table
+			t.Errorf("the function would not start: %v", err)
 		}
 	})
 }
@@ -254,7 +254,7 @@ func TestPeppersReachOnlyFunctionsThatVerifyOrWrite(t *testing.T) {
 	}
 	for name, p := range at(template, "Parameters").(object) {
 		if strings.Contains(strings.ToLower(name), "pepper") {
-			t.Errorf("parameter %s: a pepper is no parameter, which CloudFormation shows: %v", name, p)
+			t.Errorf("parameter %s: a pepper may not be a parameter, because CloudFormation shows parameters: %v", name, p)
 		}
 	}
 }
@@ -278,7 +278,7 @@ func TestTheAPIGuardsAndCachesNothing(t *testing.T) {
 			"ResourcePath": "/*", "HttpMethod": "*", "LoggingLevel": "OFF", "DataTraceEnabled": false, "CachingEnabled": false, "MetricsEnabled": true,
 			"ThrottlingRateLimit": ref("RequestsPerSecond"), "ThrottlingBurstLimit": ref("RequestBurst"),
 		}), "MethodSettings")
-		want(t, p, nil, "AccessLogSetting") // one that names headers would log credentials
+		want(t, p, nil, "AccessLogSetting") // an access log with headers would contain credentials
 		want(t, p, true, "TracingEnabled")
 	}
 	if raw := at(template, "Resources"); len(ofType(raw, "AWS::ApiGateway::GatewayResponse")) > 0 {
@@ -305,10 +305,10 @@ func TestStreamAndQueueSourcesAreBounded(t *testing.T) {
 	want(t, stream, object{"Type": "SQS", "Destination": getAtt("PublishDeadLetters.Arn")}, "DestinationConfig", "OnFailure")
 	want(t, stream, object{"Filters": list(object{"Pattern": `{"eventName":["INSERT"]}`})}, "FilterCriteria")
 	if retries, _ := at(stream, "MaximumRetryAttempts").(int); retries < 1 || retries > 10 {
-		t.Errorf("MaximumRetryAttempts: got %d; one poison record would hold its shard up", retries)
+		t.Errorf("MaximumRetryAttempts: got %d; want 1 to 10, because one bad record would block its shard", retries)
 	}
 	if age, _ := at(stream, "MaximumRecordAgeInSeconds").(int); age < 60 || age > 12*3600 {
-		t.Errorf("MaximumRecordAgeInSeconds: got %d; the stream forgets after a day", age)
+		t.Errorf("MaximumRecordAgeInSeconds: got %d; want 60 to 43200, because the stream deletes records after a day", age)
 	}
 	audit := at(template, "Resources", "AuditFunction", "Properties")
 	want(t, audit, list("ReportBatchItemFailures"), "Events", "Queue", "Properties", "FunctionResponseTypes")
@@ -326,9 +326,9 @@ func TestStreamAndQueueSourcesAreBounded(t *testing.T) {
 	}
 }
 
-// A function that nothing calls is no error anywhere. API Gateway calls the
-// authorizer by the definition of the API.
-func TestSomethingCallsEveryFunction(t *testing.T) {
+// TestEveryFunctionIsCalled: no deployment fails because of a function without a
+// caller. API Gateway calls the authorizer because the API's definition names it.
+func TestEveryFunctionIsCalled(t *testing.T) {
 	eachFunction(t, read(t), func(t *testing.T, job wiring.Job, f object) {
 		events, _ := at(f, "Properties", "Events").(object)
 		if len(events) == 0 && !job.Authorizes {
@@ -344,14 +344,14 @@ func TestSomethingCallsEveryFunction(t *testing.T) {
 			expected = list(fmt.Sprintf("rate(%.0f minutes)", job.Every.Minutes()))
 		}
 		if !reflect.DeepEqual(schedules, expected) {
-			t.Errorf("the clock calls it at %v, want %v", schedules, expected)
+			t.Errorf("its schedules are %v, want %v", schedules, expected)
 		}
 	})
 }
 
-// A rule that matches nothing is no error anywhere: the copies would just stay
-// away.
-func TestTheAuditRuleMatchesWhatIsPublished(t *testing.T) {
+// TestTheAuditRuleMatchesPublishedEvents: no deployment fails because of a rule
+// that matches no event. The copies would silently be missing.
+func TestTheAuditRuleMatchesPublishedEvents(t *testing.T) {
 	rule := at(read(t), "Resources", "AuditRule", "Properties")
 	want(t, rule, object{"source": list(events.Source)}, "EventPattern")
 	want(t, rule, ref("Bus"), "EventBusName")
@@ -362,12 +362,12 @@ func TestTheAuditRuleMatchesWhatIsPublished(t *testing.T) {
 	want(t, targets[0], getAtt("AuditQueue.Arn"), "Arn")
 }
 
-func TestCallersHaveTheirAnswerBeforeTheGatewayGivesUp(t *testing.T) {
+func TestFunctionsAnswerBeforeTheGatewayTimesOut(t *testing.T) {
 	eachFunction(t, read(t), func(t *testing.T, job wiring.Job, f object) {
 		limit := 29 // seconds, for an integration
 		switch {
 		case job.Authorizes:
-			limit = 10 // and of those the authorizer's share
+			limit = 10 // the part of those 29 seconds for the authorizer
 		case background(job):
 			return
 		}
@@ -377,7 +377,7 @@ func TestCallersHaveTheirAnswerBeforeTheGatewayGivesUp(t *testing.T) {
 	})
 }
 
-func TestEveryTroubleHasItsAlarm(t *testing.T) {
+func TestEveryTroubleHasAnAlarm(t *testing.T) {
 	all := read(t)
 	type metric struct{ namespace, name, of string }
 	watched := map[metric]bool{}
@@ -386,7 +386,7 @@ func TestEveryTroubleHasItsAlarm(t *testing.T) {
 		want(t, p, "notBreaching", "TreatMissingData")
 		want(t, p, object{"Fn::If": list("HasAlarmTopic", list(ref("AlarmTopic")), ref("AWS::NoValue"))}, "AlarmActions")
 		if at(p, "AlarmDescription") == nil {
-			t.Errorf("%s says nothing to whoever is woken", name)
+			t.Errorf("%s has no description for the person on call", name)
 		}
 		for _, d := range objects(at(p, "Dimensions")) {
 			of, _ := at(d, "Value", "Ref").(string)
@@ -419,7 +419,7 @@ func TestEveryTroubleHasItsAlarm(t *testing.T) {
 			t.Errorf("no alarm watches %+v", m)
 		}
 	}
-	want(t, all, ref("AWS::StackName"), "Resources", "Api", "Properties", "Name") // which its alarm goes by
+	want(t, all, ref("AWS::StackName"), "Resources", "Api", "Properties", "Name") // the alarm uses this name
 }
 
 func TestTheRunbookKnowsEveryAlarm(t *testing.T) {
@@ -429,7 +429,7 @@ func TestTheRunbookKnowsEveryAlarm(t *testing.T) {
 	}
 	for logical := range resources(t, read(t), "CloudWatch::Alarm") {
 		if name := strings.TrimSuffix(logical, "Alarm"); !strings.Contains(string(readme), "`"+name+"`") {
-			t.Errorf("the README does not say what to do about %s", name)
+			t.Errorf("the README does not say what to do after the alarm %s", name)
 		}
 	}
 }
@@ -443,7 +443,7 @@ func TestParametersExplainThemselves(t *testing.T) {
 	}
 	for _, name := range []string{"ApiUrl", "ExampleUrl", "AuthorizerArn", "TokenTableName", "AuditTableName", "BusName", "PepperSecrets"} {
 		if at(template, "Outputs", name, "Description") == nil {
-			t.Errorf("output %s is missing or says nothing", name)
+			t.Errorf("output %s is missing or has no description", name)
 		}
 	}
 	for _, name := range []string{"AuthorizerArn", "BusName", "TokenTableName"} {

@@ -24,43 +24,36 @@ import (
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
-var update = flag.Bool("update", false, "write the golden files anew")
+var update = flag.Bool("update", false, "write the golden files again")
 
-// collection is where tokens are made and listed.
+// collection is the path that creates and lists tokens.
 const collection = "/v1/auth/access-tokens/"
 
-// world is the whole service on its real embedded store, with the clock in the
-// test's hand.
-type world struct {
+// scene is the whole service on the real embedded store. The test sets the clock.
+type scene struct {
 	t      *testing.T
 	file   string
 	store  *bolt.Store
 	keys   events.Keys
-	guard  *guard.Guard
 	issuer *issuer.Issuer
 	log    *logBuffer
 	server *httptest.Server
-	admin  string // a token whose owner holds every permission
+	admin  string // a token of a user with every permission
 
 	mu  sync.Mutex
 	now time.Time
 }
 
-// newWorld starts a service; change may alter its configuration.
-func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
+// newScene starts a service. The functions in change may change its configuration.
+func newScene(t *testing.T, change ...func(*httpapi.Config)) *scene {
 	t.Helper()
-	w := &world{t: t, file: filepath.Join(t.TempDir(), "apitoken.db"), log: &logBuffer{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
+	w := &scene{t: t, file: filepath.Join(t.TempDir(), "apitoken.db"), log: &logBuffer{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
 	w.keys = testKeys(t, "k1")
-	store, err := bolt.Open(w.file, bolt.Options{})
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { store.Close() })
-	w.store = store
-	w.guard = guard.New(guard.Config{Views: store, Uses: store, Keys: w.keys, Now: w.clock})
-	w.issuer = issuer.New(issuer.Config{Store: store, Guard: w.guard, Keys: w.keys, Now: w.clock})
+	w.store = bolttest.OpenFile(t, w.file, bolt.Options{NoSync: true})
+	w.issuer = issuer.New(issuer.Config{Store: w.store, Keys: w.keys, Now: w.clock})
 	_, text, err := w.issuer.Bootstrap(t.Context(), "admin", false)
 	if err != nil {
 		t.Fatal(err)
@@ -71,10 +64,10 @@ func newWorld(t *testing.T, change ...func(*httpapi.Config)) *world {
 	return w
 }
 
-// handler is another handler on the same store.
-func (w *world) handler(change ...func(*httpapi.Config)) http.Handler {
+// handler returns another handler on the same store.
+func (w *scene) handler(change ...func(*httpapi.Config)) http.Handler {
 	c := httpapi.Config{
-		Issuer: w.issuer, Guard: w.guard, Version: "1.2.3", Now: w.clock,
+		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Now: w.clock,
 		Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
 	}
 	for _, f := range change {
@@ -92,20 +85,20 @@ func testKeys(t testing.TB, kid string) events.Keys {
 	return k
 }
 
-func (w *world) clock() time.Time {
+func (w *scene) clock() time.Time {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	return w.now
 }
 
-func (w *world) sleep(d time.Duration) {
+func (w *scene) sleep(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
 }
 
-// contents are the bytes of the store's file, digested.
-func (w *world) contents() [sha256.Size]byte {
+// contents returns a digest of the store's file.
+func (w *scene) contents() [sha256.Size]byte {
 	w.t.Helper()
 	b, err := os.ReadFile(w.file)
 	if err != nil {
@@ -114,13 +107,13 @@ func (w *world) contents() [sha256.Size]byte {
 	return sha256.Sum256(b)
 }
 
-// client is the Go client with a token.
-func (w *world) client(token string) *httpapi.Client {
+// client returns the Go client with a token.
+func (w *scene) client(token string) *httpapi.Client {
 	return httpapi.NewClient(w.server.URL, secret.New(token), w.server.Client())
 }
 
 // make creates a token and returns it with its text.
-func (w *world) make(in httpapi.CreateRequest) (httpapi.Created, string) {
+func (w *scene) make(in httpapi.CreateRequest) (httpapi.Created, string) {
 	w.t.Helper()
 	made, err := w.client(w.admin).Create(w.t.Context(), in)
 	if err != nil {
@@ -129,8 +122,8 @@ func (w *world) make(in httpapi.CreateRequest) (httpapi.Created, string) {
 	return made, made.BearerToken.Reveal()
 }
 
-// seen is one answer, with what it answers.
-type seen struct {
+// answer is one answer with the method and the path of its request.
+type answer struct {
 	method string
 	path   string
 	status int
@@ -138,8 +131,9 @@ type seen struct {
 	body   []byte
 }
 
-// do sends a request and holds its answer to the OpenAPI document.
-func (w *world) do(method, path, token, body string) seen {
+// do sends a request. The test fails if the answer differs from the OpenAPI
+// document.
+func (w *scene) do(method, path, token, body string) answer {
 	w.t.Helper()
 	header := http.Header{}
 	if token != "" {
@@ -148,14 +142,14 @@ func (w *world) do(method, path, token, body string) seen {
 	return w.send(method, path, header, strings.NewReader(body))
 }
 
-func (w *world) send(method, path string, header http.Header, body io.Reader) seen {
+func (w *scene) send(method, path string, header http.Header, body io.Reader) answer {
 	w.t.Helper()
 	req, err := http.NewRequestWithContext(w.t.Context(), method, w.server.URL+path, body)
 	if err != nil {
 		w.t.Fatal(err)
 	}
 	req.Header = header
-	res, err := w.server.Client().Transport.RoundTrip(req) // which follows no redirect
+	res, err := w.server.Client().Transport.RoundTrip(req) // RoundTrip follows no redirect
 	if err != nil {
 		w.t.Fatal(err)
 	}
@@ -164,15 +158,15 @@ func (w *world) send(method, path string, header http.Header, body io.Reader) se
 	if err != nil {
 		w.t.Fatal(err)
 	}
-	s := seen{method: method, path: path, status: res.StatusCode, header: res.Header, body: b}
-	for _, complaint := range documented(w.t).about(s) {
-		w.t.Errorf("%s %s is not as documented: %s\n%s", method, path, complaint, b)
+	s := answer{method: method, path: path, status: res.StatusCode, header: res.Header, body: b}
+	for _, complaint := range documented(w.t).complaints(s) {
+		w.t.Errorf("%s %s differs from the document: %s\n%s", method, path, complaint, b)
 	}
 	return s
 }
 
-// problem is the answer as a problem object.
-func (s seen) problem(t testing.TB) httpapi.Problem {
+// problem decodes the answer as a problem object.
+func (s answer) problem(t testing.TB) httpapi.Problem {
 	t.Helper()
 	var p httpapi.Problem
 	if err := json.Unmarshal(s.body, &p); err != nil {
@@ -181,9 +175,9 @@ func (s seen) problem(t testing.TB) httpapi.Problem {
 	return p
 }
 
-// expect fails the test unless the answer has the status and, for a refusal,
-// the code.
-func (s seen) expect(t testing.TB, status int, code string) seen {
+// expect stops the test unless the answer has the status and the problem code. With
+// the code "" it checks only the status.
+func (s answer) expect(t testing.TB, status int, code string) answer {
 	t.Helper()
 	if s.status != status {
 		t.Fatalf("%s %s: got %d %s, want %d", s.method, s.path, s.status, s.body, status)
@@ -200,7 +194,7 @@ func (s seen) expect(t testing.TB, status int, code string) seen {
 	return s
 }
 
-func decodeAs[T any](t testing.TB, s seen) T {
+func decodeAs[T any](t testing.TB, s answer) T {
 	t.Helper()
 	var v T
 	if err := json.Unmarshal(s.body, &v); err != nil {
@@ -227,7 +221,7 @@ func (l *logBuffer) String() string {
 	return l.b.String()
 }
 
-// last is the last line, decoded.
+// last decodes the last line.
 func (l *logBuffer) last(t testing.TB) map[string]any {
 	t.Helper()
 	lines := strings.Split(strings.TrimSpace(l.String()), "\n")
@@ -238,8 +232,8 @@ func (l *logBuffer) last(t testing.TB) map[string]any {
 	return line
 }
 
-// golden compares an answer with a file, after what differs from run to run
-// was replaced.
+// golden compares an answer with a file. It first replaces the texts that differ
+// in each run: replace is a list of old and new texts.
 func golden(t *testing.T, name string, body []byte, replace ...string) {
 	t.Helper()
 	var indented bytes.Buffer
@@ -265,12 +259,11 @@ func golden(t *testing.T, name string, body []byte, replace ...string) {
 	}
 }
 
-// through is what the handler answers to a request that is not sent over a
-// network.
-func through(h http.Handler, r *http.Request) seen {
+// handle calls the handler without a network.
+func handle(h http.Handler, r *http.Request) answer {
 	rec := httptest.NewRecorder()
 	h.ServeHTTP(rec, r)
-	return seen{method: r.Method, path: r.URL.Path, status: rec.Code, header: rec.Header(), body: rec.Body.Bytes()}
+	return answer{method: r.Method, path: r.URL.Path, status: rec.Code, header: rec.Header(), body: rec.Body.Bytes()}
 }
 
 func request(t testing.TB, method, target, token string) *http.Request {

@@ -31,7 +31,7 @@ func open(t *testing.T, path string) *eventfile.File {
 
 func newPath(t *testing.T) string { return filepath.Join(t.TempDir(), "events.jsonl") }
 
-// read takes the file apart; every line must be whole.
+// read reads the messages of the file. Every line must be complete.
 func read(path string) (ms []events.Message, err error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -52,7 +52,7 @@ func read(path string) (ms []events.Message, err error) {
 			return nil, fmt.Errorf("line %q: %w", text, err)
 		}
 		if line.Source != events.Source || line.DetailType != m.Type || !line.Time.Equal(m.Time) {
-			return nil, fmt.Errorf("line %q: its outside does not agree with its detail", text)
+			return nil, fmt.Errorf("line %q: its members do not agree with its detail", text)
 		}
 		ms = append(ms, m)
 	}
@@ -76,7 +76,7 @@ func message(n int) events.Message {
 func put(t *testing.T, f *eventfile.File, ms ...events.Message) {
 	t.Helper()
 	if failed, err := f.Put(t.Context(), ms); err != nil || failed != nil {
-		t.Fatalf("Put: got %v, %v, want all taken", failed, err)
+		t.Fatalf("Put: got %v, %v, want all accepted", failed, err)
 	}
 }
 
@@ -94,11 +94,11 @@ func expectIDs(t *testing.T, path string, want ...int) {
 		wanted += message(n).ID + " "
 	}
 	if got != wanted {
-		t.Errorf("the file holds %q, want %q", got, wanted)
+		t.Errorf("the file has %q, want %q", got, wanted)
 	}
 }
 
-func TestALineTornAnywhereIsCutOffAtOpen(t *testing.T) {
+func TestOpenRemovesALineThatWasCutAnywhere(t *testing.T) {
 	path := newPath(t)
 	f := open(t, path)
 	put(t, f, message(1))
@@ -120,17 +120,17 @@ func TestALineTornAnywhereIsCutOffAtOpen(t *testing.T) {
 	}
 }
 
-// TestATornTailOfAnyLengthIsCutOff has tails longer than what is read at once,
-// and the zeros that a file system leaves after a power failure.
-func TestATornTailOfAnyLengthIsCutOff(t *testing.T) {
-	for _, tail := range []string{"{", strings.Repeat("x", 64<<10), strings.Repeat("\x00", 300_000)} {
+// TestOpenRemovesAnIncompleteEndOfAnyLength has ends that are longer than one
+// read of the file, and the zeros that a file system leaves after a power failure.
+func TestOpenRemovesAnIncompleteEndOfAnyLength(t *testing.T) {
+	for _, end := range []string{"{", strings.Repeat("x", 64<<10), strings.Repeat("\x00", 300_000)} {
 		path := newPath(t)
 		f := open(t, path)
 		put(t, f, message(1))
 		f.Close()
 		whole, err := os.ReadFile(path)
 		if err == nil {
-			err = os.WriteFile(path, append(whole, tail...), 0o600)
+			err = os.WriteFile(path, append(whole, end...), 0o600)
 		}
 		if err != nil {
 			t.Fatal(err)
@@ -139,16 +139,16 @@ func TestATornTailOfAnyLengthIsCutOff(t *testing.T) {
 		expectIDs(t, path, 1, 2)
 	}
 	path := newPath(t)
-	if err := os.WriteFile(path, []byte("only a torn line"), 0o600); err != nil {
+	if err := os.WriteFile(path, []byte("only an incomplete line"), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	put(t, open(t, path), message(1))
 	expectIDs(t, path, 1)
 }
 
-// TestAWriteThatFailsHalfWayLeavesNoHalfLine limits the size of files, so that
+// TestAFailedWriteLeavesNoIncompleteLine limits the size of files, so that
 // the system writes a part and refuses the rest, as a full disk does.
-func TestAWriteThatFailsHalfWayLeavesNoHalfLine(t *testing.T) {
+func TestAFailedWriteLeavesNoIncompleteLine(t *testing.T) {
 	path := newPath(t)
 	f := open(t, path)
 	put(t, f, message(1))
@@ -186,7 +186,7 @@ func limitFiles(t *testing.T, size uint64) (restore func()) {
 	}
 }
 
-func TestTheFileIsItsOwnersAlone(t *testing.T) {
+func TestOnlyTheOwnerOfTheFileMayReadIt(t *testing.T) {
 	path := newPath(t)
 	if err := os.WriteFile(path, nil, 0o644); err != nil {
 		t.Fatal(err)

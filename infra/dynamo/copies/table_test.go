@@ -27,18 +27,13 @@ import (
 
 var _ interface {
 	audit.Copies
-	audit.Library
+	audit.Reader
 } = (*copies.Table)(nil)
 
 // newTable makes an audit table on DynamoDB Local.
 func newTable(t *testing.T) *copies.Table {
 	t.Helper()
-	url := engines.Require(t, engines.DynamoDB)
-	env := map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": url}
-	c, err := dynamo.FromEnv(func(name string) string { return env[name] })
-	if err != nil {
-		t.Fatal(err)
-	}
+	c := clientAt(t, engines.Require(t, engines.DynamoDB))
 	name := "audit-" + rand.Text()
 	if _, err := c.CreateTable(t.Context(), &dynamodb.CreateTableInput{
 		TableName: &name, BillingMode: types.BillingModePayPerRequest,
@@ -57,7 +52,18 @@ func newTable(t *testing.T) *copies.Table {
 	return copies.New(c, name)
 }
 
-// made says that an attempt that was not answered in time has made the table.
+func clientAt(t *testing.T, url string) *dynamodb.Client {
+	t.Helper()
+	env := map[string]string{"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test", "AWS_ENDPOINT_URL_DYNAMODB": url}
+	c, err := dynamo.FromEnv(func(name string) string { return env[name] })
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// made reports whether an earlier attempt, which was not answered in time, has
+// made the table.
 func made(err error) bool {
 	_, exists := errors.AsType[*types.ResourceInUseException](err)
 	return exists
@@ -65,8 +71,8 @@ func made(err error) bool {
 
 const ann events.Stream = "user/ann"
 
-// history is n messages of a stream, with data of the given size beside the
-// rest.
+// history returns n messages of a stream, each with a description of about size
+// bytes.
 func history(t *testing.T, s events.Stream, n, size int) (ms []events.Message) {
 	t.Helper()
 	var head events.Head
@@ -81,6 +87,14 @@ func history(t *testing.T, s events.Stream, n, size int) (ms []events.Message) {
 		ms = append(ms, c.Records()[0].Message())
 	}
 	return ms
+}
+
+// inStream returns the message as a message of another stream. NewCommit refuses
+// a fact in a stream where it does not belong, but a sender on the bus may send
+// any.
+func inStream(m events.Message, s events.Stream) events.Message {
+	m.Stream, m.ID = s, fmt.Sprintf("%s/%d", s, m.Seq)
+	return m
 }
 
 func keep(t *testing.T, table *copies.Table, ms ...events.Message) {
@@ -102,12 +116,12 @@ func TestACopyIsKeptOnceAndComesBackAsItWas(t *testing.T) {
 		other := want
 		other.Actor = "bob"
 		if first, got, err := table.Keep(t.Context(), other); first || err != nil || !reflect.DeepEqual(got, want) {
-			t.Errorf("a second under %s: first %t, %v\ngot  %+v\nwant %+v", want.ID, first, err, got, want)
+			t.Errorf("a second message with the id %s: first %t, %v\ngot  %+v\nwant %+v", want.ID, first, err, got, want)
 		}
 	}
 }
 
-func TestOfManyWhoKeepOneIDOneIsFirst(t *testing.T) {
+func TestOnlyOneOfManyCallersIsFirstForAnID(t *testing.T) {
 	table := newTable(t)
 	m := history(t, ann, 1, 0)[0]
 	var firsts atomic.Int32
@@ -125,28 +139,28 @@ func TestOfManyWhoKeepOneIDOneIsFirst(t *testing.T) {
 	}
 	wg.Wait()
 	if n := firsts.Load(); n != 1 {
-		t.Errorf("%d were first", n)
+		t.Errorf("%d callers were first, want one", n)
 	}
 }
 
-// TestStreamsCannotReachOtherPartitions: whoever may put events on the bus
-// chooses their stream.
+// TestStreamsCannotReachOtherPartitions: each sender on the bus can choose the
+// stream of its events.
 func TestStreamsCannotReachOtherPartitions(t *testing.T) {
 	table := newTable(t)
 	for _, s := range []events.Stream{"wait", "evidence", "notice", "", "users/ann"} {
-		m := history(t, s, 1, 0)[0]
+		m := inStream(history(t, ann, 1, 0)[0], s)
 		if _, _, err := table.Keep(t.Context(), m); err == nil {
-			t.Errorf("stream %q has a place", s)
+			t.Errorf("an event of the stream %q is kept", s)
 		}
 	}
 	m := history(t, ann, 1, 0)[0]
 	m.Seq = 1_000_000_000_000
 	if _, _, err := table.Keep(t.Context(), m); err == nil {
-		t.Error("a sequence of 13 digits has a place")
+		t.Error("an event with a sequence of 13 digits is kept")
 	}
 }
 
-func TestNeighboursAreThoseOfTheNumberAndTheStream(t *testing.T) {
+func TestNeighboursHaveTheNextNumbersOfTheStream(t *testing.T) {
 	table := newTable(t)
 	ms := history(t, ann, 11, 0)
 	keep(t, table, ms[0], ms[8], ms[10])
@@ -169,7 +183,7 @@ func id(m *events.Message) string {
 	return m.ID
 }
 
-// TestCopiesComeInOrderAndInPages: also where DynamoDB ends its own, at 1 MB.
+// TestCopiesComeInOrderAndInPages: also where DynamoDB ends a page, at 1 MB.
 func TestCopiesComeInOrderAndInPages(t *testing.T) {
 	table := newTable(t)
 	ms := history(t, ann, 12, 30_000)
@@ -191,10 +205,10 @@ func TestEvidenceIsKeptOnceForEachContent(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	keep(t, table, m) // it does not stand in the way of the copy
+	keep(t, table, m) // evidence does not prevent the copy
 }
 
-func TestWhatIsAwaitedIsRememberedUntilItArrived(t *testing.T) {
+func TestAWaitIsStoredUntilTheEventArrived(t *testing.T) {
 	table := newTable(t)
 	noon := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	odd := events.UserStream("ACTIVE_DIRECTORY:a#b/c")
@@ -233,10 +247,10 @@ func waiting(t *testing.T, table *copies.Table, olderThan time.Time) (all []stri
 	return all
 }
 
-func TestStreamsAreEachNamedOnce(t *testing.T) {
+func TestEachStreamIsNamedOnce(t *testing.T) {
 	table := newTable(t)
 	keep(t, table, history(t, ann, 3, 0)...)
-	keep(t, table, history(t, events.SettingsStream, 1, 0)...)
+	keep(t, table, inStream(history(t, ann, 1, 0)[0], events.SettingsStream))
 	keep(t, table, notice)
 	if err := table.Await(t.Context(), ann, 9, time.Now()); err != nil {
 		t.Fatal(err)
@@ -254,16 +268,16 @@ func TestStreamsAreEachNamedOnce(t *testing.T) {
 	}
 }
 
-// TestTheLedgerWorksOnTheTable takes a history in a bad order, a forgery and a
-// second truth, and compares in the end.
-func TestTheLedgerWorksOnTheTable(t *testing.T) {
+// TestTheAuditorWorksOnTheTable takes a history in a bad order, and events of
+// another history with the same ids.
+func TestTheAuditorWorksOnTheTable(t *testing.T) {
 	table := newTable(t)
 	now := time.Now()
-	l := &audit.Ledger{Copies: table, Now: func() time.Time { return now }}
+	a := &audit.Auditor{Copies: table, Now: func() time.Time { return now }}
 	ms, others := history(t, ann, 4, 0), history(t, ann, 4, 0)
 	var found []string
 	for _, m := range []events.Message{ms[3], ms[1], ms[1], others[0], ms[0], others[2]} {
-		fs, err := l.Take(t.Context(), m)
+		fs, err := a.Take(t.Context(), m)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -276,7 +290,7 @@ func TestTheLedgerWorksOnTheTable(t *testing.T) {
 		t.Errorf("found %q, want %q", found, want)
 	}
 	now = now.Add(time.Hour)
-	if fs, err := l.Overdue(t.Context()); len(fs) > 0 || err != nil {
+	if fs, err := a.Overdue(t.Context()); len(fs) > 0 || err != nil {
 		t.Errorf("overdue: %v, %v", fs, err)
 	}
 }

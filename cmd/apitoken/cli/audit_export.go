@@ -1,0 +1,73 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/spf13/cobra"
+
+	"apitoken/events"
+	"apitoken/events/token"
+)
+
+func newAuditExport(e *env) *cobra.Command {
+	var f sourceFlags
+	var owner string
+	c := &cobra.Command{
+		Use:   "export",
+		Short: "Print the copies as CloudEvents, one on a line",
+		Long: `Print the copies of all events as CloudEvents 1.0 objects, one on a line: stream
+after stream, each stream in its order and each event once. The hashes in the
+objects are enough to verify them.
+
+With --audit-table the copies are those of a deployed stack. Otherwise they are
+those of the data folder DIR, which no server may use meanwhile.`,
+		Args: noArgs,
+		RunE: func(c *cobra.Command, _ []string) error {
+			return f.withCopies(c, e, func(s *source) error { return s.export(c.Context(), e, owner) })
+		},
+	}
+	f.addCopies(c)
+	c.Flags().StringVar(&owner, "owner", "", "only the events of this user's tokens")
+	return c
+}
+
+// export prints all streams, or the owner's only.
+func (s *source) export(ctx context.Context, e *env, owner string) error {
+	streams := slices.Sorted(slices.Values(s.streams))
+	if owner != "" {
+		stream, err := streamOfOwner(owner)
+		if err != nil {
+			return usagef("--owner: %s", err)
+		}
+		streams = []events.Stream{stream}
+	}
+	for _, stream := range streams {
+		if err := s.eachCopy(ctx, stream, func(m events.Message) error { return printEvent(e, m) }); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func streamOfOwner(text string) (events.Stream, error) {
+	who, err := token.ParseIdentity(text)
+	if err != nil {
+		return "", err
+	}
+	key, err := who.Key()
+	if err != nil {
+		return "", err
+	}
+	return events.UserStream(key), nil
+}
+
+func printEvent(e *env, m events.Message) error {
+	detail, err := m.Detail()
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(e.out, "%s\n", detail)
+	return err
+}

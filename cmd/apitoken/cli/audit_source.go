@@ -1,0 +1,85 @@
+package cli
+
+import (
+	"context"
+	"errors"
+
+	"github.com/spf13/cobra"
+
+	"apitoken/events"
+	"apitoken/events/audit"
+	"apitoken/events/issuer"
+)
+
+// sourceFlags say where a log and its copies are.
+type sourceFlags struct {
+	data, table, copies, peppers string
+}
+
+func (f *sourceFlags) addCopies(c *cobra.Command) {
+	c.Flags().StringVar(&f.data, "data", defaultData, "the data folder DIR")
+	c.Flags().StringVar(&f.copies, "audit-table", "", "the table of the copies")
+}
+
+func (f *sourceFlags) addLog(c *cobra.Command) {
+	c.Flags().StringVar(&f.table, "table", "", "the table of the log")
+	c.Flags().StringVar(&f.peppers, "peppers-file", "", "with --table: a file (mode 0600) with the peppers")
+}
+
+// source is a log with its copies. It has no log if only copies are needed.
+type source struct {
+	log     issuer.Store
+	keys    events.Keys
+	copies  audit.Reader
+	streams []events.Stream // that have copies
+	faults  []audit.Finding // lines of the event file that are no copies
+	unsent  map[string]bool // ids of the events that are still in the outbox
+	close   func() error
+}
+
+// withLogAndCopies is withCopies for a command that needs the log too.
+func (f *sourceFlags) withLogAndCopies(c *cobra.Command, e *env, do func(*source) error) error {
+	if (f.table == "") != (f.copies == "") {
+		return usagef("--table and --audit-table go together")
+	}
+	return f.withCopies(c, e, do)
+}
+
+// withCopies opens the source, calls do, and closes the source.
+func (f *sourceFlags) withCopies(c *cobra.Command, e *env, do func(*source) error) (err error) {
+	open := f.openFolder
+	if f.copies != "" {
+		if c.Flags().Changed("data") {
+			return usagef("give a data folder or tables, not both")
+		}
+		open = f.openTables
+	}
+	s, err := open(c.Context(), e)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, s.close()) }()
+	return do(s)
+}
+
+// copiesPage is how many copies are read at a time.
+const copiesPage = 500
+
+// eachCopy calls do for each copy of a stream, in the stream's order.
+func (s *source) eachCopy(ctx context.Context, stream events.Stream, do func(events.Message) error) error {
+	for after := uint64(0); ; {
+		ms, err := s.copies.Copy(ctx, stream, after, copiesPage)
+		if err != nil {
+			return err
+		}
+		for _, m := range ms {
+			if err := do(m); err != nil {
+				return err
+			}
+			after = m.Seq
+		}
+		if len(ms) < copiesPage {
+			return nil
+		}
+	}
+}

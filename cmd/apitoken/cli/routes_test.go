@@ -1,0 +1,52 @@
+package cli
+
+import (
+	"io"
+	"net/http/httptest"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/spf13/cobra"
+
+	"apitoken/events/secret"
+	"apitoken/functions/httpapi/routetest"
+)
+
+// TestEveryRouteHasACommand runs each command that asks the service, with the
+// arguments that commands take, on a server that notes which routes are asked.
+func TestEveryRouteHasACommand(t *testing.T) {
+	r := routetest.NewRecorder()
+	server := httptest.NewServer(r)
+	defer server.Close()
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(secret.Mint("").Text().Reveal()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	for _, command := range clientCommands(newRoot(&env{getenv: os.Getenv}), "") {
+		for _, args := range [][]string{nil, {"JhxND7ci"}, {"--owner", "ann"}} {
+			e := &env{out: io.Discard, err: io.Discard, getenv: func(string) string { return "" }}
+			run(t.Context(), e, append(strings.Fields(command+" --url "+server.URL+" --token-file "+file), args...))
+		}
+	}
+	for _, route := range r.Missing(map[string]string{
+		"POST /v1/auth/authorize": "services ask it about other callers",
+		"GET /v1/version":         "the command version is about the program itself",
+		"GET /healthz":            "load balancers ask it",
+		"GET /openapi.yaml":       "it is a document",
+	}) {
+		t.Errorf("no command of the command line asks %s", route)
+	}
+}
+
+// clientCommands are the names of the commands below c that ask the service.
+func clientCommands(c *cobra.Command, name string) (names []string) {
+	if c.Flags().Lookup("url") != nil && c.Runnable() {
+		names = append(names, name)
+	}
+	for _, sub := range c.Commands() {
+		names = append(names, clientCommands(sub, strings.TrimSpace(name+" "+sub.Name()))...)
+	}
+	return names
+}

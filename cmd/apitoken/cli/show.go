@@ -1,0 +1,69 @@
+package cli
+
+import (
+	"context"
+	"strings"
+
+	"github.com/spf13/cobra"
+
+	"apitoken/functions/httpapi"
+)
+
+type show struct {
+	access
+	id     oneID
+	output string
+}
+
+func newShow(e *env) *cobra.Command {
+	var o show
+	c := &cobra.Command{
+		Use:   "show ID",
+		Short: "Show one token, without its secret",
+		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
+	}
+	o.id.add(c)
+	outputFlag(c, &o.output, formats...)
+	o.access.add(c)
+	return c
+}
+
+func (o *show) run(ctx context.Context, e *env, args []string) error {
+	id, err := o.id.from(args)
+	if err != nil {
+		return err
+	}
+	if err := checkOutput(o.output, formats...); err != nil {
+		return err
+	}
+	client, err := o.client(ctx, e)
+	if err != nil {
+		return err
+	}
+	entry, err := client.Get(ctx, id)
+	if err != nil {
+		return explain(err)
+	}
+	return o.print(e, entry)
+}
+
+func (o *show) print(e *env, entry httpapi.Entry) error {
+	if o.output == "json" {
+		return printJSON(e.out, entry)
+	}
+	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, fields(entry))
+}
+
+// fields are the rows of one token: a name and a value each.
+func fields(e httpapi.Entry) [][]string {
+	var ranges []string
+	for _, p := range e.SourceIPs {
+		ranges = append(ranges, p.String())
+	}
+	return [][]string{
+		{"id", plain(e.ID)}, {"name", orDash(e.Name)}, {"description", orDash(e.Description)},
+		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", plain(e.State)},
+		{"created", formatTime(e.CreationTime)}, {"expires", formatTime(e.ExpirationTime)}, {"last used", formatTime(e.LastUsed)},
+		{"scopes", orDash(strings.Join(e.Scopes, ", "))}, {"source ranges", orDash(strings.Join(ranges, ", "))},
+	}
+}

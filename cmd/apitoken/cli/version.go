@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+	"runtime/debug"
+
+	"github.com/spf13/cobra"
+)
+
+type version struct {
+	access
+	server bool
+}
+
+func newVersion(e *env) *cobra.Command {
+	var o version
+	c := &cobra.Command{
+		Use:   "version",
+		Short: "Print the version of this program",
+		Args:  noArgs,
+		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
+	}
+	c.Flags().BoolVar(&o.server, "server", false, "print the version of the service in place of this program's")
+	o.access.add(c)
+	return c
+}
+
+func (o *version) run(ctx context.Context, e *env) error {
+	if !o.server {
+		return o.print(e, release())
+	}
+	client, err := o.anonymous(e)
+	if err != nil {
+		return err
+	}
+	v, err := client.Version(ctx)
+	if err != nil {
+		return explain(err)
+	}
+	return o.print(e, v.Version)
+}
+
+func (o *version) print(e *env, version string) error {
+	_, err := fmt.Fprintln(e.out, plain(version))
+	return err
+}
+
+// release is the version that the Go tool wrote into the program.
+func release() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" {
+		return "(devel)"
+	}
+	return info.Main.Version
+}

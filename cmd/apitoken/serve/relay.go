@@ -1,0 +1,81 @@
+package serve
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"maps"
+	"slices"
+	"sync/atomic"
+	"time"
+
+	"apitoken/cmd/apitoken/datadir"
+	"apitoken/events/relay"
+	"apitoken/infra/eventfile"
+)
+
+// drainTimeout is how long the end of the process waits for events that are not
+// yet in the file. After this time they stay in the store, and the next start
+// sends them.
+const drainTimeout = 10 * time.Second
+
+// wakeUp wakes the relay after each commit. wake may be called before there is a
+// relay: records committed until then are pending when the relay starts.
+type wakeUp struct{ relay atomic.Pointer[relay.Relay] }
+
+func (w *wakeUp) wake() {
+	if r := w.relay.Load(); r != nil {
+		r.Wake()
+	}
+}
+
+// relayLoop sends committed records to the file of events.
+type relayLoop struct {
+	relay *relay.Relay
+	file  *eventfile.File
+}
+
+func openRelayLoop(f *datadir.Folder, w *wakeUp, logger *slog.Logger) (*relayLoop, error) {
+	file, err := eventfile.Open(f.EventsPath())
+	if err != nil {
+		return nil, err
+	}
+	r := relay.New(relay.Config{Outbox: f.Store, Bus: file, Logger: logger})
+	w.relay.Store(r)
+	return &relayLoop{relay: r, file: file}, nil
+}
+
+// run starts the relay. The returned function ends it and sends the remaining
+// events. It must be called after the last commit.
+func (l *relayLoop) run(ctx context.Context) (stop func() error) {
+	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
+		l.relay.Run(ctx) // drain meets and returns the same error
+	}()
+	return func() error {
+		cancel()
+		<-ended
+		return l.drain(context.WithoutCancel(ctx))
+	}
+}
+
+func (l *relayLoop) drain(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
+	defer cancel()
+	for {
+		o, err := l.relay.Once(ctx)
+		if err != nil {
+			return fmt.Errorf("some events are not yet in the file of events; the next start sends them: %w", err)
+		}
+		if len(o.Failed) > 0 {
+			causes := errors.Join(slices.Collect(maps.Values(o.Failed))...)
+			return fmt.Errorf("%d events could not be written to the file of events and stay in the store: %w", len(o.Failed), causes)
+		}
+		if o.Sent == 0 {
+			return nil
+		}
+	}
+}

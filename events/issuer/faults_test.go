@@ -1,0 +1,126 @@
+package issuer_test
+
+import (
+	"context"
+	"errors"
+	"reflect"
+	"testing"
+
+	"apitoken/events"
+	"apitoken/events/issuer"
+	"apitoken/events/settings"
+	"apitoken/events/storetest"
+	"apitoken/events/token"
+)
+
+// TestOutageIsAFaultAndNeverARefusal: each call of the issuer runs with each method
+// of the ports failing. If the call uses that method, it returns a fault that
+// wraps ErrBusy.
+func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
+	s := newScene(t)
+	s.grant("viewer", settings.Actions()...)
+	made, shown := s.create(person("ann"), "", token.Wish{})
+	viewer := person("viewer")
+	var ctx context.Context // for the current call; the first write cancels it
+	calls := map[string]func() error{
+		"Create": func() error { _, _, err := s.Create(ctx, viewer, "bob", token.Wish{}); return err },
+		"Get":    func() error { _, err := s.Get(ctx, viewer, made.ID); return err },
+		"List":   func() error { _, err := s.List(ctx, viewer, issuer.ListQuery{}); return err },
+		"List of ann": func() error {
+			_, err := s.List(ctx, viewer, issuer.ListQuery{Owners: []string{"ann"}})
+			return err
+		},
+		"TokenEvents":   func() error { _, err := s.TokenEvents(ctx, viewer, made.ID, 0, 0); return err },
+		"UserEvents":    func() error { _, err := s.UserEvents(ctx, viewer, "ann", 0, 0); return err },
+		"WhoAmI":        func() error { _, err := s.WhoAmI(ctx, viewer); return err },
+		"Introspect":    func() error { _, err := s.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
+		"Revoke":        func() error { return s.Revoke(ctx, viewer, made.ID) },
+		"Bootstrap":     func() error { _, _, err := s.Bootstrap(ctx, "root", true); return err },
+		"guard's check": func() error { _, err := s.Guard().Check(ctx, shown, here); return err },
+	}
+	before := s.snapshot("ann", "bob", "root")
+	for name, call := range calls {
+		failed := 0
+		for _, op := range []storetest.Op{storetest.OpCommit, storetest.OpHead, storetest.OpHistory, storetest.OpToken, storetest.OpTokens, storetest.OpLastUses} {
+			asked := false
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithCancel(t.Context())
+			s.useFaulty(func(called storetest.Op) storetest.Fault {
+				asked = asked || called == op
+				switch called {
+				case storetest.OpCommit:
+					cancel()
+					return storetest.Unapplied
+				case op:
+					return storetest.Unapplied
+				}
+				return storetest.None
+			})
+			if err := call(); asked {
+				failed++
+				wantFault(t, name+" without "+string(op), err)
+				if !errors.Is(err, issuer.ErrBusy) && name != "guard's check" {
+					t.Errorf("%s without %s: got %v, want it to wrap ErrBusy", name, op, err)
+				}
+			}
+			cancel()
+		}
+		if failed == 0 {
+			t.Errorf("%s did not call the store", name)
+		}
+	}
+	if after := s.snapshot("ann", "bob", "root"); !reflect.DeepEqual(before, after) {
+		t.Errorf("after an outage the store has\n%+v\nwant\n%+v", after, before)
+	}
+}
+
+// plantedStore has a state that was written without the peppers, so its seal is
+// wrong.
+type plantedStore struct {
+	events.Store
+	stream events.Stream
+	state  string
+}
+
+func (p plantedStore) Head(ctx context.Context, s events.Stream) (events.Head, error) {
+	h, err := p.Store.Head(ctx, s)
+	if s == p.stream {
+		h.Version, h.State = max(h.Version, 1), []byte(p.state)
+	}
+	return h, err
+}
+
+// TestBrokenSealIsAFault: no planted limit or permission decides a call, and no
+// call is refused because of a planted state.
+func TestBrokenSealIsAFault(t *testing.T) {
+	s := newScene(t)
+	s.grant("viewer", settings.ActionView)
+	made, _ := s.create(person("ann"), "", token.Wish{})
+	for _, p := range []plantedStore{
+		{s.store, events.SettingsStream, `{"n":1,"l":50,"h":{"ann":["view","create","edit","delete"]}}`},
+		{s.store, events.UserStream("ann"), `{"o":"ann","n":1}`},
+		{s.store, events.UserStream("bob"), `{"o":"bob","n":1}`}, // a stream without records
+	} {
+		s.useStore(p)
+		owner, known := p.stream.Owner()
+		if !known {
+			owner = "bob"
+			_, err := s.WhoAmI(t.Context(), person("ann"))
+			wantFault(t, "WhoAmI", err)
+			_, err = s.List(t.Context(), person("ann"), issuer.ListQuery{})
+			wantFault(t, "List", err)
+		} else {
+			_, err := s.List(t.Context(), person(owner), issuer.ListQuery{Owners: []string{owner}})
+			wantFault(t, "List of "+owner, err)
+		}
+		_, _, err := s.Create(t.Context(), person(owner), "", token.Wish{})
+		wantFault(t, "Create for "+owner, err)
+		if owner == "ann" {
+			wantFault(t, "Revoke", s.Revoke(t.Context(), person("ann"), made.ID))
+		}
+		s.useStore(s.store)
+	}
+	if len(s.checkedLog("ann")) != 1 || len(s.checkedLog("bob")) != 0 {
+		t.Error("a command wrote to a stream with a broken seal")
+	}
+}

@@ -1,0 +1,140 @@
+package issuer_test
+
+import (
+	"testing"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/settings"
+	"apitoken/events/storetest"
+	"apitoken/events/token"
+)
+
+// TestPermissionsDecideWhoMayViewAndRevoke has a row for each caller, with the
+// answers of Get, the histories and Revoke.
+func TestPermissionsDecideWhoMayViewAndRevoke(t *testing.T) {
+	for _, test := range []struct {
+		caller                string
+		view, revoke, history string // codes; empty: allowed
+	}{
+		{"ann", "", "", ""},
+		{"stranger", token.CodeNotFound, token.CodeNotFound, token.CodePermissionDenied},
+		{"deleter", token.CodeNotFound, token.CodeNotFound, token.CodePermissionDenied},
+		{"viewer", "", token.CodePermissionDenied, ""},
+		{"warden", "", "", ""},
+	} {
+		t.Run(test.caller, func(t *testing.T) {
+			s := newScene(t)
+			s.grant("deleter", settings.ActionDelete, settings.ActionCreate, settings.ActionEdit)
+			s.grant("viewer", settings.ActionView)
+			s.grant("warden", settings.ActionView, settings.ActionDelete)
+			made, shown := s.create(person("ann"), "", token.Wish{})
+			by := person(test.caller)
+			_, err := s.Get(t.Context(), by, made.ID)
+			if got := refusalCode(t, err); got != test.view {
+				t.Errorf("Get: got %q, want %q", got, test.view)
+			}
+			_, err = s.TokenEvents(t.Context(), by, made.ID, 0, 0)
+			if got := refusalCode(t, err); got != test.view {
+				t.Errorf("TokenEvents: got %q, want %q", got, test.view)
+			}
+			_, err = s.UserEvents(t.Context(), by, "ann", 0, 0)
+			if got := refusalCode(t, err); got != test.history {
+				t.Errorf("UserEvents: got %q, want %q", got, test.history)
+			}
+			if got := refusalCode(t, s.Revoke(t.Context(), by, made.ID)); got != test.revoke {
+				t.Errorf("Revoke: got %q, want %q", got, test.revoke)
+			}
+			if revoked := s.denialOf(shown) == guard.CodeRevoked; revoked != (test.revoke == "") {
+				t.Errorf("the token is revoked: %v, want %v", revoked, test.revoke == "")
+			}
+		})
+	}
+}
+
+// TestForbiddenAndMissingGetTheSameAnswer if the caller may not view the token:
+// the same refusal, and a fault for both when the store fails.
+func TestForbiddenAndMissingGetTheSameAnswer(t *testing.T) {
+	s := newScene(t)
+	s.grant("deleter", settings.ActionDelete)
+	made, _ := s.create(person("ann"), "", token.Wish{})
+	s.create(person("deleter"), "", token.Wish{})
+	calls := map[string]func(by guard.Principal, id string) error{
+		"Get":    func(by guard.Principal, id string) error { _, err := s.Get(t.Context(), by, id); return err },
+		"Revoke": func(by guard.Principal, id string) error { return s.Revoke(t.Context(), by, id) },
+		"TokenEvents": func(by guard.Principal, id string) error {
+			_, err := s.TokenEvents(t.Context(), by, id, 0, 0)
+			return err
+		},
+	}
+	for name, call := range calls {
+		for _, caller := range []string{"stranger", "deleter"} {
+			s.useStore(s.store)
+			theirs, missing := call(person(caller), made.ID), call(person(caller), "00000000")
+			if theirs.Error() != missing.Error() || *theirs.(*events.Refusal) != *missing.(*events.Refusal) {
+				t.Errorf("%s by %s: another user's token gives %#v, a missing token %#v", name, caller, theirs, missing)
+			}
+			for _, id := range []string{made.ID, "00000000"} {
+				s.useFaulty(storetest.Once(storetest.OpHead, storetest.Unapplied))
+				wantFault(t, name+" without settings", call(person(caller), id))
+			}
+		}
+	}
+}
+
+// TestInvalidIDIsNotLookedUp: people paste whole tokens in place of ids, and the
+// key of a failed read is part of the error.
+func TestInvalidIDIsNotLookedUp(t *testing.T) {
+	s := newScene(t)
+	_, text, err := s.Create(t.Context(), person("ann"), "", token.Wish{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.useFaulty(func(storetest.Op) storetest.Fault { return storetest.Unapplied })
+	for _, id := range []string{"", "1234567", "123456789", "1234567.", "1234567é", text.Reveal()} {
+		_, err := s.Get(t.Context(), person("ann"), id)
+		if got := refusalCode(t, err); got != token.CodeNotFound {
+			t.Errorf("%d bytes: got %q, want %s", len(id), got, token.CodeNotFound)
+		}
+	}
+}
+
+func TestEndedTokenByID(t *testing.T) {
+	s := newScene(t)
+	ann := person("ann")
+	expired, _ := s.create(ann, "", token.Wish{ExpiresIn: time.Minute})
+	revoked, _ := s.create(ann, "", token.Wish{})
+	if err := s.Revoke(t.Context(), ann, revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(time.Minute)
+	if got, err := s.Get(t.Context(), ann, expired.ID); err != nil || got.State != events.StateExpired {
+		t.Errorf("Get of an expired token: got %s %v, want %s", got.State, err, events.StateExpired)
+	}
+	for _, id := range []string{expired.ID, revoked.ID} {
+		if got := refusalCode(t, s.Revoke(t.Context(), ann, id)); got != token.CodeNotFound {
+			t.Errorf("Revoke of an ended token: got %q, want %s", got, token.CodeNotFound)
+		}
+	}
+	if _, err := s.Get(t.Context(), ann, revoked.ID); refusalCode(t, err) != token.CodeNotFound {
+		t.Errorf("Get of a revoked token: got %v, want %s", err, token.CodeNotFound)
+	}
+	if page, err := s.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); err != nil || len(page.Events) != 2 {
+		t.Errorf("history of a revoked token: got %d events %v, want 2", len(page.Events), err)
+	}
+	s.wait(400 * 24 * time.Hour)
+	if _, err := s.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); refusalCode(t, err) != token.CodeNotFound {
+		t.Errorf("history past its retention: got %v, want %s", err, token.CodeNotFound)
+	}
+}
+
+func TestWhoAmIReturnsThePermissions(t *testing.T) {
+	s := newScene(t)
+	s.grant("admin", settings.ActionView, settings.ActionEdit)
+	for owner, want := range map[string]int{"admin": 2, "ann": 0} {
+		if self, err := s.WhoAmI(t.Context(), person(owner)); err != nil || self.Owner != owner || len(self.Permissions) != want {
+			t.Errorf("got %+v %v, want %s with %d permissions", self, err, owner, want)
+		}
+	}
+}
