@@ -32,6 +32,7 @@ func TestImportsPointInward(t *testing.T) {
 		{"apitoken/infra", "apitoken/events/token", "", "an adapter knows facts and no rules"},
 		{"apitoken/infra", "apitoken/events/settings", "", "an adapter knows facts and no rules"},
 		{"apitoken/infra", "apitoken/events/name", "", "an adapter stores owner keys and does not read names"},
+		{"apitoken", "apitoken/localstack", "", "only tests use the engines"},
 	} {
 		for pkg, p := range all {
 			for _, imported := range p.imports {
