@@ -293,5 +293,5 @@ func FuzzSpelling(f *testing.F) {
 
 func same(a, b string, anyCase bool) bool {
 	a, b = visible(a), visible(b)
-	return a == b || anyCase && strings.ToLower(a) == strings.ToLower(b)
+	return a == b || anyCase && strings.EqualFold(a, b)
 }
