@@ -21,7 +21,9 @@ func (s State) counted(maker string, at time.Time) State {
 	return s
 }
 
-// ChangesAt is the number of counted changes in the hour of the time at.
+// ChangesAt is the number of counted changes in the hour of the time at. The time
+// of a stream never runs backwards. So after a clock was fast once, the changes
+// count in that later hour until the clock reaches it.
 func (s State) ChangesAt(at time.Time) int {
 	if !s.Hour.Equal(hourOf(at)) {
 		return 0

@@ -100,7 +100,7 @@ func (w *scene) sleep(d time.Duration) {
 
 // change changes the settings. It replaces the issuer, because the old one caches
 // the settings. The server gets a handler with the default configuration.
-func (w *scene) change(c settings.Change) {
+func (w *scene) change(c settings.Command) {
 	w.t.Helper()
 	rules := issuer.Rules[settings.State, settings.Command]{
 		StateV: settings.StateV, Decode: settings.DecodeState, Encode: settings.EncodeState, Decide: settings.Decide, Fold: settings.Fold,
