@@ -5,6 +5,10 @@ import (
 	"time"
 )
 
+// Operator is the owner key of an operator, who acts at the store itself and
+// shows no token. No user can have this key, because its domain has no users.
+const Operator = "API_OPERATOR_DOMAIN:operator"
+
 // Maker is the caller as the rules see it: the owner that acts, the limits of
 // the token that it uses, and its permissions on the realm "security". A maker is
 // for commands about one owner, because LacksActions depends on that owner.

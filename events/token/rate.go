@@ -1,12 +1,6 @@
 package token
 
-import (
-	"time"
-)
-
-// Operator is the owner key of an operator, who acts at the store itself and
-// shows no token. No user can have this key, because its domain has no users.
-const Operator = "API_OPERATOR_DOMAIN:operator"
+import "time"
 
 // counted adds one change at the time at. The hours are fixed: they begin with
 // the hours of the day in UTC. A change of an operator is not counted. So an
