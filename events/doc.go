@@ -1,8 +1,8 @@
 // Package events is the core of the service: what can happen to tokens and
 // settings, the log that keeps it, and the ports to stores and the bus. The
-// packages below it are the rules (token, settings), the service that applies
-// them (issuer, guard, relay, audit) and the suites that hold every store and
-// bus to the ports' promises (storetest, bustest).
+// packages below it are the rules (token, scope, settings), the service that
+// applies them (issuer, guard, relay, audit) and the suites that hold every store
+// and bus to the ports' promises (storetest, bustest).
 //
 // This package has the facts with their one table, the records and their hash
 // chain, the commits that add records, and the ports. It does not decide

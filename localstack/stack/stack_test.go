@@ -195,7 +195,7 @@ func (s *stack) scopes(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/v1/auth/access-tokens", "/v1/auth/access-tokens/", "/v1/auth/access-tokens/" + c.ID} {
-		if a := s.api.ask(t, "GET", path, bearer, nil); a.status != http.StatusForbidden || problem(t, a).Code != "permission_denied_by_scope" {
+		if a := s.api.ask(t, "GET", path, bearer, nil); a.status != http.StatusForbidden || problem(t, a).Code != "permission_denied" {
 			t.Errorf("GET %s out of scope: got %s, want 403", path, a)
 		}
 	}
