@@ -11,5 +11,5 @@
 //   - A scope that is Within another one allows no further call.
 //
 // The rules in events/token refuse texts that are not scopes. The guard decides
-// whose scopes a request has.
+// which scopes a request has.
 package scope

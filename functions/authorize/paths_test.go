@@ -50,8 +50,8 @@ func TestEverythingThatDecidesSeesTheSamePath(t *testing.T) {
 	}
 }
 
-// hostile has the hostile paths as a client sends them, and as an HTTP API hands
-// them over: decoded.
+// hostile has the hostile paths as a client sends them, and decoded, as an HTTP API
+// sends them.
 func hostile() (paths []string) {
 	for _, path := range scopetest.Hostile {
 		paths = append(paths, path)
