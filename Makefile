@@ -92,7 +92,7 @@ STACK ?= apitoken
 SAM    = "$$(command -v sam || localstack/engines.sh tool sam)"
 GOARCH_OF_ARCH = $(if $(filter x86_64,$(ARCH)),amd64,arm64)
 
-# sam build makes each function with this, and says where to put it.
+# sam build runs this target for each function. ARTIFACTS_DIR, which sam sets, is the folder for the program.
 build-%Function:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_OF_ARCH) go build -tags lambda.norpc -trimpath -ldflags='-s -w' \
 		-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$$(echo '$*' | tr A-Z a-z)

@@ -48,7 +48,8 @@ func validPattern(p string) bool {
 		return false
 	}
 	if open {
-		// The text after the last slash is only the beginning of a segment.
+		// The text after the last slash is only the beginning of a segment, so it
+		// is not checked: "/a/.*" also means "/a/.b".
 		begin = begin[:strings.LastIndexByte(begin, '/')+1]
 	}
 	return plain(begin)

@@ -26,7 +26,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Table keeps copies. Many goroutines may use one Table.
+// Table stores the copies of published events in one DynamoDB table. Many
+// goroutines may use one Table.
 type Table struct {
 	client *dynamodb.Client
 	name   string
