@@ -1,6 +1,6 @@
 package main
 
-// Budgets. Tests of infra/dynamo hold them.
+// Budgets. Tests of infra/dynamo check them.
 const (
 	createWriteUnits   = 14 // one transaction with its indexes
 	createReadUnits    = 1  // the head; the settings are read once in five seconds

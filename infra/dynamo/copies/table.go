@@ -1,6 +1,6 @@
 // Package copies keeps the copies of published events on a DynamoDB table of
 // their own. Only the audit function may write that table. A copy is never
-// changed and never collected.
+// changed and never removed.
 //
 //	item      PK        SK                          holds
 //	copy      user/ann  000000000007                the event
