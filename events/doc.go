@@ -57,6 +57,8 @@
 //	ended           revoked or expired
 //	retention       how long records and ended tokens are kept
 //	command         a request to change something, with its time and its ids
+//	change          a command that the change rate counts: it writes for one
+//	                owner, and it is not a revocation
 //	effect          what a commit writes besides records and head
 //	realm           a group of permissions; the service has only "security"
 //	refusal         the rules do not allow a command: an answer, not an error of
