@@ -44,7 +44,7 @@ var ambiguousPaths = []string{
 // and each of the two ways to end a path.
 //
 // An ARN is far shorter than the limit of a policy's resource, 512 characters.
-// 16 scopes need at most some 60 KB. A REST API accepts the whole answer of a
+// 16 scopes need at most about 60 KB. A REST API accepts the whole answer of a
 // Lambda function; only WebSocket APIs have a limit of 8 KB.
 func policy(stage string, scopes []string) lambdaevents.APIGatewayCustomAuthorizerPolicy {
 	if len(scopes) == 0 {
