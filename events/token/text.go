@@ -1,6 +1,10 @@
 package token
 
-import "unicode/utf8"
+import (
+	"unicode/utf8"
+
+	"apitoken/events/scope"
+)
 
 // The limits of a token's members, in bytes unless the line says otherwise. They
 // keep each view within one read unit of DynamoDB and each head within one item.
@@ -8,7 +12,7 @@ import "unicode/utf8"
 const (
 	MaxName        = 128
 	MaxDescription = 512
-	MaxScope       = 128
+	MaxScope       = scope.MaxBytes
 	MaxScopes      = 16 // entries
 	MaxSourceIPs   = 16 // entries
 

@@ -144,7 +144,7 @@ func (x *exchange) log(status int, code string, err error, took time.Duration) {
 		slog.Duration("duration", took), slog.String("request_id", x.requestID))
 	if status >= http.StatusInternalServerError {
 		attrs = append(attrs, slog.Any("error", err))
-		if !errors.Is(x.r.Context().Err(), context.Canceled) { // a client that closes the connection is no fault of the service
+		if !errors.Is(x.r.Context().Err(), context.Canceled) { // a client that closes the connection is not a fault of the service
 			level = slog.LevelError
 		}
 	}
