@@ -109,7 +109,7 @@ func TestANoticeIsComparedByItsContent(t *testing.T) {
 	expect(t, "a notice", s.take(t, m))
 	expect(t, "the notice again", s.take(t, m))
 	for name, change := range map[string]func(*events.Message){
-		"data": func(m *events.Message) { m.Data = []byte(`{"v":1,"days":1}`) }, "time": func(m *events.Message) { m.Time = noon.Add(1) },
+		"data": func(m *events.Message) { m.Data = []byte(`{"v":1,"days":1}`) }, "time": func(m *events.Message) { m.Time = noon.Add(time.Microsecond) },
 		"type": func(m *events.Message) { m.Type = "TokenReused" }, "subject": func(m *events.Message) { m.Subject = "00000000" },
 	} {
 		other := m

@@ -3,6 +3,9 @@ package token
 import (
 	"net/netip"
 	"time"
+
+	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 // Maker is the caller as the rules see it: the owner that acts, the limits of
@@ -28,6 +31,14 @@ func (m Maker) allowed(owner string, permission bool) bool {
 	return m.Operator || m.Owner == owner || permission
 }
 
+// cause is why the maker ends a token of the owner.
+func (m Maker) cause(owner string) events.Cause {
+	if !m.Operator && m.Owner == owner {
+		return events.CauseUser
+	}
+	return events.CauseAdmin
+}
+
 // checkBounds refuses scopes and source ranges that go beyond those of the
 // token that the maker uses. So a token cannot make a token that may do more, or
 // that may be used from more addresses.
@@ -50,5 +61,5 @@ func (m Maker) latestExpiry(owner string) time.Time {
 	if m.Operator || m.MayCreate || m.Owner != owner {
 		return time.Time{}
 	}
-	return utc(m.ExpiresAt)
+	return instant.Cut(m.ExpiresAt)
 }

@@ -3,6 +3,8 @@ package token
 import (
 	"net/netip"
 	"time"
+
+	"apitoken/events/instant"
 )
 
 // lastYear is the last year that RFC 3339 can write, in UTC.
@@ -48,9 +50,9 @@ func (w Wish) check() error {
 // lifetime begins at the time start.
 func (w Wish) expiry(start time.Time) time.Time {
 	if w.ExpiresIn != 0 {
-		return utc(start.Add(w.ExpiresIn))
+		return instant.Cut(start.Add(w.ExpiresIn))
 	}
-	return utc(w.ExpiresAt)
+	return instant.Cut(w.ExpiresAt)
 }
 
 // expiryField is the member of the request that gave the expiry.
