@@ -228,7 +228,7 @@ func TestAWaitIsStoredUntilTheEventArrived(t *testing.T) {
 	if got := waiting(t, table, noon); len(got) > 1 {
 		t.Errorf("before noon: got %v", got)
 	}
-	want := []string{"user/ann/2 0s", string(odd) + "/3 1ns", "user/ann/4 2ns"}
+	want := []string{"user/ann/2 0s", string(odd) + "/3 1µs", "user/ann/4 2µs"}
 	if got := waiting(t, table, noon.Add(time.Second)); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
