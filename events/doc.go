@@ -51,6 +51,8 @@
 //	ended           revoked or expired
 //	retention       how long records and ended tokens are kept
 //	command         a wish to change something; carries its time and its ids
+//	change          a command that the change rate counts: it writes for one
+//	                owner, and it is not a revocation
 //	effect          what a commit writes besides records and head
 //	refusal         the rules say no: an answer, not an error of the service
 //	denial          the guard says no to a credential or to a call

@@ -10,8 +10,10 @@ import (
 const (
 	CodeInvalidField     = "invalid_field"
 	CodePermissionDenied = "permission_denied"
+	CodeDeniedByOwner    = "permission_denied_by_owner"
 	CodeNotFound         = "not_found"
 	CodeLimitReached     = "token_limit_reached"
+	CodeRateExceeded     = "change_rate_exceeded"
 	CodeExpiryTooLate    = "expiry_exceeds_maximum"
 	CodeExpiryInPast     = "expiry_in_past"
 	CodeExpiryOutlives   = "expiry_outlives_maker"
