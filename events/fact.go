@@ -38,7 +38,7 @@ type TokenCreated struct {
 	Verifier    Verifier       `json:"-"`
 }
 
-// TokenRevoked says that a token was ended for good, and why.
+// TokenRevoked says that a token was ended permanently, and why.
 type TokenRevoked struct {
 	TokenID string `json:"token_id"`
 	Owner   string `json:"owner"`

@@ -7,6 +7,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/instant"
+	"apitoken/events/name"
 )
 
 const defaultNameEnd = "_api_token"
@@ -24,7 +25,7 @@ func (c Create) check() error {
 
 // checkFields refuses fields that are wrong for every maker.
 func (c Create) checkFields() error {
-	if err := ValidOwner(c.Owner); err != nil {
+	if err := name.ValidOwner(c.Owner); err != nil {
 		return err
 	}
 	return c.Wish.check()

@@ -90,8 +90,8 @@ func instantOf(t time.Time) instant { return instant(t.UnixMicro() - year1) }
 
 func (i instant) time() time.Time { return time.UnixMicro(int64(i) + year1).UTC() }
 
-// decoding accepts invalid UTF-8: stored values must stay readable, and the
-// rules validate input.
+// decoding accepts invalid UTF-8, because a stored value must stay readable. The
+// rules (events/token, events/settings) check texts before they are stored.
 var decoding = must(cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode())
 
 func must[M any](m M, err error) M {
