@@ -46,7 +46,7 @@ func changes[T any](v T) map[string]T {
 		case uint64:
 			add(name, func(c *T) { field(c).SetUint(got + 1) })
 		case time.Time:
-			add(name, func(c *T) { field(c).Set(reflect.ValueOf(got.Add(1))) })
+			add(name, func(c *T) { field(c).Set(reflect.ValueOf(got.Add(time.Microsecond))) }) // the smallest time that is counted
 		case events.Verifier:
 			for n, changed := range changes(got) {
 				add(name+n, func(c *T) { field(c).Set(reflect.ValueOf(changed)) })
@@ -115,7 +115,7 @@ func TestRecordsCannotBeSwappedRepeatedOrMoved(t *testing.T) {
 // TestALinkedRecordMustBeTheNextOfItsStream: the hashes of these chains are
 // correct; only the sequence or the stream is wrong.
 func TestALinkedRecordMustBeTheNextOfItsStream(t *testing.T) {
-	k, revoked := keys(t, pepperA), events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann"}
+	k, revoked := keys(t, pepperA), events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann", Cause: events.CauseUser}
 	first := commit(t, k, "user/ann", events.Head{}, meta, revoked)
 	skipping := first.Head()
 	skipping.Version = 5
@@ -185,13 +185,13 @@ func resealed(h events.Head, seal events.Verifier) events.Head {
 // TestHashCoversEveryPartWithItsLength computes a hash by hand, to notice every
 // change of the encoding. A change would break the chain of every existing log.
 func TestHashCoversEveryPartWithItsLength(t *testing.T) {
-	revoked := events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann"}
+	revoked := events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann", Cause: events.CauseUser}
 	r := commit(t, keys(t, pepperA), "user/ann", events.Head{}, meta, revoked).Records()[0]
 	digest := sha256.Sum256(r.Private)
 	var covered []byte
 	for _, part := range []string{
-		string(make([]byte, 32)), "1/TokenRevoked/1", "user/ann", "cmd1", "ann", "JhxND7ci", "2026-11-21T12:00:00.123456789Z",
-		"2027-12-26T12:00:00.123456789Z", `{"v":1,"token_id":"L7k8ljIC","owner":"ann"}`, string(digest[:]),
+		string(make([]byte, 32)), "1/TokenRevoked/1", "user/ann", "cmd1", "ann", "JhxND7ci", "2026-11-21T12:00:00.123456Z",
+		"2027-12-26T12:00:00.123456Z", `{"v":1,"token_id":"L7k8ljIC","owner":"ann","cause":"user"}`, string(digest[:]),
 	} {
 		covered = append(binary.BigEndian.AppendUint64(covered, uint64(len(part))), part...)
 	}
