@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"bytes"
 	"fmt"
 	"net/http"
 	"os"
@@ -77,7 +78,7 @@ func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 				r := request(t, route.Method, strings.ReplaceAll(route.Path, "{id}", c.id), "")
 				got := handle(h, asPrincipal(r, guard.Principal{Owner: c.caller}))
 				if got.status != c.status || got.problem(t).Code != c.code {
-					t.Errorf("as %s: got %d %s, want %d %s", c.caller, got.status, got.body, c.status, c.code)
+					t.Errorf("as %s: got %d %s, want %d %s", c.caller, got.status, bytes.TrimSpace(got.body), c.status, c.code)
 				}
 			}
 			if used.commits > 0 {
