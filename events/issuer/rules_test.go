@@ -10,6 +10,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/scope"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
@@ -128,7 +129,8 @@ func TestDelegatedTokenStaysWithinItsMaker(t *testing.T) {
 		t.Errorf("the record names token %s, want the maker's %s", r.TokenID, maker.TokenID)
 	}
 	p, err := s.Guard().Check(t.Context(), text, here)
-	if err != nil || !p.Allows("GET", "/v1/things/7") || p.Allows("GET", "/v1/others") || p.Allows("PUT", "/v1/things/7") {
+	allows := func(method, path string) bool { return p.Allows(scope.CallOf(method, path)) }
+	if err != nil || !allows("GET", "/v1/things/7") || allows("GET", "/v1/others") || allows("PUT", "/v1/things/7") {
 		t.Errorf("the child gives %+v %v, want its own scopes", p, err)
 	}
 	s.wait(time.Hour - 1)

@@ -3,6 +3,8 @@ package token
 import (
 	"net/netip"
 	"time"
+
+	"apitoken/events/scope"
 )
 
 // Operator is the owner key of an operator, who acts at the store itself and
@@ -58,7 +60,7 @@ func (m Maker) checkBounds(scopes []string, ranges []netip.Prefix) error {
 	switch {
 	case m.Operator:
 		return nil
-	case !Within(scopes, m.Scopes):
+	case !scope.Within(scopes, m.Scopes):
 		return refuse(CodeScopeExceeds, fieldScopes, "the scopes exceed the scopes of the token that you use; give one scope or more, each within a scope of that token")
 	case !rangesWithin(ranges, m.SourceIPs):
 		return refuse(CodeSourceIPsExceed, fieldSourceIPs, "the source ranges exceed the source ranges of the token that you use; give one range or more, each within a range of that token")
