@@ -24,7 +24,7 @@ const hostile = "x\x1b]0;title\x07\x1b[2J\u009b31m\u0085\x7f\r\nApiToken with id
 // hostileAnswers are answers with hostile text in every member, by name. raw puts
 // the bytes of 8-bit control sequences, which are not UTF-8, into the JSON text.
 func hostileAnswers(t *testing.T) map[string]http.HandlerFunc {
-	event := events.Message{ID: hostile, Type: hostile, V: 1, Subject: hostile, Stream: hostile, Actor: hostile, TokenID: hostile, Time: time.Unix(1, 0), Data: []byte(`{"v":1}`)}
+	event := events.Message{Deployment: "D", ID: hostile, Type: hostile, V: 1, Subject: hostile, Stream: hostile, Actor: hostile, TokenID: hostile, Time: time.Unix(1, 0), Data: []byte(`{"v":1}`)}
 	detail, err := event.Detail()
 	if err != nil {
 		t.Fatal(err)

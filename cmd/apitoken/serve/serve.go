@@ -106,7 +106,10 @@ func assemble(ctx context.Context, c Config, trusted proxies, f *datadir.Folder)
 		return nil, err
 	}
 	reportStart(c, f, started)
-	return httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Ready: f.Store.Ready, Source: trusted.source}), nil
+	return httpapi.New(httpapi.Config{
+		Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Deployment: f.Store.Deployment(), Ready: f.Store.Ready,
+		Source: trusted.source,
+	}), nil
 }
 
 func reportStart(c Config, f *datadir.Folder, started datadir.Start) {
