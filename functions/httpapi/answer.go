@@ -113,7 +113,7 @@ func (p *Problem) encoded() []byte {
 func (x *exchange) problemHeaders(h http.Header, p *Problem) {
 	switch p.Status {
 	case http.StatusUnauthorized:
-		h["Www-Authenticate"] = []string{challenge(p.Code)}
+		h["Www-Authenticate"] = challenges(p.Code)
 	case http.StatusMethodNotAllowed:
 		h["Allow"] = []string{x.allow}
 	case http.StatusServiceUnavailable:
@@ -121,13 +121,20 @@ func (x *exchange) problemHeaders(h http.Header, p *Problem) {
 	}
 }
 
-// challenge is the WWW-Authenticate header. As RFC 6750 section 3.1 asks, it has
-// no error member if the request had no credential.
-func challenge(code string) string {
+// The WWW-Authenticate headers. Clients choose a scheme from them: wget and curl
+// --anyauth send a password only if Basic is there. Api-Token and Token carry the
+// same credential as Bearer and are no registered schemes. As RFC 6750 section
+// 3.1 asks, there is no error member if the request had no credential.
+var (
+	challengesBare    = []string{`Bearer realm="apitoken"`, `Basic realm="apitoken"`}
+	challengesInvalid = []string{`Bearer realm="apitoken", error="invalid_token"`, `Basic realm="apitoken"`}
+)
+
+func challenges(code string) []string {
 	if code == "credential_missing" {
-		return `Bearer realm="apitoken"`
+		return challengesBare
 	}
-	return `Bearer realm="apitoken", error="invalid_token"`
+	return challengesInvalid
 }
 
 // problem turns an error into the problem object that the client gets. All

@@ -6,7 +6,10 @@ import (
 	"fmt"
 	"log/slog"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"os/exec"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -22,16 +25,18 @@ func TestCredentialsThatDoNotPassAre401WithAChallenge(t *testing.T) {
 	w.do("DELETE", collection+made.ID, w.admin, "").expect(t, http.StatusOK, "")
 	before := w.contents()
 	const unknown = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"
-	const invalid, bare = `Bearer realm="apitoken", error="invalid_token"`, `Bearer realm="apitoken"`
+	const basic = `Basic realm="apitoken"`
+	invalid, bare := []string{`Bearer realm="apitoken", error="invalid_token"`, basic}, []string{`Bearer realm="apitoken"`, basic}
 	for _, c := range []struct {
 		header    []string
 		code      string
-		challenge string
+		challenge []string
 	}{
 		{nil, "credential_missing", bare},
 		{[]string{"Bearer"}, "credential_missing", bare},
 		{[]string{"Bearer " + w.admin, "Bearer " + w.admin}, "credential_repeated", invalid},
 		{[]string{"Bearer " + w.admin + ", Bearer " + w.admin}, "credential_repeated", invalid},
+		{[]string{"Bearer Bearer " + w.admin}, "token_malformed", invalid},
 		{[]string{"Digest " + w.admin}, "scheme_unsupported", invalid},
 		{[]string{"Bearer x"}, "token_malformed", invalid},
 		{[]string{"Bearer " + w.admin[:len(w.admin)-1] + "!"}, "token_malformed", invalid},
@@ -45,7 +50,7 @@ func TestCredentialsThatDoNotPassAre401WithAChallenge(t *testing.T) {
 		for _, call := range []struct{ method, path string }{{"POST", collection}, {"GET", "/v1/session/who-am-i"}} {
 			s := w.send(call.method, call.path, header, strings.NewReader(`{"user":{"name":"mallory"}}`))
 			s.expect(t, http.StatusUnauthorized, c.code)
-			if got := s.header.Get("Www-Authenticate"); got != c.challenge {
+			if got := s.header["Www-Authenticate"]; !slices.Equal(got, c.challenge) {
 				t.Errorf("%v: got WWW-Authenticate %q, want %q", c.header, got, c.challenge)
 			}
 		}
@@ -59,13 +64,42 @@ func TestCredentialsThatDoNotPassAre401WithAChallenge(t *testing.T) {
 	golden(t, "problem_token_invalid.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
 }
 
-func TestAllThreeSchemesAreAccepted(t *testing.T) {
+func TestAllFourSchemesAreAccepted(t *testing.T) {
 	w := newScene(t)
 	for _, value := range []string{
-		"Bearer " + w.admin, "bearer " + w.admin, "API-TOKEN " + w.admin,
+		"Bearer " + w.admin, "bearer " + w.admin, "API-TOKEN " + w.admin, "token " + w.admin,
 		"Basic " + base64.StdEncoding.EncodeToString([]byte("ignored:"+w.admin)),
 	} {
 		w.send("GET", "/v1/session/who-am-i", http.Header{"Authorization": {value}}, nil).expect(t, http.StatusOK, "")
+	}
+}
+
+// TestClientsThatWaitForAChallengeSendTheToken runs clients that send a password
+// only after a 401 with a challenge for Basic: with the challenges of this
+// service, and with both in one header, as API Gateway sends them.
+func TestClientsThatWaitForAChallengeSendTheToken(t *testing.T) {
+	w := newScene(t)
+	oneHeader := httptest.NewServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		if _, password, _ := r.BasicAuth(); password != w.admin {
+			rw.Header().Set("WWW-Authenticate", `Bearer realm="apitoken", Basic realm="apitoken"`)
+			rw.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	defer oneHeader.Close()
+	for _, url := range []string{w.server.URL + "/v1/session/who-am-i", oneHeader.URL} {
+		for _, command := range [][]string{
+			{"wget", "--quiet", "--output-document=-", "--tries=1", "--user=x", "--password=" + w.admin, url},
+			{"curl", "--silent", "--fail", "--anyauth", "--user", "x:" + w.admin, url},
+			{"curl", "--silent", "--fail", "--user", "x:" + w.admin, url},
+		} {
+			if _, err := exec.LookPath(command[0]); err != nil {
+				t.Logf("skipped, because this machine has no %s", command[0])
+				continue
+			}
+			if out, err := exec.Command(command[0], command[1:]...).CombinedOutput(); err != nil {
+				t.Errorf("%s at %s: %v\n%s", command[0], url, err, out)
+			}
+		}
 	}
 }
 

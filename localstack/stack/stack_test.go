@@ -67,7 +67,7 @@ func (s *stack) checkGuardedRoute(t *testing.T, method, path string) {
 	for _, bearer := range []string{"", unknownToken, "garbage"} {
 		a := s.api.request(t, method, path, bearer, nil)
 		p := problemOf(t, a)
-		if a.Status != http.StatusUnauthorized || p.Code != "token_invalid" || a.Header.Get("WWW-Authenticate") != `Bearer realm="apitoken"` {
+		if a.Status != http.StatusUnauthorized || p.Code != "token_invalid" || a.Header.Get("WWW-Authenticate") != `Bearer realm="apitoken", Basic realm="apitoken"` {
 			t.Errorf("%s %s with token %q: got %s, want 401 with a challenge", method, path, bearer, a)
 		}
 	}

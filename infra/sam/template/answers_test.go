@@ -67,7 +67,7 @@ func checkHeaders(t *testing.T, headers any, p httpapi.Problem) {
 	want(t, headers, "context.requestId", "X-Request-Id")
 	var challenge, retry any
 	if p.Status == 401 {
-		challenge = `'Bearer realm="apitoken"'`
+		challenge = `'Bearer realm="apitoken", Basic realm="apitoken"'`
 	}
 	if p.Status == 503 || p.Status == 429 {
 		retry = "'1'"
