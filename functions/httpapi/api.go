@@ -12,8 +12,8 @@ import (
 	"apitoken/events/issuer"
 )
 
-// Config is the configuration of the handler. Issuer and Logger are required,
-// and so is Guard unless TrustPrincipal is set.
+// Config is the configuration of the handler. Issuer and Logger are required. So
+// is Guard, unless TrustPrincipal is set and no route in Only has Self.
 type Config struct {
 	Issuer  *issuer.Issuer
 	Guard   *guard.Guard
@@ -29,7 +29,8 @@ type Config struct {
 
 	// TrustPrincipal says that a gateway has authenticated each request: the
 	// handler takes the principal from the request's context and refuses a
-	// request without one. Otherwise the handler calls Guard itself.
+	// request without one. Otherwise the handler calls Guard itself. A route with
+	// Self always calls Guard.
 	TrustPrincipal bool
 
 	// Source returns the address that a request came from, or the zero Addr if

@@ -109,7 +109,7 @@ func TestScopesAndSourceRangesLimitATokensCalls(t *testing.T) {
 	w.do("GET", collection, reader, "").expect(t, http.StatusOK, "")
 	w.do("GET", strings.TrimSuffix(collection, "/"), reader, "").expect(t, http.StatusOK, "")
 	w.do("POST", collection, reader, "").expect(t, http.StatusForbidden, "permission_denied_by_scope")
-	w.do("GET", "/v1/session/who-am-i", reader, "").expect(t, http.StatusForbidden, "permission_denied_by_scope")
+	w.do("GET", "/v1/users/admin/events", reader, "").expect(t, http.StatusForbidden, "permission_denied_by_scope")
 	if line := w.log.last(t); line["token_id"] != reader[:8] || line["code"] != "permission_denied_by_scope" {
 		t.Errorf("got log line %v, want one with the refused token's id", line)
 	}
@@ -119,6 +119,66 @@ func TestScopesAndSourceRangesLimitATokensCalls(t *testing.T) {
 		c.Source = func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.9") }
 	})
 	handle(h, request(t, "GET", collection, elsewhere)).expect(t, http.StatusOK, "")
+}
+
+// TestCallsAboutTheOwnTokenNeedNoScope: a token can always see and end itself. Its
+// source ranges and its expiry bind there too, and its own id is an id like every
+// other.
+func TestCallsAboutTheOwnTokenNeedNoScope(t *testing.T) {
+	w := newScene(t)
+	const self, who = "/v1/auth/access-tokens/self", "/v1/session/who-am-i"
+	made, text := w.make(httpapi.CreateRequest{User: named("ann"), Scopes: []string{"GET /hello"}})
+	w.make(httpapi.CreateRequest{User: named("ann")})
+	for _, path := range []string{self, self + "/", who, who + "/"} {
+		w.do("GET", path, text, "").expect(t, http.StatusOK, "")
+		w.do("HEAD", path, text, "").expect(t, http.StatusOK, "")
+	}
+	shown := w.do("GET", self, text, "")
+	if got := decodeAs[httpapi.Entry](t, shown); got.ID != made.ID || shown.header.Get("Etag") != `"1"` {
+		t.Errorf("got %s, want the acting token with its ETag", shown.body)
+	}
+	history := decodeAs[httpapi.History](t, w.do("GET", self+"/events?limit=1", text, "").expect(t, http.StatusOK, ""))
+	if len(history.Entries) != 1 || !strings.Contains(string(history.Entries[0]), made.ID) {
+		t.Errorf("got %s, want the one record of the acting token", history.Entries)
+	}
+	for _, c := range []struct{ method, path string }{
+		{"GET", collection + made.ID}, {"DELETE", collection + made.ID}, {"GET", collection + made.ID + "/events"}, {"GET", collection}, {"POST", collection},
+	} {
+		w.do(c.method, c.path, text, "").expect(t, http.StatusForbidden, "permission_denied_by_scope")
+	}
+	w.do("PATCH", self, text, "").expect(t, http.StatusMethodNotAllowed, "method_not_allowed")
+	w.do("POST", self+"/rotate", text, "").expect(t, http.StatusNotFound, "path_not_found")
+	w.do("GET", self+"?x=1", text, "").expect(t, http.StatusBadRequest, "invalid_parameter")
+	w.do("GET", self+"?x="+text, text, "").expect(t, http.StatusBadRequest, "token_in_query")
+	w.do("DELETE", self, text, "").expect(t, http.StatusOK, "")
+	w.do("GET", self, text, "").expect(t, http.StatusUnauthorized, "token_revoked")
+
+	_, elsewhere := w.make(httpapi.CreateRequest{SourceIPs: []string{"192.0.2.0/24"}})
+	w.do("GET", self, elsewhere, "").expect(t, http.StatusForbidden, "permission_denied_by_source")
+	w.do("DELETE", self, elsewhere, "").expect(t, http.StatusForbidden, "permission_denied_by_source")
+	_, late := w.make(httpapi.CreateRequest{ExpiresIn: "1s"})
+	w.sleep(time.Second)
+	w.do("GET", who, late, "").expect(t, http.StatusUnauthorized, "token_expired")
+	w.do("DELETE", self, late, "").expect(t, http.StatusUnauthorized, "token_expired")
+}
+
+// TestCallsAboutTheOwnTokenIgnoreTheGateway: no authorizer runs before them, so a
+// principal of a gateway may come from anywhere.
+func TestCallsAboutTheOwnTokenIgnoreTheGateway(t *testing.T) {
+	w := newScene(t)
+	h := w.handler(func(c *httpapi.Config) { c.TrustPrincipal = true })
+	_, text := w.make(httpapi.CreateRequest{User: named("ann")})
+	admin := guard.Principal{Owner: "admin", TokenID: w.admin[:8]}
+	for _, route := range httpapi.Routes() {
+		if !route.Self {
+			continue
+		}
+		handle(h, asPrincipal(request(t, route.Method, route.Path, ""), admin)).expect(t, http.StatusUnauthorized, "credential_missing")
+	}
+	s := handle(h, asPrincipal(request(t, "GET", "/v1/session/who-am-i", text), admin)).expect(t, http.StatusOK, "")
+	if self := decodeAs[httpapi.Self](t, s); self.ID != "ann" {
+		t.Errorf("got %s, want the owner of the token", s.body)
+	}
 }
 
 func TestAfterAGatewayOnlyItsPrincipalIsUsed(t *testing.T) {
@@ -192,7 +252,11 @@ func TestOutageIs503AndNever401(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		if !route.Open && route.Path != "/v1/auth/authorize" {
 			path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
-			s := handle(h, asPrincipal(request(t, route.Method, path, ""), guard.Principal{Owner: "ann", TokenID: "JhxND7ci"}))
+			token := ""
+			if route.Self { // it has no gateway, and checks the credential itself
+				token = w.admin
+			}
+			s := handle(h, asPrincipal(request(t, route.Method, path, token), guard.Principal{Owner: "ann", TokenID: "JhxND7ci"}))
 			if s.status < http.StatusInternalServerError {
 				t.Errorf("%s %s: got %d %s, want a 5xx", route.Method, path, s.status, s.body)
 			}

@@ -84,7 +84,7 @@ func (x *exchange) answer() (a answer, err error) {
 	if c.Open {
 		return c.serve(x)
 	}
-	if err := x.authenticate(); err != nil {
+	if err := x.authenticate(c.Route); err != nil {
 		return answer{}, err
 	}
 	if x.query, err = parseQuery(x.r.URL.RawQuery, c.parameters); err != nil {
@@ -94,8 +94,14 @@ func (x *exchange) answer() (a answer, err error) {
 }
 
 // authenticate sets the principal of the request. It checks the scopes also after
-// a gateway: the gateway may have cached its answer to another call.
-func (x *exchange) authenticate() (err error) {
+// a gateway: the gateway may have cached its answer to another call. A call about
+// the caller's own token has no authorizer, so authenticate ignores the principal
+// of a gateway there.
+func (x *exchange) authenticate(route Route) (err error) {
+	if route.Self {
+		x.principal, err = x.api.Guard.Authenticate(x.r, x.api.Source(x.r))
+		return asOutage(err)
+	}
 	if !x.api.TrustPrincipal {
 		x.principal, err = x.api.Guard.Authorize(x.r, x.api.Source(x.r))
 		return asOutage(err)
@@ -109,6 +115,15 @@ func (x *exchange) authenticate() (err error) {
 		return newProblem("permission_denied_by_scope", "The token's scopes do not allow this call.")
 	}
 	return nil
+}
+
+// tokenID returns the id of the token that the call is about: the id in the path,
+// or the id of the acting token for a call about self.
+func (x *exchange) tokenID() string {
+	if strings.HasPrefix(x.pattern, selfPath) {
+		return x.principal.TokenID
+	}
+	return x.r.PathValue("id")
 }
 
 // path returns the path as the client sent it, with the prefix of a gateway.

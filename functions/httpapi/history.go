@@ -11,7 +11,7 @@ import (
 )
 
 func (x *exchange) tokenEvents() (answer, error) {
-	id := x.r.PathValue("id")
+	id := x.tokenID()
 	return x.history(func(after uint64, limit int) (issuer.HistoryPage, error) {
 		return x.api.Issuer.TokenEvents(x.r.Context(), x.principal, id, after, limit)
 	})

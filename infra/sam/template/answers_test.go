@@ -82,6 +82,32 @@ func checkHeaders(t *testing.T, headers any, p httpapi.Problem) {
 	}
 }
 
+// TestREADMENamesTheCallsWithARenamedChallenge: a REST API renames the challenge
+// of a function's own 401, and clients look for the name that they know.
+func TestREADMENamesTheCallsWithARenamedChallenge(t *testing.T) {
+	b, err := os.ReadFile(top + "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "functions answer 401 themselves:")
+	text, renamed, _ := strings.Cut(text, "renames their `WWW-Authenticate` to")
+	for _, r := range httpapi.Routes() {
+		if !r.Self {
+			continue
+		}
+		path := strings.TrimSuffix(r.Path, "/events")
+		if r.Path == "/v1/session/who-am-i" {
+			path = "who-am-i"
+		}
+		if !strings.Contains(text, "`"+r.Function+"`") || !strings.Contains(text, path) {
+			t.Errorf("README.md does not name %s %s of the function %s", r.Method, r.Path, r.Function)
+		}
+	}
+	if !strings.HasPrefix(strings.TrimSpace(renamed), "`x-amzn-Remapped-WWW-Authenticate`") {
+		t.Errorf("README.md does not name the header that API Gateway sends: %.60q", renamed)
+	}
+}
+
 // likeTheService compares the problem with the recorded answer of the service
 // itself, if there is one.
 func likeTheService(t *testing.T, p httpapi.Problem) {
