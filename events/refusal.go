@@ -10,6 +10,8 @@ type Refusal struct {
 	Field  string // the request member that is wrong, if any
 	Detail string
 	Limit  *LimitReached // with token_limit_reached only
+
+	EndedAt time.Time // when the token ended, with not_found_revoked only
 }
 
 // LimitReached explains a create that was refused because of the limit.

@@ -80,8 +80,8 @@ func checkLimit(s State, c Create) error {
 
 // revoke ends live tokens only, because an expired token has already ended.
 func revoke(s State, c Revoke) (events.Fact, error) {
-	if !c.By.allowed(c.Owner, c.By.MayDelete) {
-		return nil, refuse(CodePermissionDenied, "", `revoking another user's token needs the permission delete on the realm "security"`)
+	if err := c.By.CheckRevoke(c.Owner); err != nil {
+		return nil, err
 	}
 	v, ok := s.Find(c.ID)
 	if !ok || !v.LiveAt(c.At) {

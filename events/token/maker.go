@@ -28,6 +28,14 @@ func (m Maker) allowed(owner string, permission bool) bool {
 	return m.Operator || m.Owner == owner || permission
 }
 
+// CheckRevoke refuses a maker that may not revoke the owner's tokens.
+func (m Maker) CheckRevoke(owner string) error {
+	if m.allowed(owner, m.MayDelete) {
+		return nil
+	}
+	return refuse(CodePermissionDenied, "", `revoking another user's token needs the permission delete on the realm "security"`)
+}
+
 // checkBounds refuses scopes and source ranges that go beyond those of the
 // token that the maker uses. So a token cannot make a token that may do more, or
 // that may be used from more addresses.

@@ -75,6 +75,8 @@ func (x *exchange) answer() (a answer, err error) {
 	}()
 	c, ok := x.calls[x.r.Method]
 	switch {
+	case tokenInPath(x.r.URL):
+		return answer{}, newProblem("token_in_path", tokenInPathDetail)
 	case x.pattern == "":
 		return answer{}, newProblem("path_not_found", "There is no such path. GET /openapi.yaml lists all paths.")
 	case !ok:
@@ -125,6 +127,29 @@ func (x *exchange) tokenID() string {
 	}
 	return x.r.PathValue("id")
 }
+
+const tokenInPathDetail = "The path has a whole token, and logs may keep paths. Revoke this token now: DELETE " + collectionPath +
+	"/ID with its id, the 8 characters before the dot."
+
+// tokenInPath reports whether a path has a whole token. It decodes the path again
+// while it has escapes: a client may have escaped the token more than once.
+func tokenInPath(u *url.URL) bool {
+	text := u.EscapedPath()
+	for range maxEscapes {
+		if secret.Within(text) {
+			return true
+		}
+		decoded, err := url.PathUnescape(text)
+		if err != nil || decoded == text {
+			break
+		}
+		text = decoded
+	}
+	return secret.Within(text) || secret.Within(u.Path)
+}
+
+// maxEscapes is how often tokenInPath decodes a path.
+const maxEscapes = 3
 
 // path returns the path as the client sent it, with the prefix of a gateway.
 func (x *exchange) path() string {

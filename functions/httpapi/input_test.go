@@ -226,7 +226,9 @@ func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
 		{history + "?limit=0", "invalid_parameter", "limit"},
 		{history + "?state=active", "invalid_parameter", "state"},
 		{"/v1/users/gid:7/events", "invalid_field", "group"},
-		{collection + made.Entries[0].ID + "?fields=id", "invalid_parameter", "fields is unknown; allowed: none"},
+		{collection + made.Entries[0].ID + "?fields=id", "invalid_parameter", "fields is unknown; allowed: state"},
+		{collection + made.Entries[0].ID + "?state=ended", "invalid_parameter", "state"},
+		{collection + "self?fields=id", "invalid_parameter", "fields is unknown; allowed: none"},
 		{"/v1/session/who-am-i?user=ann", "invalid_parameter", "user"},
 	} {
 		p := w.do("GET", c.path, w.admin, "").expect(t, http.StatusBadRequest, c.code).problem(t)
@@ -240,6 +242,42 @@ func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
 	w.do("GET", "/healthz?t=1", "", "").expect(t, http.StatusOK, "")
 	if w.contents() != before {
 		t.Error("the store has changed")
+	}
+}
+
+// TestTokenInThePathIsRefused: the answer says what to do, without the token. It
+// is the same with and without a credential, and on every path.
+func TestTokenInThePathIsRefused(t *testing.T) {
+	w := newScene(t)
+	_, text := w.make(httpapi.CreateRequest{User: named("ann")})
+	dot := strings.Replace(text, ".", "%2e", 1)
+	for _, path := range []string{
+		collection + text, collection + text + "/", collection + text + "/events", collection + text + "/rotate", collection + "acme_" + text,
+		collection + dot, collection + strings.Replace(text, ".", "%2E", 1), collection + strings.Replace(text, ".", "%252E", 1),
+		collection + "%22" + text + "%22", collection + text + "?state=revoked", collection + "self/" + text, collection + "/" + text,
+		"/v1/users/" + text + "/events", "/v1/users/auth_id:" + dot + "/events/", "/v1/" + text, "/" + text, "//" + text, "/v1/%2e%2e/" + text,
+		"/healthz/" + text, collection + "%2F" + dot,
+	} {
+		for _, method := range []string{"GET", "DELETE", "POST", "HEAD", "OPTIONS"} {
+			for _, token := range []string{w.admin, "", "garbage"} {
+				s := handle(w.handler(), request(t, method, "http://localhost"+path, token))
+				if s.status != http.StatusBadRequest || method != "HEAD" && s.problem(t).Code != "token_in_path" {
+					t.Errorf("%s %s: got %d %s, want 400 token_in_path", method, path, s.status, s.body)
+				}
+				if method != "HEAD" && (s.problem(t).Instance != "" || !strings.Contains(s.problem(t).Detail, "8 characters before the dot")) {
+					t.Errorf("%s %s: got %s, want the advice and no instance", method, path, s.body)
+				}
+				if strings.Contains(string(s.body)+fmt.Sprint(s.header)+w.log.String(), text[9:]) {
+					t.Fatalf("%s %s: the answer or the log has the secret: %s", method, path, w.log)
+				}
+			}
+		}
+	}
+	for _, path := range []string{collection + text[:8], collection + text[:40], collection + text[9:], collection + text[:39] + "0", "/v1/users/ann.smith/events"} {
+		s := handle(w.handler(), request(t, "GET", "http://localhost"+path, w.admin))
+		if strings.Contains(string(s.body), "token_in_path") {
+			t.Errorf("%s: got %s, but the path has no whole token", path, s.body)
+		}
 	}
 }
 

@@ -27,6 +27,8 @@ type Problem struct {
 	TokenLimit    *int  `json:"token_limit,omitempty"`
 	LiveTokens    *int  `json:"live_tokens,omitempty"`
 	SoonestExpiry *Time `json:"soonest_expiry,omitempty"` // "" if no live token expires
+
+	EndedTime Time `json:"ended_time,omitzero"` // when the token was revoked; only with the code not_found_revoked
 }
 
 // FieldError names a member or parameter of the request that is wrong, and says
@@ -67,6 +69,7 @@ var kinds = map[string]kind{
 	"malformed_json":              {http.StatusBadRequest, "The request body is not one JSON object"},
 	"method_not_allowed":          {http.StatusMethodNotAllowed, "The path does not allow this method"},
 	"not_found":                   {http.StatusNotFound, "There is no such token"},
+	"not_found_revoked":           {http.StatusNotFound, "The token is revoked"},
 	"path_not_found":              {http.StatusNotFound, "There is no such path"},
 	"permission_denied":           {http.StatusForbidden, "A permission is missing"},
 	"permission_denied_by_scope":  {http.StatusForbidden, "The token's scopes do not allow this call"},
@@ -77,6 +80,7 @@ var kinds = map[string]kind{
 	"state_too_large":             {http.StatusUnprocessableEntity, "The data is too large to store"},
 	"token_disabled":              {http.StatusUnauthorized, "The token is disabled"},
 	"token_expired":               {http.StatusUnauthorized, "The token is expired"},
+	"token_in_path":               {http.StatusBadRequest, "A token in the path is not allowed"},
 	"token_in_query":              {http.StatusBadRequest, "A token in the query is not allowed"},
 	"token_invalid":               {http.StatusUnauthorized, "The token is not valid"},
 	"token_limit_reached":         {http.StatusConflict, "The user's token limit is reached"},

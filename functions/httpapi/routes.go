@@ -42,7 +42,7 @@ func calls() []call {
 	return []call{
 		{Route{Function: "create", Method: http.MethodPost, Path: collectionPath, Command: true, Mints: true}, (*exchange).create, nil},
 		{Route{Function: "list", Method: http.MethodGet, Path: collectionPath}, (*exchange).list, listing},
-		{Route{Function: "get", Method: http.MethodGet, Path: itemPattern}, (*exchange).get, nil},
+		{Route{Function: "get", Method: http.MethodGet, Path: itemPattern}, (*exchange).get, []string{"state"}},
 		{Route{Function: "revoke", Method: http.MethodDelete, Path: itemPattern, Command: true}, (*exchange).revoke, nil},
 		{Route{Function: "history", Method: http.MethodGet, Path: itemPattern + "/events"}, (*exchange).tokenEvents, paging},
 		{Route{Function: "history", Method: http.MethodGet, Path: "/v1/users/{user}/events"}, (*exchange).userEvents, paging},

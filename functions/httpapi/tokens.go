@@ -127,7 +127,11 @@ func badCursor() *Problem {
 }
 
 func (x *exchange) get() (answer, error) {
-	t, err := x.api.Issuer.Get(x.r.Context(), x.principal, x.tokenID())
+	want, err := states(x.query)
+	if err != nil {
+		return answer{}, err
+	}
+	t, err := x.api.Issuer.Get(x.r.Context(), x.principal, x.tokenID(), want...)
 	if err != nil {
 		return answer{}, fmt.Errorf("showing a token: %w", err)
 	}
