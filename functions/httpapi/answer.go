@@ -39,6 +39,7 @@ type answer struct {
 var (
 	noStore       = []string{"no-store"}
 	noSniff       = []string{"nosniff"}
+	identity      = []string{"identity"}
 	contentPolicy = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
@@ -114,6 +115,8 @@ func (x *exchange) problemHeaders(h http.Header, p *Problem) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		h["Www-Authenticate"] = challenges(p.Code)
+	case http.StatusUnsupportedMediaType:
+		h["Accept-Encoding"] = identity // RFC 9110 section 15.5.16
 	case http.StatusMethodNotAllowed:
 		h["Allow"] = []string{x.allow}
 	case http.StatusServiceUnavailable:

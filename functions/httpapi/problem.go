@@ -59,6 +59,7 @@ var kinds = map[string]kind{
 	"body_too_large":              {http.StatusRequestEntityTooLarge, "The request body is too large"},
 	"credential_missing":          {http.StatusUnauthorized, "A credential is needed"},
 	"credential_repeated":         {http.StatusUnauthorized, "More than one credential was given"},
+	"encoding_unsupported":        {http.StatusUnsupportedMediaType, "The request body is encoded"},
 	"expiry_exceeds_maximum":      {http.StatusUnprocessableEntity, "The token would live too long"},
 	"expiry_in_past":              {http.StatusUnprocessableEntity, "The token would already be expired"},
 	"expiry_outlives_maker":       {http.StatusUnprocessableEntity, "The token would expire after the acting token"},
