@@ -4,6 +4,7 @@ import (
 	"context"
 	"encoding/base64"
 	"fmt"
+	"hash/crc32"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -16,6 +17,7 @@ import (
 
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
 
@@ -297,6 +299,107 @@ func TestPanicIs500WithoutItsText(t *testing.T) {
 	}
 }
 
+// TestLogNamesARefusedTokenIfItsSecretIsRight, so that an operator can tell which
+// token a program still uses. A caller with a wrong secret cannot write a token id
+// into the log.
+func TestLogNamesARefusedTokenIfItsSecretIsRight(t *testing.T) {
+	w := newScene(t)
+	revoked, revokedText := w.make(httpapi.CreateRequest{User: named("ann")})
+	w.do("DELETE", collection+revoked.ID, w.admin, "").expect(t, http.StatusOK, "")
+	expired, expiredText := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1s"})
+	away, awayText := w.make(httpapi.CreateRequest{User: named("ann"), SourceIPs: []string{"192.0.2.0/24"}})
+	scoped, scopedText := w.make(httpapi.CreateRequest{User: named("ann"), Scopes: []string{"GET /hello"}})
+	w.sleep(time.Second)
+	for _, c := range []struct{ id, text, code string }{
+		{revoked.ID, revokedText, "token_revoked"}, {expired.ID, expiredText, "token_expired"},
+		{away.ID, awayText, "permission_denied_by_source"}, {scoped.ID, scopedText, "permission_denied_by_scope"},
+	} {
+		w.do("GET", collection, c.text, "")
+		if line := w.log.last(t); line["code"] != c.code || line["token_id"] != c.id || line["owner"] != "ann" {
+			t.Errorf("got %v, want %s with the token %s of ann", line, c.code, c.id)
+		}
+		wrong := secret.Mint("")
+		wrong.ID = c.id
+		for _, text := range []string{forged(wrong), c.text[:9] + "x" + c.text[10:]} {
+			w.do("GET", collection, text, "").expect(t, http.StatusUnauthorized, "")
+			if line := w.log.last(t); line["token_id"] != "" || line["owner"] != "" {
+				t.Errorf("got %v for a wrong secret, want no token", line)
+			}
+		}
+	}
+}
+
+// forged returns a token with a right checksum and a wrong secret.
+func forged(t secret.Token) string {
+	body := t.ID + "." + t.Secret.Reveal()[:26]
+	crc, sum := crc32.ChecksumIEEE([]byte(body)), []byte("000000")
+	for i := len(sum) - 1; i >= 0; i, crc = i-1, crc/62 {
+		sum[i] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"[crc%62]
+	}
+	return body + string(sum)
+}
+
+func TestLogHasTheRouteOrACutPath(t *testing.T) {
+	w := newScene(t)
+	for _, c := range []struct {
+		path, agent string
+		want        map[string]any // attributes; nil: absent
+	}{
+		{"/nowhere?x=private", "curl/8.5.0", map[string]any{"route": "", "path": "/nowhere", "user_agent": "curl/8.5.0"}},
+		{"/" + strings.Repeat("ab/", 99), "", map[string]any{"path": "/" + strings.Repeat("ab/", 31) + "ab"}},
+		{"/v1/private%20name/x", "", map[string]any{"path": "/v1/*/x"}},
+		{"//v1/version", "", map[string]any{"path": "//v1/version"}},
+		{"/x/" + w.admin, "", map[string]any{"path": "[redacted]", "code": "token_in_path"}},
+		{"/x/" + w.admin[:24], "", map[string]any{"path": "/x/*"}},
+		{"/x/" + w.admin[9:], "", map[string]any{"path": "/x/*"}},
+		{collection + "hello", "", map[string]any{"route": "/v1/auth/access-tokens/{id}", "path": nil}},
+		{collection + w.admin, "", map[string]any{"route": "/v1/auth/access-tokens/{id}", "path": nil}},
+		{collection, strings.Repeat("agent ", 99), map[string]any{"user_agent": strings.Repeat("agent ", 99)[:128]}},
+		{collection, "x " + w.admin, map[string]any{"user_agent": "[redacted]"}},
+		{collection, strings.Repeat("agent ", 20) + w.admin, map[string]any{"user_agent": "[redacted]"}},
+	} {
+		header := http.Header{"User-Agent": {c.agent}, "Authorization": {"Bearer " + w.admin}}
+		r := request(t, "GET", "http://localhost"+c.path, "")
+		r.Header = header
+		handle(w.handler(), r)
+		line := w.log.last(t)
+		for name, want := range c.want {
+			if line[name] != want {
+				t.Errorf("%s: got %s %v, want %v", c.path, name, line[name], want)
+			}
+		}
+	}
+	if strings.Contains(w.log.String(), "private") || strings.Contains(w.log.String(), "hello") || strings.Contains(w.log.String(), w.admin[9:20]) {
+		t.Errorf("the log has a private text:\n%s", w.log)
+	}
+}
+
+func TestHealthIsLoggedAtDebugLevelUnlessItFails(t *testing.T) {
+	w := newScene(t)
+	before := w.log.String()
+	for _, method := range []string{"GET", "HEAD"} {
+		w.do(method, "/healthz", "", "").expect(t, http.StatusOK, "")
+	}
+	if w.log.String() != before {
+		t.Errorf("got %s, want no line at level INFO", w.log)
+	}
+	debug := w.handler(func(c *httpapi.Config) {
+		c.Logger = slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
+	})
+	handle(debug, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
+	if line := w.log.last(t); line["level"] != "DEBUG" || line["route"] != "/healthz" {
+		t.Errorf("got %v, want a line at level DEBUG", line)
+	}
+	handle(w.handler(), request(t, "GET", "/v1/version", "")).expect(t, http.StatusOK, "")
+	if line := w.log.last(t); line["level"] != "INFO" || line["route"] != "/v1/version" {
+		t.Errorf("got %v, want a line at level INFO", line)
+	}
+	handle(w.handler(func(c *httpapi.Config) { c.Ready = notReady }), request(t, "GET", "/healthz", "")).expect(t, http.StatusServiceUnavailable, "unavailable")
+	if line := w.log.last(t); line["level"] != "ERROR" || line["route"] != "/healthz" {
+		t.Errorf("got %v, want a line at level ERROR", line)
+	}
+}
+
 func TestEachRequestHasOneLogLineWithoutPrivateText(t *testing.T) {
 	w := newScene(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
@@ -305,11 +408,14 @@ func TestEachRequestHasOneLogLineWithoutPrivateText(t *testing.T) {
 	w.do("GET", collection+made.ID, w.admin, "private-body").expect(t, http.StatusOK, "")
 	line := w.log.last(t)
 	delete(line, "time")
-	delete(line, "duration")
+	if took, ok := line["duration_ms"].(float64); !ok || took != 0 { // the scene's clock does not move
+		t.Errorf("got duration_ms %v, want 0", line["duration_ms"])
+	}
+	delete(line, "duration_ms")
 	delete(line, "request_id")
 	want := map[string]any{
 		"level": slog.LevelInfo.String(), "msg": "request", "operation": "get", "code": "ok", "token_id": w.admin[:8],
-		"method": "GET", "route": "/v1/auth/access-tokens/{id}", "status": 200.0,
+		"owner": "admin", "address": "127.0.0.1", "user_agent": "Go-http-client/1.1", "method": "GET", "route": "/v1/auth/access-tokens/{id}", "status": 200.0,
 	}
 	if fmt.Sprint(line) != fmt.Sprint(want) {
 		t.Errorf("got %v, want %v", line, want)

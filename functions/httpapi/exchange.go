@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime"
 	"slices"
@@ -51,7 +52,8 @@ type exchange struct {
 	*resource
 	w         http.ResponseWriter
 	r         *http.Request
-	principal guard.Principal // zero until the caller is authenticated
+	address   netip.Addr      // that the request came from; invalid if unknown
+	principal guard.Principal // of the token if its secret is right, also if the token is refused
 	query     url.Values
 	requestID string
 	operation string // the name of the function, or "none" if no call matches
@@ -73,6 +75,7 @@ func (x *exchange) answer() (a answer, err error) {
 			err = panicFault(p)
 		}
 	}()
+	x.address = x.api.Source(x.r)
 	c, ok := x.calls[x.r.Method]
 	switch {
 	case tokenInPath(x.r.URL):
@@ -101,11 +104,11 @@ func (x *exchange) answer() (a answer, err error) {
 // of a gateway there.
 func (x *exchange) authenticate(route Route) (err error) {
 	if route.Self {
-		x.principal, err = x.api.Guard.Authenticate(x.r, x.api.Source(x.r))
+		x.principal, err = x.api.Guard.Authenticate(x.r, x.address)
 		return asOutage(err)
 	}
 	if !x.api.TrustPrincipal {
-		x.principal, err = x.api.Guard.Authorize(x.r, x.api.Source(x.r))
+		x.principal, err = x.api.Guard.Authorize(x.r, x.address)
 		return asOutage(err)
 	}
 	principal, ok := guard.PrincipalFrom(x.r.Context())
@@ -131,25 +134,9 @@ func (x *exchange) tokenID() string {
 const tokenInPathDetail = "The path has a whole token, and logs may keep paths. Revoke this token now: DELETE " + collectionPath +
 	"/ID with its id, the 8 characters before the dot."
 
-// tokenInPath reports whether a path has a whole token. It decodes the path again
-// while it has escapes: a client may have escaped the token more than once.
 func tokenInPath(u *url.URL) bool {
-	text := u.EscapedPath()
-	for range maxEscapes {
-		if secret.Within(text) {
-			return true
-		}
-		decoded, err := url.PathUnescape(text)
-		if err != nil || decoded == text {
-			break
-		}
-		text = decoded
-	}
-	return secret.Within(text) || secret.Within(u.Path)
+	return secret.WithinEscaped(u.EscapedPath()) || secret.Within(u.Path)
 }
-
-// maxEscapes is how often tokenInPath decodes a path.
-const maxEscapes = 3
 
 // path returns the path as the client sent it, with the prefix of a gateway.
 func (x *exchange) path() string {
@@ -172,23 +159,50 @@ func (x *exchange) instance() string {
 	return x.path()
 }
 
-// log writes the one log line of this request. The line has no text that a
-// client can choose freely: no path, query, header, body or unknown method.
+// log writes the one log line of this request. The line has no query, no body, no
+// header but a cut user agent, and no method or path that a client can choose
+// freely: a known path is logged as its pattern, and an unknown one is cut.
 func (x *exchange) log(status int, code string, err error, took time.Duration) {
-	level := slog.LevelInfo
-	attrs := make([]slog.Attr, 0, 9)
+	level := x.level(status)
+	if !x.api.Logger.Enabled(x.r.Context(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 13)
 	attrs = append(attrs,
-		slog.String("operation", x.operation), slog.String("code", code), slog.String("token_id", x.principal.TokenID),
-		slog.String("method", knownMethod(x.r.Method)), slog.String("route", x.pattern), slog.Int("status", status),
-		slog.Duration("duration", took), slog.String("request_id", x.requestID))
+		slog.String("operation", x.operation), slog.String("code", code),
+		slog.String("token_id", x.principal.TokenID), slog.String("owner", x.principal.Owner),
+		slog.String("address", textOf(x.address)), slog.String("user_agent", secret.LogText(x.r.UserAgent())),
+		slog.String("method", knownMethod(x.r.Method)), slog.String("route", x.pattern))
+	if x.pattern == "" {
+		attrs = append(attrs, slog.String("path", secret.LogPath(x.r.URL.EscapedPath())))
+	}
+	attrs = append(attrs, slog.Int("status", status), slog.Float64("duration_ms", milliseconds(took)), slog.String("request_id", x.requestID))
 	if status >= http.StatusInternalServerError {
 		attrs = append(attrs, slog.Any("error", err))
-		if !errors.Is(x.r.Context().Err(), context.Canceled) { // a client that closes the connection is no fault of the service
-			level = slog.LevelError
-		}
 	}
 	x.api.Logger.LogAttrs(x.r.Context(), level, "request", attrs...)
 }
+
+// level returns the level of the log line. A client that closes the connection is
+// no fault of the service. Load balancers ask for the health every few seconds.
+func (x *exchange) level(status int) slog.Level {
+	switch {
+	case status >= http.StatusInternalServerError && !errors.Is(x.r.Context().Err(), context.Canceled):
+		return slog.LevelError
+	case status == http.StatusOK && x.pattern == healthPath:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+func textOf(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func knownMethod(method string) string {
 	switch method {

@@ -7,6 +7,7 @@ import (
 )
 
 const (
+	healthPath     = "/healthz"
 	collectionPath = "/v1/auth/access-tokens"
 	itemPattern    = collectionPath + "/{id}"
 	selfPath       = collectionPath + "/self" // "self" is no token id: ids have 8 characters
@@ -52,7 +53,7 @@ func calls() []call {
 		{Route{Function: "self", Method: http.MethodGet, Path: selfPath + "/events", Self: true, Checks: true}, (*exchange).tokenEvents, paging},
 		{Route{Function: "self", Method: http.MethodGet, Path: "/v1/session/who-am-i", Self: true, Checks: true}, (*exchange).whoAmI, nil},
 		{Route{Function: "about", Method: http.MethodGet, Path: "/v1/version", Open: true}, (*exchange).version, nil},
-		{Route{Function: "about", Method: http.MethodGet, Path: "/healthz", Open: true}, (*exchange).health, nil},
+		{Route{Function: "about", Method: http.MethodGet, Path: healthPath, Open: true}, (*exchange).health, nil},
 		{Route{Function: "about", Method: http.MethodGet, Path: "/openapi.yaml", Open: true}, (*exchange).openAPI, nil},
 	}
 }
