@@ -20,8 +20,8 @@ type Config struct {
 	Logger  *slog.Logger
 	Version string // of this release; GET /v1/version answers it
 
-	// Ready returns an error if the service cannot do its work now. The default
-	// is that it always can.
+	// Ready returns an error if the service cannot do its work now. The handler
+	// calls it at most once a second. The default is that it always can.
 	Ready func(context.Context) error
 
 	// Only names the functions to serve. An empty list serves all of them.
@@ -37,7 +37,7 @@ type Config struct {
 	// the address is unknown. The default reads RemoteAddr.
 	Source func(*http.Request) netip.Addr
 
-	Now func() time.Time // for the durations in the log; default time.Now
+	Now func() time.Time // for the durations in the log and for Ready; default time.Now
 }
 
 // api is the handler.
@@ -60,6 +60,7 @@ func New(c Config) http.Handler {
 	if c.Ready == nil {
 		c.Ready = func(context.Context) error { return nil }
 	}
+	c.Ready = (&readiness{check: c.Ready, now: c.Now}).ready
 	a := &api{Config: c, mux: http.NewServeMux()}
 	a.notFound = &resource{api: a}
 	a.mux.Handle("/", a.notFound)
