@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"apitoken/events"
 	"apitoken/events/guard"
@@ -37,10 +38,12 @@ type answer struct {
 // Constant header values. All answers share these slices, so no code may write
 // to them.
 var (
-	noStore       = []string{"no-store"}
-	noSniff       = []string{"nosniff"}
-	identity      = []string{"identity"}
-	contentPolicy = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noStore  = []string{"no-store"}
+	noSniff  = []string{"nosniff"}
+	identity = []string{"identity"}
+
+	closeConnection = []string{"close"}
+	contentPolicy   = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
 // write sends the answer. It returns the status, and the code for the log: "ok"
@@ -68,6 +71,9 @@ func (x *exchange) write(a answer, err error) (status int, code string) {
 	if a.etag != "" {
 		h["Etag"] = []string{a.etag}
 	}
+	if x.leavesBody() {
+		h["Connection"] = closeConnection
+	}
 	h["Content-Type"] = []string{a.mediaType()}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.w.WriteHeader(status)
@@ -75,6 +81,23 @@ func (x *exchange) write(a answer, err error) (status int, code string) {
 		_, _ = x.w.Write(body) // after an error the connection is broken, and no other answer can be sent
 	}
 	return status, code
+}
+
+// drainTime is how long a connection is read after an answer that did not wait for
+// the rest of the request. If the connection were closed with bytes unread, the
+// client's system might drop the answer.
+const drainTime = time.Second
+
+// leavesBody reports whether the answer is sent before the body of the request was
+// read. Without the header Connection: close, the server of net/http would first
+// wait for the body. So a client without a credential that never sends its body
+// could hold a connection, and its answer, for a long time. On Lambda the body is
+// there already, and the connection is the gateway's.
+func (x *exchange) leavesBody() bool {
+	if x.bodyRead || x.r.ContentLength == 0 || x.r.ProtoMajor != 1 {
+		return false
+	}
+	return http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(drainTime)) == nil
 }
 
 func (a answer) mediaType() string {

@@ -46,6 +46,7 @@ func (x *exchange) decode(members ...member) error {
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return newProblem("body_too_large", fmt.Sprintf("The request body is too large; at most %d bytes are allowed.", maxBody))
 	}
+	x.bodyRead = err == nil
 	if err != nil {
 		return newProblem("malformed_json", "The request body is incomplete: the connection ended too early.")
 	}

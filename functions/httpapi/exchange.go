@@ -57,6 +57,7 @@ type exchange struct {
 	query     url.Values
 	requestID string
 	operation string // the name of the function, or "none" if no call matches
+	bodyRead  bool   // to its end
 }
 
 // ServeHTTP answers one request and writes its log line.
