@@ -74,9 +74,10 @@ histories: ## Check the rules on random histories (CHECKS=20000 for each; make t
 # grep fails if the test was renamed, because go test passes without a test.
 ROUNDS ?= 50
 .PHONY: races
-races: ## Repeat the tests of the limit under simultaneous calls (ROUNDS=50)
+races: ## Repeat the tests of limit and rate under simultaneous calls (ROUNDS=50)
 	go test -list LimitHolds ./events/issuer ./functions/httpapi | grep LimitHolds
-	go test -count $(ROUNDS) -run LimitHolds ./events/issuer ./functions/httpapi
+	go test -list RateHolds ./events/issuer ./functions/httpapi | grep RateHolds
+	go test -count $(ROUNDS) -run 'LimitHolds|RateHolds' ./events/issuer ./functions/httpapi
 
 .PHONY: crashes
 crashes: ## Repeat the test that kills the server at random moments (ROUNDS=50)

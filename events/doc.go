@@ -1,8 +1,8 @@
 // Package events is the core of the service: what can happen to tokens and
 // settings, the log that keeps it, and the ports to stores and the bus. The
-// packages below it are the rules (token, settings), the service that applies
-// them (issuer, guard, relay, audit) and the suites that hold every store and
-// bus to the ports' promises (storetest, bustest).
+// packages below it are the rules (token, scope, settings), the service that
+// applies them (issuer, guard, relay, audit) and the suites that hold every store
+// and bus to the ports' promises (storetest, bustest).
 //
 // This package has the facts with their one table, the records and their hash
 // chain, the commits that add records, and the ports. It does not decide
@@ -51,6 +51,8 @@
 //	ended           revoked or expired
 //	retention       how long records and ended tokens are kept
 //	command         a wish to change something; carries its time and its ids
+//	change          a command that the change rate counts: it writes for one
+//	                owner, and it is not a revocation
 //	effect          what a commit writes besides records and head
 //	refusal         the rules say no: an answer, not an error of the service
 //	denial          the guard says no to a credential or to a call

@@ -66,6 +66,7 @@ func run(tokens, past, rounds int) (missed bool, err error) {
 		func(f folder) error { return largeStore(f, report, tokens, rounds) },
 		func(f folder) error { return whoAmI(f, report, rounds) },
 		func(f folder) error { return create(f, report, rounds) },
+		func(f folder) error { return refused(f, report, rounds) },
 		func(f folder) error { return history(f, report, past, rounds) },
 		func(folder) error { return authorizeOnDynamo(report, rounds) },
 	} {
@@ -91,6 +92,11 @@ func ratio(rounds int, ours, baseline func() (float64, error)) (float64, error) 
 		}
 		all = append(all, a/b)
 	}
+	return median(all), nil
+}
+
+// median sorts its input.
+func median(all []float64) float64 {
 	slices.Sort(all)
-	return all[len(all)/2], nil
+	return all[len(all)/2]
 }

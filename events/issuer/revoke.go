@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"apitoken/events"
@@ -14,14 +15,15 @@ import (
 // Revoke has returned. To revoke an expired token is no error and changes nothing.
 // A missing token and another user's token that the caller may not view are
 // not_found. A revoked token that the caller may view is not_found_revoked. A
-// token that the caller may view but not delete is permission_denied.
+// token that the caller may view but not delete is permission_denied; then Revoke
+// reads only the token's view and not the owner's stream.
 func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) error {
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
 		return err
 	}
 	if t.LiveAt(i.now()) {
-		err := i.revoke(ctx, i.meta(by, set), maker(by, set), policy(set), t.View)
+		err := i.revoke(ctx, i.meta(by, set), maker(by, set, t.Owner), policy(set), t.View)
 		if !isNotFound(err) {
 			return err
 		}
@@ -30,7 +32,7 @@ func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) erro
 			return err
 		}
 	}
-	return revokeEnded(t, maker(by, set))
+	return revokeEnded(t, maker(by, set, t.Owner))
 }
 
 // revokeEnded returns the answer to a revocation of a token that has ended.
@@ -39,7 +41,10 @@ func revokeEnded(t Token, by token.Maker) error {
 	case events.StateRevoked:
 		return token.NotFoundRevoked(t.EndedTime())
 	case events.StateExpired:
-		return by.CheckRevoke(t.Owner)
+		if err := token.Check(token.Revoke{By: by, ID: t.ID, Owner: t.Owner}); err != nil {
+			return fmt.Errorf("checking the revocation: %w", err)
+		}
+		return nil
 	}
 	return token.NotFound()
 }
@@ -48,8 +53,13 @@ func revokeEnded(t Token, by token.Maker) error {
 // may show that the token has ended, or the rules may find it during the command,
 // because another command was faster.
 func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p token.Policy, v events.View) error {
+	c := token.Revoke{Policy: p, By: by, ID: v.ID, Owner: v.Owner}
+	if err := token.Check(c); err != nil {
+		return fmt.Errorf("checking the revocation: %w", err)
+	}
 	_, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(v.Owner), m, func(at time.Time) token.Command {
-		return token.Revoke{At: at, Policy: p, By: by, ID: v.ID, Owner: v.Owner}
+		c.At = at
+		return c
 	})
 	if isNotFound(err) {
 		return token.NotFound()

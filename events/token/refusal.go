@@ -11,9 +11,11 @@ import (
 const (
 	CodeInvalidField     = "invalid_field"
 	CodePermissionDenied = "permission_denied"
+	CodeDeniedByOwner    = "permission_denied_by_owner"
 	CodeNotFound         = "not_found"
 	CodeNotFoundRevoked  = "not_found_revoked"
 	CodeLimitReached     = "token_limit_reached"
+	CodeRateExceeded     = "change_rate_exceeded"
 	CodeExpiryTooLate    = "expiry_exceeds_maximum"
 	CodeExpiryInPast     = "expiry_in_past"
 	CodeExpiryOutlives   = "expiry_outlives_maker"

@@ -5,6 +5,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"apitoken/events/scope"
 )
 
 // The limits of a token's members, in bytes unless the line says otherwise. They
@@ -13,7 +15,7 @@ const (
 	MaxOwner       = 256
 	MaxName        = 128
 	MaxDescription = 512
-	MaxScope       = 128
+	MaxScope       = scope.MaxBytes
 	MaxScopes      = 16 // entries
 	MaxSourceIPs   = 16 // entries
 

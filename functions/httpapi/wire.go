@@ -109,10 +109,10 @@ type Self struct {
 }
 
 // Introspection says whether a token would pass, and for which user. Members are
-// absent if they are unknown or if the caller may not see the token.
+// absent if they are unknown.
 type Introspection struct {
 	Active         bool            `json:"active"`
-	Reason         string          `json:"reason,omitempty"` // a problem code; absent if Active
+	Reason         string          `json:"reason,omitempty"` // a problem code, or issuer.ReasonActionMissing; absent if Active
 	ID             string          `json:"id,omitempty"`
 	User           *token.Identity `json:"user,omitempty"`
 	Scopes         []string        `json:"scopes,omitzero"`

@@ -81,11 +81,11 @@ func (s *stack) reappliedRevocation(t *testing.T) {
 		t.Fatalf("the token is not live again, so this test shows nothing: %v", err)
 	}
 	tables := []string{"--table", s.outputs["TokenTableName"], "--audit-table", s.outputs["AuditTableName"]}
-	if out, err := s.runCommand(t, append([]string{"audit", "verify"}, tables...)...); err == nil || !strings.Contains(out, "rolled_back user/"+erna.Name+"/2") {
-		t.Errorf("audit verify: got %v: %s, want the missing revocation", err, out)
+	if stdout, stderr, err := s.runCommand(t, append([]string{"audit", "verify"}, tables...)...); err == nil || !strings.Contains(stdout, "rolled_back user/"+erna.Name+"/2") {
+		t.Errorf("audit verify: got %v: %s%s, want the missing revocation", err, stdout, stderr)
 	}
-	if out, err := s.runCommand(t, append([]string{"audit", "reapply"}, tables...)...); err != nil || strings.TrimSpace(out) != "user/"+erna.Name+": token "+c.ID+" is revoked again" {
-		t.Errorf("audit reapply: got %v: %s", err, out)
+	if stdout, stderr, err := s.runCommand(t, append([]string{"audit", "reapply"}, tables...)...); err != nil || strings.TrimSpace(stdout) != "user/"+erna.Name+": token "+c.ID+" is revoked again" {
+		t.Errorf("audit reapply: got %v: %s%s", err, stdout, stderr)
 	}
 	if _, err := s.api.client(bearer).WhoAmI(t.Context()); statusOf(err) != http.StatusUnauthorized {
 		t.Errorf("who am I: got %v, want 401", err)

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"bytes"
 	"crypto/rand"
 	"debug/elf"
 	"os"
@@ -180,18 +181,22 @@ func (s *stack) readPeppers(t *testing.T) string {
 // runBootstrap runs the command bootstrap on the stack's table.
 func (s *stack) runBootstrap(t *testing.T, args ...string) (output string, err error) {
 	t.Helper()
-	return s.runCommand(t, append([]string{"bootstrap", "--table", s.outputs["TokenTableName"]}, args...)...)
+	stdout, stderr, err := s.runCommand(t, append([]string{"bootstrap", "--table", s.outputs["TokenTableName"]}, args...)...)
+	return stdout + stderr, err
 }
 
 // runCommand runs the command line as an operator of the stack. It checks that
-// the output does not have the administrator's token.
-func (s *stack) runCommand(t *testing.T, args ...string) (output string, err error) {
+// the output does not have the administrator's token. The SDK may write warnings
+// about the emulator to stderr.
+func (s *stack) runCommand(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "go", append([]string{"run", "apitoken/cmd/apitoken"}, args...)...)
 	c.Env = append(awsEnviron(s.root.URL), "PEPPERS="+s.peppers)
-	out, err := c.CombinedOutput()
-	if s.admin != "" && strings.Contains(string(out), s.admin) {
+	var outBuffer, errBuffer bytes.Buffer
+	c.Stdout, c.Stderr = &outBuffer, &errBuffer
+	err = c.Run()
+	if s.admin != "" && strings.Contains(outBuffer.String()+errBuffer.String(), s.admin) {
 		t.Errorf("%s printed the token", args[0])
 	}
-	return string(out), err
+	return outBuffer.String(), errBuffer.String(), err
 }

@@ -106,7 +106,7 @@ func (s *stack) scopedToken(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/v1/auth/access-tokens", "/v1/auth/access-tokens/", "/v1/auth/access-tokens/" + c.ID} {
-		if a := s.api.request(t, "GET", path, bearer, nil); a.Status != http.StatusForbidden || problemOf(t, a).Code != "permission_denied_by_scope" {
+		if a := s.api.request(t, "GET", path, bearer, nil); a.Status != http.StatusForbidden || problemOf(t, a).Code != "permission_denied" {
 			t.Errorf("GET %s out of scope: got %s, want 403", path, a)
 		}
 	}

@@ -66,9 +66,9 @@ func (p *pipeline) auditVerify(t *testing.T) {
 	for _, line := range []string{
 		"settings: 1 in the log, 1 copies", "user/ann: 6 in the log, 6 copies", "user/bob: 6 in the log, 6 copies",
 		"user/known: 1 in the log, 1 copies", "user/gap: 0 in the log, 0 copies",
-		"  rolled_back user/broken/1: its copy was kept and the log does not have it",
-		"  rolled_back user/broken/2: its copy was kept and the log does not have it",
-		"  rolled_back user/gap/3: its copy was kept and the log does not have it",
+		"  rolled_back user/broken/1: it was copied and is not in the log",
+		"  rolled_back user/broken/2: it was copied and is not in the log",
+		"  rolled_back user/gap/3: it was copied and is not in the log",
 	} {
 		if !strings.Contains(stdout.String(), line+"\n") {
 			t.Errorf("the output lacks %q", line)
