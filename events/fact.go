@@ -37,7 +37,7 @@ type TokenCreated struct {
 	Verifier    Verifier       `json:"-"`
 }
 
-// TokenRevoked says that a user ended a token for good.
+// TokenRevoked says that a user ended a token permanently.
 type TokenRevoked struct {
 	TokenID string `json:"token_id"`
 	Owner   string `json:"owner"`

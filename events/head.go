@@ -26,9 +26,9 @@ type Head struct {
 }
 
 // Check returns an error unless a holder of the peppers sealed the head for
-// stream s. So write access to the store alone can neither plant a state nor
-// move one to another stream. The head of a stream that was never written has
-// no seal.
+// stream s. So write access to the store alone is not enough to invent a state or
+// to move a state to another stream. The head of a stream that was never written
+// has no seal.
 func (h Head) Check(k Keys, s Stream) error {
 	if h.Version == 0 {
 		return nil

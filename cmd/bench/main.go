@@ -1,5 +1,5 @@
 // Command bench measures the budgets of the service's speed and size. Machines
-// differ and are noisy, so a budget for speed is no time: it is the ratio to a
+// differ and are noisy, so a budget for speed is not a time. It is the ratio to a
 // simple baseline, which is measured in the same run.
 //
 // The service and the baseline run in turns, for a number of rounds. The median

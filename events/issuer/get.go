@@ -33,8 +33,9 @@ func (i *Issuer) Get(ctx context.Context, by guard.Principal, id string, states 
 }
 
 // find returns a token that the caller may view, ended or not, and the settings
-// that decided so. For a missing token it reads the settings as for another
-// user's token. So even a fault of the store does not show whether a token exists.
+// with which find decided this. For a missing token it reads the settings as for
+// another user's token. So even a fault of the store does not show whether a token
+// exists.
 func (i *Issuer) find(ctx context.Context, by guard.Principal, id string) (Token, settings.State, error) {
 	if !secret.IsID(id) {
 		return Token{}, settings.State{}, token.NotFound()

@@ -1,6 +1,7 @@
 package secret
 
 import (
+	"iter"
 	"net/url"
 	"strings"
 	"unicode"
@@ -74,37 +75,75 @@ func LogPath(path string) string {
 	if WithinEscaped(path) {
 		return redacted
 	}
-	segments := strings.Split(cut(path, maxLogPath), "/")
+	segments := strings.Split(path, "/")
 	for i, s := range segments {
-		if !plainSegment(s) || partOfToken(s) {
+		if !plainSegment(s) || partOfToken(s) || longAfterID(s) {
 			segments[i] = redactedPart
 		}
 	}
-	return strings.Join(segments, "/")
+	return cut(strings.Join(segments, "/"), maxLogPath) // not earlier: the beginning of a secret looks like a name
 }
 
-// partOfToken reports whether a text may have a large part of a token: a dot
-// between 8 characters of an id and 8 of a secret, or 26 characters in a row, as
-// many as a secret has before its checksum. A part with lower-case letters only is
-// a word: a random part is not.
+// partOfToken reports whether a text may have a large part of a token: more than
+// 12 letters and digits in a row that are no word and no name of a program, or
+// such characters after the dot of an id.
 func partOfToken(text string) bool {
-	last := 0 // the length of the run before the last dot
-	for len(text) > 0 {
-		end := strings.IndexFunc(text, func(r rune) bool { return !isAlphanumeric(r) })
-		if end < 0 {
-			end = len(text)
-		}
-		run := text[:end]
-		if random := strings.ContainsFunc(run, func(r rune) bool { return r < 'a' }); random && (end >= randomLen || last >= idLen && end >= 8) {
+	for run, afterID := range runs(text) {
+		digits, capitals := count(run)
+		switch {
+		case len(run) > plainRun && len(run) > digits && (digits > 0 || capitals > 3):
+			return true
+		case afterID && len(run) >= shownAfterID && digits+capitals > 0:
 			return true
 		}
-		last = 0
-		if end < len(text) && text[end] == '.' {
-			last = end
-		}
-		text = text[min(end+1, len(text)):]
 	}
 	return false
+}
+
+// shownAfterID is the number of characters after the dot of an id that are too
+// many for a log line.
+const shownAfterID = 6
+
+// longAfterID reports whether a text has many characters after what looks like an id
+// and a dot. It finds tokens in another case too, and also long names with a dot.
+func longAfterID(text string) bool {
+	for run, afterID := range runs(text) {
+		if afterID && len(run) >= shownAfterID {
+			return true
+		}
+	}
+	return false
+}
+
+// runs yields the longest runs of letters and digits, each with whether it comes
+// after a dot and at least as many letters and digits as an id has.
+func runs(text string) iter.Seq2[string, bool] {
+	return func(yield func(run string, afterID bool) bool) {
+		afterID := false
+		for len(text) > 0 {
+			end := strings.IndexFunc(text, func(r rune) bool { return !isAlphanumeric(r) })
+			if end < 0 {
+				end = len(text)
+			}
+			if !yield(text[:end], afterID) {
+				return
+			}
+			afterID = end >= idLen && end < len(text) && text[end] == '.'
+			text = text[min(end+1, len(text)):]
+		}
+	}
+}
+
+func count(run string) (digits, capitals int) {
+	for i := range len(run) {
+		switch {
+		case run[i] <= '9':
+			digits++
+		case run[i] <= 'Z':
+			capitals++
+		}
+	}
+	return digits, capitals
 }
 
 func isAlphanumeric(r rune) bool {

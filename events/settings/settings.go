@@ -91,8 +91,8 @@ func EncodeState(s State) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeState reads every encoding up to StateV. Without bytes it returns
-// Initial.
+// DecodeState decodes a state in the encoding v, which is at least 1 and at most
+// StateV. If b is empty, it returns Initial.
 func DecodeState(v int, b []byte) (State, error) {
 	if len(b) == 0 {
 		return Initial(), nil

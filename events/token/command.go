@@ -31,7 +31,7 @@ type Create struct {
 	Verifier events.Verifier
 }
 
-// Revoke ends a live token for good.
+// Revoke ends a live token permanently.
 type Revoke struct {
 	At     time.Time
 	Policy Policy

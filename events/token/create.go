@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/name"
 )
 
 const defaultNameEnd = "_api_token"
@@ -23,7 +24,7 @@ func (c Create) check() error {
 
 // checkFields refuses fields that are wrong for every maker.
 func (c Create) checkFields() error {
-	if err := ValidOwner(c.Owner); err != nil {
+	if err := name.ValidOwner(c.Owner); err != nil {
 		return err
 	}
 	return c.Wish.check()

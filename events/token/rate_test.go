@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/name"
 )
 
 // changed returns the state after n creations at the time at, each revoked at the
@@ -109,7 +110,7 @@ func TestAnOperatorUsesUpNoRate(t *testing.T) {
 	if s = Fold(s, by(Operator, "DDDDDDDD"), noon.Add(time.Hour)); s.ChangesAt(noon) != 2 || s.ChangesAt(noon.Add(time.Hour)) != 0 {
 		t.Errorf("got %d and %d changes, want 2 and none in the next hour", s.ChangesAt(noon), s.ChangesAt(noon.Add(time.Hour)))
 	}
-	if ValidOwner(Operator) == nil {
+	if name.ValidOwner(Operator) == nil {
 		t.Error("a user can have the key of an operator")
 	}
 }

@@ -53,8 +53,8 @@ func EncodeState(s State) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeState reads every encoding up to StateV. Without bytes it returns the zero
-// State.
+// DecodeState decodes a state in the encoding v, which is at least 1 and at most
+// StateV. If b is empty, it returns the zero State.
 func DecodeState(v int, b []byte) (State, error) {
 	if len(b) == 0 {
 		return State{}, nil

@@ -44,7 +44,7 @@ var ambiguousPaths = []string{
 // and each of the two ways to end a path.
 //
 // An ARN is far shorter than the limit of a policy's resource, 512 characters.
-// 16 scopes need at most some 60 KB. A REST API accepts the whole answer of a
+// 16 scopes need at most about 60 KB. A REST API accepts the whole answer of a
 // Lambda function; only WebSocket APIs have a limit of 8 KB.
 func policy(stage string, scopes []string) lambdaevents.APIGatewayCustomAuthorizerPolicy {
 	if len(scopes) == 0 {
@@ -126,7 +126,7 @@ type methodARN struct {
 func parseARN(text string) (methodARN, error) {
 	fields := strings.SplitN(text, ":", 6)
 	if len(fields) != 6 || fields[0] != "arn" || fields[2] != "execute-api" {
-		return methodARN{}, fmt.Errorf("reading an authorizer payload: the method's ARN must begin with arn:PARTITION:execute-api:")
+		return methodARN{}, fmt.Errorf("reading an authorizer payload: the beginning of the method's ARN must be arn:PARTITION:execute-api")
 	}
 	parts := strings.SplitN(fields[5], "/", 4)
 	if len(parts) < 3 {

@@ -139,7 +139,7 @@ func headers(multi map[string][]string, single map[string]string) http.Header {
 }
 
 // parseAddress returns the source as an address. The address is invalid if the
-// source is no address; then the guard refuses a token with source ranges.
+// source is not an address; then the guard refuses a token with source ranges.
 func parseAddress(source string) netip.Addr {
 	a, err := netip.ParseAddr(source)
 	if err != nil {

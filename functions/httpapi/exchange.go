@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"apitoken/events/guard"
+	"apitoken/events/name"
 	"apitoken/events/secret"
 )
 
@@ -113,7 +114,7 @@ func (x *exchange) authenticate(route Route) (err error) {
 		return asOutage(err)
 	}
 	principal, ok := guard.PrincipalFrom(x.r.Context())
-	if !ok {
+	if !ok || name.ValidOwner(principal.Owner) != nil { // another spelling would be another user, with a limit of its own
 		return newProblem("credential_missing", "The request did not come through the authorizer.")
 	}
 	x.principal = principal
@@ -185,7 +186,7 @@ func (x *exchange) log(status int, code string, err error, took time.Duration) {
 }
 
 // level returns the level of the log line. A client that closes the connection is
-// no fault of the service. Load balancers ask for the health every few seconds.
+// not a fault of the service. Load balancers ask for the health every few seconds.
 func (x *exchange) level(status int) slog.Level {
 	switch {
 	case status >= http.StatusInternalServerError && !errors.Is(x.r.Context().Err(), context.Canceled):

@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"apitoken/events/issuer"
-	"apitoken/events/token"
+	"apitoken/events/name"
 )
 
 func (x *exchange) tokenEvents() (answer, error) {
@@ -18,7 +18,7 @@ func (x *exchange) tokenEvents() (answer, error) {
 }
 
 func (x *exchange) userEvents() (answer, error) {
-	user, err := token.ParseIdentity(x.r.PathValue("user"))
+	user, err := name.ParseIdentity(x.r.PathValue("user"))
 	if err != nil {
 		return answer{}, fmt.Errorf("reading the user: %w", err)
 	}

@@ -8,14 +8,14 @@ import (
 	"testing"
 
 	"apitoken/events"
-	"apitoken/events/token"
+	"apitoken/events/name"
 	"apitoken/functions/httpapi"
 	"apitoken/localstack/engines"
 )
 
 // newUser returns a user without tokens.
-func newUser(prefix string) *token.Identity {
-	return &token.Identity{Name: prefix + "-" + strings.ToLower(rand.Text()[:8])}
+func newUser(prefix string) *name.Identity {
+	return &name.Identity{Name: prefix + "-" + strings.ToLower(rand.Text()[:8])}
 }
 
 // createToken creates a token as the administrator.
