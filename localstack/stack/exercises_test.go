@@ -67,7 +67,10 @@ func (s *stack) exercises() map[string]exercise {
 			return s.api.request(t, "POST", "/v1/auth/authorize", s.admin, object{"token": bearer})
 		}),
 
-		"About SeeThatTheTableAnswers": s.apiCall("GET", "/healthz", nil),
+		"About SeeThatTheTableAnswers": func(t *testing.T) string {
+			time.Sleep(1100 * time.Millisecond) // the function uses its last check again for a second
+			return s.apiCall("GET", "/healthz", nil)(t)
+		},
 
 		"Publish PutEvents":   s.publishRecord,
 		"Publish MarkSent":    s.publishRecord,
