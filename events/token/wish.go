@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"time"
 
+	"apitoken/events/instant"
 	"apitoken/events/name"
 )
 
@@ -50,9 +51,9 @@ func (w Wish) check() error {
 // lifetime begins at the time start.
 func (w Wish) expiry(start time.Time) time.Time {
 	if w.ExpiresIn != 0 {
-		return utc(start.Add(w.ExpiresIn))
+		return instant.Cut(start.Add(w.ExpiresIn))
 	}
-	return utc(w.ExpiresAt)
+	return instant.Cut(w.ExpiresAt)
 }
 
 // expiryField is the member of the request that gave the expiry.

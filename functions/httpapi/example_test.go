@@ -61,7 +61,7 @@ func startService() (url string, adminToken secret.Secret, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	server := httptest.NewServer(httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: slog.New(slog.DiscardHandler)}))
+	server := httptest.NewServer(httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Deployment: store.Deployment(), Logger: slog.New(slog.DiscardHandler)}))
 	return server.URL, adminToken, func() {
 		server.Close()
 		store.Close()

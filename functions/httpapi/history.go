@@ -48,6 +48,7 @@ func (x *exchange) history(read func(after uint64, limit int) (issuer.HistoryPag
 	}
 	out := History{Entries: make([]json.RawMessage, len(page.Events))}
 	for i, m := range page.Events {
+		m.Deployment = x.api.Deployment
 		if out.Entries[i], err = m.Detail(); err != nil {
 			return answer{}, fmt.Errorf("showing a history: %w", err)
 		}

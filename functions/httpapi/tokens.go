@@ -73,23 +73,22 @@ func (x *exchange) wish() (owner string, w token.Wish, err error) {
 
 // expiry reads the two members that set the end of a token: a time, or a
 // lifetime. A member that is "" sets nothing.
-func expiry(at, in string) (instant time.Time, lifetime time.Duration, err error) {
+func expiry(at, in string) (ends time.Time, lifetime time.Duration, err error) {
 	switch {
 	case at != "" && in != "":
-		return instant, 0, fieldProblem("invalid_field", "expires_in", "and expiration_time are both given; only one of them is allowed")
+		return ends, 0, fieldProblem("invalid_field", "expires_in", "and expiration_time are both given; only one of them is allowed")
 	case at != "":
-		instant, err = time.Parse(time.RFC3339, at)
-		if err != nil || instant.IsZero() { // for the issuer the zero time means "never"
-			return instant, 0, fieldProblem("invalid_field", "expiration_time", "must be a future time in RFC 3339 with an offset, like 2030-01-20T00:00:00Z")
+		ends, err = token.ParseExpirationTime(at)
+		if err != nil {
+			return ends, 0, fmt.Errorf("reading the expiration time: %w", err)
 		}
-		return instant.UTC(), 0, nil
 	case in != "":
 		lifetime, err = token.ParseLifetime(in)
 		if err != nil {
-			return instant, 0, fmt.Errorf("reading the lifetime: %w", err)
+			return ends, 0, fmt.Errorf("reading the lifetime: %w", err)
 		}
 	}
-	return instant, lifetime, nil
+	return ends, lifetime, nil
 }
 
 func (x *exchange) list() (answer, error) {

@@ -6,13 +6,14 @@ import (
 	"net/netip"
 	"time"
 
+	"apitoken/events/instant"
 	"apitoken/events/issuer"
 	"apitoken/events/name"
 	"apitoken/events/secret"
 )
 
-// Time is a time as the API writes it: RFC 3339, UTC, up to nine digits of a
-// second. The zero Time means "no time" and is written as "".
+// Time is a time as the API writes it: RFC 3339, UTC, six digits of a second. The
+// zero Time means "no time" and is written as "".
 type Time struct{ time.Time }
 
 // MarshalJSON writes the time, or "" for the zero Time.
@@ -20,10 +21,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	if t.IsZero() {
 		return []byte(`""`), nil
 	}
-	b := make([]byte, 0, len(time.RFC3339Nano)+2)
-	b = append(b, '"')
-	b = t.UTC().AppendFormat(b, time.RFC3339Nano)
-	return append(b, '"'), nil
+	return instant.Time{Time: t.Time}.MarshalJSON()
 }
 
 // UnmarshalJSON reads a time in RFC 3339 with any offset. It reads "" and null as
@@ -37,11 +35,10 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if text == "" {
 		return nil
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	var err error
+	if t.Time, err = instant.Parse(text); err != nil {
 		return fmt.Errorf("reading a time: %w", err)
 	}
-	t.Time = at.UTC()
 	return nil
 }
 

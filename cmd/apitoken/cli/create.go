@@ -92,7 +92,11 @@ func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, e
 	if !given("expiry-date") {
 		return r, nil
 	}
-	if at, ok := instant(o.expiry); ok {
+	if isInstant(o.expiry) {
+		at, err := expiryInstant(o.expiry)
+		if err != nil {
+			return r, usagef("--expiry-date: %s", err)
+		}
 		r.ExpirationTime = httpapi.Time{Time: at}
 		return r, nil
 	}

@@ -166,6 +166,7 @@ func TestAuthorizerContextIsIgnoredIfHandlersAuthorize(t *testing.T) {
 func TestSelfChecksTheCredentialItself(t *testing.T) {
 	d := deploy(t, false)
 	text, id := d.token(token.Wish{Scopes: []string{"GET /hello"}})
+	d.Deployment = "test"
 	self := serve(d.Function, "self")
 	for _, format := range []string{"rest-get", "http-get"} {
 		if got := d.call(self, format, vector, text, "access-tokens/JhxND7ci", "access-tokens/self"); got.StatusCode != 200 || !strings.Contains(got.Body, id) {
@@ -301,10 +302,11 @@ func TestJobIsTheSumOfItsRoutes(t *testing.T) {
 		{[]httpapi.Route{{Open: true}, {Open: true}}, wiring.Job{Open: true}, 0},
 		{[]httpapi.Route{{}, {}}, wiring.Job{Guarded: true}, wiring.Peppers},
 		{[]httpapi.Route{{}, {Command: true}, {Mints: true}}, wiring.Job{Guarded: true, Command: true, Mints: true}, wiring.Peppers},
+		{[]httpapi.Route{{}, {Events: true}}, wiring.Job{Guarded: true, Events: true}, wiring.Peppers | wiring.Deployment},
 		{[]httpapi.Route{{Checks: true}, {}}, wiring.Job{Guarded: true, Checks: true}, wiring.Peppers},
 		{[]httpapi.Route{{Self: true, Checks: true}, {Self: true, Checks: true, Command: true}}, wiring.Job{Guarded: true, Self: true, Checks: true, Command: true}, wiring.Peppers},
 		{[]httpapi.Route{{Open: true, Command: true}}, wiring.Job{Open: true, Command: true}, wiring.Peppers},
-		{[]httpapi.Route{{}, {Function: "other", Command: true, Mints: true, Checks: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
+		{[]httpapi.Route{{}, {Function: "other", Command: true, Mints: true, Checks: true, Events: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
 	} {
 		if got := jobOf("", c.routes); got != c.want || got.Need() != c.need {
 			t.Errorf("%+v: got %+v with need %b, want %+v with need %b", c.routes, got, got.Need(), c.want, c.need)

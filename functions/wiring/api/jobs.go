@@ -37,6 +37,7 @@ func jobOf(function string, routes []httpapi.Route) wiring.Job {
 			j.Open, j.Guarded = j.Open || r.Open, j.Guarded || !r.Open
 			j.Self, authorized = j.Self || r.Self, authorized || !r.Open && !r.Self
 			j.Command, j.Mints, j.Checks = j.Command || r.Command, j.Mints || r.Mints, j.Checks || r.Checks
+			j.Events = j.Events || r.Events
 		}
 	}
 	if !j.HTTP() {
