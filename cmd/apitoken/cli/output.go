@@ -58,6 +58,9 @@ func describe(p *httpapi.Problem) error {
 	if p.SoonestExpiry != nil && !p.SoonestExpiry.IsZero() {
 		text += "; the next token expires at " + formatTime(*p.SoonestExpiry)
 	}
+	if !p.EndedTime.IsZero() {
+		text += "; it was revoked at " + formatTime(p.EndedTime)
+	}
 	return errors.New(plain(text))
 }
 

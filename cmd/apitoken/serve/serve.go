@@ -91,7 +91,7 @@ func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tl
 		return err
 	}
 	if secure != nil {
-		listener = tls.NewListener(listener, secure)
+		listener = newSecureListener(listener, secure, c.Logger)
 	}
 	announce(c, listener, secure != nil)
 	stop := relay.run(ctx)
@@ -132,9 +132,10 @@ func serveRequests(ctx context.Context, logger *slog.Logger, listener net.Listen
 		Handler: handler, ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn),
 		ReadHeaderTimeout: readHeaderTimeout, ReadTimeout: readTimeout, WriteTimeout: writeTimeout,
 		IdleTimeout: idleTimeout, MaxHeaderBytes: maxHeaderBytes,
+		DisableGeneralOptionsHandler: true, // the handler answers OPTIONS * too
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
+	go func() { failed <- server.Serve(httpapi.Listener(listener, logger)) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving: %w", err)
