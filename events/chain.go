@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"hash"
 	"time"
+
+	"apitoken/events/instant"
 )
 
 // Verify checks that the records continue the chain from the hash prev: each
@@ -58,5 +60,5 @@ func put(d hash.Hash, b []byte) {
 	d.Write(b)
 }
 
-// stamp is the text of a time that hashes cover: RFC 3339, UTC, nanoseconds.
-func stamp(t time.Time) string { return t.UTC().Format(time.RFC3339Nano) }
+// stamp is the text of a time that hashes cover.
+func stamp(t time.Time) string { return instant.Format(t) }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"time"
+
+	"apitoken/events/instant"
 )
 
 // maxItems is the number of items that one DynamoDB transaction may have (AWS
@@ -30,8 +32,8 @@ type Commit struct {
 }
 
 // NewCommit builds the step from base that adds the facts. The state is the
-// state after the facts, in the encoding stateV. Times are UTC and never before
-// the time of base. NewCommit returns an error if there are no facts, if a fact
+// state after the facts, in the encoding stateV. Times are UTC, in whole
+// microseconds, and never before the time of base. NewCommit returns an error if there are no facts, if a fact
 // does not belong to the stream, if the commit has more items than one
 // transaction may have, or if the state is larger than MaxState.
 func NewCommit(k Keys, s Stream, base Head, m Meta, facts []Fact, stateV int, state []byte, e Effect) (Commit, error) {
@@ -80,7 +82,7 @@ func keepUntil(base Head, m Meta) time.Time {
 	if m.Retention == 0 || (base.Version > 0 && base.KeepUntil.IsZero()) {
 		return time.Time{}
 	}
-	return later(base.KeepUntil, m.At.Add(m.Retention))
+	return later(base.KeepUntil, instant.Cut(m.At.Add(m.Retention)))
 }
 
 func newRecord(s Stream, seq uint64, m Meta, keep time.Time, f Fact, prev Hash) (Record, error) {

@@ -33,6 +33,9 @@
 //	token id        8 characters, public, used in logs and in admin calls
 //	secret          32 characters, shown once
 //	verifier        the HMAC that is stored in place of a secret
+//	deployment      one installation with its own log; its id is in the source of
+//	                its events
+//	instant         a point in time, in UTC and in whole microseconds
 //	pepper, kid     a secret key of the deployment, and its name
 //	seal            an HMAC under a pepper, over a head
 //	mint            to make a new random token, or its id
@@ -42,6 +45,7 @@
 //	fact            one thing that happened, as a Go type
 //	record          a fact as stored: with sequence, actor, command, time, hashes
 //	event, message  a record as published, without its private part
+//	cause           why a fact happened, if it has several possible causes
 //	notice          a message that is not a fact of a stream
 //	head            the current end of a stream
 //	fold            to compute a state from the state before and one more fact

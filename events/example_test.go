@@ -11,7 +11,7 @@ import (
 // one stream as a subscriber receives them, or as `apitoken audit export` prints
 // them. The first event follows the zero Hash.
 func ExampleVerifyMessages() {
-	details := published()
+	details := publishedEvents()
 
 	var history []events.Message
 	for _, detail := range details {
@@ -35,8 +35,8 @@ func ExampleVerifyMessages() {
 	// one event changed, complete: false
 }
 
-// published returns three events of the user ann, as CloudEvents in JSON.
-func published() (details [][]byte) {
+// publishedEvents returns three events of the user ann, as CloudEvents in JSON.
+func publishedEvents() (details [][]byte) {
 	keys, err := events.ParseKeys("k1:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE=")
 	if err != nil {
 		panic(err)
@@ -52,7 +52,9 @@ func published() (details [][]byte) {
 		panic(err)
 	}
 	for _, r := range commit.Records() {
-		detail, err := r.Message().Detail()
+		m := r.Message()
+		m.Deployment = "51af3dc0-da77-11e4-872e-1234567db123"
+		detail, err := m.Detail()
 		if err != nil {
 			panic(err)
 		}

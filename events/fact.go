@@ -2,7 +2,8 @@ package events
 
 import (
 	"net/netip"
-	"time"
+
+	"apitoken/events/instant"
 )
 
 // Fact is one thing that happened. Its JSON is stored, hashed and published
@@ -22,32 +23,41 @@ type Verifier struct {
 	MAC []byte `json:"mac"`
 }
 
-// TokenCreated says that a token began to live. The times are UTC. A zero
-// ExpiresAt is left out and means that the token does not expire. The verifier
-// is private: it is stored and never published.
+// TokenCreated says that a token began to live. A zero ExpiresAt is left out and
+// means that the token does not expire. The verifier is private: it is stored and
+// never published.
 type TokenCreated struct {
 	TokenID     string         `json:"token_id"`
 	Owner       string         `json:"owner"`
 	Creator     string         `json:"creator"`
 	Name        string         `json:"name"`
 	Description string         `json:"description"`
-	ExpiresAt   time.Time      `json:"expires_at,omitzero"`
+	ExpiresAt   instant.Time   `json:"expires_at,omitzero"`
 	Scopes      []string       `json:"scopes,omitempty"`
 	SourceIPs   []netip.Prefix `json:"source_ips,omitempty"`
 	Verifier    Verifier       `json:"-"`
 }
 
-// TokenRevoked says that a user ended a token permanently.
+// TokenRevoked says that a token was ended permanently, and why.
 type TokenRevoked struct {
 	TokenID string `json:"token_id"`
 	Owner   string `json:"owner"`
+	Cause   Cause  `json:"cause"`
 }
+
+// Cause says which of several possible causes a fact has.
+type Cause string
+
+const (
+	CauseUser  Cause = "user"  // the owner of the token did it
+	CauseAdmin Cause = "admin" // another user with the permission, or an operator at the store, did it
+)
 
 // TokenExpired records an expiry that is past: the token ended at ExpiresAt.
 type TokenExpired struct {
-	TokenID   string    `json:"token_id"`
-	Owner     string    `json:"owner"`
-	ExpiresAt time.Time `json:"expires_at"`
+	TokenID   string       `json:"token_id"`
+	Owner     string       `json:"owner"`
+	ExpiresAt instant.Time `json:"expires_at"`
 }
 
 // SettingsChanged gives the new values of some settings. The others keep their

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"fmt"
 	"time"
+
+	"apitoken/events/instant"
 )
 
 // MaxState is the largest encoded state, in bytes. A head with such a state
@@ -43,10 +45,10 @@ func (h Head) Check(k Keys, s Stream) error {
 	return nil
 }
 
-// Next is the time of the stream's next record if the clock says now. It is
-// never before the last record's time, so time does not run backwards within a
-// stream even if a clock does.
-func (h Head) Next(now time.Time) time.Time { return later(h.At, now.UTC()) }
+// Next is the time of the stream's next record if the clock says now, cut to
+// microseconds. It is never before the last record's time, so time does not run
+// backwards within a stream even if a clock does.
+func (h Head) Next(now time.Time) time.Time { return later(h.At, instant.Cut(now)) }
 
 func (h Head) sealed(s Stream) []byte {
 	d := sha256.New()

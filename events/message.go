@@ -3,12 +3,18 @@ package events
 import (
 	"crypto/sha256"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"reflect"
+	"strconv"
+	"strings"
 	"time"
+
+	"apitoken/events/instant"
 )
 
-// Source is the CloudEvents source of every published event.
+// Source is the source of every entry on an event bus. The CloudEvents source of
+// an event names the deployment too, see Message.
 const Source = "apitoken"
 
 // Message is the published form of a record, without its private part, or a
@@ -29,6 +35,11 @@ type Message struct {
 	PrivateDigest Hash
 	Prev          Hash
 	Hash          Hash
+
+	// Deployment is the id of the deployment that publishes the message, see
+	// ValidDeployment. A message from a log has none; the code that publishes the
+	// message sets it. Neither the chain nor the comparison of copies covers it.
+	Deployment string
 }
 
 // Message is the published form of the record: everything that its hash covers,
@@ -59,7 +70,7 @@ type detail struct {
 	Data            json.RawMessage `json:"data"`
 
 	Stream        string `json:"stream,omitempty"`
-	Sequence      uint64 `json:"sequence,omitempty"`
+	Sequence      string `json:"sequence,omitempty"`
 	Command       string `json:"commandid,omitempty"`
 	Actor         string `json:"actor,omitempty"`
 	TokenID       string `json:"actortokenid,omitempty"`
@@ -72,8 +83,14 @@ type detail struct {
 
 // Detail is the message as a CloudEvents 1.0 object. EventBridge, the history
 // call and events.jsonl all use this form. The member "dataraw" is the text of
-// "data" that the hash covers, because a carrier may reorder JSON members.
+// "data" that the hash covers, because a carrier may reorder JSON members. The
+// member "source" is urn:apitoken:DEPLOYMENT, so source and id together are
+// unique; a message without a deployment is an error.
 func (m Message) Detail() ([]byte, error) {
+	err := ValidDeployment(m.Deployment)
+	if err != nil {
+		return nil, fmt.Errorf("encoding event %s: %w", m.ID, err)
+	}
 	b, err := json.Marshal(m.detail())
 	if err != nil {
 		return nil, fmt.Errorf("encoding event %s: %w", m.ID, err)
@@ -83,22 +100,23 @@ func (m Message) Detail() ([]byte, error) {
 
 func (m Message) detail() detail {
 	d := detail{
-		SpecVersion: "1.0", ID: m.ID, Source: Source, Type: m.Type, Time: stamp(m.Time), Subject: m.Subject,
+		SpecVersion: "1.0", ID: m.ID, Source: sourcePrefix + m.Deployment, Type: m.Type, Time: stamp(m.Time), Subject: m.Subject,
 		DataSchema: SchemaID(m.Type, m.V), DataContentType: "application/json", Data: m.Data,
-		Stream: string(m.Stream), Sequence: m.Seq, Command: m.Command, Actor: m.Actor, TokenID: m.TokenID,
+		Stream: string(m.Stream), Command: m.Command, Actor: m.Actor, TokenID: m.TokenID,
 		DataRaw: string(m.Data),
 	}
 	if !m.KeepUntil.IsZero() {
 		d.KeepUntil = stamp(m.KeepUntil)
 	}
 	if m.Seq > 0 {
+		d.Sequence = fmt.Sprintf("%012d", m.Seq)
 		d.PrivateDigest, d.Prev, d.Hash = m.PrivateDigest.String(), m.Prev.String(), m.Hash.String()
 	}
 	return d
 }
 
 // ParseDetail reads the form that Detail writes, so that a receiver can verify
-// an event. The time keeps its nanoseconds. Some members, "data" among them,
+// an event. Some members, "data" among them,
 // repeat what the hash covers. They must agree with it, because consumers read
 // them; otherwise ParseDetail returns an error.
 func ParseDetail(b []byte) (Message, error) {
@@ -107,10 +125,10 @@ func ParseDetail(b []byte) (Message, error) {
 		return Message{}, fmt.Errorf("decoding an event: %w", err)
 	}
 	m := Message{
-		ID: d.ID, Type: d.Type, V: versionOf(d.DataSchema), Subject: d.Subject, Stream: Stream(d.Stream), Seq: d.Sequence,
+		ID: d.ID, Type: d.Type, V: versionOf(d.DataSchema), Subject: d.Subject, Stream: Stream(d.Stream),
 		Command: d.Command, Actor: d.Actor, TokenID: d.TokenID, Data: []byte(d.DataRaw),
 	}
-	if err := m.parseTimes(d); err != nil {
+	if err := errors.Join(m.parseSource(d), m.parseSequence(d), m.parseTimes(d)); err != nil {
 		return Message{}, err
 	}
 	if m.Seq > 0 {
@@ -125,9 +143,29 @@ func ParseDetail(b []byte) (Message, error) {
 	return m, nil
 }
 
+func (m *Message) parseSource(d detail) error {
+	deployment, found := strings.CutPrefix(d.Source, sourcePrefix)
+	if err := ValidDeployment(deployment); !found || err != nil {
+		return fmt.Errorf("event %s: its source must be %s and the id of a deployment", d.ID, sourcePrefix)
+	}
+	m.Deployment = deployment
+	return nil
+}
+
+// parseSequence reads a missing sequence as 0, the Seq of a notice.
+func (m *Message) parseSequence(d detail) (err error) {
+	if d.Sequence == "" {
+		return nil
+	}
+	if m.Seq, err = strconv.ParseUint(d.Sequence, 10, 64); err != nil {
+		return fmt.Errorf("event %s: reading its sequence: %w", d.ID, err)
+	}
+	return nil
+}
+
 func (m *Message) parseTimes(d detail) (err error) {
-	if m.Time, err = time.Parse(time.RFC3339Nano, d.Time); err == nil && d.KeepUntil != "" {
-		m.KeepUntil, err = time.Parse(time.RFC3339Nano, d.KeepUntil)
+	if m.Time, err = instant.Parse(d.Time); err == nil && d.KeepUntil != "" {
+		m.KeepUntil, err = instant.Parse(d.KeepUntil)
 	}
 	if err != nil {
 		return fmt.Errorf("event %s: %w", d.ID, err)

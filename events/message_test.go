@@ -6,20 +6,23 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 func TestEventsRoundTripAndVerifyWithoutThePrivatePart(t *testing.T) {
 	rs, _ := history(t, keys(t, pepperA))
 	var received []events.Message
 	for _, r := range rs {
-		m, err := events.ParseDetail(detail(t, r.Message()))
+		want := published(r)
+		m, err := events.ParseDetail(detail(t, want))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if !reflect.DeepEqual(m, r.Message()) {
-			t.Errorf("got  %+v\nwant %+v", m, r.Message())
+		if !reflect.DeepEqual(m, want) {
+			t.Errorf("got  %+v\nwant %+v", m, want)
 		}
 		received = append(received, m)
 	}
@@ -39,6 +42,16 @@ func TestIsReportsOnlyTheKindOfTheFact(t *testing.T) {
 	}
 }
 
+// deployment is the id of the deployment that publishes the events of the tests.
+const deployment = "51af3dc0-da77-11e4-872e-1234567db123"
+
+// published returns the message of a record as a bus sends it.
+func published(r events.Record) events.Message {
+	m := r.Message()
+	m.Deployment = deployment
+	return m
+}
+
 func detail(t testing.TB, m events.Message) []byte {
 	t.Helper()
 	b, err := m.Detail()
@@ -49,7 +62,7 @@ func detail(t testing.TB, m events.Message) []byte {
 }
 
 func TestNoticesRoundTrip(t *testing.T) {
-	want := events.Message{ID: "TokenExpiring/L7k8ljIC/7", Type: "TokenExpiring", V: 1, Time: noon, Subject: "L7k8ljIC", Data: []byte(`{"v":1}`)}
+	want := events.Message{ID: "TokenExpiring/L7k8ljIC/7", Type: "TokenExpiring", V: 1, Time: noon, Subject: "L7k8ljIC", Data: []byte(`{"v":1}`), Deployment: deployment}
 	b := detail(t, want)
 	got, err := events.ParseDetail(b)
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -64,7 +77,7 @@ func TestEventsHoldNothingPrivate(t *testing.T) {
 	rs, _ := history(t, keys(t, pepperA))
 	for _, r := range rs {
 		for _, private := range []string{meta.Address, "dGhpcnR5LXR3byBieXRlcw", "nonce", "verifier", "mac"} {
-			if b := detail(t, r.Message()); bytes.Contains(b, []byte(private)) {
+			if b := detail(t, published(r)); bytes.Contains(b, []byte(private)) {
 				t.Errorf("event %s holds %q: %s", r.ID(), private, b)
 			}
 		}
@@ -87,7 +100,7 @@ func members(t testing.TB, b []byte) map[string]any {
 
 func TestEventNamesAreLegalInCloudEvents(t *testing.T) {
 	rs, _ := history(t, keys(t, pepperA))
-	got := members(t, detail(t, rs[0].Message()))
+	got := members(t, detail(t, published(rs[0])))
 	for name := range got {
 		if strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789") != "" || len(name) > 20 {
 			t.Errorf("CloudEvents section 3.1 forbids the name %q", name)
@@ -102,14 +115,12 @@ func TestEventNamesAreLegalInCloudEvents(t *testing.T) {
 
 func TestChangingAnyMemberOfAnEventIsFound(t *testing.T) {
 	rs, _ := history(t, keys(t, pepperA))
-	event := detail(t, rs[1].Message())
+	event := detail(t, published(rs[1]))
 	for name := range members(t, event) {
 		changed := members(t, event)
 		switch old := changed[name].(type) {
 		case string:
 			changed[name] = old[:len(old)-1] + "~"
-		case float64:
-			changed[name] = old + 1
 		case map[string]any:
 			old["owner"] = "eve"
 		}
@@ -126,6 +137,94 @@ func TestChangingAnyMemberOfAnEventIsFound(t *testing.T) {
 	}
 }
 
+// TestTheSourceIsUniqueAndOutsideOfTheChain: the source of an event names its
+// deployment, so source and id together are unique. Hashes do not cover the source.
+func TestTheSourceIsUniqueAndOutsideOfTheChain(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	one, other := published(rs[0]), published(rs[0])
+	other.Deployment = "KX3N5T2Q7ZL4M6P8R9S1V0W2Y4"
+	sources := map[any]bool{}
+	for _, m := range []events.Message{one, other} {
+		event := members(t, detail(t, m))
+		sources[event["source"]] = true
+		if event["source"] != "urn:apitoken:"+m.Deployment || !verifies(t, event, events.Hash{}) {
+			t.Errorf("got %v, want an event of %s that verifies", event, m.Deployment)
+		}
+	}
+	if len(sources) != 2 {
+		t.Errorf("two deployments have the sources %v", sources)
+	}
+}
+
+// TestAnEventNeedsADeployment: without one, source and id would not be unique.
+func TestAnEventNeedsADeployment(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	event := members(t, detail(t, published(rs[0])))
+	for _, id := range []string{"", " ", "a b", "a:b", "a/b", "é", "a\n", "arn:aws:cloudformation:us-east-1:123456789012:stack/x/51af3dc0", strings.Repeat("a", 65)} {
+		m := rs[0].Message()
+		if m.Deployment = id; events.ValidDeployment(id) == nil {
+			t.Errorf("%q is accepted as the id of a deployment", id)
+		}
+		if b, err := m.Detail(); err == nil {
+			t.Errorf("deployment %q: got %s", id, b)
+		}
+		if event["source"] = "urn:apitoken:" + id; verifies(t, event, events.Hash{}) {
+			t.Errorf("source %q: the event passes", event["source"])
+		}
+	}
+	for _, id := range []string{"a", deployment, strings.Repeat("a", 64), "KX3N5T2Q7ZL4M6P8R9S1V0W2Y4"} {
+		if err := events.ValidDeployment(id); err != nil {
+			t.Errorf("%s: %v", id, err)
+		}
+	}
+	for _, source := range []string{deployment, "urn:other:" + deployment, "apitoken", "URN:apitoken:" + deployment} {
+		if event["source"] = source; verifies(t, event, events.Hash{}) {
+			t.Errorf("source %q: the event passes", source)
+		}
+	}
+}
+
+// TestTheSequenceIsATextOfTwelveDigits: consumers in any language read it exactly,
+// and the order of texts is the order of events.
+func TestTheSequenceIsATextOfTwelveDigits(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	event := members(t, detail(t, published(rs[1])))
+	if event["sequence"] != "000000000002" {
+		t.Errorf("got sequence %v", event["sequence"])
+	}
+	for _, changed := range []any{"2", 2, "0000000000002", "00000000002", "+00000000002", "000000000003", "000000000000", "", "00000000000b", " 00000000002", nil} {
+		if event["sequence"] = changed; verifies(t, event, rs[1].Prev) {
+			t.Errorf("an event with the sequence %#v passes", changed)
+		}
+	}
+}
+
+// TestInstantsHaveSixDigitsEverywhere: the clock counts nanoseconds, and each
+// instant of an event has exactly six digits of a second.
+func TestInstantsHaveSixDigitsEverywhere(t *testing.T) {
+	for _, nanoseconds := range []int{0, 1, 999, 1000, 100_000_000, 999_999_999} {
+		m := meta
+		m.At = time.Date(2026, 11, 21, 13, 0, 0, nanoseconds, time.FixedZone("", 3600))
+		expires := m.At.Add(time.Hour)
+		c := commit(t, keys(t, pepperA), "user/ann", events.Head{}, m,
+			events.TokenCreated{TokenID: "L7k8ljIC", Owner: "ann", ExpiresAt: instant.Of(expires)},
+			events.TokenExpired{TokenID: "L7k8ljIC", Owner: "ann", ExpiresAt: instant.Time{Time: expires}})
+		want := m.At.UTC().Truncate(time.Microsecond)
+		if h := c.Head(); h.At != want || h.KeepUntil != want.Add(m.Retention) {
+			t.Errorf("%d ns: the head has the times %s and %s, want %s", nanoseconds, h.At, h.KeepUntil, want)
+		}
+		for _, r := range c.Records() {
+			event := members(t, detail(t, published(r)))
+			texts := []string{event["time"].(string), event["keepuntil"].(string), event["data"].(map[string]any)["expires_at"].(string)}
+			for i, at := range []time.Time{want, want.Add(m.Retention), want.Add(time.Hour)} {
+				if got := at.Format("2006-01-02T15:04:05.000000Z"); texts[i] != got {
+					t.Errorf("%d ns: got %s, want %s", nanoseconds, texts[i], got)
+				}
+			}
+		}
+	}
+}
+
 func verifies(t testing.TB, event map[string]any, prev events.Hash) bool {
 	t.Helper()
 	b, err := json.Marshal(event)
@@ -139,10 +238,10 @@ func verifies(t testing.TB, event map[string]any, prev events.Hash) bool {
 func FuzzParseDetail(f *testing.F) {
 	rs, _ := history(f, keys(f, pepperA))
 	for _, r := range rs {
-		f.Add(detail(f, r.Message()))
+		f.Add(detail(f, published(r)))
 	}
-	f.Add([]byte(`{"sequence":1}`))
-	f.Add([]byte(`{"time":"2026-11-21T12:00:00Z","data":null,"dataraw":"null"}`))
+	f.Add([]byte(`{"sequence":"000000000001"}`))
+	f.Add([]byte(`{"source":"urn:apitoken:x","time":"2026-11-21T12:00:00.000000Z","data":null,"dataraw":"null"}`))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		m, err := events.ParseDetail(b)
 		if err != nil {

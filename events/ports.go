@@ -21,7 +21,8 @@ var (
 // The ports. Package storetest states their promises as tests, and every adapter
 // passes them. These promises hold for all ports: a returned value belongs to
 // the caller; a call with a context that is already cancelled writes nothing;
-// many goroutines may call every method.
+// many goroutines may call every method. All instants are in UTC and in whole
+// microseconds.
 
 // Log stores the streams.
 type Log interface {

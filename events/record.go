@@ -30,7 +30,7 @@ type Meta struct {
 	Actor   string    // owner key of the caller
 	TokenID string    // the acting token; empty for an operator at the store
 	Address string    // source address of the request; private, empty if unknown
-	At      time.Time // UTC
+	At      time.Time // UTC; the commit cuts it to microseconds
 
 	// Retention is the least time that the records are kept; zero is for ever.
 	Retention time.Duration
@@ -46,7 +46,7 @@ type Record struct {
 	Command string
 	Actor   string
 	TokenID string    // the acting token, see Meta
-	At      time.Time // UTC
+	At      time.Time // UTC, whole microseconds
 	Public  []byte
 	Private []byte
 	Prev    Hash

@@ -6,9 +6,10 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
-var noon = time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 123456000, time.UTC)
 
 const (
 	pepperA = "a:QUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUFBQUE="
@@ -29,12 +30,12 @@ var meta = events.Meta{Command: "cmd1", Actor: "ann", TokenID: "JhxND7ci", Addre
 // anns is a history with each kind of fact that an owner's stream can have.
 var anns = []events.Fact{
 	events.TokenCreated{
-		TokenID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "nightly <build>", ExpiresAt: noon.Add(time.Hour),
+		TokenID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "nightly <build>", ExpiresAt: instant.Of(noon.Add(time.Hour)),
 		Scopes: []string{"GET /v1/things/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
 		Verifier: events.Verifier{Kid: "a", MAC: []byte("thirty-two bytes of a verifier..")},
 	},
-	events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann"},
-	events.TokenExpired{TokenID: "zzzzzzzz", Owner: "ann", ExpiresAt: noon.Add(-time.Nanosecond)},
+	events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann", Cause: events.CauseUser},
+	events.TokenExpired{TokenID: "zzzzzzzz", Owner: "ann", ExpiresAt: instant.Of(noon.Add(-time.Microsecond))},
 }
 
 // commit makes the commit after base, as an issuer would.

@@ -185,7 +185,7 @@ func writeMissingSamples(t *testing.T) {
 	for _, f := range every {
 		r := recordOf(t, f)
 		var pretty bytes.Buffer
-		if err := json.Indent(&pretty, detail(t, r.Message()), "", "  "); err != nil {
+		if err := json.Indent(&pretty, detail(t, published(r)), "", "  "); err != nil {
 			t.Fatal(err)
 		}
 		path := filepath.Join("samples", fileOf(r.Type, r.V))

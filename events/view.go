@@ -8,7 +8,8 @@ import (
 )
 
 // View is everything that is known about one token. Authorize reads this one
-// item. Times are UTC. The JSON names are short because a state has many views.
+// item. Times are UTC and whole microseconds. The JSON names are short because a
+// state has many views.
 type View struct {
 	ID          string         `json:"id"`
 	Owner       string         `json:"o,omitempty"`

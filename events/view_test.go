@@ -15,18 +15,18 @@ func TestTimeDecidesTheStateOfAToken(t *testing.T) {
 		state events.TokenState
 		live  bool
 	}{
-		"no expiry":                      {events.View{}, at(1e9), events.StateActive, true},
-		"a nanosecond before its expiry": {events.View{ExpiresAt: noon}, at(-1), events.StateActive, true},
-		"at its expiry":                  {events.View{ExpiresAt: noon}, noon, events.StateExpired, false},
-		"a nanosecond after it":          {events.View{ExpiresAt: noon}, at(1), events.StateExpired, false},
-		"disabled":                       {events.View{Disabled: true}, noon, events.StateDisabled, true},
-		"disabled and expired":           {events.View{Disabled: true, ExpiresAt: noon}, noon, events.StateExpired, false},
-		"revoked":                        {events.View{Ended: events.EndedRevoked}, noon, events.StateRevoked, false},
-		"revoked, then past its expiry":  {events.View{Ended: events.EndedRevoked, ExpiresAt: noon}, at(1), events.StateRevoked, false},
-		"recorded as expired":            {events.View{Ended: events.EndedExpired}, noon, events.StateExpired, false},
-		"kept a nanosecond more":         {events.View{Ended: events.EndedRevoked, KeepUntil: noon}, at(-1), events.StateRevoked, false},
-		"past its retention":             {events.View{Ended: events.EndedRevoked, KeepUntil: noon}, noon, events.StateGone, false},
-		"not ended, with retention":      {events.View{KeepUntil: noon}, at(1), events.StateActive, true},
+		"no expiry":                       {events.View{}, at(1e9), events.StateActive, true},
+		"a microsecond before its expiry": {events.View{ExpiresAt: noon}, at(-time.Microsecond), events.StateActive, true},
+		"at its expiry":                   {events.View{ExpiresAt: noon}, noon, events.StateExpired, false},
+		"a microsecond after it":          {events.View{ExpiresAt: noon}, at(time.Microsecond), events.StateExpired, false},
+		"disabled":                        {events.View{Disabled: true}, noon, events.StateDisabled, true},
+		"disabled and expired":            {events.View{Disabled: true, ExpiresAt: noon}, noon, events.StateExpired, false},
+		"revoked":                         {events.View{Ended: events.EndedRevoked}, noon, events.StateRevoked, false},
+		"revoked, then past its expiry":   {events.View{Ended: events.EndedRevoked, ExpiresAt: noon}, at(time.Microsecond), events.StateRevoked, false},
+		"recorded as expired":             {events.View{Ended: events.EndedExpired}, noon, events.StateExpired, false},
+		"kept a microsecond more":         {events.View{Ended: events.EndedRevoked, KeepUntil: noon}, at(-time.Microsecond), events.StateRevoked, false},
+		"past its retention":              {events.View{Ended: events.EndedRevoked, KeepUntil: noon}, noon, events.StateGone, false},
+		"not ended, with retention":       {events.View{KeepUntil: noon}, at(time.Microsecond), events.StateActive, true},
 	} {
 		if got := c.view.StateAt(c.now); got != c.state || c.view.LiveAt(c.now) != c.live {
 			t.Errorf("%s: got %s, live %v, want %s, %v", name, got, c.view.LiveAt(c.now), c.state, c.live)
@@ -48,10 +48,10 @@ func TestQueriesMatchByOwnerStateAndPosition(t *testing.T) {
 		"another owner":          {events.Query{Now: noon, Owners: []string{"bob"}}, v, false},
 		"its state":              {events.Query{Now: noon, States: []events.TokenState{events.StateActive}}, v, true},
 		"another state":          {events.Query{Now: noon, States: []events.TokenState{events.StateRevoked}}, v, false},
-		"after an earlier token": {events.Query{Now: noon, After: events.Position{At: noon.Add(-1), ID: "zzzzzzzz"}}, v, true},
+		"after an earlier token": {events.Query{Now: noon, After: events.Position{At: noon.Add(-time.Microsecond), ID: "zzzzzzzz"}}, v, true},
 		"after a lower id":       {events.Query{Now: noon, After: events.Position{At: noon, ID: "L7k8ljIB"}}, v, true},
 		"after itself":           {events.Query{Now: noon, After: v.Position()}, v, false},
-		"after a later token":    {events.Query{Now: noon, After: events.Position{At: noon.Add(1)}}, v, false},
+		"after a later token":    {events.Query{Now: noon, After: events.Position{At: noon.Add(time.Microsecond)}}, v, false},
 		"gone, without a state":  {events.Query{Now: noon}, gone, false},
 		"gone, as wanted":        {events.Query{Now: noon, States: []events.TokenState{events.StateGone}}, gone, true},
 	} {

@@ -196,8 +196,8 @@ func (s *sentinel) useAndMisuse(token string) {
 // the value of the panic.
 func (s *sentinel) provokePanic(token string) {
 	handler := httpapi.New(httpapi.Config{
-		Logger: slog.New(slog.NewJSONHandler(&s.panics, nil)),
-		Ready:  func(context.Context) error { panic("a value with a token: " + token) },
+		Deployment: "test", Logger: slog.New(slog.NewJSONHandler(&s.panics, nil)),
+		Ready: func(context.Context) error { panic("a value with a token: " + token) },
 	})
 	r := httptest.NewRequest("GET", "/healthz", nil)
 	r.Header.Set("Authorization", "Bearer "+token)

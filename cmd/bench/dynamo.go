@@ -16,6 +16,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/instant"
 	"apitoken/events/secret"
 	"apitoken/infra/dynamo"
 
@@ -113,13 +114,12 @@ func answerFor(keys events.Keys, t secret.Token, owner string) (fixedAnswer, err
 		return fixedAnswer{}, err
 	}
 	now := time.Now().UTC()
-	at := func(t time.Time) string { return t.Format("2006-01-02T15:04:05.000000000Z") }
 	body := fmt.Sprintf(`{"Count":2,"ScannedCount":2,"Items":[
 {"PK":{"S":"TOKEN#%[1]s"},"SK":{"S":"TOKEN"},"owner":{"S":%[2]q},"creator":{"S":%[2]q},"name":{"S":"%[2]s_api_token"},"kid":{"S":%[3]q},"mac":{"B":%[4]q},
 "created_at":{"S":%[5]q},"expires_at":{"S":%[6]q},"first_seq":{"N":"3"},"seq":{"N":"7"},"scopes":{"L":[{"S":"GET /v1/*"},{"S":"POST /v1/x"}]},
 "list":{"S":"LIST#2026-11"},"list_at":{"S":"%[5]s#%[1]s"}},
 {"PK":{"S":"TOKEN#%[1]s"},"SK":{"S":"USE"},"used_at":{"S":%[5]q},"address":{"S":"192.0.2.1"}}]}`,
-		t.ID, owner, v.Kid, base64.StdEncoding.EncodeToString(v.MAC), at(now), at(now.AddDate(1, 0, 0)))
+		t.ID, owner, v.Kid, base64.StdEncoding.EncodeToString(v.MAC), instant.Format(now), instant.Format(now.AddDate(1, 0, 0)))
 	return fixedAnswer{[]byte(body), strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(body))), 10)}, nil
 }
 

@@ -49,16 +49,17 @@ const preface = `# Events
 Written by ` + "`make catalogue`" + ` from ` + "`events/schemas`" + ` and ` + "`events/samples`" + `.
 
 Every event reaches EventBridge with the source ` + "`apitoken`" + ` and its type as the detail-type. The detail is a CloudEvents 1.0
-object in JSON. Delivery is at least once and in any order: ` + "`id`" + ` is the same on each delivery, and ` + "`sequence`" + ` orders the events
+object in JSON, with a ` + "`source`" + ` of its own. Delivery is at least once and in any order: ` + "`id`" + ` is the same on each delivery, and ` + "`sequence`" + ` orders the events
 of one stream.
 
 | member | meaning |
 |---|---|
-| ` + "`id`" + ` | stream and sequence; ignore an event with an id that you have already handled |
+| ` + "`source`" + ` | ` + "`urn:apitoken:`" + ` and the id of the deployment; no other deployment has this id. The hashes do not cover it |
+| ` + "`id`" + ` | stream and number; ignore an event with a source and an id that you have already handled |
 | ` + "`type`, `dataschema`" + ` | the name of the event, and the URN of its schema, which ends with the version |
-| ` + "`time`" + ` | when it happened, UTC, to the nanosecond |
+| ` + "`time`" + ` | when it happened, UTC, with six digits of a second |
 | ` + "`subject`" + ` | the token's id, if the event is about a token |
-| ` + "`stream`, `sequence`" + ` | the stream, and the number of the event in that stream, without gaps |
+| ` + "`stream`, `sequence`" + ` | the stream, and the number of the event in that stream, without gaps, in 12 digits |
 | ` + "`commandid`" + ` | the command that caused the event; the same for all events of one command |
 | ` + "`actor`, `actortokenid`" + ` | the user who acted, and the token that the user acted with |
 | ` + "`keepuntil`" + ` | the log keeps the event at least until this time; absent: for ever |

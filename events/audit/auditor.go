@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 // GracePeriod is how late an event's predecessor may arrive. Events are
@@ -97,7 +98,7 @@ func (a *Auditor) checkNeighbours(ctx context.Context, m events.Message) (found 
 	case m.Seq == 1:
 		found = checkPrev(found, events.Hash{}, m)
 	default:
-		err = a.Copies.Await(ctx, m.Stream, m.Seq, a.Now().UTC())
+		err = a.Copies.Await(ctx, m.Stream, m.Seq, instant.Cut(a.Now()))
 	}
 	return found, err
 }
@@ -145,5 +146,5 @@ type wait struct {
 func (w wait) id() string { return fmt.Sprintf("%s/%d", w.stream, w.seq) }
 
 func (w wait) finding() Finding {
-	return Finding{Gap, w.id(), "the event before it has been missing since " + w.since.Format(time.RFC3339)}
+	return Finding{Gap, w.id(), "the event before it has been missing since " + instant.Format(w.since)}
 }

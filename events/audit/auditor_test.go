@@ -103,13 +103,30 @@ func TestOneIDWithTwoContentsDiffers(t *testing.T) {
 	}
 }
 
+// TestAnEventFromAnotherSourceIsTheSameEvent: a table that moved to a new stack
+// publishes its events with a new source. The copy keeps the source that came
+// first.
+func TestAnEventFromAnotherSourceIsTheSameEvent(t *testing.T) {
+	notice := events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: noon, Data: []byte(`{"v":1}`)}
+	for _, m := range []events.Message{history(t, 1)[0], notice} {
+		s := newScene()
+		again := m
+		m.Deployment, again.Deployment = "old", "new"
+		expect(t, "the first", s.take(t, m))
+		expect(t, "from another source", s.take(t, again))
+		if s.copies[m.ID].Deployment != "old" || len(s.evidence) > 0 {
+			t.Errorf("kept %v, evidence %v", s.copies, s.evidence)
+		}
+	}
+}
+
 func TestANoticeIsComparedByItsContent(t *testing.T) {
 	s := newScene()
 	m := events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: noon, Subject: "JhxND7ci", Data: []byte(`{"v":1}`)}
 	expect(t, "a notice", s.take(t, m))
 	expect(t, "the notice again", s.take(t, m))
 	for name, change := range map[string]func(*events.Message){
-		"data": func(m *events.Message) { m.Data = []byte(`{"v":1,"days":1}`) }, "time": func(m *events.Message) { m.Time = noon.Add(1) },
+		"data": func(m *events.Message) { m.Data = []byte(`{"v":1,"days":1}`) }, "time": func(m *events.Message) { m.Time = noon.Add(time.Microsecond) },
 		"type": func(m *events.Message) { m.Type = "TokenReused" }, "subject": func(m *events.Message) { m.Subject = "00000000" },
 	} {
 		other := m

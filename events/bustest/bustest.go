@@ -23,6 +23,9 @@ import (
 type Subject struct {
 	Bus events.Bus
 
+	// Deployment is the id of the deployment that the bus gives each message.
+	Deployment string
+
 	// Arrived returns all messages that have arrived until now, with repeats,
 	// decoded from the form of the bus.
 	Arrived func() ([]events.Message, error)
@@ -136,9 +139,10 @@ func compare(t *testing.T, s Subject, got, want []events.Message) {
 	if !s.Ordered {
 		got, want = byID(got), byID(want)
 	}
-	for i := range want {
+	for i, m := range want {
+		m.Deployment = s.Deployment
 		g, errGot := got[i].Detail()
-		w, errWant := want[i].Detail()
+		w, errWant := m.Detail()
 		if err := errors.Join(errGot, errWant); err != nil {
 			t.Fatal(err)
 		}

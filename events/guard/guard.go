@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 	"apitoken/events/secret"
 )
 
@@ -136,7 +137,7 @@ func (i Inspection) Principal() Principal {
 // request is cancelled. A failure does not affect the request: StoreUse counts
 // the failure and drops the use.
 func (g *Guard) StoreUse(ctx context.Context, i Inspection) {
-	now := g.now().UTC()
+	now := instant.Cut(g.now())
 	if now.Sub(i.Use.At) < events.TouchEvery {
 		return
 	}

@@ -116,11 +116,11 @@ func TestCheckReturnsTheDenialForEachState(t *testing.T) {
 	}{
 		"active":                      {nil, here, ""},
 		"active, source unknown":      {nil, netip.Addr{}, ""},
-		"not yet expired":             {func(v *events.View) { v.ExpiresAt = now.Add(1) }, here, ""},
+		"not yet expired":             {func(v *events.View) { v.ExpiresAt = now.Add(time.Microsecond) }, here, ""},
 		"expires at this instant":     {func(v *events.View) { v.ExpiresAt = now }, here, guard.CodeExpired},
-		"expired a nanosecond ago":    {func(v *events.View) { v.ExpiresAt = now.Add(-1) }, here, guard.CodeExpired},
-		"ended as expired":            {ended(events.EndedExpired, now.Add(1)), here, guard.CodeExpired},
-		"revoked":                     {ended(events.EndedRevoked, now.Add(1)), here, guard.CodeRevoked},
+		"expired a microsecond ago":   {func(v *events.View) { v.ExpiresAt = now.Add(-time.Microsecond) }, here, guard.CodeExpired},
+		"ended as expired":            {ended(events.EndedExpired, now.Add(time.Microsecond)), here, guard.CodeExpired},
+		"revoked":                     {ended(events.EndedRevoked, now.Add(time.Microsecond)), here, guard.CodeRevoked},
 		"revoked, kept forever":       {ended(events.EndedRevoked, time.Time{}), here, guard.CodeRevoked},
 		"revoked, past its retention": {ended(events.EndedRevoked, now), here, guard.CodeInvalid},
 		"disabled":                    {func(v *events.View) { v.Disabled = true }, here, guard.CodeDisabled},
@@ -131,7 +131,7 @@ func TestCheckReturnsTheDenialForEachState(t *testing.T) {
 		"IPv4 within IPv6":            {func(v *events.View) { v.SourceIPs = prefixes("10.1.2.0/24") }, netip.MustParseAddr("::ffff:10.1.2.3"), ""},
 		"address with a zone":         {func(v *events.View) { v.SourceIPs = prefixes("fe80::/10") }, netip.MustParseAddr("fe80::1%eth0"), ""},
 		"revoked and outside its range": {func(v *events.View) {
-			ended(events.EndedRevoked, now.Add(1))(v)
+			ended(events.EndedRevoked, now.Add(time.Microsecond))(v)
 			v.SourceIPs = prefixes("192.0.2.0/24")
 		}, here, guard.CodeRevoked},
 		"verifier of another owner": {func(v *events.View) { v.Owner = "bob" }, here, guard.CodeInvalid},
@@ -171,7 +171,7 @@ func TestUnknownTokenAndWrongSecretGetTheSameBytes(t *testing.T) {
 
 func TestPrincipalHasTheLimitsOfTheToken(t *testing.T) {
 	s := open(t)
-	expires := now.Add(time.Nanosecond)
+	expires := now.Add(time.Microsecond)
 	shown := put(t, s, func(v *events.View) {
 		v.Scopes = []string{"GET /v1/*"}
 		v.SourceIPs = []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}

@@ -7,6 +7,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/name"
 	"apitoken/events/secret"
 	"apitoken/events/settings"
 	"apitoken/events/token"
@@ -19,7 +20,7 @@ import (
 // useless. It may run again, also after an interruption; the finished steps stay
 // in effect.
 func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Token, secret.Secret, error) {
-	if err := token.ValidOwner(owner); err != nil {
+	if err := name.ValidOwner(owner); err != nil {
 		return Token{}, secret.Secret{}, fmt.Errorf("bootstrapping: %w", err)
 	}
 	set, err := i.readSettings(ctx)

@@ -6,6 +6,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/instant"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
@@ -69,10 +70,10 @@ var (
 	}
 )
 
-// now returns the time of the wall clock in UTC, without a monotonic reading. The
-// monotonic clock stops while a Lambda sandbox is frozen, so nothing is measured
-// with it.
-func (i *Issuer) now() time.Time { return i.clock().UTC().Round(0) }
+// now returns the time of the wall clock in UTC, in whole microseconds and without
+// a monotonic reading. The monotonic clock stops while a Lambda sandbox is frozen,
+// so nothing is measured with it.
+func (i *Issuer) now() time.Time { return instant.Cut(i.clock()) }
 
 // tokenOf builds the answer for one view.
 func (i *Issuer) tokenOf(v events.View, use events.Use) Token {

@@ -70,13 +70,13 @@ func TestRefusedCreateWritesNothing(t *testing.T) {
 		"no owner":                 {person("admin"), "local:bob", token.Wish{}, token.CodeInvalidField},
 		"control character":        {person("ann"), "", token.Wish{Name: "a\nb"}, token.CodeInvalidField},
 		"no scope":                 {person("ann"), "", token.Wish{Scopes: []string{"read"}}, token.CodeInvalidField},
-		"two expiries":             {person("ann"), "", token.Wish{ExpiresIn: 1, ExpiresAt: start.Add(1)}, token.CodeInvalidField},
+		"two expiries":             {person("ann"), "", token.Wish{ExpiresIn: 1, ExpiresAt: start.Add(time.Microsecond)}, token.CodeInvalidField},
 		"past":                     {person("ann"), "", token.Wish{ExpiresAt: start}, token.CodeExpiryInPast},
 		"above the maximum":        {person("ann"), "", token.Wish{ExpiresIn: 25 * time.Hour}, token.CodeExpiryTooLate},
 		"beyond its maker's scope": {scoped, "", token.Wish{Scopes: []string{"* /v1/*"}}, token.CodeScopeExceeds},
 		"no scope of a scoped":     {scoped, "", token.Wish{}, token.CodeScopeExceeds},
 		"no ranges of a ranged":    {ranged, "", token.Wish{}, token.CodeSourceIPsExceed},
-		"outlives its maker":       {brief, "", token.Wish{ExpiresIn: time.Hour + 1}, token.CodeExpiryOutlives},
+		"outlives its maker":       {brief, "", token.Wish{ExpiresIn: time.Hour + time.Microsecond}, token.CodeExpiryOutlives},
 		"above the rate":           {person("busy"), "", token.Wish{}, token.CodeRateExceeded},
 		"above another's rate":     {person("admin"), "busy", token.Wish{}, token.CodeRateExceeded},
 		"for a user with more":     {person("admin"), "editor", token.Wish{}, token.CodeDeniedByOwner},
@@ -133,11 +133,11 @@ func TestDelegatedTokenStaysWithinItsMaker(t *testing.T) {
 	if err != nil || !allows("GET", "/v1/things/7") || allows("GET", "/v1/others") || allows("PUT", "/v1/things/7") {
 		t.Errorf("the child gives %+v %v, want its own scopes", p, err)
 	}
-	s.wait(time.Hour - 1)
+	s.wait(time.Hour - time.Microsecond)
 	if got := s.denialOf(text); got != "" {
-		t.Errorf("a nanosecond before: got %s, want it to pass", got)
+		t.Errorf("a microsecond before: got %s, want it to pass", got)
 	}
-	s.wait(1)
+	s.wait(time.Microsecond)
 	if got := s.denialOf(text); got != guard.CodeExpired {
 		t.Errorf("at its expiry: got %q, want %s", got, guard.CodeExpired)
 	}
@@ -155,7 +155,7 @@ func TestExpiringTokenOfAnAdministratorDoesNotProlongItself(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, owner := range []string{"", "admin"} {
-			for _, wish := range []token.Wish{{ExpiresIn: time.Hour + 1}, {ExpiresIn: 10 * 365 * 24 * time.Hour}, {ExpiresAt: start.Add(time.Hour + 1)}} {
+			for _, wish := range []token.Wish{{ExpiresIn: time.Hour + time.Microsecond}, {ExpiresIn: 10 * 365 * 24 * time.Hour}, {ExpiresAt: start.Add(time.Hour + time.Microsecond)}} {
 				_, _, err := s.Create(t.Context(), by, owner, wish)
 				if got := refusalCode(t, err); got != token.CodeExpiryOutlives {
 					t.Errorf("generation %d for %q: got %q, want %s", generation, owner, got, token.CodeExpiryOutlives)
@@ -194,12 +194,12 @@ func TestExpiredTokensDoNotCountForTheLimit(t *testing.T) {
 	for range 5 {
 		s.create(person("ann"), "", token.Wish{ExpiresIn: time.Hour})
 	}
-	s.wait(time.Hour - 1)
+	s.wait(time.Hour - time.Microsecond)
 	_, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{})
 	if refusalCode(t, err) != token.CodeLimitReached {
-		t.Errorf("a nanosecond before: got %v, want %s", err, token.CodeLimitReached)
+		t.Errorf("a microsecond before: got %v, want %s", err, token.CodeLimitReached)
 	}
-	s.wait(1)
+	s.wait(time.Microsecond)
 	s.create(person("ann"), "", token.Wish{})
 	if rs := s.checkedLog("ann"); len(rs) != 11 {
 		t.Errorf("the log has %d records, want 5 created, 5 expired, 1 created", len(rs))
@@ -231,7 +231,7 @@ func TestSettingsAreFreshForOthersAndCachedForOwnTokens(t *testing.T) {
 	s.create(person("ann"), "", token.Wish{}) // with cached settings, 0 s old
 	s.wait(5 * time.Second)
 	s.create(person("ann"), "", token.Wish{})
-	s.wait(1)
+	s.wait(time.Microsecond)
 	if _, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{}); refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("after 5s and 1ns: got %v, want %s", err, token.CodeLimitReached)
 	}

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/name"
 	"apitoken/events/token"
 )
 
@@ -61,7 +62,7 @@ func Decide(s State, c Command) ([]events.Fact, error) {
 }
 
 func grant(s State, c Grant) ([]events.Fact, error) {
-	if err := token.ValidOwner(c.User); err != nil {
+	if err := name.ValidOwner(c.User); err != nil {
 		return nil, err
 	}
 	actions, err := ordered(c.Actions)

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 func unknownIsEmpty(t testing.TB, s events.Store) {
@@ -45,7 +46,7 @@ func commitIsReadBack(t testing.TB, s events.Store) {
 	})
 	expectStored(x, first)
 	full.Name, full.Seq = "changed", 3
-	full.Ended, full.EndedAt, full.KeepUntil = events.EndedRevoked, x.now, x.now.Add(time.Nanosecond)
+	full.Ended, full.EndedAt, full.KeepUntil = events.EndedRevoked, x.now, x.now.Add(time.Microsecond)
 	expectStored(x, x.write(events.Effect{Changed: []events.View{full}}))
 	r, err := x.Reply(x.ctx, "key of "+x.owner)
 	if err != nil {
@@ -91,7 +92,7 @@ func capsAreReadBack(t testing.TB, s events.Store) {
 	}
 	facts := []events.Fact{events.TokenCreated{
 		TokenID: v.ID, Owner: v.Owner, Creator: v.Creator, Name: v.Name, Description: v.Description,
-		ExpiresAt: v.ExpiresAt, Scopes: v.Scopes, SourceIPs: v.SourceIPs, Verifier: v.Verifier,
+		ExpiresAt: instant.Of(v.ExpiresAt), Scopes: v.Scopes, SourceIPs: v.SourceIPs, Verifier: v.Verifier,
 	}}
 	c := x.newCommitOf(x.head(), facts, bytes.Repeat([]byte("{\"é\"}"), events.MaxState/6), events.Effect{Minted: []events.View{v}})
 	x.commit(c)

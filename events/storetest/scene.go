@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 // Keys are fixed peppers, for tests only.
@@ -33,7 +34,7 @@ type scene struct {
 }
 
 func newScene(t testing.TB, s events.Store) *scene {
-	return &scene{TB: t, Store: s, ctx: t.Context(), owner: "ann-" + rand.Text(), now: time.Now().UTC()}
+	return &scene{TB: t, Store: s, ctx: t.Context(), owner: "ann-" + rand.Text(), now: instant.Cut(time.Now())}
 }
 
 // other returns the scene of another owner in the same store.
@@ -52,7 +53,7 @@ func (x *scene) view() events.View {
 	return events.View{
 		ID: newID(), Owner: x.owner, Creator: "ACTIVE_DIRECTORY:boss", Name: "déploiement ✓", Description: "line one",
 		Verifier:  events.Verifier{Kid: "k1", MAC: []byte("0123456789abcdef0123456789abcdef")},
-		CreatedAt: x.now.Add(-time.Hour), ExpiresAt: x.now.Add(time.Hour + time.Nanosecond),
+		CreatedAt: x.now.Add(-time.Hour), ExpiresAt: x.now.Truncate(time.Millisecond).Add(time.Hour + 7*time.Microsecond),
 		Disabled: true, Scopes: []string{"GET /v1/*", "* /files/ü"},
 		SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
 		First:     1, Seq: 7,

@@ -25,15 +25,15 @@ func ids(vs []events.View) (ids []string) {
 
 // listsAreInOrder has tokens of two owners in three months, because a store may
 // have one partition for each month. Some tokens have the same time, and some
-// are a nanosecond apart.
+// are a microsecond apart.
 func listsAreInOrder(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	y := x.other()
-	start := x.now.AddDate(0, 0, -75).Add(time.Duration(time.Now().UnixNano() % int64(time.Hour)))
+	start := x.now.AddDate(0, 0, -75).Add(time.Duration(time.Now().UnixMicro()%3600_000_000) * time.Microsecond)
 	var all []events.View
 	for i, owner := range []*scene{x, y, x, x, y, y, x, y} {
 		at := start.AddDate(0, 0, 9*(7-i))
-		tie, next := owner.plain(at), owner.plain(at.Add(time.Nanosecond))
+		tie, next := owner.plain(at), owner.plain(at.Add(time.Microsecond))
 		twin := owner.plain(at)
 		owner.mint(next, tie, twin)
 		all = append(all, tie, next, twin)
@@ -41,7 +41,7 @@ func listsAreInOrder(t testing.TB, s events.Store) {
 	slices.SortFunc(all, byPosition)
 	mine := slices.DeleteFunc(slices.Clone(all), func(v events.View) bool { return v.Owner != x.owner })
 	both := []string{x.owner, y.owner}
-	from := events.Position{At: start.Add(-time.Nanosecond)}
+	from := events.Position{At: start.Add(-time.Microsecond)}
 	for _, limit := range []int{1, 5, len(all), 1000} {
 		eventually(x, "all owners' tokens", all, func() []events.View {
 			return x.list(events.Query{Now: x.now, After: from, Limit: limit}, both...)
@@ -72,7 +72,7 @@ func listsAreFiltered(t testing.TB, s events.Store) {
 		x.write(events.Effect{Changed: []events.View{v}})
 	}
 	add(events.StateActive, func(v *events.View) {})
-	add(events.StateActive, func(v *events.View) { v.ExpiresAt = x.now.Add(time.Nanosecond) })
+	add(events.StateActive, func(v *events.View) { v.ExpiresAt = x.now.Add(time.Microsecond) })
 	add(events.StateDisabled, func(v *events.View) { v.Disabled = true })
 	add(events.StateExpired, func(v *events.View) { v.ExpiresAt = x.now })
 	add(events.StateExpired, func(v *events.View) {
@@ -153,7 +153,7 @@ func useIsStored(t testing.TB, s events.Store) {
 	x := newScene(t, s)
 	used, unused := x.plain(x.now), x.plain(x.now)
 	x.mint(used, unused)
-	first := events.Use{At: x.now.Add(time.Nanosecond), Address: "2001:db8::1"}
+	first := events.Use{At: x.now.Add(time.Microsecond), Address: "2001:db8::1"}
 	late := first.At.Add(events.TouchEvery)
 	for _, step := range []struct {
 		what   string
@@ -161,7 +161,7 @@ func useIsStored(t testing.TB, s events.Store) {
 		stored events.Use
 	}{
 		{"the first use", first, first},
-		{"a use soon after", events.Use{At: late.Add(-time.Nanosecond), Address: "192.0.2.9"}, first},
+		{"a use soon after", events.Use{At: late.Add(-time.Microsecond), Address: "192.0.2.9"}, first},
 		{"an earlier use", events.Use{At: first.At.Add(-time.Hour), Address: "192.0.2.9"}, first},
 		{"a use fifteen minutes later", events.Use{At: late}, events.Use{At: late}},
 	} {

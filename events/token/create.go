@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
+	"apitoken/events/name"
 )
 
 const defaultNameEnd = "_api_token"
@@ -23,7 +25,7 @@ func (c Create) check() error {
 
 // checkFields refuses fields that are wrong for every maker.
 func (c Create) checkFields() error {
-	if err := ValidOwner(c.Owner); err != nil {
+	if err := name.ValidOwner(c.Owner); err != nil {
 		return err
 	}
 	return c.Wish.check()
@@ -43,13 +45,13 @@ func (c Create) expires() (time.Time, error) {
 		return time.Time{}, nil
 	case !expires.After(c.At):
 		return time.Time{}, refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future; the expiration time must be after %s",
-			expires.Format(time.RFC3339Nano), c.At.Format(time.RFC3339Nano))
+			instant.Format(expires), instant.Format(c.At))
 	case !maximum.IsZero() && expires.After(maximum):
 		return time.Time{}, refuse(CodeExpiryTooLate, c.expiryField(), "the token would expire at %s, which is too late; the maximum lifetime is %s, until %s",
-			expires.Format(time.RFC3339Nano), formatLifetime(c.Policy.Expiration), maximum.Format(time.RFC3339Nano))
+			instant.Format(expires), formatLifetime(c.Policy.Expiration), instant.Format(maximum))
 	case !makers.IsZero() && expires.After(makers):
 		return time.Time{}, refuse(CodeExpiryOutlives, c.expiryField(), "the token would expire at %s, which is too late; it must not be after %s, when the token that you use expires",
-			expires.Format(time.RFC3339Nano), makers.Format(time.RFC3339Nano))
+			instant.Format(expires), instant.Format(makers))
 	}
 	return expires, nil
 }
@@ -60,13 +62,13 @@ func (c Create) maximum() time.Time {
 	if c.Policy.Expiration == 0 {
 		return time.Time{}
 	}
-	return utc(c.At.Add(c.Policy.Expiration))
+	return instant.Cut(c.At.Add(c.Policy.Expiration))
 }
 
 func (c Create) fact(expires time.Time) events.TokenCreated {
 	return events.TokenCreated{
 		TokenID: c.ID, Owner: c.Owner, Creator: c.By.Owner,
-		Name: c.name(), Description: c.Description, ExpiresAt: expires,
+		Name: c.name(), Description: c.Description, ExpiresAt: instant.Of(expires),
 		Scopes: append([]string(nil), c.Scopes...), SourceIPs: append([]netip.Prefix(nil), c.SourceIPs...),
 		Verifier: events.Verifier{Kid: c.Verifier.Kid, MAC: slices.Clone(c.Verifier.MAC)},
 	}
@@ -84,7 +86,7 @@ func (c Create) name() string {
 // checkSize refuses a token that has a view above MaxView, although each of its
 // members is within its own limit.
 func checkSize(f events.TokenCreated, at time.Time) error {
-	b, _ := encode(viewOf(f, 1, at)) // no error: texts, numbers, and times that RFC 3339 can write
+	b, _ := encode(stored(viewOf(f, 1, at))) // no error: texts, numbers, and times that RFC 3339 can write
 	if len(b) > MaxView {
 		return refuse(CodeStateTooLarge, "", "the token's texts, scopes and source ranges have %d bytes together; at most %d are allowed", len(b), MaxView)
 	}

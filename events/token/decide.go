@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 // maxExpired is the largest number of expiries that one command records. It
@@ -58,7 +59,7 @@ func Decide(s State, c Command) ([]events.Fact, error) {
 func unrecorded(s State, now time.Time) (facts []events.Fact) {
 	for _, v := range s.Tokens {
 		if v.StateAt(now) == events.StateExpired && len(facts) < maxExpired {
-			facts = append(facts, events.TokenExpired{TokenID: v.ID, Owner: v.Owner, ExpiresAt: v.ExpiresAt})
+			facts = append(facts, events.TokenExpired{TokenID: v.ID, Owner: v.Owner, ExpiresAt: instant.Of(v.ExpiresAt)})
 		}
 	}
 	return facts
@@ -108,5 +109,5 @@ func revoke(s State, c Revoke) (events.Fact, error) {
 	if !ok || !v.LiveAt(c.At) {
 		return nil, NotFound()
 	}
-	return events.TokenRevoked{TokenID: v.ID, Owner: v.Owner}, nil
+	return events.TokenRevoked{TokenID: v.ID, Owner: v.Owner, Cause: c.By.cause(v.Owner)}, nil
 }

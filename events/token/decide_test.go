@@ -9,9 +9,13 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
-var noon = time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
+var noon = time.Date(2026, 11, 21, 12, 0, 0, 123456000, time.UTC)
+
+// tick is the smallest time that the service counts.
+const tick = time.Microsecond
 
 // hour is the start of the hour of noon.
 var hour = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
@@ -42,7 +46,7 @@ func given(at time.Time, facts ...events.Fact) (s State) {
 
 // owned is the creation of a token of ann.
 func owned(id string, expires time.Time) events.Fact {
-	return events.TokenCreated{TokenID: id, Owner: "ann", Creator: "ann", Name: id, ExpiresAt: expires}
+	return events.TokenCreated{TokenID: id, Owner: "ann", Creator: "ann", Name: id, ExpiresAt: instant.Of(expires)}
 }
 
 // several returns the creations of n tokens of ann with this expiry. kind is the
@@ -61,7 +65,7 @@ func TestCreateLeadsToAFactWithAllMembers(t *testing.T) {
 	})
 	got, err := Decide(State{}, c)
 	want := []events.Fact{events.TokenCreated{
-		TokenID: "L7k8ljIC", Owner: "ann", Creator: "ann", Name: "ci", Description: "nightly builds", ExpiresAt: noon.Add(180 * day),
+		TokenID: "L7k8ljIC", Owner: "ann", Creator: "ann", Name: "ci", Description: "nightly builds", ExpiresAt: instant.Of(noon.Add(180 * day)),
 		Scopes: c.Scopes, SourceIPs: c.SourceIPs, Verifier: c.Verifier,
 	}}
 	if err != nil || !reflect.DeepEqual(got, want) {
@@ -88,9 +92,10 @@ func TestDefaults(t *testing.T) {
 		"a name, no description, no expiry":  {ann(nil), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token"}},
 		"of the owner, not the creator":      {ann(func(c *Create) { c.Owner, c.By.MayCreate = "bob", true }), events.TokenCreated{Owner: "bob", Creator: "ann", Name: "bob_api_token"}},
 		"a long owner is cut between runes":  {ann(func(c *Create) { c.Owner, c.By.Owner = long, long }), events.TokenCreated{Owner: long, Creator: long, Name: "ACTIVE_DIRECTORY:" + strings.Repeat("é", 50) + "_api_token"}},
-		"the policy's expiry":                {ann(func(c *Create) { c.Policy.Expiration = day }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token", ExpiresAt: noon.Add(day)}},
+		"the policy's expiry":                {ann(func(c *Create) { c.Policy.Expiration = day }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token", ExpiresAt: instant.Of(noon.Add(day))}},
 		"an empty list is no scopes":         {ann(func(c *Create) { c.Scopes, c.SourceIPs = []string{}, []netip.Prefix{} }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token"}},
-		"a time of another zone becomes UTC": {ann(func(c *Create) { c.ExpiresAt = noon.Add(1).In(time.FixedZone("", 3600)) }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token", ExpiresAt: noon.Add(1)}},
+		"a time of another zone becomes UTC": {ann(func(c *Create) { c.ExpiresAt = noon.Add(tick).In(time.FixedZone("", 3600)) }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token", ExpiresAt: instant.Of(noon.Add(tick))}},
+		"a time is cut to microseconds":      {ann(func(c *Create) { c.ExpiresAt = noon.Add(2*tick - 1) }), events.TokenCreated{Owner: "ann", Creator: "ann", Name: "ann_api_token", ExpiresAt: instant.Of(noon.Add(tick))}},
 	} {
 		got := created(t, State{}, c.create)
 		c.want.TokenID, c.want.Verifier = c.create.ID, c.create.Verifier
@@ -139,47 +144,48 @@ func TestRefusals(t *testing.T) {
 		"beyond RFC 3339":           {ann(func(c *Create) { c.ExpiresAt = time.Date(9999, 12, 31, 23, 0, 0, 0, time.FixedZone("", -7200)) }), CodeInvalidField, "expiration_time"},
 		"the last instant":          {ann(func(c *Create) { c.ExpiresAt = time.Date(9999, 12, 31, 23, 59, 59, 999999999, time.UTC) }), "", ""},
 
-		"a nanosecond ago":           {ann(func(c *Create) { c.ExpiresAt = noon.Add(-1) }), CodeExpiryInPast, "expiration_time"},
-		"now":                        {ann(func(c *Create) { c.ExpiresAt = noon }), CodeExpiryInPast, "expiration_time"},
-		"in a nanosecond":            {ann(func(c *Create) { c.ExpiresAt = noon.Add(1) }), "", ""},
-		"the longest lifetime":       {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresIn = day, day }), "", ""},
-		"a longer lifetime":          {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresIn = day, day+1 }), CodeExpiryTooLate, "expires_in"},
-		"the latest instant":         {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresAt = day, noon.Add(day) }), "", ""},
-		"a later instant":            {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresAt = day, noon.Add(day+1) }), CodeExpiryTooLate, "expiration_time"},
-		"the maximum for operators":  {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresIn, c.By.Operator = day, day+1, true }), CodeExpiryTooLate, "expires_in"},
-		"as long as its maker":       {ann(func(c *Create) { expiring(c); c.ExpiresIn = day }), "", ""},
-		"longer than its maker":      {ann(func(c *Create) { expiring(c); c.ExpiresIn = day + 1 }), CodeExpiryOutlives, "expires_in"},
-		"later than its maker":       {ann(func(c *Create) { expiring(c); c.ExpiresAt = noon.Add(day + 1) }), CodeExpiryOutlives, "expiration_time"},
-		"longer, with create":        {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.MayCreate = day+1, true }), CodeExpiryOutlives, "expires_in"},
-		"later, with create":         {ann(func(c *Create) { expiring(c); c.ExpiresAt, c.By.MayCreate = noon.Add(day+1), true }), CodeExpiryOutlives, "expiration_time"},
-		"longer, with everything":    {ann(func(c *Create) { expiring(c); everything(c); c.ExpiresIn = day + 1 }), CodeExpiryOutlives, "expires_in"},
-		"as long, with everything":   {ann(func(c *Create) { expiring(c); everything(c); c.ExpiresIn = day }), "", ""},
-		"longer, for another":        {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.MayCreate, c.Owner = day+1, true, "bob" }), "", ""},
-		"too late and longer":        {ann(func(c *Create) { expiring(c); c.Policy.Expiration, c.ExpiresIn = 2*day, 3*day }), CodeExpiryTooLate, "expires_in"},
-		"longer, by an operator":     {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.Operator = day+1, true }), "", ""},
-		"a maker that has expired":   {ann(func(c *Create) { c.By.ExpiresAt = noon }), CodeExpiryInPast, "expiration_time"},
-		"for another":                {ann(func(c *Create) { c.Owner = "bob" }), CodePermissionDenied, "user"},
-		"for another, with edit":     {ann(func(c *Create) { c.Owner, c.By.MayEdit, c.By.MayDelete = "bob", true, true }), CodePermissionDenied, "user"},
-		"for another, with create":   {ann(func(c *Create) { c.Owner, c.By.MayCreate = "bob", true }), "", ""},
-		"another with more":          {ann(func(c *Create) { everything(c); c.Owner, c.By.LacksActions = "bob", true }), CodeDeniedByOwner, "user"},
-		"no create, and more":        {ann(func(c *Create) { c.Owner, c.By.LacksActions = "bob", true }), CodePermissionDenied, "user"},
-		"more, for its own owner":    {ann(func(c *Create) { c.By.LacksActions = true }), "", ""},
-		"more, as operator":          {ann(func(c *Create) { c.Owner, c.By.LacksActions, c.By.Operator = "bob", true, true }), "", ""},
-		"for another, as operator":   {ann(func(c *Create) { c.Owner, c.By.Operator = "bob", true }), "", ""},
-		"within the maker's scopes":  {ann(func(c *Create) { scoped(c); c.Scopes = []string{"GET /v1/things"} }), "", ""},
-		"beyond them":                {ann(func(c *Create) { scoped(c); c.Scopes = []string{"GET /v1/things", "GET /v2"} }), CodeScopeExceeds, "scopes"},
-		"none, though the maker has": {ann(scoped), CodeScopeExceeds, "scopes"},
-		"beyond them, with create":   {ann(func(c *Create) { scoped(c); c.By.MayCreate = true }), CodeScopeExceeds, "scopes"},
-		"none, for another":          {ann(func(c *Create) { scoped(c); everything(c); c.Owner = "bob" }), CodeScopeExceeds, "scopes"},
-		"all, for another":           {ann(func(c *Create) { scoped(c); everything(c); c.Owner, c.Scopes = "bob", []string{"* /*"} }), CodeScopeExceeds, "scopes"},
-		"another method, for one":    {ann(func(c *Create) { scoped(c); everything(c); c.Owner, c.Scopes = "bob", []string{"POST /v1/*"} }), CodeScopeExceeds, "scopes"},
-		"within, for another":        {ann(func(c *Create) { scoped(c); everything(c); c.Owner, c.Scopes = "bob", []string{"GET /v1/*"} }), "", ""},
-		"beyond them, as operator":   {ann(func(c *Create) { scoped(c); ranged(c); c.By.Operator = true }), "", ""},
-		"within the maker's ranges":  {ann(func(c *Create) { ranged(c); c.SourceIPs = prefixes("192.0.2.8/29") }), "", ""},
-		"beyond the ranges":          {ann(func(c *Create) { ranged(c); c.SourceIPs = prefixes("192.0.0.0/16") }), CodeSourceIPsExceed, "source_ips"},
-		"no ranges, though it has":   {ann(ranged), CodeSourceIPsExceed, "source_ips"},
-		"no ranges, for another":     {ann(func(c *Create) { ranged(c); everything(c); c.Owner = "bob" }), CodeSourceIPsExceed, "source_ips"},
-		"more, for another":          {ann(func(c *Create) { ranged(c); everything(c); c.Owner, c.SourceIPs = "bob", prefixes("0.0.0.0/0") }), CodeSourceIPsExceed, "source_ips"},
+		"a microsecond ago":            {ann(func(c *Create) { c.ExpiresAt = noon.Add(-tick) }), CodeExpiryInPast, "expiration_time"},
+		"now":                          {ann(func(c *Create) { c.ExpiresAt = noon }), CodeExpiryInPast, "expiration_time"},
+		"now, in the same microsecond": {ann(func(c *Create) { c.ExpiresAt = noon.Add(tick - 1) }), CodeExpiryInPast, "expiration_time"},
+		"in a microsecond":             {ann(func(c *Create) { c.ExpiresAt = noon.Add(tick) }), "", ""},
+		"the longest lifetime":         {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresIn = day, day }), "", ""},
+		"a longer lifetime":            {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresIn = day, day+tick }), CodeExpiryTooLate, "expires_in"},
+		"the latest instant":           {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresAt = day, noon.Add(day) }), "", ""},
+		"a later instant":              {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresAt = day, noon.Add(day+tick) }), CodeExpiryTooLate, "expiration_time"},
+		"the maximum for operators":    {ann(func(c *Create) { c.Policy.Expiration, c.ExpiresIn, c.By.Operator = day, day+tick, true }), CodeExpiryTooLate, "expires_in"},
+		"as long as its maker":         {ann(func(c *Create) { expiring(c); c.ExpiresIn = day }), "", ""},
+		"longer than its maker":        {ann(func(c *Create) { expiring(c); c.ExpiresIn = day + tick }), CodeExpiryOutlives, "expires_in"},
+		"later than its maker":         {ann(func(c *Create) { expiring(c); c.ExpiresAt = noon.Add(day + tick) }), CodeExpiryOutlives, "expiration_time"},
+		"longer, with create":          {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.MayCreate = day+tick, true }), CodeExpiryOutlives, "expires_in"},
+		"later, with create":           {ann(func(c *Create) { expiring(c); c.ExpiresAt, c.By.MayCreate = noon.Add(day+tick), true }), CodeExpiryOutlives, "expiration_time"},
+		"longer, with everything":      {ann(func(c *Create) { expiring(c); everything(c); c.ExpiresIn = day + tick }), CodeExpiryOutlives, "expires_in"},
+		"as long, with everything":     {ann(func(c *Create) { expiring(c); everything(c); c.ExpiresIn = day }), "", ""},
+		"longer, for another":          {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.MayCreate, c.Owner = day+tick, true, "bob" }), "", ""},
+		"too late and longer":          {ann(func(c *Create) { expiring(c); c.Policy.Expiration, c.ExpiresIn = 2*day, 3*day }), CodeExpiryTooLate, "expires_in"},
+		"longer, by an operator":       {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.Operator = day+tick, true }), "", ""},
+		"a maker that has expired":     {ann(func(c *Create) { c.By.ExpiresAt = noon }), CodeExpiryInPast, "expiration_time"},
+		"for another":                  {ann(func(c *Create) { c.Owner = "bob" }), CodePermissionDenied, "user"},
+		"for another, with edit":       {ann(func(c *Create) { c.Owner, c.By.MayEdit, c.By.MayDelete = "bob", true, true }), CodePermissionDenied, "user"},
+		"for another, with create":     {ann(func(c *Create) { c.Owner, c.By.MayCreate = "bob", true }), "", ""},
+		"another with more":            {ann(func(c *Create) { everything(c); c.Owner, c.By.LacksActions = "bob", true }), CodeDeniedByOwner, "user"},
+		"no create, and more":          {ann(func(c *Create) { c.Owner, c.By.LacksActions = "bob", true }), CodePermissionDenied, "user"},
+		"more, for its own owner":      {ann(func(c *Create) { c.By.LacksActions = true }), "", ""},
+		"more, as operator":            {ann(func(c *Create) { c.Owner, c.By.LacksActions, c.By.Operator = "bob", true, true }), "", ""},
+		"for another, as operator":     {ann(func(c *Create) { c.Owner, c.By.Operator = "bob", true }), "", ""},
+		"within the maker's scopes":    {ann(func(c *Create) { scoped(c); c.Scopes = []string{"GET /v1/things"} }), "", ""},
+		"beyond them":                  {ann(func(c *Create) { scoped(c); c.Scopes = []string{"GET /v1/things", "GET /v2"} }), CodeScopeExceeds, "scopes"},
+		"none, though the maker has":   {ann(scoped), CodeScopeExceeds, "scopes"},
+		"beyond them, with create":     {ann(func(c *Create) { scoped(c); c.By.MayCreate = true }), CodeScopeExceeds, "scopes"},
+		"none, for another":            {ann(func(c *Create) { scoped(c); everything(c); c.Owner = "bob" }), CodeScopeExceeds, "scopes"},
+		"all, for another":             {ann(func(c *Create) { scoped(c); everything(c); c.Owner, c.Scopes = "bob", []string{"* /*"} }), CodeScopeExceeds, "scopes"},
+		"another method, for one":      {ann(func(c *Create) { scoped(c); everything(c); c.Owner, c.Scopes = "bob", []string{"POST /v1/*"} }), CodeScopeExceeds, "scopes"},
+		"within, for another":          {ann(func(c *Create) { scoped(c); everything(c); c.Owner, c.Scopes = "bob", []string{"GET /v1/*"} }), "", ""},
+		"beyond them, as operator":     {ann(func(c *Create) { scoped(c); ranged(c); c.By.Operator = true }), "", ""},
+		"within the maker's ranges":    {ann(func(c *Create) { ranged(c); c.SourceIPs = prefixes("192.0.2.8/29") }), "", ""},
+		"beyond the ranges":            {ann(func(c *Create) { ranged(c); c.SourceIPs = prefixes("192.0.0.0/16") }), CodeSourceIPsExceed, "source_ips"},
+		"no ranges, though it has":     {ann(ranged), CodeSourceIPsExceed, "source_ips"},
+		"no ranges, for another":       {ann(func(c *Create) { ranged(c); everything(c); c.Owner = "bob" }), CodeSourceIPsExceed, "source_ips"},
+		"more, for another":            {ann(func(c *Create) { ranged(c); everything(c); c.Owner, c.SourceIPs = "bob", prefixes("0.0.0.0/0") }), CodeSourceIPsExceed, "source_ips"},
 		"one more, for another": {ann(func(c *Create) {
 			ranged(c)
 			everything(c)
@@ -285,10 +291,10 @@ func TestTheLimitCountsTokensThatAreLiveAtTheTime(t *testing.T) {
 		at   time.Time
 		live int // of five; 5 or more: refused
 	}{
-		"a nanosecond before four expire": {noon.Add(-1), 8},
-		"the instant they expire":         {noon, 4},
-		"a nanosecond later":              {noon.Add(1), 4},
-		"a nanosecond before the fifth":   {soon.Add(-1), 4},
+		"a microsecond before four expire": {noon.Add(-tick), 8},
+		"the instant they expire":          {noon, 4},
+		"a microsecond later":              {noon.Add(tick), 4},
+		"a microsecond before the fifth":   {soon.Add(-tick), 4},
 	} {
 		s := given(noon.Add(-day), history...)
 		facts, err := Decide(s, ann(func(create *Create) { create.At = c.at }))
@@ -315,7 +321,7 @@ func TestADisabledTokenTakesASlot(t *testing.T) {
 }
 
 func TestEveryCommandFirstRecordsPastExpiries(t *testing.T) {
-	s := given(noon.Add(-day), append(several(25, "e", noon.Add(-time.Hour)), several(2, "l", noon.Add(1))...)...)
+	s := given(noon.Add(-day), append(several(25, "e", noon.Add(-time.Hour)), several(2, "l", noon.Add(tick))...)...)
 	for name, command := range map[string]Command{
 		"create": ann(nil),
 		"revoke": Revoke{At: noon, Policy: five, By: Maker{Owner: "ann"}, ID: s.Tokens[26].ID, Owner: "ann"},
@@ -325,7 +331,7 @@ func TestEveryCommandFirstRecordsPastExpiries(t *testing.T) {
 			t.Fatalf("%s: got %d facts, %v, want 20 expiries and one more", name, len(facts), err)
 		}
 		for i, f := range facts[:20] {
-			want := events.TokenExpired{TokenID: s.Tokens[i].ID, Owner: "ann", ExpiresAt: noon.Add(-time.Hour)}
+			want := events.TokenExpired{TokenID: s.Tokens[i].ID, Owner: "ann", ExpiresAt: instant.Of(noon.Add(-time.Hour))}
 			if f != events.Fact(want) {
 				t.Errorf("%s: fact %d is %+v, want %+v", name, i, f, want)
 			}
@@ -339,32 +345,35 @@ func TestEveryCommandFirstRecordsPastExpiries(t *testing.T) {
 		if n := len(unrecorded(s, noon)); n != 5 {
 			t.Errorf("%s: %d expiries are left for the next command, want 5", name, n)
 		}
-		s = given(noon.Add(-day), append(several(25, "e", noon.Add(-time.Hour)), several(2, "l", noon.Add(1))...)...)
+		s = given(noon.Add(-day), append(several(25, "e", noon.Add(-time.Hour)), several(2, "l", noon.Add(tick))...)...)
 	}
 }
 
 func TestRevoke(t *testing.T) {
 	s := given(noon.Add(-day), owned("AAAAAAAA", time.Time{}), owned("BBBBBBBB", noon), owned("CCCCCCCC", time.Time{}), events.TokenRevoked{TokenID: "CCCCCCCC", Owner: "ann"})
 	for name, c := range map[string]struct {
-		by   Maker
-		id   string
-		at   time.Time // zero: noon
-		code string
+		by    Maker
+		id    string
+		at    time.Time // zero: noon
+		code  string
+		cause events.Cause
 	}{
-		"its own":                       {Maker{Owner: "ann"}, "AAAAAAAA", time.Time{}, ""},
-		"the acting token, with scopes": {Maker{Owner: "ann", TokenID: "AAAAAAAA", Scopes: []string{"DELETE /v1/*"}}, "AAAAAAAA", time.Time{}, ""},
-		"another user's":                {Maker{Owner: "bob", MayCreate: true, MayEdit: true}, "AAAAAAAA", time.Time{}, CodePermissionDenied},
-		"another user's, missing":       {Maker{Owner: "bob"}, "XXXXXXXX", time.Time{}, CodePermissionDenied},
-		"another user's, with delete":   {Maker{Owner: "bob", MayDelete: true}, "AAAAAAAA", time.Time{}, ""},
-		"another user's, as operator":   {Maker{Owner: "operator", Operator: true}, "AAAAAAAA", time.Time{}, ""},
-		"a missing token":               {Maker{Owner: "ann"}, "XXXXXXXX", time.Time{}, CodeNotFound},
-		"a revoked token":               {Maker{Owner: "ann"}, "CCCCCCCC", time.Time{}, CodeNotFound},
-		"a token that expires now":      {Maker{Owner: "ann"}, "BBBBBBBB", noon, CodeNotFound},
-		"a token that expires in 1 ns":  {Maker{Owner: "ann"}, "BBBBBBBB", noon.Add(-1), ""},
+		"its own":                       {Maker{Owner: "ann"}, "AAAAAAAA", time.Time{}, "", events.CauseUser},
+		"the acting token, with scopes": {Maker{Owner: "ann", TokenID: "AAAAAAAA", Scopes: []string{"DELETE /v1/*"}}, "AAAAAAAA", time.Time{}, "", events.CauseUser},
+		"another user's":                {Maker{Owner: "bob", MayCreate: true, MayEdit: true}, "AAAAAAAA", time.Time{}, CodePermissionDenied, ""},
+		"another user's, missing":       {Maker{Owner: "bob"}, "XXXXXXXX", time.Time{}, CodePermissionDenied, ""},
+		"another user's, with delete":   {Maker{Owner: "bob", MayDelete: true}, "AAAAAAAA", time.Time{}, "", events.CauseAdmin},
+		"another user's, as operator":   {Maker{Owner: "operator", Operator: true}, "AAAAAAAA", time.Time{}, "", events.CauseAdmin},
+		"its own, with delete":          {Maker{Owner: "ann", MayDelete: true}, "AAAAAAAA", time.Time{}, "", events.CauseUser},
+		"its own, as operator":          {Maker{Owner: "ann", Operator: true}, "AAAAAAAA", time.Time{}, "", events.CauseAdmin},
+		"a missing token":               {Maker{Owner: "ann"}, "XXXXXXXX", time.Time{}, CodeNotFound, ""},
+		"a revoked token":               {Maker{Owner: "ann"}, "CCCCCCCC", time.Time{}, CodeNotFound, ""},
+		"a token that expires now":      {Maker{Owner: "ann"}, "BBBBBBBB", noon, CodeNotFound, ""},
+		"a token that expires in 1 µs":  {Maker{Owner: "ann"}, "BBBBBBBB", noon.Add(-tick), "", events.CauseUser},
 	} {
 		at := c.at
 		if at.IsZero() {
-			at = noon.Add(-1)
+			at = noon.Add(-tick)
 		}
 		facts, err := Decide(s, Revoke{At: at, Policy: five, By: c.by, ID: c.id, Owner: "ann"})
 		if c.code != "" {
@@ -373,7 +382,7 @@ func TestRevoke(t *testing.T) {
 			}
 			continue
 		}
-		want := []events.Fact{events.TokenRevoked{TokenID: c.id, Owner: "ann"}}
+		want := []events.Fact{events.TokenRevoked{TokenID: c.id, Owner: "ann", Cause: c.cause}}
 		if err != nil || !reflect.DeepEqual(facts, want) {
 			t.Errorf("%s: got %v, %v, want %v", name, facts, err, want)
 		}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 // Fold returns the state after a fact with the time at. It cannot fail, because
@@ -31,7 +32,7 @@ func Fold(s State, f events.Fact, at time.Time) State {
 func viewOf(f events.TokenCreated, seq uint64, at time.Time) events.View {
 	return events.View{
 		ID: f.TokenID, Owner: f.Owner, Creator: f.Creator, Name: f.Name, Description: f.Description,
-		Verifier: f.Verifier, CreatedAt: utc(at), ExpiresAt: f.ExpiresAt,
+		Verifier: f.Verifier, CreatedAt: instant.Cut(at), ExpiresAt: f.ExpiresAt.Time,
 		Scopes: slices.Clone(f.Scopes), SourceIPs: slices.Clone(f.SourceIPs),
 		First: seq, Seq: seq,
 	}
@@ -48,10 +49,6 @@ func without(views []events.View, id string) (kept []events.View) {
 	return kept
 }
 
-// utc is the time as JSON decodes it: in UTC, and without the monotonic clock.
-// So a state is equal to its decoded form.
-func utc(t time.Time) time.Time { return t.UTC().Round(0) }
-
 // Effect returns the view changes of facts with the time at. New tokens are in
 // the state after, ended tokens in the state before. The store may remove the
 // view of an ended token when the retention has passed since its end; zero is
@@ -63,9 +60,9 @@ func Effect(before, after State, facts []events.Fact, at time.Time, retention ti
 		case events.TokenCreated:
 			e.Minted = append(e.Minted, mustFind(after, f.TokenID))
 		case events.TokenRevoked:
-			e.Changed = append(e.Changed, ended(mustFind(before, f.TokenID), seq, events.EndedRevoked, utc(at), retention))
+			e.Changed = append(e.Changed, ended(mustFind(before, f.TokenID), seq, events.EndedRevoked, instant.Cut(at), retention))
 		case events.TokenExpired:
-			e.Changed = append(e.Changed, ended(mustFind(before, f.TokenID), seq, events.EndedExpired, f.ExpiresAt, retention))
+			e.Changed = append(e.Changed, ended(mustFind(before, f.TokenID), seq, events.EndedExpired, f.ExpiresAt.Time, retention))
 		default:
 			panic(fmt.Sprintf("token: no rule gives the effect of the fact %T", f))
 		}

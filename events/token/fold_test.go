@@ -7,14 +7,15 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 func TestFoldKeepsUnendedTokensOnly(t *testing.T) {
 	f := events.TokenCreated{
-		TokenID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "d", ExpiresAt: noon.Add(day),
+		TokenID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "d", ExpiresAt: instant.Of(noon.Add(day)),
 		Scopes: []string{"GET /"}, SourceIPs: prefixes("192.0.2.0/24"), Verifier: events.Verifier{Kid: "a", MAC: []byte("m")},
 	}
-	s := given(noon, owned("AAAAAAAA", noon), f, events.TokenExpired{TokenID: "AAAAAAAA", Owner: "ann", ExpiresAt: noon})
+	s := given(noon, owned("AAAAAAAA", noon), f, events.TokenExpired{TokenID: "AAAAAAAA", Owner: "ann", ExpiresAt: instant.Of(noon)})
 	want := State{Owner: "ann", Version: 3, Tokens: []events.View{{
 		ID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "d", Verifier: f.Verifier, CreatedAt: noon, ExpiresAt: noon.Add(day),
 		Scopes: f.Scopes, SourceIPs: f.SourceIPs, First: 2, Seq: 2,
@@ -72,7 +73,7 @@ func TestFactsOfOtherStreamsPanic(t *testing.T) {
 func TestEffectsOnViews(t *testing.T) {
 	before := given(noon.Add(-2*day), owned("AAAAAAAA", noon.Add(-day)), owned("BBBBBBBB", time.Time{}), owned("CCCCCCCC", time.Time{}))
 	facts := []events.Fact{
-		events.TokenExpired{TokenID: "AAAAAAAA", Owner: "ann", ExpiresAt: noon.Add(-day)},
+		events.TokenExpired{TokenID: "AAAAAAAA", Owner: "ann", ExpiresAt: instant.Of(noon.Add(-day))},
 		events.TokenRevoked{TokenID: "BBBBBBBB", Owner: "ann"},
 		owned("DDDDDDDD", noon.Add(day)),
 	}
@@ -121,8 +122,8 @@ func TestStatesRoundTrip(t *testing.T) {
 // TestStatesOfEveryEncodingDecode has a stored state for each encoding.
 func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	samples := map[int]string{
-		1: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456789Z","e":"2026-11-22T12:00:00.123456789Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6}]}`,
-		2: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456789Z","e":"2026-11-22T12:00:00.123456789Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6}],"h":"2026-11-21T12:00:00Z","c":3}`,
+		1: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456Z","e":"2026-11-22T12:00:00.123456Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6}]}`,
+		2: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456Z","e":"2026-11-22T12:00:00.123456Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6}],"h":"2026-11-21T12:00:00Z","c":3}`,
 	}
 	want := State{Owner: "ann", Version: 7, Tokens: []events.View{{
 		ID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "x", Verifier: events.Verifier{Kid: "a", MAC: []byte("m")},
@@ -150,14 +151,14 @@ func TestStatesOfEveryEncodingDecode(t *testing.T) {
 }
 
 func TestStatesCountByTime(t *testing.T) {
-	s := given(noon.Add(-day), owned("AAAAAAAA", noon), owned("BBBBBBBB", noon.Add(1)), owned("CCCCCCCC", time.Time{}))
+	s := given(noon.Add(-day), owned("AAAAAAAA", noon), owned("BBBBBBBB", noon.Add(tick)), owned("CCCCCCCC", time.Time{}))
 	for now, want := range map[time.Time]struct {
 		live    int
 		soonest time.Time
 	}{
-		noon.Add(-1): {3, noon},
-		noon:         {2, noon.Add(1)},
-		noon.Add(1):  {1, time.Time{}},
+		noon.Add(-tick): {3, noon},
+		noon:            {2, noon.Add(tick)},
+		noon.Add(tick):  {1, time.Time{}},
 	} {
 		if live, soonest := s.Live(now), s.SoonestExpiry(now); live != want.live || !soonest.Equal(want.soonest) {
 			t.Errorf("at %v: got %d live, the next expiry at %v, want %d and %v", now, live, soonest, want.live, want.soonest)

@@ -4,6 +4,8 @@ import (
 	"net/netip"
 	"time"
 
+	"apitoken/events"
+	"apitoken/events/instant"
 	"apitoken/events/scope"
 )
 
@@ -38,6 +40,14 @@ type Maker struct {
 // an operator.
 func (m Maker) allowed(owner string, permission bool) bool {
 	return m.Operator || m.Owner == owner || permission
+}
+
+// cause is why the maker ends a token of the owner.
+func (m Maker) cause(owner string) events.Cause {
+	if !m.Operator && m.Owner == owner {
+		return events.CauseUser
+	}
+	return events.CauseAdmin
 }
 
 // checkHandOut refuses a maker that may not get a new secret of the owner. Such a
@@ -76,5 +86,5 @@ func (m Maker) latestExpiry(owner string) time.Time {
 	if m.Operator || m.Owner != owner {
 		return time.Time{}
 	}
-	return utc(m.ExpiresAt)
+	return instant.Cut(m.ExpiresAt)
 }

@@ -1,6 +1,10 @@
 package token
 
-import "time"
+import (
+	"time"
+
+	"apitoken/events/instant"
+)
 
 // counted adds one change at the time at. The hours are fixed: they begin with
 // the hours of the day in UTC. A change of an operator is not counted. So an
@@ -26,7 +30,7 @@ func (s State) ChangesAt(at time.Time) int {
 }
 
 // hourOf returns the start of the hour.
-func hourOf(at time.Time) time.Time { return utc(at).Truncate(time.Hour) }
+func hourOf(at time.Time) time.Time { return at.UTC().Truncate(time.Hour) }
 
 // checkRate refuses a change above the change rate of the policy. The commands
 // that end tokens do not call it, so that no rate delays a revocation.
@@ -37,7 +41,7 @@ func checkRate(s State, p Policy, m Maker, at time.Time) error {
 	}
 	begin, end := hourOf(at), hourOf(at).Add(time.Hour)
 	r := refuse(CodeRateExceeded, "", "the user's tokens had %d changes since %s; at most %d in an hour are allowed; try again at %s",
-		n, begin.Format(time.RFC3339), p.ChangeRate, end.Format(time.RFC3339))
+		n, instant.Format(begin), p.ChangeRate, instant.Format(end))
 	r.RetryAt = end
 	return r
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/name"
 )
 
 // changed returns the state after n creations at the time at, each revoked at the
@@ -35,10 +36,10 @@ func TestTheChangeRateCountsTheChangesOfAFixedHour(t *testing.T) {
 		"below a rate that was raised":   {changed(State{}, 5, noon), 6, noon, Maker{Owner: "ann"}, ""},
 		"without a rate":                 {changed(State{}, 400, noon), 0, noon, Maker{Owner: "ann"}, ""},
 		"the last instant of the hour":   {changed(State{}, 5, hour), 5, late, Maker{Owner: "ann"}, CodeRateExceeded},
-		"the next hour":                  {changed(State{}, 5, late), 5, late.Add(1), Maker{Owner: "ann"}, ""},
+		"the next hour":                  {changed(State{}, 5, late), 5, late.Add(tick), Maker{Owner: "ann"}, ""},
 		"the hours of UTC, not of zones": {changed(State{}, 5, hour), 5, hour.Add(40 * time.Minute).In(elsewhere), Maker{Owner: "ann"}, CodeRateExceeded},
 		"the same hour of the next day":  {changed(State{}, 5, noon), 5, noon.Add(day), Maker{Owner: "ann"}, ""},
-		"two hours, each below the rate": {changed(changed(State{}, 4, hour.Add(-1)), 4, noon), 5, noon, Maker{Owner: "ann"}, ""},
+		"two hours, each below the rate": {changed(changed(State{}, 4, hour.Add(-tick)), 4, noon), 5, noon, Maker{Owner: "ann"}, ""},
 		"another maker, the same owner":  {changed(State{}, 5, noon), 5, noon, Maker{Owner: "bob", MayCreate: true}, CodeRateExceeded},
 		"an operator":                    {changed(State{}, 5, noon), 5, noon, Maker{Owner: Operator, Operator: true}, ""},
 	} {
@@ -57,7 +58,7 @@ func TestTheChangeRateCountsTheChangesOfAFixedHour(t *testing.T) {
 			if !r.RetryAt.Equal(end) || facts != nil {
 				t.Errorf("got %v and retry at %v, want no facts and %v", facts, r.RetryAt, end)
 			}
-			if !strings.Contains(r.Detail, "2026-11-21T12:00:00Z") || !strings.Contains(r.Detail, "2026-11-21T13:00:00Z") {
+			if !strings.Contains(r.Detail, "2026-11-21T12:00:00.000000Z") || !strings.Contains(r.Detail, "2026-11-21T13:00:00.000000Z") {
 				t.Errorf("the refusal does not name the hour: %s", r.Detail)
 			}
 		})
@@ -75,7 +76,7 @@ func TestOnlyTheRateRefusalHasATimeToRetry(t *testing.T) {
 
 // TestRevocationsAndExpiriesAreNeverRefusedAndNotCounted, in an hour that is full.
 func TestRevocationsAndExpiriesAreNeverRefusedAndNotCounted(t *testing.T) {
-	s := given(noon, append(several(2, "l", time.Time{}), several(3, "e", noon.Add(1))...)...)
+	s := given(noon, append(several(2, "l", time.Time{}), several(3, "e", noon.Add(tick))...)...)
 	policy := Policy{TokenLimit: 50, ChangeRate: 5}
 	at := noon.Add(time.Minute)
 	for _, v := range s.Tokens[:2] {
@@ -109,7 +110,7 @@ func TestAnOperatorUsesUpNoRate(t *testing.T) {
 	if s = Fold(s, by(Operator, "DDDDDDDD"), noon.Add(time.Hour)); s.ChangesAt(noon) != 2 || s.ChangesAt(noon.Add(time.Hour)) != 0 {
 		t.Errorf("got %d and %d changes, want 2 and none in the next hour", s.ChangesAt(noon), s.ChangesAt(noon.Add(time.Hour)))
 	}
-	if ValidOwner(Operator) == nil {
+	if name.ValidOwner(Operator) == nil {
 		t.Error("a user can have the key of an operator")
 	}
 }
@@ -155,7 +156,7 @@ func TestCheckRefusesWithoutAState(t *testing.T) {
 	}
 	for name, c := range map[string]Command{
 		"at the limit":    ann(func(c *Create) { c.Policy.TokenLimit = 0 }),
-		"in the past":     ann(func(c *Create) { c.ExpiresAt = noon.Add(-1) }),
+		"in the past":     ann(func(c *Create) { c.ExpiresAt = noon.Add(-tick) }),
 		"a missing token": Revoke{At: noon, By: Maker{Owner: "ann"}, ID: "XXXXXXXX", Owner: "ann"},
 	} {
 		if err := Check(c); err != nil {

@@ -4,11 +4,12 @@ import (
 	"fmt"
 
 	"apitoken/events"
+	"apitoken/events/name"
 )
 
 // The codes of the refusals of this package.
 const (
-	CodeInvalidField     = "invalid_field"
+	CodeInvalidField     = name.CodeInvalidField
 	CodePermissionDenied = "permission_denied"
 	CodeDeniedByOwner    = "permission_denied_by_owner"
 	CodeNotFound         = "not_found"

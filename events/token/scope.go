@@ -1,15 +1,18 @@
 package token
 
-import "apitoken/events/scope"
+import (
+	"apitoken/events/scope"
+	"apitoken/events/secret"
+)
 
 // ParseScope refuses a text that is not a scope. The refusal is invalid_field on
 // scopes.
 func ParseScope(text string) error {
 	switch {
 	case len(text) > MaxScope:
-		return invalid(fieldScopes, "the scope %s has %d bytes; at most %d are allowed", shown(text), len(text), MaxScope)
+		return invalid(fieldScopes, "the scope %s has %d bytes; at most %d are allowed", secret.Quote(text), len(text), MaxScope)
 	case !scope.Valid(text):
-		return invalid(fieldScopes, "the scope %s is invalid; allowed: %s", shown(text), scope.Form)
+		return invalid(fieldScopes, "the scope %s is invalid; allowed: %s", secret.Quote(text), scope.Form)
 	}
 	return nil
 }

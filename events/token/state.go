@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 // StateV is the number of the encoding that EncodeState writes. A new encoding
@@ -27,21 +28,39 @@ type State struct {
 
 // encoded is version 2 of the stored form. Version 1 has no hour and no changes.
 type encoded struct {
-	Owner   string        `json:"o"`
-	Version uint64        `json:"n"`
-	Tokens  []events.View `json:"t,omitempty"`
-	Hour    time.Time     `json:"h,omitzero"`
-	Changes int           `json:"c,omitempty"`
+	Owner   string       `json:"o"`
+	Version uint64       `json:"n"`
+	Tokens  []storedView `json:"t,omitempty"`
+	Hour    instant.Time `json:"h,omitzero"`
+	Changes int          `json:"c,omitempty"`
+}
+
+// storedView is a view with its times in the form of package instant. The members
+// of the view with the same JSON names are not written.
+type storedView struct {
+	events.View
+	CreatedAt instant.Time `json:"t"`
+	ExpiresAt instant.Time `json:"e,omitzero"` // zero: never
+}
+
+func stored(v events.View) storedView {
+	return storedView{View: v, CreatedAt: instant.Of(v.CreatedAt), ExpiresAt: instant.Of(v.ExpiresAt)}
+}
+
+func (s storedView) view() events.View {
+	v := s.View
+	v.CreatedAt, v.ExpiresAt = s.CreatedAt.Time, s.ExpiresAt.Time
+	return v
 }
 
 // EncodeState returns the bytes for the head, in the encoding StateV. The owner is
 // written once and not in every view. A state above events.MaxState is refused
 // with state_too_large.
 func EncodeState(s State) ([]byte, error) {
-	e := encoded(s)
-	e.Tokens = slices.Clone(s.Tokens)
-	for i := range e.Tokens {
-		e.Tokens[i].Owner = ""
+	e := encoded{Owner: s.Owner, Version: s.Version, Hour: instant.Of(s.Hour), Changes: s.Changes}
+	for _, v := range s.Tokens {
+		v.Owner = ""
+		e.Tokens = append(e.Tokens, stored(v))
 	}
 	b, err := encode(e)
 	if err != nil {
@@ -66,10 +85,13 @@ func DecodeState(v int, b []byte) (State, error) {
 	if err := json.Unmarshal(b, &e); err != nil {
 		return State{}, fmt.Errorf("decoding an owner's state: %w", err)
 	}
-	for i := range e.Tokens {
-		e.Tokens[i].Owner = e.Owner
+	s := State{Owner: e.Owner, Version: e.Version, Hour: e.Hour.Time, Changes: e.Changes}
+	for _, t := range e.Tokens {
+		v := t.view()
+		v.Owner = e.Owner
+		s.Tokens = append(s.Tokens, v)
 	}
-	return State(e), nil
+	return s, nil
 }
 
 // encode is JSON without the escapes for HTML, which need six bytes for one. It

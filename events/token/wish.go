@@ -3,6 +3,9 @@ package token
 import (
 	"net/netip"
 	"time"
+
+	"apitoken/events/instant"
+	"apitoken/events/name"
 )
 
 // lastYear is the last year that RFC 3339 can write, in UTC.
@@ -21,10 +24,10 @@ type Wish struct {
 
 // check refuses fields that are wrong for every caller.
 func (w Wish) check() error {
-	if err := checkText(fieldName, w.Name, MaxName); err != nil {
+	if err := name.CheckText(fieldName, w.Name, MaxName); err != nil {
 		return err
 	}
-	if err := checkText(fieldDescription, w.Description, MaxDescription); err != nil {
+	if err := name.CheckText(fieldDescription, w.Description, MaxDescription); err != nil {
 		return err
 	}
 	if err := ValidScopes(w.Scopes); err != nil {
@@ -48,9 +51,9 @@ func (w Wish) check() error {
 // lifetime begins at the time start.
 func (w Wish) expiry(start time.Time) time.Time {
 	if w.ExpiresIn != 0 {
-		return utc(start.Add(w.ExpiresIn))
+		return instant.Cut(start.Add(w.ExpiresIn))
 	}
-	return utc(w.ExpiresAt)
+	return instant.Cut(w.ExpiresAt)
 }
 
 // expiryField is the member of the request that gave the expiry.

@@ -184,7 +184,7 @@ func TestOnlyAnEventThatCouldNotBeKeptIsDeliveredAgain(t *testing.T) {
 		t.Fatal(err)
 	}
 	s := &memory{fails: map[string]error{created.ID: errors.New("throttled")}}
-	notice, err := events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: revoked.Time, Data: []byte(`{"v":1}`)}.Detail()
+	notice, err := events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: revoked.Time, Data: []byte(`{"v":1}`), Deployment: revoked.Deployment}.Detail()
 	if err != nil {
 		t.Fatal(err)
 	}

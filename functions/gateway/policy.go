@@ -126,7 +126,7 @@ type methodARN struct {
 func parseARN(text string) (methodARN, error) {
 	fields := strings.SplitN(text, ":", 6)
 	if len(fields) != 6 || fields[0] != "arn" || fields[2] != "execute-api" {
-		return methodARN{}, fmt.Errorf("reading an authorizer payload: the method's ARN must begin with arn:PARTITION:execute-api:")
+		return methodARN{}, fmt.Errorf("reading an authorizer payload: the beginning of the method's ARN must be arn:PARTITION:execute-api")
 	}
 	parts := strings.SplitN(fields[5], "/", 4)
 	if len(parts) < 3 {

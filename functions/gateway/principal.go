@@ -5,9 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
-	"time"
 
 	"apitoken/events/guard"
+	"apitoken/events/instant"
 )
 
 // The names of the members of the authorizer's context. Handlers get this
@@ -25,11 +25,11 @@ const (
 // Context returns the authorizer's context for the principal. All values are
 // text: the owner key; the token's id; the token's scopes and source ranges as
 // JSON arrays ("[]" means all calls, and any address); the token's expiry in
-// RFC 3339 ("" if it never expires). The token itself is not in the context.
+// the form of package instant ("" if it never expires). The token itself is not in the context.
 func Context(p guard.Principal) map[string]any {
 	expires := ""
 	if !p.ExpiresAt.IsZero() {
-		expires = p.ExpiresAt.UTC().Format(time.RFC3339Nano)
+		expires = instant.Format(p.ExpiresAt)
 	}
 	return map[string]any{
 		keyOwner: p.Owner, keyTokenID: p.TokenID, keyExpiresAt: expires,
@@ -76,7 +76,7 @@ func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
 		return p, err
 	}
 	if expires != "" {
-		if p.ExpiresAt, err = time.Parse(time.RFC3339Nano, expires); err != nil {
+		if p.ExpiresAt, err = instant.Parse(expires); err != nil {
 			return p, fmt.Errorf("authorizer context, %s: %w", keyExpiresAt, err)
 		}
 	}

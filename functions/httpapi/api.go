@@ -5,9 +5,11 @@ import (
 	"log/slog"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 )
@@ -19,6 +21,10 @@ type Config struct {
 	Guard   *guard.Guard
 	Logger  *slog.Logger
 	Version string // of this release; GET /v1/version answers it
+
+	// Deployment is the id of this deployment. It is required if one of the calls
+	// answers events.
+	Deployment string
 
 	// Ready returns an error if the service cannot do its work now. The default
 	// is that it always can.
@@ -49,7 +55,8 @@ type api struct {
 
 // New returns the handler. If a gateway or a stage adds a prefix to the path, the
 // caller removes the prefix from URL.Path and leaves RequestURI unchanged, as
-// http.StripPrefix does. Links to the next page then keep the prefix.
+// http.StripPrefix does. Links to the next page then keep the prefix. New panics
+// if a call answers events and the Deployment is missing or invalid.
 func New(c Config) http.Handler {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -63,11 +70,23 @@ func New(c Config) http.Handler {
 	a := &api{Config: c, mux: http.NewServeMux()}
 	a.notFound = &resource{api: a}
 	a.mux.Handle("/", a.notFound)
-	for path, r := range resources(a, callsOf(c.Only)) {
+	served := callsOf(c.Only)
+	mustHaveDeployment(c, served)
+	for path, r := range resources(a, served) {
 		a.mux.Handle(path, r)
 		a.mux.Handle(path+"/{$}", r)
 	}
 	return a
+}
+
+// mustHaveDeployment finds the error of a program before the first request.
+func mustHaveDeployment(c Config, served []call) {
+	if !slices.ContainsFunc(served, func(c call) bool { return c.Events }) {
+		return
+	}
+	if err := events.ValidDeployment(c.Deployment); err != nil {
+		panic("httpapi: Deployment: " + err.Error())
+	}
 }
 
 // ServeHTTP answers unclean paths itself, because ServeMux would redirect them.

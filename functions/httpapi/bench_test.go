@@ -32,7 +32,7 @@ func BenchmarkWhoAmI(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		load(b, httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: slog.New(slog.NewJSONHandler(io.Discard, nil))}), text.Reveal())
+		load(b, httpapi.New(httpapi.Config{Deployment: "bench", Issuer: i, Guard: i.Guard(), Logger: slog.New(slog.NewJSONHandler(io.Discard, nil))}), text.Reveal())
 	})
 	b.Run("bare", func(b *testing.B) {
 		const text = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"

@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"apitoken/events/guard"
+	"apitoken/events/name"
 	"apitoken/events/secret"
 )
 
@@ -101,7 +102,7 @@ func (x *exchange) authenticate() (err error) {
 		return asOutage(err)
 	}
 	principal, ok := guard.PrincipalFrom(x.r.Context())
-	if !ok {
+	if !ok || name.ValidOwner(principal.Owner) != nil { // another spelling would be another user, with a limit of its own
 		return newProblem("credential_missing", "The request did not come through the authorizer.")
 	}
 	x.principal = principal

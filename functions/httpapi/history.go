@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"apitoken/events/issuer"
-	"apitoken/events/token"
+	"apitoken/events/name"
 )
 
 func (x *exchange) tokenEvents() (answer, error) {
@@ -21,7 +21,7 @@ func (x *exchange) userEvents() (answer, error) {
 	if err := noToken(text{"user", x.r.PathValue("user")}); err != nil {
 		return answer{}, err
 	}
-	user, err := token.ParseIdentity(x.r.PathValue("user"))
+	user, err := name.ParseIdentity(x.r.PathValue("user"))
 	if err != nil {
 		return answer{}, fmt.Errorf("reading the user: %w", err)
 	}
@@ -51,6 +51,7 @@ func (x *exchange) history(read func(after uint64, limit int) (issuer.HistoryPag
 	}
 	out := History{Entries: make([]json.RawMessage, len(page.Events))}
 	for i, m := range page.Events {
+		m.Deployment = x.api.Deployment
 		if out.Entries[i], err = m.Detail(); err != nil {
 			return answer{}, fmt.Errorf("showing a history: %w", err)
 		}

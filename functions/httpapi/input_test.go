@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"apitoken/events/name"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
 
-func named(name string) *token.Identity { return &token.Identity{Name: name} }
+func named(user string) *name.Identity { return &name.Identity{Name: user} }
 
 // settledScene returns a scene in which the last use of the administrator's token
 // is already stored. After that, only a command changes the store.
@@ -69,8 +70,17 @@ var refusals = []struct {
 	{"both expiries", `{"expiration_time":"2030-01-20T00:00:00Z","expires_in":"1D"}`, 400, "invalid_field", "expires_in and expiration_time are both given; only one of them is allowed", "expires_in"},
 	{"an expiry that is no time", `{"expiration_time":"tomorrow"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
 	{"an expiry without a zone", `{"expiration_time":"2030-01-20T00:00:00"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
-	{"an expiry at the zero time", `{"expiration_time":"0001-01-01T00:00:00Z"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
-	{"an expiry at the zero time elsewhere", `{"expiration_time":"0001-01-01T05:00:00+05:00"}`, 400, "invalid_field", "expiration_time", "expiration_time"},
+	{"an expiry at the zero time", `{"expiration_time":"0001-01-01T00:00:00Z"}`, 422, "expiry_in_past", "not in the future", "expiration_time"},
+	{"an expiry at the zero time elsewhere", `{"expiration_time":"0001-01-01T05:00:00+05:00"}`, 422, "expiry_in_past", "not in the future", "expiration_time"},
+	{"an expiry before the zero time", `{"expiration_time":"0000-01-01T00:00:00z"}`, 422, "expiry_in_past", "not in the future", "expiration_time"},
+	{"an expiry in a leap second", `{"expiration_time":"2030-06-30T23:59:60Z"}`, 400, "invalid_field", "leap seconds are not supported", "expiration_time"},
+	{"an expiry with a comma", `{"expiration_time":"2030-01-20T00:00:00,5Z"}`, 400, "invalid_field", "begins with \",\"", "expiration_time"},
+	{"an expiry with an hour of one digit", `{"expiration_time":"2030-01-20T1:00:00Z"}`, 400, "invalid_field", "the hour must have 2 digits", "expiration_time"},
+	{"an expiry in month 13", `{"expiration_time":"2030-13-20T00:00:00Z"}`, 400, "invalid_field", "the month is 13", "expiration_time"},
+	{"an expiry on 30 February", `{"expiration_time":"2030-02-30T00:00:00Z"}`, 400, "invalid_field", "month 02 of the year 2030 has 28 days", "expiration_time"},
+	{"an expiry that is a date", `{"expiration_time":"2030-01-20"}`, 400, "invalid_field", "\"T\" must follow", "expiration_time"},
+	{"an expiry after the year 9999", `{"expiration_time":"9999-12-31T23:59:59-00:01"}`, 400, "invalid_field", "the year 9999", "expiration_time"},
+	{"an expiry in Unix seconds", `{"expiration_time":"1895097600"}`, 400, "invalid_field", "only a number", "expiration_time"},
 	{"an expiry in the past", `{"expiration_time":"2020-01-20T00:00:00Z"}`, 422, "expiry_in_past", "", "expiration_time"},
 	{"a lifetime of zero", `{"expires_in":"0D"}`, 400, "invalid_field", "0D", "expires_in"},
 	{"a negative lifetime", `{"expires_in":"-1D"}`, 400, "invalid_field", "-1D", "expires_in"},
@@ -91,7 +101,7 @@ var refusals = []struct {
 	{"a user without members", `{"user":{}}`, 400, "invalid_field", "no name, auth_id, uid or sid", "user"},
 	{"two different users", `{"user":{"name":"ann","uid":7}}`, 400, "invalid_field", "ann", "user"},
 	{"a name like another form", `{"user":{"name":"uid:7"}}`, 400, "invalid_field", "uid:7", "user"},
-	{"a user that is one byte too long", `{"user":{"name":"` + strings.Repeat("u", token.MaxOwner+1) + `"}}`, 400, "invalid_field", "257", "user"},
+	{"a user that is one byte too long", `{"user":{"name":"` + strings.Repeat("u", name.MaxOwner+1) + `"}}`, 400, "invalid_field", "257", "user"},
 	{"a name that is one byte too long", `{"name":"` + strings.Repeat("n", token.MaxName+1) + `"}`, 400, "invalid_field", "129", "name"},
 	{"a description that is one byte too long", `{"description":"` + strings.Repeat("d", token.MaxDescription+1) + `"}`, 400, "invalid_field", "513", "description"},
 	{"a scope that is one byte too long", `{"scopes":["GET /` + strings.Repeat("s", token.MaxScope-4) + `"]}`, 400, "invalid_field", "129", "scopes"},
@@ -136,7 +146,7 @@ func TestBadBodiesAreRefusedByNameAndStoreNothing(t *testing.T) {
 func TestValuesAtTheirMaximumAreAllowed(t *testing.T) {
 	w := newScene(t)
 	for i, body := range []string{
-		`{"user":{"name":"` + strings.Repeat("u", token.MaxOwner) + `"}}`,
+		`{"user":{"name":"` + strings.Repeat("u", name.MaxOwner) + `"}}`,
 		`{"user":{"name":"b"},"name":"` + strings.Repeat("n", token.MaxName) + `","description":"` + strings.Repeat("d", token.MaxDescription) + `"}`,
 		`{"user":{"name":"c"},"scopes":[` + list(token.MaxScopes, `"GET /v1/%d"`) + `],"source_ips":[` + list(token.MaxSourceIPs, `"192.0.2.%d"`) + `]}`,
 		`{"user":{"name":"d"},"name":"x"}` + strings.Repeat(" ", httpapi.MaxBody-32),
@@ -301,14 +311,14 @@ func TestRefusalsNeverRepeatAToken(t *testing.T) {
 	}
 }
 
-func TestTimesKeepTheirNanoseconds(t *testing.T) {
-	at := httpapi.Time{Time: time.Date(2030, 1, 2, 3, 4, 5, 6, time.FixedZone("", 3600))}
+func TestTimesHaveSixDigitsOfASecond(t *testing.T) {
+	at := httpapi.Time{Time: time.Date(2030, 1, 2, 3, 4, 5, 6999, time.FixedZone("", 3600))}
 	b, err := at.MarshalJSON()
-	if err != nil || string(b) != `"2030-01-02T02:04:05.000000006Z"` {
+	if err != nil || string(b) != `"2030-01-02T02:04:05.000006Z"` {
 		t.Errorf("got %s, %v", b, err)
 	}
 	var back httpapi.Time
-	if err := back.UnmarshalJSON(b); err != nil || !back.Equal(at.Time) {
+	if err := back.UnmarshalJSON(b); err != nil || !back.Equal(at.Truncate(time.Microsecond)) {
 		t.Errorf("got %v, %v back", back, err)
 	}
 }

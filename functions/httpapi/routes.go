@@ -24,6 +24,7 @@ type Route struct {
 	Command bool // it writes the log
 	Mints   bool // its answer contains a new secret
 	Checks  bool // it checks a token itself, and stores the last use of that token
+	Events  bool // its answer contains events, in the form in which they are published
 }
 
 // call is a route with the method that serves it. That method reads principal and
@@ -42,8 +43,8 @@ func calls() []call {
 		{Route{Function: "list", Method: http.MethodGet, Path: collectionPath}, (*exchange).list, listing},
 		{Route{Function: "get", Method: http.MethodGet, Path: itemPattern}, (*exchange).get, nil},
 		{Route{Function: "revoke", Method: http.MethodDelete, Path: itemPattern, Command: true}, (*exchange).revoke, nil},
-		{Route{Function: "history", Method: http.MethodGet, Path: itemPattern + "/events"}, (*exchange).tokenEvents, paging},
-		{Route{Function: "history", Method: http.MethodGet, Path: "/v1/users/{user}/events"}, (*exchange).userEvents, paging},
+		{Route{Function: "history", Method: http.MethodGet, Path: itemPattern + "/events", Events: true}, (*exchange).tokenEvents, paging},
+		{Route{Function: "history", Method: http.MethodGet, Path: "/v1/users/{user}/events", Events: true}, (*exchange).userEvents, paging},
 		{Route{Function: "introspect", Method: http.MethodPost, Path: "/v1/auth/authorize", Checks: true}, (*exchange).introspect, nil},
 		{Route{Function: "introspect", Method: http.MethodGet, Path: "/v1/session/who-am-i"}, (*exchange).whoAmI, nil},
 		{Route{Function: "about", Method: http.MethodGet, Path: "/v1/version", Open: true}, (*exchange).version, nil},

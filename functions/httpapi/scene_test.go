@@ -65,10 +65,13 @@ func newScene(t *testing.T, change ...func(*httpapi.Config)) *scene {
 	return w
 }
 
+// deployment is the id of the service under test.
+const deployment = "51af3dc0-da77-11e4-872e-1234567db123"
+
 // handler returns another handler on the same store.
 func (w *scene) handler(change ...func(*httpapi.Config)) http.Handler {
 	c := httpapi.Config{
-		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Now: w.clock,
+		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Deployment: deployment, Now: w.clock,
 		Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
 	}
 	for _, f := range change {

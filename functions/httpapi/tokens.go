@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"apitoken/events/issuer"
+	"apitoken/events/name"
 	"apitoken/events/token"
 )
 
@@ -32,7 +33,7 @@ func (x *exchange) create() (answer, error) {
 // wish reads the body of a create: the owner key of the user ("": the caller),
 // and the wish for the token.
 func (x *exchange) wish() (owner string, w token.Wish, err error) {
-	var user token.Identity
+	var user name.Identity
 	var named bool
 	var expirationTime, expiresIn string
 	var sourceIPs []string
@@ -49,8 +50,9 @@ func (x *exchange) wish() (owner string, w token.Wish, err error) {
 		return owner, w, err
 	}
 	err = noToken(
-		text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"name", w.Name},
-		text{"description", w.Description}, text{"scopes", strings.Join(w.Scopes, " ")},
+		text{"user.domain", user.Domain}, text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"user.sid", user.SID},
+		text{"name", w.Name}, text{"description", w.Description}, text{"expiration_time", expirationTime}, text{"expires_in", expiresIn},
+		text{"scopes", strings.Join(w.Scopes, " ")}, text{"source_ips", strings.Join(sourceIPs, " ")},
 	)
 	if err != nil {
 		return owner, w, err
@@ -71,23 +73,22 @@ func (x *exchange) wish() (owner string, w token.Wish, err error) {
 
 // expiry reads the two members that set the end of a token: a time, or a
 // lifetime. A member that is "" sets nothing.
-func expiry(at, in string) (instant time.Time, lifetime time.Duration, err error) {
+func expiry(at, in string) (ends time.Time, lifetime time.Duration, err error) {
 	switch {
 	case at != "" && in != "":
-		return instant, 0, fieldProblem("invalid_field", "expires_in", "and expiration_time are both given; only one of them is allowed")
+		return ends, 0, fieldProblem("invalid_field", "expires_in", "and expiration_time are both given; only one of them is allowed")
 	case at != "":
-		instant, err = time.Parse(time.RFC3339, at)
-		if err != nil || instant.IsZero() { // for the issuer the zero time means "never"
-			return instant, 0, fieldProblem("invalid_field", "expiration_time", "must be a future time in RFC 3339 with an offset, like 2030-01-20T00:00:00Z")
+		ends, err = token.ParseExpirationTime(at)
+		if err != nil {
+			return ends, 0, fmt.Errorf("reading the expiration time: %w", err)
 		}
-		return instant.UTC(), 0, nil
 	case in != "":
 		lifetime, err = token.ParseLifetime(in)
 		if err != nil {
-			return instant, 0, fmt.Errorf("reading the lifetime: %w", err)
+			return ends, 0, fmt.Errorf("reading the lifetime: %w", err)
 		}
 	}
-	return instant, lifetime, nil
+	return ends, lifetime, nil
 }
 
 func (x *exchange) list() (answer, error) {

@@ -1,12 +1,16 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"apitoken/events/guard"
+	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
 
@@ -66,10 +70,11 @@ func TestEmptyNullAndAbsentExpiryMeanNoExpiry(t *testing.T) {
 func TestExpiryIsATimeWithAnyOffsetOrALifetime(t *testing.T) {
 	w := newScene(t)
 	for i, c := range []struct{ member, want string }{
-		{`"expiration_time":"2030-01-20T00:00:00+00:00"`, "2030-01-20T00:00:00Z"},
+		{`"expiration_time":"2030-01-20T00:00:00+00:00"`, "2030-01-20T00:00:00.000000Z"},
+		{`"expiration_time":"2030-01-20t00:00:00z"`, "2030-01-20T00:00:00.000000Z"},
 		{`"expiration_time":"2031-02-03T04:05:06.000789-05:00"`, "2031-02-03T09:05:06.000789Z"},
-		{`"expiration_time":"2031-02-03T04:05:06.123456789+05:30"`, "2031-02-02T22:35:06.123456789Z"},
-		{`"expires_in":"180D"`, w.clock().Add(180 * 24 * time.Hour).Format(time.RFC3339Nano)},
+		{`"expiration_time":"2031-02-03T04:05:06.123456789+05:30"`, "2031-02-02T22:35:06.123456Z"},
+		{`"expires_in":"180D"`, w.clock().Add(180 * 24 * time.Hour).Format("2006-01-02T15:04:05.000000Z")},
 	} {
 		s := w.do("POST", collection, w.admin, fmt.Sprintf(`{"user":{"name":"u%d"},%s}`, i, c.member)).expect(t, http.StatusOK, "")
 		if !strings.Contains(string(s.body), `"expiration_time":"`+c.want+`"`) {
@@ -119,9 +124,9 @@ func TestRevokedTokenIsNotFoundAndKeepsItsHistory(t *testing.T) {
 func TestExpiredTokenIsShownAndCannotBeRevoked(t *testing.T) {
 	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h"})
-	w.sleep(time.Hour - time.Nanosecond)
+	w.sleep(time.Hour - time.Microsecond)
 	w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, "")
-	w.sleep(time.Nanosecond)
+	w.sleep(time.Microsecond)
 	w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusUnauthorized, "token_expired")
 	entry := decodeAs[httpapi.Entry](t, w.do("GET", collection+made.ID, w.admin, "").expect(t, http.StatusOK, ""))
 	if entry.State != "expired" {
@@ -180,5 +185,46 @@ func TestLimitReachedHasLimitCountAndSoonestExpiry(t *testing.T) {
 	s = w.do("POST", collection, w.admin, `{"user":{"name":"bob"}}`).expect(t, http.StatusConflict, "token_limit_reached")
 	if !strings.Contains(string(s.body), `"soonest_expiry":""`) {
 		t.Errorf("got %s, want an empty soonest_expiry: no token expires", s.body)
+	}
+}
+
+// TestAThousandTimesHaveOneForm: clients read times with a fixed form, and some read
+// at most six digits of a second. The clock of this test counts nanoseconds.
+func TestAThousandTimesHaveOneForm(t *testing.T) {
+	w := newScene(t)
+	form := regexp.MustCompile(`^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z$`)
+	for n := range 1000 {
+		w.sleep(time.Duration(n) * 1_000_037)
+		by := guard.Principal{Owner: fmt.Sprint("user", n/5)}
+		if _, _, err := w.issuer.Create(t.Context(), by, "", token.Wish{ExpiresIn: time.Hour}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	seen, before := 0, ""
+	for next := collection + "?limit=300"; next != ""; {
+		var page struct {
+			Entries []struct {
+				CreationTime   string `json:"creation_time"`
+				ExpirationTime string `json:"expiration_time"`
+			}
+			Paging httpapi.Paging
+		}
+		answer := w.do("GET", next, w.admin, "").expect(t, http.StatusOK, "")
+		if err := json.Unmarshal(answer.body, &page); err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range page.Entries {
+			if !form.MatchString(e.CreationTime) || e.ExpirationTime != "" && !form.MatchString(e.ExpirationTime) {
+				t.Fatalf("a token has the times %q and %q", e.CreationTime, e.ExpirationTime)
+			}
+			if e.CreationTime < before {
+				t.Fatalf("%s comes after %s: the order of texts is not the order of the list", e.CreationTime, before)
+			}
+			seen, before = seen+1, e.CreationTime
+		}
+		next = page.Paging.Next
+	}
+	if seen != 1001 {
+		t.Errorf("got %d tokens, want 1000 and the administrator's", seen)
 	}
 }

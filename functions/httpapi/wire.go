@@ -6,13 +6,14 @@ import (
 	"net/netip"
 	"time"
 
+	"apitoken/events/instant"
 	"apitoken/events/issuer"
+	"apitoken/events/name"
 	"apitoken/events/secret"
-	"apitoken/events/token"
 )
 
-// Time is a time as the API writes it: RFC 3339, UTC, up to nine digits of a
-// second. The zero Time means "no time" and is written as "".
+// Time is a time as the API writes it: RFC 3339, UTC, six digits of a second. The
+// zero Time means "no time" and is written as "".
 type Time struct{ time.Time }
 
 // MarshalJSON writes the time, or "" for the zero Time.
@@ -20,10 +21,7 @@ func (t Time) MarshalJSON() ([]byte, error) {
 	if t.IsZero() {
 		return []byte(`""`), nil
 	}
-	b := make([]byte, 0, len(time.RFC3339Nano)+2)
-	b = append(b, '"')
-	b = t.UTC().AppendFormat(b, time.RFC3339Nano)
-	return append(b, '"'), nil
+	return instant.Time{Time: t.Time}.MarshalJSON()
 }
 
 // UnmarshalJSON reads a time in RFC 3339 with any offset. It reads "" and null as
@@ -37,11 +35,10 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 	if text == "" {
 		return nil
 	}
-	at, err := time.Parse(time.RFC3339, text)
-	if err != nil {
+	var err error
+	if t.Time, err = instant.Parse(text); err != nil {
 		return fmt.Errorf("reading a time: %w", err)
 	}
-	t.Time = at.UTC()
 	return nil
 }
 
@@ -50,8 +47,8 @@ type Entry struct {
 	ID             string         `json:"id"`
 	Name           string         `json:"name"`
 	Description    string         `json:"description"`
-	User           token.Identity `json:"user"`    // the token acts for this user
-	Creator        token.Identity `json:"creator"` // this user made the token
+	User           name.Identity  `json:"user"`    // the token acts for this user
+	Creator        name.Identity  `json:"creator"` // this user made the token
 	CreationTime   Time           `json:"creation_time"`
 	ExpirationTime Time           `json:"expiration_time"` // zero: never
 	Enabled        bool           `json:"enabled"`
@@ -90,13 +87,13 @@ type Paging struct {
 // CreateRequest asks for a token. Zero members are left out of the JSON, and the
 // service uses its defaults for them.
 type CreateRequest struct {
-	User           *token.Identity `json:"user,omitempty"` // nil: the caller
-	Name           string          `json:"name,omitempty"`
-	Description    string          `json:"description,omitempty"`
-	ExpirationTime Time            `json:"expiration_time,omitzero"`
-	ExpiresIn      string          `json:"expires_in,omitempty"` // like 180D; not together with ExpirationTime
-	Scopes         []string        `json:"scopes,omitempty"`
-	SourceIPs      []string        `json:"source_ips,omitempty"`
+	User           *name.Identity `json:"user,omitempty"` // nil: the caller
+	Name           string         `json:"name,omitempty"`
+	Description    string         `json:"description,omitempty"`
+	ExpirationTime Time           `json:"expiration_time,omitzero"`
+	ExpiresIn      string         `json:"expires_in,omitempty"` // like 180D; not together with ExpirationTime
+	Scopes         []string       `json:"scopes,omitempty"`
+	SourceIPs      []string       `json:"source_ips,omitempty"`
 }
 
 // Self is the caller: the owner key, the name in the owner key, and the actions
@@ -110,12 +107,12 @@ type Self struct {
 // Introspection says whether a token would pass, and for which user. Members are
 // absent if they are unknown.
 type Introspection struct {
-	Active         bool            `json:"active"`
-	Reason         string          `json:"reason,omitempty"` // a problem code, or issuer.ReasonActionMissing; absent if Active
-	ID             string          `json:"id,omitempty"`
-	User           *token.Identity `json:"user,omitempty"`
-	Scopes         []string        `json:"scopes,omitzero"`
-	ExpirationTime *Time           `json:"expiration_time,omitempty"`
+	Active         bool           `json:"active"`
+	Reason         string         `json:"reason,omitempty"` // a problem code, or issuer.ReasonActionMissing; absent if Active
+	ID             string         `json:"id,omitempty"`
+	User           *name.Identity `json:"user,omitempty"`
+	Scopes         []string       `json:"scopes,omitzero"`
+	ExpirationTime *Time          `json:"expiration_time,omitempty"`
 }
 
 // Version is the release of the service.
@@ -132,7 +129,7 @@ type Health struct {
 func entryOf(t issuer.Token) Entry {
 	return Entry{
 		ID: t.ID, Name: t.Name, Description: t.Description,
-		User: token.IdentityOf(t.Owner), Creator: token.IdentityOf(t.Creator),
+		User: name.IdentityOf(t.Owner), Creator: name.IdentityOf(t.Creator),
 		CreationTime: Time{t.CreatedAt}, ExpirationTime: Time{t.ExpiresAt},
 		Enabled: !t.Disabled, State: string(t.State), LastUsed: Time{t.LastUse.At},
 		Scopes: orEmpty(t.Scopes), SourceIPs: orEmpty(t.SourceIPs),

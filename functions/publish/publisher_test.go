@@ -283,7 +283,9 @@ func TestTimeIsReservedForTheAnswer(t *testing.T) {
 func TestNothingPrivateIsSentOrLogged(t *testing.T) {
 	f := &fake{}
 	_, logged := deliver(t, f, inserted(t, 11, recordsOf(t, "ann", 1)[0]))
-	detail, err := f.arrived[0].Detail()
+	m := f.arrived[0]
+	m.Deployment = "test"
+	detail, err := m.Detail()
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -381,7 +383,7 @@ func writeSample(t *testing.T) {
 	m := events.Meta{Command: "sample", Actor: "ann", TokenID: "L7k8ljIC", Address: "203.0.113.9", At: at, Retention: 400 * 24 * time.Hour}
 	c, err := events.NewCommit(keys, events.UserStream("ann"), events.Head{}, m, []events.Fact{
 		events.TokenCreated{TokenID: "JhxND7ci", Owner: "ann", Creator: "ann", Name: "ci", Verifier: events.Verifier{Kid: "test", MAC: make([]byte, 32)}},
-		events.TokenRevoked{TokenID: "JhxND7ci", Owner: "ann"},
+		events.TokenRevoked{TokenID: "JhxND7ci", Owner: "ann", Cause: events.CauseUser},
 	}, 1, nil, events.Effect{})
 	if err != nil {
 		t.Fatal(err)

@@ -20,6 +20,7 @@ type Job struct {
 	Mints      bool // it makes secrets, with the deployment's prefix
 	Checks     bool // it checks tokens itself, and stores their use
 	Authorizes bool // API Gateway asks it whether a call may pass
+	Events     bool // its answers contain events, in the form in which they are published
 	Carries    bool // it puts the messages of the outbox on the bus
 	Copies     bool // it stores the copies of events, and has access to neither the log nor a pepper
 
@@ -51,13 +52,17 @@ func jobOf(function string) Job {
 func (j Job) HTTP() bool { return j.Guarded || j.Open }
 
 // Need returns the settings that the function requires, besides a table. A
-// function needs peppers to verify tokens, or to seal the heads that it writes.
+// function needs peppers to verify tokens, or to seal the heads that it writes. It
+// needs the deployment to publish events or to answer them.
 func (j Job) Need() (need Need) {
 	if j.Guarded || j.Command || j.Checks {
 		need |= Peppers
 	}
 	if j.Carries {
 		need |= Bus
+	}
+	if j.Carries || j.Events {
+		need |= Deployment
 	}
 	return need
 }

@@ -45,6 +45,7 @@ var forbidden = []struct {
 	{authorizes, "apitoken/events/settings", "no setting decides whether a token passes"},
 	{authorizes, "apitoken/events/token", "it compares calls with scopes and applies no rules"},
 	{authorizes, "apitoken/events/name", "names are checked when a token is made, and their tables would make the start slow"},
+	{authorizes, "golang.org/x/text", "only names of users need the tables of Unicode, which are large"},
 	{noCarrier, "github.com/aws/aws-sdk-go-v2/service/eventbridge", "only the change stream sends events: a function that wrote and then sent could crash in between and lose an event"},
 	{noCarrier, "apitoken/infra/bridge", "only the change stream sends events: a function that wrote and then sent could crash in between and lose an event"},
 	{noCarrier, "apitoken/events/relay", "only the change stream sends events: a function that wrote and then sent could crash in between and lose an event"},

@@ -16,6 +16,7 @@ type Settings struct {
 	Table              string      // TOKEN_TABLE: the DynamoDB table
 	Keys               events.Keys // PEPPERS: kid:base64[,kid:base64...], the first is current
 	Bus                string      // EVENT_BUS: name or ARN of the EventBridge bus
+	Deployment         string      // DEPLOYMENT: the id of the deployment, in the source of its events
 	Prefix             string      // TOKEN_PREFIX: of new tokens; may be empty
 	AuthorizeInHandler bool        // AUTHORIZE_IN_HANDLER: "true" if no authorizer runs before the handlers
 	Answer             string      // AUTHORIZER_ANSWER: "policy" (default) or "simple", see gateway.Form
@@ -30,11 +31,12 @@ type Need uint
 const (
 	Peppers Need = 1 << iota
 	Bus
+	Deployment
 )
 
-// Read reads the settings. It ignores PEPPERS and EVENT_BUS if the function does
-// not need them, so the template need not set them for that function. The error
-// has all faults.
+// Read reads the settings. It ignores PEPPERS, EVENT_BUS and DEPLOYMENT if the
+// function does not need them, so the template need not set them for that function.
+// The error has all faults.
 func Read(getenv func(string) string, need Need) (Settings, error) {
 	r := reader{getenv: getenv}
 	s := Settings{
@@ -51,6 +53,11 @@ func Read(getenv func(string) string, need Need) (Settings, error) {
 	}
 	if need&Bus != 0 {
 		s.Bus = r.required("EVENT_BUS")
+	}
+	if need&Deployment != 0 {
+		if s.Deployment = r.required("DEPLOYMENT"); s.Deployment != "" {
+			r.addFault(events.ValidDeployment(s.Deployment), "DEPLOYMENT")
+		}
 	}
 	if need&Peppers != 0 {
 		if text := r.required("PEPPERS"); text != "" {

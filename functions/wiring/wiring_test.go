@@ -22,7 +22,7 @@ var pepper = "test:" + strings.Repeat("QUJD", 11)
 // changes.
 func environment(changes map[string]string) func(string) string {
 	all := map[string]string{
-		"TOKEN_TABLE": "tokens", "EVENT_BUS": "tokens", "PEPPERS": pepper, "AWS_LAMBDA_FUNCTION_NAME": "f",
+		"TOKEN_TABLE": "tokens", "EVENT_BUS": "tokens", "DEPLOYMENT": "51af3dc0-da77-11e4-872e-1234567db123", "PEPPERS": pepper, "AWS_LAMBDA_FUNCTION_NAME": "f",
 		"AWS_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": "test", "AWS_SECRET_ACCESS_KEY": "test",
 	}
 	for name, value := range changes {
@@ -41,16 +41,16 @@ func (a answering) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
 func TestAllFaultsAreReportedTogetherAndWithoutValues(t *testing.T) {
 	var out bytes.Buffer
 	_, err := handler(environment(map[string]string{
-		"TOKEN_TABLE": "", "EVENT_BUS": "", "PEPPERS": "k1:c2hvcnQ=", "TOKEN_PREFIX": "No Good", "AUTHORIZE_IN_HANDLER": "yes", "AUTHORIZER_ANSWER": "loud",
+		"TOKEN_TABLE": "", "EVENT_BUS": "", "DEPLOYMENT": "a b", "PEPPERS": "k1:c2hvcnQ=", "TOKEN_PREFIX": "No Good", "AUTHORIZE_IN_HANDLER": "yes", "AUTHORIZER_ANSWER": "loud",
 		"AWS_REGION": "", "AWS_SECRET_ACCESS_KEY": "",
-	}), &out, Peppers|Bus, func(Function) (lambda.Handler, error) {
+	}), &out, Peppers|Bus|Deployment, func(Function) (lambda.Handler, error) {
 		t.Error("a function was built from a faulty environment")
 		return nil, nil
 	})
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, name := range []string{"TOKEN_TABLE", "EVENT_BUS", "PEPPERS", "TOKEN_PREFIX", "AUTHORIZE_IN_HANDLER", "AUTHORIZER_ANSWER", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"} {
+	for _, name := range []string{"TOKEN_TABLE", "EVENT_BUS", "DEPLOYMENT", "PEPPERS", "TOKEN_PREFIX", "AUTHORIZE_IN_HANDLER", "AUTHORIZER_ANSWER", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"} {
 		if !strings.Contains(err.Error(), name) || !strings.Contains(out.String(), name) {
 			t.Errorf("%s is not named: %v\n%s", name, err, out.String())
 		}
@@ -64,7 +64,7 @@ func TestUnneededVariablesAreNotRead(t *testing.T) {
 	for _, c := range []struct {
 		need   Need
 		unread string
-	}{{0, "PEPPERS"}, {0, "EVENT_BUS"}, {Bus, "PEPPERS"}, {Peppers, "EVENT_BUS"}} {
+	}{{0, "PEPPERS"}, {0, "EVENT_BUS"}, {0, "DEPLOYMENT"}, {Bus, "PEPPERS"}, {Peppers, "EVENT_BUS"}, {Peppers | Bus, "DEPLOYMENT"}, {Deployment, "EVENT_BUS"}} {
 		getenv := environment(map[string]string{c.unread: ""})
 		_, err := Read(func(name string) string {
 			if name == c.unread {
@@ -81,11 +81,11 @@ func TestUnneededVariablesAreNotRead(t *testing.T) {
 func TestSettingsHaveTheValuesOfTheEnvironment(t *testing.T) {
 	got, err := Read(environment(map[string]string{
 		"TOKEN_PREFIX": "acme", "AUTHORIZE_IN_HANDLER": "true", "AUTHORIZER_ANSWER": "simple", "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
-	}), Peppers|Bus)
+	}), Peppers|Bus|Deployment)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got.Table != "tokens" || got.Bus != "tokens" || got.Keys.Current() != "test" || got.Prefix != "acme" || !got.AuthorizeInHandler ||
+	if got.Table != "tokens" || got.Bus != "tokens" || got.Deployment != "51af3dc0-da77-11e4-872e-1234567db123" || got.Keys.Current() != "test" || got.Prefix != "acme" || !got.AuthorizeInHandler ||
 		got.Answer != "simple" || got.Function != "f" || got.Level != slog.LevelDebug {
 		t.Errorf("got %+v", got)
 	}
@@ -166,11 +166,12 @@ func TestNeedFollowsFromTheJob(t *testing.T) {
 		{Job{Open: true, Command: true}, Peppers},
 		{Job{Command: true}, Peppers},
 		{Job{Checks: true}, Peppers},
-		{Job{Carries: true}, Bus},
+		{Job{Carries: true}, Bus | Deployment},
+		{Job{Guarded: true, Events: true}, Peppers | Deployment},
 		{Job{Copies: true}, 0},
 		{jobOf("authorize"), Peppers},
-		{jobOf("publish"), Bus},
-		{jobOf("reconcile"), Bus},
+		{jobOf("publish"), Bus | Deployment},
+		{jobOf("reconcile"), Bus | Deployment},
 		{jobOf("audit"), 0},
 	} {
 		if got := c.job.Need(); got != c.want {

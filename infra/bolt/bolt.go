@@ -16,6 +16,7 @@
 package bolt
 
 import (
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -48,6 +49,8 @@ type Store struct {
 	path     string
 	onCommit func()
 
+	deployment string
+
 	mu      sync.RWMutex // held while queueing, so that Close can end the queue
 	closed  bool
 	queue   chan *job
@@ -68,13 +71,23 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the store %s: %w", path, err)
 	}
+	deployment, err := readDeployment(db)
+	if err != nil {
+		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), db.Close())
+	}
 	s := &Store{
-		db: db, path: path, onCommit: o.OnCommit,
+		db: db, path: path, onCommit: o.OnCommit, deployment: deployment,
 		queue: make(chan *job, maxBatch), stopped: make(chan struct{}),
 	}
 	go s.write()
 	return s, nil
 }
+
+// Deployment is the id of the deployment that this store belongs to. Open makes a
+// random id for a new store and never changes it. So two stores never publish
+// events with the same source and id. A copy of the file has the same id: run only
+// one of the copies.
+func (s *Store) Deployment() string { return s.deployment }
 
 // Close writes what is in the queue and closes the file. Later calls fail.
 func (s *Store) Close() error {

@@ -79,22 +79,16 @@ type noticeItem struct {
 	Data    []byte  `cbor:"8,keyasint,omitempty"`
 }
 
-// instant is a time in UTC, as seconds and nanoseconds. The seconds count from
-// the year 1, so the zero instant is the zero time.
-type instant struct {
-	_    struct{} `cbor:",toarray"`
-	Sec  int64
-	Nsec int64
-}
+// instant is a time in UTC, in microseconds since the year 1, so the zero instant
+// is the zero time.
+type instant int64
 
-// year1 is the zero time in Unix seconds.
-const year1 = -62135596800
+// year1 is the zero time in Unix microseconds.
+const year1 = -62135596800_000000
 
-func instantOf(t time.Time) instant {
-	return instant{Sec: t.Unix() - year1, Nsec: int64(t.Nanosecond())}
-}
+func instantOf(t time.Time) instant { return instant(t.UnixMicro() - year1) }
 
-func (i instant) time() time.Time { return time.Unix(i.Sec+year1, i.Nsec).UTC() }
+func (i instant) time() time.Time { return time.UnixMicro(int64(i) + year1).UTC() }
 
 // decoding accepts invalid UTF-8, because a stored value must stay readable. The
 // rules (events/token, events/settings) check texts before they are stored.

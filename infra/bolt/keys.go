@@ -17,13 +17,11 @@ func appendName(k []byte, name string) []byte {
 }
 
 // timeLen is the number of bytes that appendTime appends.
-const timeLen = 12
+const timeLen = 8
 
-// appendTime appends a time with its nanoseconds. Keys sort in the order of
-// time.
+// appendTime appends a time in whole microseconds. Keys sort in the order of time.
 func appendTime(k []byte, t time.Time) []byte {
-	k = binary.BigEndian.AppendUint64(k, uint64(t.Unix())^1<<63)
-	return binary.BigEndian.AppendUint32(k, uint32(t.Nanosecond()))
+	return binary.BigEndian.AppendUint64(k, uint64(t.UnixMicro())^1<<63)
 }
 
 func appendPosition(k []byte, p events.Position) []byte {

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"cmp"
+	"crypto/rand"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -10,6 +11,8 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
+
+	"apitoken/events"
 
 	"go.etcd.io/bbolt"
 	berrors "go.etcd.io/bbolt/errors"
@@ -32,12 +35,14 @@ var dataBuckets = [][]byte{
 	headBucket, recordBucket, tokenBucket, orderBucket, ownerBucket, replyBucket, outboxBucket, noticeBucket,
 }
 
-// The meta bucket has the name of this program and the version of the layout.
+// The meta bucket has the name of this program, the version of the layout and the
+// id of the deployment.
 var (
 	formatKey     = []byte("format")
 	formatName    = []byte("apitoken")
 	versionKey    = []byte("version")
-	layoutVersion = []byte("1")
+	layoutVersion = []byte("2")
+	deploymentKey = []byte("deployment")
 )
 
 type openFile = func(name string, flag int, mode fs.FileMode) (*os.File, error)
@@ -165,12 +170,27 @@ func makeBuckets(tx *bbolt.Tx) error {
 	if err != nil {
 		return fmt.Errorf("making the buckets of the file: %w", err)
 	}
-	err = errors.Join(meta.Put(formatKey, formatName), meta.Put(versionKey, layoutVersion))
+	err = errors.Join(meta.Put(formatKey, formatName), meta.Put(versionKey, layoutVersion), meta.Put(deploymentKey, []byte(rand.Text())))
 	for _, name := range dataBuckets {
 		_, made := tx.CreateBucket(name)
 		err = errors.Join(err, made)
 	}
 	return err
+}
+
+// readDeployment returns the id that makeBuckets made.
+func readDeployment(db *bbolt.DB) (id string, err error) {
+	err = db.View(func(tx *bbolt.Tx) error {
+		id = string(tx.Bucket(metaBucket).Get(deploymentKey))
+		return nil
+	})
+	if err == nil {
+		err = events.ValidDeployment(id)
+	}
+	if err != nil {
+		return "", fmt.Errorf("reading the id of the deployment: %w", err)
+	}
+	return id, nil
 }
 
 // syncFolders makes the names of a new file and of its folder durable. The

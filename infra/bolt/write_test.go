@@ -181,7 +181,7 @@ func TestCloseWritesTheQueueAndRefusesLaterCalls(t *testing.T) {
 	s := openAt(t, path, Options{})
 	commit(t, s, newCommit(t, "ann", events.Head{}, events.View{ID: "JhxND7ci", Owner: "ann"}))
 	release := hold(t, s)
-	use := events.Use{At: time.Now().UTC(), Address: "192.0.2.1"}
+	use := events.Use{At: time.Now().UTC().Truncate(time.Microsecond), Address: "192.0.2.1"}
 	if err := s.Touch(t.Context(), "JhxND7ci", use); err != nil { // returns although no write is possible now
 		t.Fatal(err)
 	}
@@ -275,13 +275,13 @@ func TestTouchFailsWithoutWaitingWhenTheQueueIsFull(t *testing.T) {
 // reads, both before and after the first match.
 func TestALongListContinuesInANewTransaction(t *testing.T) {
 	s := openAt(t, newPath(t), Options{NoSync: true})
-	start := time.Now().UTC()
+	start := time.Now().UTC().Truncate(time.Microsecond)
 	base := events.Head{}
 	var want []string
 	for n := 0; n < 2*maxScan+100; {
 		var vs []events.View
 		for range 90 {
-			v := events.View{ID: fmt.Sprintf("%08d", n), Owner: "ann", CreatedAt: start.Add(time.Duration(n)), Disabled: n%9_999 == 9_998}
+			v := events.View{ID: fmt.Sprintf("%08d", n), Owner: "ann", CreatedAt: start.Add(time.Duration(n) * time.Microsecond), Disabled: n%9_999 == 9_998}
 			if v.Disabled {
 				want = append(want, v.ID)
 			}

@@ -42,19 +42,21 @@ var _ events.Bus = (*Bridge)(nil)
 
 // Bridge sends messages to one event bus. Many goroutines may use one Bridge.
 type Bridge struct {
-	client Client
-	bus    string
-	now    func() time.Time
+	client     Client
+	bus        string
+	deployment string
+	now        func() time.Time
 
 	mu   sync.Mutex
 	seen time.Time // when the bus was last known to exist
 }
 
-// Config has the parts of a bridge. Client and Bus are required.
+// Config has the parts of a bridge. All but Now are required.
 type Config struct {
-	Client Client
-	Bus    string           // name or ARN
-	Now    func() time.Time // default time.Now
+	Client     Client
+	Bus        string           // name or ARN
+	Deployment string           // the id of the deployment that sends the messages
+	Now        func() time.Time // default time.Now
 }
 
 // New makes a bridge. New itself makes no call over the network.
@@ -62,7 +64,7 @@ func New(c Config) *Bridge {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
-	return &Bridge{client: c.Client, bus: c.Bus, now: c.Now}
+	return &Bridge{client: c.Client, bus: c.Bus, deployment: c.Deployment, now: c.Now}
 }
 
 // Put sends the messages in their order, at most 10 in one call. Before the

@@ -19,6 +19,9 @@ import (
 	"apitoken/events/bustest"
 )
 
+// deployment is the id of the deployment in the events of the tests.
+const deployment = "51af3dc0-da77-11e4-872e-1234567db123"
+
 // fake is an HTTP server that answers as EventBridge does: with its wire
 // protocol (AWS JSON 1.1) and its limits. It also loses events as EventBridge
 // does: PutEvents on a missing bus answers success and drops the events, and an
@@ -141,7 +144,7 @@ func newBridge(t *testing.T) (*Bridge, *fake, *time.Time) {
 		t.Fatal(err)
 	}
 	now := time.Now()
-	return New(Config{Client: withoutRetry{client}, Bus: "tokens", Now: func() time.Time { return now }}), a, &now
+	return New(Config{Client: withoutRetry{client}, Bus: "tokens", Deployment: deployment, Now: func() time.Time { return now }}), a, &now
 }
 
 // withoutRetry makes one attempt for each call, so that tests do not wait.
@@ -160,7 +163,7 @@ func (i withoutRetry) DescribeEventBus(ctx context.Context, in *eventbridge.Desc
 func TestBridgeIsABus(t *testing.T) {
 	bustest.Run(t, func(t *testing.T) bustest.Subject {
 		b, a, _ := newBridge(t)
-		return bustest.Subject{Bus: b, Ordered: false, Arrived: func() ([]events.Message, error) {
+		return bustest.Subject{Bus: b, Deployment: deployment, Ordered: false, Arrived: func() ([]events.Message, error) {
 			a.gate <- struct{}{}
 			defer func() { <-a.gate }()
 			return slices.Clone(a.kept), nil

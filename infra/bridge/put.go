@@ -100,6 +100,7 @@ func (b *Bridge) entry(m events.Message) (types.PutEventsRequestEntry, error) {
 	if m.Type == "" || len(m.Type) > maxDetailType {
 		return types.PutEventsRequestEntry{}, errTypeLength
 	}
+	m.Deployment = b.deployment
 	detail, err := m.Detail()
 	if err != nil {
 		return types.PutEventsRequestEntry{}, err

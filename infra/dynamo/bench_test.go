@@ -18,9 +18,9 @@ import (
 var typicalToken = func() string {
 	key, mac := `"PK":{"S":"TOKEN#JhxND7ci"},`, base64.StdEncoding.EncodeToString([]byte(strings.Repeat("m", 32)))
 	view := fmt.Sprintf(`{%s"SK":{"S":"TOKEN"},"owner":{"S":"ann"},"creator":{"S":"ann"},"name":{"S":"ann_api_token"},"kid":{"S":"k1"},"mac":{"B":%q},
-"created_at":{"S":"2026-11-21T09:30:00.000000001Z"},"expires_at":{"S":"2027-11-21T09:30:00.000000001Z"},"first_seq":{"N":"3"},"seq":{"N":"7"},
-"scopes":{"L":[{"S":"GET /v1/*"},{"S":"POST /v1/x"}]},"list":{"S":"LIST#2026-11"},"list_at":{"S":"2026-11-21T09:30:00.000000001Z#JhxND7ci"}}`, key, mac)
-	use := fmt.Sprintf(`{%s"SK":{"S":"USE"},"used_at":{"S":"2026-11-21T10:30:00.000000001Z"},"address":{"S":"192.0.2.1"}}`, key)
+"created_at":{"S":"2026-11-21T09:30:00.000001Z"},"expires_at":{"S":"2027-11-21T09:30:00.000001Z"},"first_seq":{"N":"3"},"seq":{"N":"7"},
+"scopes":{"L":[{"S":"GET /v1/*"},{"S":"POST /v1/x"}]},"list":{"S":"LIST#2026-11"},"list_at":{"S":"2026-11-21T09:30:00.000001Z#JhxND7ci"}}`, key, mac)
+	use := fmt.Sprintf(`{%s"SK":{"S":"USE"},"used_at":{"S":"2026-11-21T10:30:00.000001Z"},"address":{"S":"192.0.2.1"}}`, key)
 	return `{"Count":2,"ScannedCount":2,"Items":[` + view + `,` + use + `]}`
 }()
 

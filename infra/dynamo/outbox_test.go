@@ -12,7 +12,7 @@ import (
 // the later ones of its stream. It returns the other messages and an error that
 // names the damaged record.
 func TestADamagedRecordDelaysOnlyItsOwnStream(t *testing.T) {
-	const at = "2026-11-21T09:30:00.00000000%dZ"
+	const at = "2026-11-21T09:30:00.00000%dZ"
 	key := func(owner string, seq int) string {
 		return fmt.Sprintf(`"PK":{"S":"USER#%s"},"SK":{"S":"EVENT#%012d"},"unsent":{"S":"UNSENT#0"},"unsent_at":{"S":"`+at+`#%012d"}`, owner, seq, seq, seq)
 	}

@@ -104,7 +104,7 @@ func TestFromEnvPrefersTheEndpointOfTheService(t *testing.T) {
 // TestUnreadKeysAreAskedForAgain: DynamoDB leaves keys unread without an error.
 func TestUnreadKeysAreAskedForAgain(t *testing.T) {
 	use := func(id string) string {
-		return fmt.Sprintf(`{"PK":{"S":"TOKEN#%s"},"SK":{"S":"USE"},"used_at":{"S":"2026-11-21T09:30:00.000000000Z"}}`, id)
+		return fmt.Sprintf(`{"PK":{"S":"TOKEN#%s"},"SK":{"S":"USE"},"used_at":{"S":"2026-11-21T09:30:00.000000Z"}}`, id)
 	}
 	left := func(id string) string {
 		return fmt.Sprintf(`"UnprocessedKeys":{"tokens":{"Keys":[{"PK":{"S":"TOKEN#%s"},"SK":{"S":"USE"}}]}}`, id)

@@ -26,7 +26,9 @@ func stream(t *testing.T, s events.Stream, n int) (ms []events.Message) {
 			t.Fatal(err)
 		}
 		head = c.Head()
-		ms = append(ms, c.Records()[0].Message())
+		published := c.Records()[0].Message()
+		published.Deployment = deployment
+		ms = append(ms, published)
 	}
 	return ms
 }

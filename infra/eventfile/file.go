@@ -22,13 +22,15 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
-	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 // File is an open file of events. Many goroutines may use one File.
 type File struct {
+	deployment string
+
 	mu   sync.Mutex
 	f    *os.File
 	size int64 // of the lines that are known to be on the disk
@@ -37,14 +39,14 @@ type File struct {
 
 var _ events.Bus = (*File)(nil)
 
-// Open opens the file at path. It creates a missing file with mode 0600, and
-// repairs an existing one.
-func Open(path string) (*File, error) {
+// Open opens the file at path for the messages of the deployment with this id. It
+// creates a missing file with mode 0600, and repairs an existing one.
+func Open(path, deployment string) (*File, error) {
 	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("opening the event file: %w", err)
 	}
-	file := &File{f: f}
+	file := &File{deployment: deployment, f: f}
 	if file.size, err = endOfLines(f); err == nil {
 		err = errors.Join(file.cut(), f.Chmod(0o600), syncFolder(filepath.Dir(path)))
 	}
@@ -68,7 +70,7 @@ func (f *File) Close() error {
 type line struct {
 	Source     string          `json:"source"`
 	DetailType string          `json:"detail-type"`
-	Time       time.Time       `json:"time"`
+	Time       instant.Time    `json:"time"`
 	Detail     json.RawMessage `json:"detail"`
 }
 
@@ -77,6 +79,7 @@ type line struct {
 func (f *File) Put(ctx context.Context, ms []events.Message) (failed map[string]error, err error) {
 	var lines bytes.Buffer
 	for _, m := range ms {
+		m.Deployment = f.deployment
 		if err := writeLine(&lines, m); err != nil {
 			if failed == nil {
 				failed = map[string]error{}
@@ -101,7 +104,7 @@ func writeLine(w *bytes.Buffer, m events.Message) error {
 	if err != nil {
 		return err
 	}
-	b, err := json.Marshal(line{Source: events.Source, DetailType: m.Type, Time: m.Time.UTC(), Detail: detail})
+	b, err := json.Marshal(line{Source: events.Source, DetailType: m.Type, Time: instant.Of(m.Time), Detail: detail})
 	if err != nil {
 		return fmt.Errorf("encoding event %s: %w", m.ID, err)
 	}

@@ -16,12 +16,16 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/bustest"
+	"apitoken/events/instant"
 	"apitoken/infra/eventfile"
 )
 
+// deployment is the id of the deployment in the events of the tests.
+const deployment = "51af3dc0-da77-11e4-872e-1234567db123"
+
 func open(t *testing.T, path string) *eventfile.File {
 	t.Helper()
-	f, err := eventfile.Open(path)
+	f, err := eventfile.Open(path, deployment)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -41,7 +45,7 @@ func read(path string) (ms []events.Message, err error) {
 		var line struct {
 			Source     string          `json:"source"`
 			DetailType string          `json:"detail-type"`
-			Time       time.Time       `json:"time"`
+			Time       string          `json:"time"`
 			Detail     json.RawMessage `json:"detail"`
 		}
 		if err := json.Unmarshal(text, &line); err != nil {
@@ -51,7 +55,7 @@ func read(path string) (ms []events.Message, err error) {
 		if err != nil {
 			return nil, fmt.Errorf("line %q: %w", text, err)
 		}
-		if line.Source != events.Source || line.DetailType != m.Type || !line.Time.Equal(m.Time) {
+		if line.Source != events.Source || line.DetailType != m.Type || line.Time != instant.Format(m.Time) {
 			return nil, fmt.Errorf("line %q: its members do not agree with its detail", text)
 		}
 		ms = append(ms, m)
@@ -63,7 +67,7 @@ func TestFileKeepsThePromisesOfTheBus(t *testing.T) {
 	bustest.Run(t, func(t *testing.T) bustest.Subject {
 		path := newPath(t)
 		return bustest.Subject{
-			Bus: open(t, path), Ordered: true,
+			Bus: open(t, path), Deployment: deployment, Ordered: true,
 			Arrived: func() ([]events.Message, error) { return read(path) },
 		}
 	})
@@ -203,7 +207,7 @@ func TestOnlyTheOwnerOfTheFileMayReadIt(t *testing.T) {
 
 func TestFaultsNameTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "missing", "events.jsonl")
-	if _, err := eventfile.Open(path); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+	if _, err := eventfile.Open(path, deployment); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("Open in a missing folder: got %v, want an error that names %s", err, path)
 	}
 	path = newPath(t)

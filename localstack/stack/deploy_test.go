@@ -27,6 +27,7 @@ const (
 type stack struct {
 	root         engines.Client // the account's root
 	name         string
+	deployment   string            // the UUID in the id of the stack
 	ids          map[string]string // physical ids by the names in the template
 	outputs      map[string]string
 	api, example site
@@ -99,9 +100,11 @@ func (s *stack) readStack(t *testing.T) {
 	t.Helper()
 	s.ids = s.root.PhysicalIDs(t, s.name)
 	var stacks struct {
+		StackID string                                    `xml:"DescribeStacksResult>Stacks>member>StackId"`
 		Outputs []struct{ OutputKey, OutputValue string } `xml:"DescribeStacksResult>Stacks>member>Outputs>member"`
 	}
 	s.root.MustQuery(t, "cloudformation", "DescribeStacks", map[string]string{"StackName": s.name}, &stacks)
+	s.deployment = stacks.StackID[strings.LastIndexByte(stacks.StackID, '/')+1:]
 	s.outputs = map[string]string{}
 	for _, o := range stacks.Outputs {
 		s.outputs[o.OutputKey] = o.OutputValue

@@ -8,14 +8,14 @@ import (
 	"testing"
 
 	"apitoken/events"
-	"apitoken/events/token"
+	"apitoken/events/name"
 	"apitoken/functions/httpapi"
 	"apitoken/localstack/engines"
 )
 
 // newUser returns a user without tokens.
-func newUser(prefix string) *token.Identity {
-	return &token.Identity{Name: prefix + "-" + strings.ToLower(rand.Text()[:8])}
+func newUser(prefix string) *name.Identity {
+	return &name.Identity{Name: prefix + "-" + strings.ToLower(rand.Text()[:8])}
 }
 
 // createToken creates a token as the administrator.
@@ -53,9 +53,9 @@ func (s *stack) tokenLife(t *testing.T) {
 		t.Errorf("get of a revoked token: got %v, want 404", err)
 	}
 	ofToken, err := admin.TokenEvents(ctx, c.ID, httpapi.HistoryQuery{})
-	checkHistory(t, "token", ofToken, err)
+	s.checkHistory(t, "token", ofToken, err)
 	ofUser, err := admin.UserEvents(ctx, ann.Name, httpapi.HistoryQuery{})
-	checkHistory(t, "user", ofUser, err)
+	s.checkHistory(t, "user", ofUser, err)
 	if l, err := admin.List(ctx, httpapi.ListQuery{User: ann.Name, States: []string{"revoked"}}); err != nil || len(l.Entries) != 1 {
 		t.Errorf("list of revoked tokens: got %+v, %v", l, err)
 	}
@@ -72,23 +72,28 @@ func (s *stack) checkIntrospection(t *testing.T, text, reason string) {
 	}
 }
 
-func checkHistory(t *testing.T, of string, h httpapi.History, err error) {
+func (s *stack) checkHistory(t *testing.T, of string, h httpapi.History, err error) {
 	t.Helper()
 	if err != nil {
 		t.Errorf("history of the %s: %v", of, err)
 		return
 	}
-	if got := kindsOf(t, h); !slices.Equal(got, []string{"TokenCreated", "TokenRevoked"}) {
+	if got := s.kindsOf(t, h); !slices.Equal(got, []string{"TokenCreated", "TokenRevoked"}) {
 		t.Errorf("history of the %s: got %v", of, got)
 	}
 }
 
-func kindsOf(t *testing.T, h httpapi.History) (kinds []string) {
+// kindsOf returns the types of the events, which must have the source of this
+// stack.
+func (s *stack) kindsOf(t *testing.T, h httpapi.History) (kinds []string) {
 	t.Helper()
 	for _, raw := range h.Entries {
 		m, err := events.ParseDetail(raw)
 		if err != nil {
 			t.Fatal(err)
+		}
+		if m.Deployment != s.deployment {
+			t.Errorf("event %s is of the deployment %q, want the end of the stack's id, %q", m.ID, m.Deployment, s.deployment)
 		}
 		kinds = append(kinds, m.Type)
 	}

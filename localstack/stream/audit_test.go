@@ -120,6 +120,7 @@ func (p *pipeline) backdateWait(t *testing.T, m events.Message, age time.Duratio
 func (p *pipeline) putEvents(t *testing.T, ms ...events.Message) {
 	t.Helper()
 	for _, m := range ms {
+		m.Deployment = "another-deployment"
 		detail, err := m.Detail()
 		if err != nil {
 			t.Fatal(err)

@@ -7,15 +7,22 @@ import (
 	"strings"
 	"time"
 
+	"apitoken/events/instant"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
 
-// instant reads an instant of RFC 3339. It refuses Go's zero time, which means
-// "never" in a request.
-func instant(text string) (time.Time, bool) {
-	at, err := time.Parse(time.RFC3339, text)
-	return at.UTC(), err == nil && !at.IsZero()
+// isInstant reports whether a text is meant as an instant and not as a lifetime: a
+// lifetime has neither a colon nor two hyphens.
+func isInstant(text string) bool { return strings.Contains(text, ":") || strings.Count(text, "-") > 1 }
+
+// expiryInstant reads an instant of RFC 3339. Its error for a text of another form
+// does not name a member of the request, because the user gave a flag.
+func expiryInstant(text string) (time.Time, error) {
+	if _, err := instant.Parse(text); err != nil {
+		return time.Time{}, err
+	}
+	return token.ParseExpirationTime(text)
 }
 
 // expiryText is the message with the instant when a new token expires. The user

@@ -37,7 +37,7 @@ type relayLoop struct {
 }
 
 func openRelayLoop(f *datadir.Folder, w *wakeUp, logger *slog.Logger) (*relayLoop, error) {
-	file, err := eventfile.Open(f.EventsPath())
+	file, err := eventfile.Open(f.EventsPath(), f.Store.Deployment())
 	if err != nil {
 		return nil, err
 	}

@@ -100,7 +100,9 @@ func assemble(ctx context.Context, c Config, f *datadir.Folder) (http.Handler, e
 		return nil, err
 	}
 	reportStart(c, f, started)
-	return httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Ready: f.Store.Ready}), nil
+	return httpapi.New(httpapi.Config{
+		Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Deployment: f.Store.Deployment(), Ready: f.Store.Ready,
+	}), nil
 }
 
 func reportStart(c Config, f *datadir.Folder, started datadir.Start) {

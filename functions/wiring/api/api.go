@@ -30,7 +30,7 @@ func serve(f wiring.Function, function string) lambda.Handler {
 	}
 	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Prefix: f.Prefix, Logger: f.Log})
 	return gateway.New(gateway.Config{TrustAuthorizer: !f.AuthorizeInHandler, Handler: httpapi.New(httpapi.Config{
-		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Only: []string{function}, TrustPrincipal: !f.AuthorizeInHandler,
+		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Deployment: f.Deployment, Only: []string{function}, TrustPrincipal: !f.AuthorizeInHandler,
 	})})
 }
 

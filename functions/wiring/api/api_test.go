@@ -284,9 +284,10 @@ func TestJobIsTheSumOfItsRoutes(t *testing.T) {
 		{[]httpapi.Route{{Open: true}, {Open: true}}, wiring.Job{Open: true}, 0},
 		{[]httpapi.Route{{}, {}}, wiring.Job{Guarded: true}, wiring.Peppers},
 		{[]httpapi.Route{{}, {Command: true}, {Mints: true}}, wiring.Job{Guarded: true, Command: true, Mints: true}, wiring.Peppers},
+		{[]httpapi.Route{{}, {Events: true}}, wiring.Job{Guarded: true, Events: true}, wiring.Peppers | wiring.Deployment},
 		{[]httpapi.Route{{Checks: true}, {}}, wiring.Job{Guarded: true, Checks: true}, wiring.Peppers},
 		{[]httpapi.Route{{Open: true, Command: true}}, wiring.Job{Open: true, Command: true}, wiring.Peppers},
-		{[]httpapi.Route{{}, {Function: "other", Command: true, Mints: true, Checks: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
+		{[]httpapi.Route{{}, {Function: "other", Command: true, Mints: true, Checks: true, Events: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
 	} {
 		if got := jobOf("", c.routes); got != c.want || got.Need() != c.need {
 			t.Errorf("%+v: got %+v with need %b, want %+v with need %b", c.routes, got, got.Need(), c.want, c.need)

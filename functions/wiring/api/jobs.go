@@ -33,6 +33,7 @@ func jobOf(function string, routes []httpapi.Route) wiring.Job {
 		if r.Function == function {
 			j.Open, j.Guarded = j.Open || r.Open, j.Guarded || !r.Open
 			j.Command, j.Mints, j.Checks = j.Command || r.Command, j.Mints || r.Mints, j.Checks || r.Checks
+			j.Events = j.Events || r.Events
 		}
 	}
 	if !j.HTTP() {

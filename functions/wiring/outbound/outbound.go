@@ -20,6 +20,6 @@ func Run(function string, build func(wiring.Function, events.Bus) lambda.Handler
 		if err != nil {
 			return nil, err
 		}
-		return build(f, bridge.New(bridge.Config{Client: client, Bus: f.Bus})), nil
+		return build(f, bridge.New(bridge.Config{Client: client, Bus: f.Bus, Deployment: f.Deployment})), nil
 	})
 }

@@ -89,8 +89,8 @@ func TestTheFormOfStoredItemsDoesNotChange(t *testing.T) {
 	}
 }
 
-// since has nanoseconds, and is written in UTC.
-var since = time.Date(2026, 11, 21, 13, 0, 0, 5, time.FixedZone("far", 3600))
+// since has microseconds, and is written in UTC.
+var since = time.Date(2026, 11, 21, 13, 0, 0, 5000, time.FixedZone("far", 3600))
 
 // TestItemsOfTheStoredFormAreRead reads the items of testdata.
 func TestItemsOfTheStoredFormAreRead(t *testing.T) {

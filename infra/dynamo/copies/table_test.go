@@ -84,7 +84,9 @@ func history(t *testing.T, s events.Stream, n, size int) (ms []events.Message) {
 			t.Fatal(err)
 		}
 		head = c.Head()
-		ms = append(ms, c.Records()[0].Message())
+		published := c.Records()[0].Message()
+		published.Deployment = deployment
+		ms = append(ms, published)
 	}
 	return ms
 }
@@ -106,7 +108,10 @@ func keep(t *testing.T, table *copies.Table, ms ...events.Message) {
 	}
 }
 
-var notice = events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: time.Unix(1, 5).UTC(), Subject: "JhxND7ci", Data: []byte(`{"v":1}`)}
+// deployment is the id of the deployment in the events of the tests.
+const deployment = "51af3dc0-da77-11e4-872e-1234567db123"
+
+var notice = events.Message{ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: time.Unix(1, 5000).UTC(), Deployment: deployment, Subject: "JhxND7ci", Data: []byte(`{"v":1}`)}
 
 func TestACopyIsKeptOnceAndComesBackAsItWas(t *testing.T) {
 	table := newTable(t)
@@ -213,7 +218,7 @@ func TestAWaitIsStoredUntilTheEventArrived(t *testing.T) {
 	noon := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
 	odd := events.UserStream("ACTIVE_DIRECTORY:a#b/c")
 	for i, s := range []events.Stream{ann, odd, ann} {
-		since := noon.Add(time.Duration(i) * time.Nanosecond)
+		since := noon.Add(time.Duration(i) * time.Microsecond)
 		for range 2 {
 			if err := table.Await(t.Context(), s, uint64(i+2), since.In(time.FixedZone("far", 3600))); err != nil {
 				t.Fatal(err)
@@ -223,11 +228,11 @@ func TestAWaitIsStoredUntilTheEventArrived(t *testing.T) {
 	if got := waiting(t, table, noon); len(got) > 1 {
 		t.Errorf("before noon: got %v", got)
 	}
-	want := []string{"user/ann/2 0s", string(odd) + "/3 1ns", "user/ann/4 2ns"}
+	want := []string{"user/ann/2 0s", string(odd) + "/3 1µs", "user/ann/4 2µs"}
 	if got := waiting(t, table, noon.Add(time.Second)); !slices.Equal(got, want) {
 		t.Errorf("got %q, want %q", got, want)
 	}
-	if err := table.Arrived(t.Context(), odd, 3, noon.Add(1)); err != nil {
+	if err := table.Arrived(t.Context(), odd, 3, noon.Add(time.Microsecond)); err != nil {
 		t.Fatal(err)
 	}
 	if got := waiting(t, table, noon.Add(time.Second)); !slices.Equal(got, []string{want[0], want[2]}) {

@@ -3,7 +3,7 @@
 //
 // It promises that a value is read back as it was written, and that later
 // releases can read all stored items: an attribute is never renamed, reused or
-// given another meaning. Times are UTC and have nanoseconds. Numbers have the
+// given another meaning. Times are UTC and have microseconds. Numbers have the
 // type number. An optional attribute with a zero value is absent. The package
 // uses the SDK's attribute value types and nothing else of AWS, so readers of
 // the table's change stream can use it too.

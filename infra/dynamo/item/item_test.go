@@ -24,7 +24,7 @@ import (
 var update = flag.Bool("update", false, "write the golden files again")
 
 var (
-	at     = time.Date(2026, 11, 21, 9, 30, 0, 1, time.UTC)
+	at     = time.Date(2026, 11, 21, 9, 30, 0, 1000, time.UTC)
 	later  = at.AddDate(0, 0, 400)
 	hash   = events.Hash{0: 1, 31: 2}
 	record = events.Record{
@@ -175,7 +175,7 @@ func TestKeysSortAsTheirNumbersAndTimes(t *testing.T) {
 	for _, seq := range []uint64{1, 9, 10, 99, 1_000_000, item.LastSeq} {
 		keys = append(keys, item.RecordSK(seq))
 	}
-	for _, p := range []events.Position{{}, {At: at.Truncate(time.Second)}, {At: at, ID: "A"}, {At: at, ID: "a"}, {At: at.Add(1)}, {At: at.Add(time.Second / 2)}} {
+	for _, p := range []events.Position{{}, {At: at.Truncate(time.Second)}, {At: at, ID: "A"}, {At: at, ID: "a"}, {At: at.Add(time.Microsecond)}, {At: at.Add(time.Second / 2)}} {
 		places = append(places, item.PositionSK(p))
 	}
 	if !slices.IsSorted(keys) || !slices.IsSorted(places) {

@@ -7,18 +7,17 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// timeForm has a fixed width, so that the order of texts is the order of times.
-const timeForm = "2006-01-02T15:04:05.000000000Z"
+// Time returns a time as text, for attributes and conditions. The order of these
+// texts is the order of times.
+func Time(t time.Time) string { return instant.Format(t) }
 
-// Time returns a time as text, for attributes and conditions.
-func Time(t time.Time) string { return t.UTC().Format(timeForm) }
-
-// ParseTime reads the form that Time writes.
-func ParseTime(text string) (time.Time, error) { return time.Parse(timeForm, text) }
+// ParseTime reads the form that Time writes, and no other.
+func ParseTime(text string) (time.Time, error) { return instant.ParseFormatted(text) }
 
 // Text returns an attribute value for a condition or a key.
 func Text(s string) types.AttributeValue { return text(s) }

@@ -34,6 +34,7 @@ func mints(j wiring.Job) bool        { return j.Mints }
 func checks(j wiring.Job) bool       { return j.Checks }
 func authorizes(j wiring.Job) bool   { return j.Authorizes }
 func carries(j wiring.Job) bool      { return j.Carries }
+func publishes(j wiring.Job) bool    { return j.Carries || j.Events }
 func keepsCopies(j wiring.Job) bool  { return j.Copies }
 func readsTheLog(j wiring.Job) bool  { return !j.Copies }
 func hasPeppers(j wiring.Job) bool   { return j.Need()&wiring.Peppers != 0 }

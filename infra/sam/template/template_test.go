@@ -190,6 +190,7 @@ func variables(all object) map[string]variable {
 		"TOKEN_TABLE":          {readsTheLog, ref("TokenTable"), "T"},
 		"AUDIT_TABLE":          {keepsCopies, ref("AuditTable"), "A"},
 		"EVENT_BUS":            {carries, ref("Bus"), "B"},
+		"DEPLOYMENT":           {publishes, object{"Fn::Select": list(2, object{"Fn::Split": list("/", ref("AWS::StackId"))})}, "51af3dc0-da77-11e4-872e-1234567db123"},
 		"TOKEN_PREFIX":         {mints, ref("TokenPrefix"), ""},
 		"AUTHORIZE_IN_HANDLER": {guarded, ref("AuthorizeInHandler"), "false"},
 		"AUTHORIZER_ANSWER":    {authorizes, ref("AuthorizerAnswer"), answer},
