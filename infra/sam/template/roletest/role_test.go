@@ -71,7 +71,7 @@ func batch(pks ...string) *dynamodb.BatchGetItemInput {
 }
 
 // TestCallsOutsideOfTheRoleAreRefused has, for each role, a call of the function
-// and calls that someone who took over the function would try.
+// and calls that an attacker who controls the function would try.
 func TestCallsOutsideOfTheRoleAreRefused(t *testing.T) {
 	touch := "SET used_at = :at, address = :address"
 	sent := "REMOVE unsent, unsent_at"
