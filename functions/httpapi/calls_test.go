@@ -51,8 +51,8 @@ func sourceWithoutTests(t *testing.T) string {
 }
 
 // TestEveryCommandOnAnothersTokenIsRefused gives every command about one token to
-// callers without its permission. Only a caller who may view a live token learns
-// that the token exists.
+// callers without its permission. Only a caller who may view the token learns that
+// it exists.
 func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		if !route.Command || !strings.Contains(route.Path, "{id}") {
@@ -72,7 +72,8 @@ func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 				code       string
 			}{
 				{"viewer", live.ID, http.StatusForbidden, "permission_denied"},
-				{"viewer", expired.ID, http.StatusNotFound, "not_found"},
+				{"viewer", expired.ID, http.StatusForbidden, "permission_denied"},
+				{"stranger", expired.ID, http.StatusNotFound, "not_found"},
 				{"stranger", live.ID, http.StatusNotFound, "not_found"},
 			} {
 				r := request(t, route.Method, strings.ReplaceAll(route.Path, "{id}", c.id), "")
