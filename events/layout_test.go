@@ -31,6 +31,7 @@ func TestImportsPointInward(t *testing.T) {
 		{"apitoken/infra", "apitoken/cmd", "", "an adapter does not depend on who calls it"},
 		{"apitoken/infra", "apitoken/events/token", "", "an adapter knows facts and no rules"},
 		{"apitoken/infra", "apitoken/events/settings", "", "an adapter knows facts and no rules"},
+		{"apitoken", "apitoken/localstack", "", "only tests use the engines"},
 	} {
 		for pkg, p := range all {
 			for _, imported := range p.imports {

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Deploys template.yaml to the LocalStack whose endpoint is in APITOKEN_LOCALSTACK, makes the administrator and runs
-# smoke.sh. It is all of localstack.sh but Docker.
+# Deploys template.yaml to LocalStack, creates the administrator and runs smoke.sh. APITOKEN_LOCALSTACK is LocalStack's
+# URL. localstack.sh runs this script after it has started LocalStack in Docker.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 sam=${SAM:-sam}
@@ -14,7 +14,7 @@ case $(uname -m) in
   *) arch=x86_64 ;;
 esac
 
-# No credential of the caller's may take part.
+# No real credential of the caller may be used.
 unset AWS_PROFILE AWS_SESSION_TOKEN
 export AWS_ENDPOINT_URL=$APITOKEN_LOCALSTACK AWS_DEFAULT_REGION=us-east-1 AWS_REGION=us-east-1 SAM_CLI_TELEMETRY=0
 export AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test
@@ -25,13 +25,13 @@ ARCH=$arch "$sam" build --build-in-source --build-dir "$work/build" --parameter-
   --parameter-overrides Arch="$arch" DeletionProtection=false AuthorizeInHandler=true
 outputs=$("$sam" list stack-outputs --stack-name "$stack" --output json)
 
-# output is the value of one output: on the line before or after its key, whichever sam prints.
+# output prints the value of one output of the stack. sam prints the value before or after the key.
 output() {
   printf '%s' "$outputs" | tr -d '\n' | grep -o '{[^{}]*}' | grep "\"OutputKey\": *\"$1\"" |
     sed 's/.*"OutputValue": *"\([^"]*\)".*/\1/'
 }
 
-# Secrets come over the emulator's own HTTP interface, so that no AWS CLI is needed.
+# pepper turns KID=ARN into KID:VALUE. It calls LocalStack with curl, so that no AWS CLI is needed.
 pepper() {
   curl -sSf "$AWS_ENDPOINT_URL" -H 'X-Amz-Target: secretsmanager.GetSecretValue' \
     -H 'Content-Type: application/x-amz-json-1.1' -d "{\"SecretId\":\"${1#*=}\"}" \

@@ -1,22 +1,24 @@
 #!/usr/bin/env bash
-# Starts and stops the emulators and tools that stand in for AWS on a laptop and in CI, without Docker.
+# Installs, starts and stops the emulators of AWS and the tools for the template, on a laptop and in CI, without Docker.
 #
-#   engines.sh start ENGINE      install it if needed, start it, wait for it, print its endpoint and nothing else
-#   engines.sh stop [ENGINE]     stop it, or everything that was started; fine when nothing runs
-#   engines.sh status [ENGINE]   print a line for each that runs; exit 1 if none does
-#   engines.sh install ENGINE    only install it and print its folder, for a CI cache
-#   engines.sh tool NAME         install what is needed and print the path of sam, cfn-lint or rie
+#   engines.sh start ENGINE      install the engine if needed, start it, wait until it answers; print only its endpoint
+#   engines.sh stop [ENGINE]     stop one engine, or all; no error if none runs
+#   engines.sh status [ENGINE]   print one line for each engine that runs; exit 1 if none runs
+#   engines.sh install ENGINE    only install the engine and print its folder, for a CI cache
+#   engines.sh tool NAME         install a tool if needed and print its path; NAME is sam, cfn-lint or rie
 #
-# ENGINE is dynamodb (port 8021), ministack (4566), localstack (4577) or, to install only, sam. What each is good for is
-# said in engines/ENGINE/engine.sh. Starting what already runs prints its endpoint again. Every start begins with empty state.
+# ENGINE is dynamodb (port 8021), ministack (4566) or localstack (4577), and for install also sam. The purpose of each
+# is in engines/ENGINE/engine.sh. A second start prints the endpoint of the running engine. After a stop, a start has no
+# old state.
 #
-# APITOKEN_DYNAMODB_PORT, APITOKEN_MINISTACK_PORT and APITOKEN_LOCALSTACK_PORT choose another port; engines on different
-# ports run side by side and do not know of each other. APITOKEN_ENGINES is the cache folder (.engines at the top of the
-# repository), APITOKEN_ENGINES_WAIT how many seconds a start may take (60).
+# APITOKEN_DYNAMODB_PORT, APITOKEN_MINISTACK_PORT and APITOKEN_LOCALSTACK_PORT select other ports. Engines on different
+# ports are independent. APITOKEN_ENGINES is the cache folder; the default is .engines at the top of the repository.
+# APITOKEN_ENGINES_WAIT is the maximum time of a start in seconds; the default is 60.
 #
-# An engine listens on 127.0.0.1 only and gets none of the caller's environment but PATH, so that no real AWS credential
-# or profile reaches it or the functions it runs. Its HOME is its folder CACHE/run/ENGINE-PORT, by which `stop` finds
-# every process that it started, even those that outlived it. Its log stays there until the next start.
+# An engine listens only on 127.0.0.1. Of the caller's environment it gets only PATH, so that no real AWS credential or
+# profile reaches the engine or the functions that it runs. Its HOME is CACHE/run/ENGINE-PORT/home. By this HOME `stop`
+# finds all processes that the engine started, also those that outlived it. The log CACHE/run/ENGINE-PORT/log is kept
+# until the next start.
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
@@ -39,12 +41,12 @@ main() {
 say() { printf 'engines: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 
-# load takes over an engine's definition. Each engines/ENGINE/engine.sh gives `inputs`, the files that its installation depends
-# on, the functions prerequisites and install and, if it is a server, default_port and the functions launch, which fills
-# `command` and `environment`, and answers, which says whether the server is up.
+# load reads the definition of an engine. Each engines/ENGINE/engine.sh defines `inputs` (the files that the
+# installation depends on) and the functions prerequisites and install. A server also defines default_port and two
+# functions: launch sets `command` and `environment`, answers reports whether the server is ready.
 load() {
   engine=$1
-  [[ $engine =~ ^[a-z]+$ && -f $here/engines/$engine/engine.sh ]] || die "no engine is called '$engine'"
+  [[ $engine =~ ^[a-z]+$ && -f $here/engines/$engine/engine.sh ]] || die "engine '$engine' is unknown"
   mkdir -p "$cache/run"
   cache=$(cd "$cache" && pwd -P)
   [ -e "$cache/.gitignore" ] || echo '*' >"$cache/.gitignore"
@@ -57,14 +59,14 @@ load() {
   run=$cache/run/$engine-$port
 }
 
-# lock keeps two callers from installing or starting the same engine at once; the second finds it done.
+# lock lets only one caller install or start an engine. The next caller then finds the engine ready.
 lock() {
   exec 9>"$cache/$engine.lock"
-  flock -w 900 9 || die "another process has held $cache/$engine.lock for 15 minutes"
+  flock -w 900 9 || die "another process has locked $cache/$engine.lock for 15 minutes"
 }
 
-# install_once installs unless the folder holds exactly what is wanted, and stops what still runs from a former state of
-# it. The stamp is written last, so that an interrupted installation starts again, and it names the folder, since a
+# install_once installs the engine if its folder is not up to date. First it stops all runs of the old installation. The
+# stamp is written last, so an interrupted installation is repeated. The stamp depends on the folder's name, because a
 # Python environment cannot be moved.
 install_once() {
   need flock "package util-linux"
@@ -77,7 +79,7 @@ install_once() {
   say "installing $engine into $home"
   rm -rf "$home"
   mkdir -p "$home"
-  # Not as a condition of `if`: inside one the shell ignores set -e, and a failed step would go unnoticed.
+  # This is no condition of `if`: there the shell ignores set -e, and a failed step would not be noticed.
   set +e
   (set -e; exec 9>&-; install) >"$home/install.log" 2>&1
   status=$?
@@ -87,20 +89,20 @@ install_once() {
 }
 
 start() {
-  [ -n "$port" ] || die "$engine is no server; see: ${0##*/} tool"
+  [ -n "$port" ] || die "$engine is not a server; use: ${0##*/} tool NAME"
   install_once
   if ! running "$run"; then
     stop_run "$run"
     (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null &&
-      die "port $port is taken by something else; choose another with APITOKEN_${engine^^}_PORT"
+      die "port $port is in use by another program; set APITOKEN_${engine^^}_PORT to a free port"
     spawn
     await
   fi
   echo "$endpoint"
 }
 
-# spawn starts the engine without the lock and with little of our environment, and in a session of its own, so that
-# Ctrl-C in the terminal does not end it. It has its HOME from the first moment, so that stop never misses it.
+# spawn starts the engine in a session of its own, so that Ctrl-C in the terminal does not end it. The engine does not
+# inherit the lock. HOME is set before setsid and env run too, so that stop finds the process at any moment.
 spawn() {
   rm -rf "$run"
   mkdir -p "$run/home" "$run/tmp"
@@ -113,7 +115,7 @@ spawn() {
 await() {
   local deadline=$((SECONDS + ${APITOKEN_ENGINES_WAIT:-60}))
   until answers; do
-    kill -0 "$(cat "$run/pid")" 2>/dev/null || die_with_log "$run/log" "$engine ended while starting"
+    kill -0 "$(cat "$run/pid")" 2>/dev/null || die_with_log "$run/log" "$engine ended during its start"
     if [ $SECONDS -ge $deadline ]; then
       stop_run "$run"
       die_with_log "$run/log" "$engine did not answer on port $port in time"
@@ -122,20 +124,20 @@ await() {
   done
 }
 
-# running tells whether the process in DIR/pid lives and is still that engine, not a stranger who got the number after
-# it.
+# running reports whether the process in DIR/pid lives and is the engine. After the engine's end another program may
+# have the same process id.
 running() {
   local pid
   pid=$(cat "$1/pid" 2>/dev/null) && processes "$1" | grep -qx "$pid"
 }
 
-# processes prints the living processes whose HOME is that of the engine in DIR: itself and what it started. Sessions
-# and process groups would not do, since LocalStack gives its children others.
+# processes prints the ids of the living processes with the HOME of the engine in DIR: the engine and its children.
+# Sessions and process groups are not enough, because LocalStack starts its children in new ones.
 processes() {
   grep -lsxzF "HOME=$1/home" /proc/[0-9]*/environ | grep -oE '[0-9]+' || true
 }
 
-# stop_run asks the engine to end, and after 20 seconds, or when it has left processes behind, ends what is left.
+# stop_run asks the engine to end. After at most 20 seconds it kills all processes that are left.
 stop_run() {
   local dir=$1 pid left
   pid=$(cat "$dir/pid" 2>/dev/null) || return 0
@@ -147,7 +149,7 @@ stop_run() {
     done
   fi
   while left=$(processes "$dir") && [ -n "$left" ]; do
-    # shellcheck disable=SC2086 # one argument for each process is what we want
+    # shellcheck disable=SC2086 # one argument for each process
     kill -KILL $left 2>/dev/null || true
     sleep 0.05
   done
@@ -159,7 +161,8 @@ status_run() {
   ! running "$1" || echo "${name%-*} http://127.0.0.1:${name##*-} pid $(cat "$1/pid")"
 }
 
-# each_run calls a function with the folder of each engine that was started, or of those whose name begins so.
+# each_run calls a function with the folder of each started engine. A second argument is a prefix: then only folders
+# with this prefix count.
 each_run() {
   local pid
   for pid in "$cache/run/${2:-}"*/pid; do
@@ -168,13 +171,13 @@ each_run() {
 }
 
 tool() {
-  case $1 in sam | cfn-lint | rie) ;; *) die "no tool is called '$1'" ;; esac
+  case $1 in sam | cfn-lint | rie) ;; *) die "tool '$1' is unknown; allowed: sam, cfn-lint, rie" ;; esac
   load sam
   install_once
   echo "$home/bin/$1"
 }
 
-# http_status prints the status code of a GET to the engine's port, nothing if nobody answers within two seconds.
+# http_status prints the status code of a GET to the engine's port, or nothing after two seconds without an answer.
 http_status() {
   (
     exec 3<>"/dev/tcp/127.0.0.1/$port"
@@ -186,9 +189,9 @@ http_status() {
 
 need() { command -v "$1" >/dev/null || die "missing prerequisite: $1 ($2)"; }
 
-# find_python prints the first Python of the given versions, on PATH or in pyenv, that can make environments. It is
-# tried and not only looked up, since pyenv puts names on PATH whose version is switched off, and Debian keeps ensurepip
-# in a package of its own.
+# find_python prints the first Python of the given versions, on PATH or in pyenv, that can create environments. Each
+# Python is run for that: pyenv puts versions on PATH that are switched off, and Debian has ensurepip in a separate
+# package.
 find_python() {
   local version python
   for version; do
@@ -204,7 +207,7 @@ find_python() {
     "on PATH or in pyenv"
 }
 
-# python_env makes the engine's environment. The requirements list every package, so that pip resolves nothing itself.
+# python_env creates the engine's Python environment. The requirements list every package, so pip resolves nothing.
 python_env() {
   "$1" -m venv "$home/venv"
   "$home/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -r "$2"

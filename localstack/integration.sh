@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts every engine, runs the tests that need one, and stops them again. Here a missing engine is a failure.
-# Arguments are go test's: -run NAME, -v.
+# Starts all engines, runs the tests that need one, and stops the engines. A test that does not find its engine fails.
+# The arguments go to go test: -run NAME, -v.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 engines=localstack/engines.sh
@@ -8,19 +8,19 @@ started=()
 stop() { for engine in "${started[@]}"; do $engines stop "$engine"; done; }
 trap stop EXIT
 
-# Each engine's address is in its variable. One that runs already is used, and left running.
+# The variable APITOKEN_ENGINE has the engine's URL. An engine that runs already is used, and is not stopped.
 export APITOKEN_ENGINES_REQUIRED=1
 for engine in dynamodb ministack localstack; do
   $engines status $engine >/dev/null || started+=("$engine")
-  address=$($engines start $engine)
-  export "APITOKEN_${engine^^}=$address"
+  url=$($engines start $engine)
+  export "APITOKEN_${engine^^}=$url"
 done
 APITOKEN_SAM=$($engines tool sam)
 APITOKEN_CFN_LINT=$($engines tool cfn-lint)
 export APITOKEN_SAM APITOKEN_CFN_LINT
 
-# A test that needs an engine asks for it by that variable. The packages run one after the other, since they share
-# engines, and never from Go's cache, which cannot see an engine's state.
-packages=$(grep -rl --include='*_test.go' APITOKEN_ENGINES_REQUIRED infra functions localstack cmd | xargs -n 1 dirname | sort -u)
-# shellcheck disable=SC2086 # one argument for each package
-go test -count=1 -p 1 -timeout 30m $(printf './%s ' $packages) "$@"
+# Tests find their engine with the package localstack/engines. The packages run one after the other, because they share
+# the engines. Go's cache is off, because it does not know the state of an engine.
+mapfile -t packages < <(grep -rl --include='*_test.go' '"apitoken/localstack/engines"' infra functions localstack cmd |
+  xargs -n 1 dirname | sort -u)
+go test -count=1 -p 1 -timeout 30m "${packages[@]/#/./}" "$@"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Serves the functions with `sam local start-api`, authorizer included, against DynamoDB Local; both run in Docker. The
-# administrator's token is in local-api.token as long as this runs; Ctrl-C ends it. There is no stream and no bus, and a
-# token that the authorizer refuses is answered with 502, since sam cannot tell a refusal from a crash; AWS answers 401.
+# Serves the functions and the authorizer with `sam local start-api`, on DynamoDB Local. Both run in Docker. The file
+# local-api.token has the administrator's token until the script ends, with Ctrl-C. There is no stream and no bus. For a
+# token that the authorizer refuses sam answers 502, because sam treats a refusal like a crash. AWS answers 401.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 sam=${SAM:-sam}
@@ -10,7 +10,7 @@ file=local-api.token
 work=$(mktemp -d)
 compose() { docker compose -f localstack/compose.yaml "$@"; }
 
-# sam removes the functions' containers only if it is asked to end once and may finish, so it goes before the rest.
+# sam removes the functions' containers only if it gets one signal and can finish. So sam is stopped first.
 stop() {
   trap '' HUP INT TERM
   [ -z "${serving:-}" ] || { kill "$serving" && wait "$serving"; } || true
@@ -28,7 +28,8 @@ esac
 unset AWS_PROFILE AWS_SESSION_TOKEN
 export AWS_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1 AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test SAM_CLI_TELEMETRY=0
 
-# sam hands a function only variables that the template gives it, so the engine's address is declared beside the table.
+# sam passes a function only the variables that the template declares. So sed declares the address of DynamoDB Local
+# before each TOKEN_TABLE. sed reads the built template, in which sam has expanded the aliases.
 ARCH=$arch "$sam" build --build-in-source --build-dir "$work/build" --parameter-overrides Arch="$arch"
 sed '/^ *TOKEN_TABLE:/{h;s/TOKEN_TABLE:.*/AWS_ENDPOINT_URL_DYNAMODB: ""/;p;g;}' "$work/build/template.yaml" \
   >"$work/build/local.yaml"
@@ -41,7 +42,7 @@ AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:${APITOKEN_DYNAMODB_PORT:-8021} \
 {"Parameters": {"TOKEN_TABLE": "local", "PEPPERS": "$PEPPERS", "AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb:8000"}}
 END
 
-set -m # A process group of its own keeps from sam what the terminal sends to this script's.
+set -m # sam gets its own process group, so that it does not get the terminal's signals too.
 "$sam" local start-api -t "$work/build/local.yaml" --env-vars "$work/variables.json" --docker-network apitoken_default \
   --warm-containers LAZY --host 127.0.0.1 --port "$port" --parameter-overrides "Arch=$arch" </dev/null &
 serving=$!

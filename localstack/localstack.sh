@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
-# Deploys to LocalStack in Docker, tries the service with and without a token, and stops LocalStack again.
+# Deploys to LocalStack in Docker, calls the service with and without a token, and stops LocalStack.
 #
-# LocalStack ignores authorizers, so the handlers check tokens themselves here (AuthorizeInHandler).
+# LocalStack ignores authorizers. So the parameter AuthorizeInHandler is true, and the handlers check the tokens.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 compose() { docker compose -f localstack/compose.yaml "$@"; }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"crypto/rand"
 	"net/http"
-	"os"
 	"strings"
 	"testing"
 
@@ -12,23 +11,15 @@ import (
 	"apitoken/events/storetest"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/dynamotest"
+	"apitoken/localstack/engines"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// endpoint returns the URL of DynamoDB Local. Without this URL the tests are
-// skipped, or fail if APITOKEN_ENGINES_REQUIRED is set.
+// endpoint returns the URL of DynamoDB Local.
 func endpoint(t testing.TB) string {
 	t.Helper()
-	url := os.Getenv("APITOKEN_DYNAMODB")
-	switch {
-	case url != "":
-	case os.Getenv("APITOKEN_ENGINES_REQUIRED") == "1":
-		t.Fatal("APITOKEN_DYNAMODB is not set, and engines are required")
-	default:
-		t.Skip("SKIPPED: needs DynamoDB Local with its URL in APITOKEN_DYNAMODB (make integration starts one)")
-	}
-	return url
+	return engines.Require(t, engines.DynamoDB)
 }
 
 // client returns a client like that of a Lambda function.

@@ -4,177 +4,63 @@ import (
 	"bytes"
 	"crypto/rand"
 	"debug/elf"
-	"encoding/json"
-	"net/http"
-	"net/url"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"testing"
 	"time"
 
-	"apitoken/events/secret"
-	"apitoken/functions/httpapi"
 	"apitoken/infra/sam/template"
+	"apitoken/localstack/engines"
 )
 
 const (
-	top   = "../../"
 	stage = "prod"
 
-	// maxAuthorize is how large the authorizer may be: every cold start loads it.
+	// maxAuthorize is the maximum size of the authorizer's binary, in bytes. Every
+	// cold start loads the binary.
 	maxAuthorize = 9_000_000
 )
 
-// toolPath is where sam or cfn-lint is.
-func toolPath(t *testing.T, name string) string {
-	t.Helper()
-	if path := os.Getenv("APITOKEN_" + strings.ToUpper(strings.ReplaceAll(name, "-", "_"))); path != "" {
-		return path
-	}
-	out, err := exec.CommandContext(t.Context(), top+"localstack/engines.sh", "tool", name).Output()
-	if err != nil {
-		t.Fatalf("engines.sh tool %s: %v", name, err)
-	}
-	return strings.TrimSpace(string(out))
-}
-
-// tool runs sam or cfn-lint at the top of the repository and gives what it said.
-func tool(t *testing.T, name string, endpoint string, args ...string) string {
-	t.Helper()
-	c := exec.CommandContext(t.Context(), toolPath(t, name), args...)
-	c.Dir = top
-	c.Env = append(os.Environ(), "SAM_CLI_TELEMETRY=0", "AWS_DEFAULT_REGION="+region, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test", "ARCH="+arch())
-	if endpoint != "" {
-		c.Env = append(c.Env, "AWS_ENDPOINT_URL="+endpoint)
-	}
-	out, err := c.CombinedOutput()
-	if err != nil {
-		t.Fatalf("%s %s: %v\n%s", name, strings.Join(args, " "), err, out)
-	}
-	return string(out)
-}
-
-// arch is this machine's processor as Lambda names it.
-func arch() string {
-	if runtime.GOARCH == "amd64" {
-		return "x86_64"
-	}
-	return runtime.GOARCH
-}
-
-func TestTheTemplateIsClean(t *testing.T) {
-	ministack(t)
-	if out := tool(t, "sam", "", "validate", "--lint"); !strings.Contains(out, "is a valid SAM Template") {
-		t.Errorf("sam validate --lint: %s", out)
-	}
-	if out := tool(t, "cfn-lint", "", "template.yaml"); strings.TrimSpace(out) != "" {
-		t.Errorf("cfn-lint: %s", out)
-	}
-}
-
-// site is one API, behind the address of the emulator, which tells its APIs
-// apart by the host that is asked for.
-type site struct {
-	url, host string
-	client    *http.Client
-}
-
-func newSite(endpoint, output string) site {
-	u, err := url.Parse(output)
-	if err != nil {
-		panic(err)
-	}
-	id, _, _ := strings.Cut(u.Host, ".")
-	host := id + ".execute-api.localhost:" + endpoint[strings.LastIndexByte(endpoint, ':')+1:]
-	return site{endpoint + u.Path, host, &http.Client{Transport: asHost(host), Timeout: 2 * time.Minute}}
-}
-
-// asHost asks for another host than it connects to.
-type asHost string
-
-func (h asHost) RoundTrip(r *http.Request) (*http.Response, error) {
-	r = r.Clone(r.Context())
-	r.Host = string(h)
-	return http.DefaultTransport.RoundTrip(r)
-}
-
-// ask makes a request with a token, or without one.
-func (s site) ask(t *testing.T, method, path, bearer string, body any) answer {
-	t.Helper()
-	b, err := json.Marshal(body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if body == nil {
-		b = nil
-	}
-	r, err := http.NewRequestWithContext(t.Context(), method, s.url+path, bytes.NewReader(b))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if bearer != "" {
-		r.Header.Set("Authorization", "Bearer "+bearer)
-	}
-	return do(t, s.client, r)
-}
-
-// as is the service's own Go client with a token.
-func (s site) as(bearer string) *httpapi.Client {
-	return httpapi.NewClient(s.url, secret.New(bearer), s.client)
-}
-
-// stack is what was deployed.
+// stack is a deployed stack.
 type stack struct {
-	root         caller
+	root         engines.Client // the account's root
 	name         string
-	ids          map[string]string // physical ids by the names of the template
+	ids          map[string]string // physical ids by the names in the template
 	outputs      map[string]string
 	api, example site
 	tokenFile    string
 	admin        string // the administrator's token
-	peppers      string
+	peppers      string // as in PEPPERS
 }
 
-// deploy builds and deploys the template as it stands, with a name of its own,
-// and makes the administrator as the Makefile does.
+// deploy builds template.yaml, deploys it under a new name and makes the
+// administrator, as `make deploy` does. The stack is deleted after the test.
 func deploy(t *testing.T) *stack {
 	t.Helper()
-	s := &stack{root: ministack(t), name: "test-" + strings.ToLower(rand.Text()[:8])}
+	s := &stack{root: engines.Connect(t, engines.MiniStack), name: "test-" + strings.ToLower(rand.Text()[:8])}
 	build := filepath.Join(t.TempDir(), "build")
-	began := time.Now()
-	tool(t, "sam", "", "build", "--build-in-source", "--build-dir", build)
-	t.Logf("sam build: %v", time.Since(began).Round(time.Millisecond))
+	start := time.Now()
+	runTool(t, "sam", "", "build", "--build-in-source", "--build-dir", build)
+	t.Logf("sam build: %v", time.Since(start).Round(time.Millisecond))
 	checkBinaries(t, build)
-	t.Cleanup(func() { s.remove(t) })
-	began = time.Now()
-	tool(t, "sam", s.root.endpoint, "deploy", "-t", filepath.Join(build, "template.yaml"), "--stack-name", s.name, "--resolve-s3",
+	t.Cleanup(func() { s.root.DeleteStack(t, s.name) })
+	start = time.Now()
+	runTool(t, "sam", s.root.URL, "deploy", "-t", filepath.Join(build, "template.yaml"), "--stack-name", s.name, "--resolve-s3",
 		"--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar",
-		// MiniStack knows no archives.
+		// MiniStack has no archives, so ArchiveDays is 0.
 		"--parameter-overrides", "Arch="+arch(), "StageName="+stage, "ArchiveDays=0", "DeletionProtection=false", "RequestsPerSecond=1000", "RequestBurst=1000")
-	t.Logf("sam deploy: %v", time.Since(began).Round(time.Millisecond))
-	s.look(t)
-	s.patch(t)
-	s.answerLikeTheTemplate(t)
+	t.Logf("sam deploy: %v", time.Since(start).Round(time.Millisecond))
+	s.readStack(t)
+	s.allowDescribeBus(t)
+	s.putGatewayResponses(t)
 	s.bootstrap(t)
 	return s
 }
 
-// remove takes the stack down, or the emulator would keep its functions running.
-func (s *stack) remove(t *testing.T) {
-	form := url.Values{"Action": {"DeleteStack"}, "Version": {version["cloudformation"]}, "StackName": {s.name}}
-	r, err := http.NewRequest("POST", s.root.endpoint, strings.NewReader(form.Encode())) // the test's context has ended
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a := s.root.sign(t, r, "cloudformation", "application/x-www-form-urlencoded", []byte(form.Encode())); !a.ok() {
-		t.Errorf("deleting the stack: %s", a)
-	}
-}
-
-// checkBinaries looks at what goes to Lambda.
+// checkBinaries checks that the binaries for Lambda are static and that the
+// authorizer's is small.
 func checkBinaries(t *testing.T, build string) {
 	t.Helper()
 	all, err := filepath.Glob(filepath.Join(build, "*", "bootstrap"))
@@ -183,15 +69,7 @@ func checkBinaries(t *testing.T, build string) {
 	}
 	for _, path := range all {
 		function := filepath.Base(filepath.Dir(path))
-		f, err := elf.Open(path)
-		if err != nil {
-			t.Fatal(err)
-		}
-		defer f.Close()
-		libraries, err := f.ImportedLibraries()
-		if err != nil || len(libraries) > 0 || f.Section(".interp") != nil {
-			t.Errorf("%s is not static: it needs %v %v", function, libraries, err)
-		}
+		checkStatic(t, function, path)
 		info, err := os.Stat(path)
 		if err != nil {
 			t.Fatal(err)
@@ -203,33 +81,39 @@ func checkBinaries(t *testing.T, build string) {
 	}
 }
 
-// look finds out what was deployed.
-func (s *stack) look(t *testing.T) {
+func checkStatic(t *testing.T, function, path string) {
 	t.Helper()
-	var resources struct {
-		All []struct{ LogicalResourceId, PhysicalResourceId string } `xml:"DescribeStackResourcesResult>StackResources>member"`
+	f, err := elf.Open(path)
+	if err != nil {
+		t.Fatal(err)
 	}
-	s.root.query(t, "cloudformation", "DescribeStackResources", map[string]string{"StackName": s.name}, &resources)
-	s.ids = map[string]string{}
-	for _, r := range resources.All {
-		s.ids[r.LogicalResourceId] = r.PhysicalResourceId
+	defer f.Close()
+	libraries, err := f.ImportedLibraries()
+	if err != nil || len(libraries) > 0 || f.Section(".interp") != nil {
+		t.Errorf("%s is not static: it needs %v %v", function, libraries, err)
 	}
+}
+
+// readStack reads the resources and outputs of the deployed stack.
+func (s *stack) readStack(t *testing.T) {
+	t.Helper()
+	s.ids = s.root.PhysicalIDs(t, s.name)
 	var stacks struct {
 		Outputs []struct{ OutputKey, OutputValue string } `xml:"DescribeStacksResult>Stacks>member>Outputs>member"`
 	}
-	s.root.query(t, "cloudformation", "DescribeStacks", map[string]string{"StackName": s.name}, &stacks)
+	s.root.MustQuery(t, "cloudformation", "DescribeStacks", map[string]string{"StackName": s.name}, &stacks)
 	s.outputs = map[string]string{}
 	for _, o := range stacks.Outputs {
 		s.outputs[o.OutputKey] = o.OutputValue
 	}
-	s.api = newSite(s.root.endpoint, s.outputs["ApiUrl"])
-	s.example = newSite(s.root.endpoint, s.outputs["ExampleUrl"])
+	s.api = newSite(s.root.URL, s.outputs["ApiUrl"])
+	s.example = newSite(s.root.URL, s.outputs["ExampleUrl"])
 }
 
-// answerLikeTheTemplate does what MiniStack leaves undone: it does not read the
-// gateway's own answers out of an API's definition, as AWS does. They are put
-// one by one, and so their texts at least are seen at work.
-func (s *stack) answerLikeTheTemplate(t *testing.T) {
+// putGatewayResponses adds the gateway's own answers one by one. AWS reads them
+// from the API's definition, MiniStack does not. So the test sees at least the
+// texts of the template.
+func (s *stack) putGatewayResponses(t *testing.T) {
 	t.Helper()
 	all, err := template.Read(top + "template.yaml")
 	if err != nil {
@@ -245,41 +129,26 @@ func (s *stack) answerLikeTheTemplate(t *testing.T) {
 		for name, text := range template.At(r, "ResponseParameters", "Headers").(object) {
 			parameters["gatewayresponse.header."+name] = text
 		}
-		s.gateway(t, "PUT", "/restapis/"+id+"/gatewayresponses/"+kind, object{
+		s.callGateway(t, "PUT", "/restapis/"+id+"/gatewayresponses/"+kind, object{
 			"statusCode":         template.At(r, "StatusCode"),
 			"responseParameters": parameters,
 			"responseTemplates":  template.At(r, "ResponseTemplates"),
 		})
 	}
-	s.gateway(t, "POST", "/restapis/"+id+"/deployments", object{"stageName": stage})
+	s.callGateway(t, "POST", "/restapis/"+id+"/deployments", object{"stageName": stage})
 }
 
-func (s *stack) gateway(t *testing.T, method, path string, in object) {
+func (s *stack) callGateway(t *testing.T, method, path string, in object) {
 	t.Helper()
-	body, err := json.Marshal(in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if a := s.root.send(t, request{"apigateway", method, path, "application/json", nil, body}); !a.ok() {
-		t.Fatalf("%s %s: %s", method, path, a)
-	}
+	s.root.MustSend(t, engines.Request{Service: "apigateway", Method: method, Path: path, Type: "application/json", Body: engines.Encode(t, in)})
 }
 
-// bootstrap makes the administrator with the command line, as the Makefile's
-// deploy does.
+// bootstrap makes the administrator with the command line.
 func (s *stack) bootstrap(t *testing.T) {
 	t.Helper()
-	for entry := range strings.SplitSeq(s.outputs["PepperSecrets"], ",") {
-		kid, arn, _ := strings.Cut(entry, "=")
-		var value struct{ SecretString string }
-		s.root.must(t, "secretsmanager", "secretsmanager.GetSecretValue", object{"SecretId": arn}, &value)
-		if s.peppers += "," + kid + ":" + value.SecretString; len(value.SecretString) != 44 {
-			t.Errorf("pepper %s has %d characters, want 44", kid, len(value.SecretString))
-		}
-	}
-	s.peppers = s.peppers[1:]
+	s.peppers = s.readPeppers(t)
 	s.tokenFile = filepath.Join(t.TempDir(), "admin.token")
-	if out, err := s.apitoken(t, "--out", s.tokenFile, "--first"); err != nil || !strings.Contains(out, s.tokenFile) {
+	if out, err := s.runBootstrap(t, "--out", s.tokenFile, "--first"); err != nil || !strings.Contains(out, s.tokenFile) {
 		t.Fatalf("bootstrap: %v: %s", err, out)
 	}
 	info, err := os.Stat(s.tokenFile)
@@ -293,20 +162,41 @@ func (s *stack) bootstrap(t *testing.T) {
 	s.admin = strings.TrimSpace(string(b))
 }
 
-// apitoken runs the command line's bootstrap at the table.
-func (s *stack) apitoken(t *testing.T, args ...string) (string, error) {
+// readPeppers returns PEPPERS from the stack's secrets.
+func (s *stack) readPeppers(t *testing.T) string {
 	t.Helper()
-	return s.run(t, append([]string{"bootstrap", "--table", s.outputs["TokenTableName"]}, args...)...)
+	var all []string
+	for entry := range strings.SplitSeq(s.outputs["PepperSecrets"], ",") {
+		kid, arn, _ := strings.Cut(entry, "=")
+		var value struct{ SecretString string }
+		s.root.MustCall(t, "secretsmanager", "secretsmanager.GetSecretValue", object{"SecretId": arn}, &value)
+		if len(value.SecretString) != 44 {
+			t.Errorf("pepper %s has %d characters, want 44", kid, len(value.SecretString))
+		}
+		all = append(all, kid+":"+value.SecretString)
+	}
+	return strings.Join(all, ",")
 }
 
-// run runs the command line as an operator of the stack.
-func (s *stack) run(t *testing.T, args ...string) (string, error) {
+// runBootstrap runs the command bootstrap on the stack's table.
+func (s *stack) runBootstrap(t *testing.T, args ...string) (output string, err error) {
+	t.Helper()
+	stdout, stderr, err := s.runCommand(t, append([]string{"bootstrap", "--table", s.outputs["TokenTableName"]}, args...)...)
+	return stdout + stderr, err
+}
+
+// runCommand runs the command line as an operator of the stack. It checks that
+// the output does not have the administrator's token. The SDK may write warnings
+// about the emulator to stderr.
+func (s *stack) runCommand(t *testing.T, args ...string) (stdout, stderr string, err error) {
 	t.Helper()
 	c := exec.CommandContext(t.Context(), "go", append([]string{"run", "apitoken/cmd/apitoken"}, args...)...)
-	c.Env = append(os.Environ(), "PEPPERS="+s.peppers, "AWS_ENDPOINT_URL="+s.root.endpoint, "AWS_REGION="+region, "AWS_ACCESS_KEY_ID=test", "AWS_SECRET_ACCESS_KEY=test")
-	out, err := c.CombinedOutput()
-	if strings.Contains(string(out), s.admin) && s.admin != "" {
+	c.Env = append(awsEnviron(s.root.URL), "PEPPERS="+s.peppers)
+	var outBuffer, errBuffer bytes.Buffer
+	c.Stdout, c.Stderr = &outBuffer, &errBuffer
+	err = c.Run()
+	if s.admin != "" && strings.Contains(outBuffer.String()+errBuffer.String(), s.admin) {
 		t.Errorf("%s printed the token", args[0])
 	}
-	return string(out), err
+	return outBuffer.String(), errBuffer.String(), err
 }

@@ -2,7 +2,6 @@ package stack_test
 
 import (
 	"encoding/base64"
-	"encoding/json"
 	"net/http"
 	"strings"
 	"testing"
@@ -15,114 +14,121 @@ import (
 	"apitoken/infra/dynamo/copies"
 	"apitoken/infra/dynamo/item"
 	"apitoken/infra/sam/template"
+	"apitoken/localstack/engines"
 )
 
-// exercises are all there are, by function and statement. Whatever a function
-// does itself is asked of the function; what Lambda does in the function's name
-// is called with the function's role. Making the list calls nothing.
+// exercise makes the calls that a statement allows. It returns "" if they
+// succeed, and otherwise what went wrong.
+type exercise func(t *testing.T) (problem string)
+
+// exercises returns one exercise for each statement, by function and statement.
+// A call that the function makes itself goes through the function. A call that
+// Lambda makes for the function is made with the function's role. exercises
+// itself makes no call.
 func (s *stack) exercises() map[string]exercise {
-	other, second := s.once("other"), s.once("second")
+	other, second := s.tokenOnce("other"), s.tokenOnce("second")
 	tokens := "/v1/auth/access-tokens"
 	all := map[string]exercise{
-		"Authorize ReadToken": s.http("GET", "/v1/session/who-am-i", nil),
-		"Authorize NoteLastUse": s.noted(func(t *testing.T, bearer string) answer {
-			return s.api.ask(t, "GET", "/v1/session/who-am-i", bearer, nil)
+		"Authorize ReadToken": s.apiCall("GET", "/v1/session/who-am-i", nil),
+		"Authorize NoteLastUse": s.notedUse(func(t *testing.T, bearer string) engines.Answer {
+			return s.api.request(t, "GET", "/v1/session/who-am-i", bearer, nil)
 		}),
 
-		"Create ReadHeads":             s.create,
-		"Create Commit":                s.create,
-		"Create SettleUnknownOutcomes": s.as("CreateRole", calls{{"dynamodb", "DynamoDB_20120810.Query", s.aQuery()}}),
+		"Create ReadHeads":             s.createCall,
+		"Create Commit":                s.createCall,
+		"Create SettleUnknownOutcomes": s.roleCalls("CreateRole", calls{{"dynamodb", "DynamoDB_20120810.Query", s.partitionQuery("USER#admin")}}),
 
-		"List ReadHeads":    func(t *testing.T) string { return s.http("GET", tokens+"?user="+other(t).User.Name, nil)(t) },
-		"List ReadLastUses": s.http("GET", tokens, nil),
-		"List ReadLists":    s.http("GET", tokens+"?state=revoked", nil),
+		"List ReadHeads":    func(t *testing.T) string { return s.apiCall("GET", tokens+"?user="+other(t).User.Name, nil)(t) },
+		"List ReadLastUses": s.apiCall("GET", tokens, nil),
+		"List ReadLists":    s.apiCall("GET", tokens+"?state=revoked", nil),
 
-		"Get ReadToken":    s.http("GET", tokens+"/"+s.admin[:8], nil),
-		"Get ReadSettings": func(t *testing.T) string { return s.http("GET", tokens+"/"+other(t).ID, nil)(t) },
+		"Get ReadToken":    s.apiCall("GET", tokens+"/"+s.admin[:8], nil),
+		"Get ReadSettings": func(t *testing.T) string { return s.apiCall("GET", tokens+"/"+other(t).ID, nil)(t) },
 
-		"Revoke ReadHeads": s.revoke,
-		"Revoke Commit":    s.revoke,
-		"Revoke ReadTokenAndSettleUnknownOutcomes": s.revoke,
+		"Revoke ReadHeads": s.revokeCall,
+		"Revoke Commit":    s.revokeCall,
+		"Revoke ReadTokenAndSettleUnknownOutcomes": s.revokeCall,
 
-		"History ReadHistory":  s.http("GET", "/v1/users/admin/events", nil),
-		"History ReadSettings": func(t *testing.T) string { return s.http("GET", "/v1/users/"+other(t).User.Name+"/events", nil)(t) },
+		"History ReadHistory":  s.apiCall("GET", "/v1/users/admin/events", nil),
+		"History ReadSettings": func(t *testing.T) string { return s.apiCall("GET", "/v1/users/"+other(t).User.Name+"/events", nil)(t) },
 
-		"Introspect ReadToken": s.http("POST", "/v1/auth/authorize", object{"token": s.admin}),
+		"Introspect ReadToken": s.apiCall("POST", "/v1/auth/authorize", object{"token": s.admin}),
 		"Introspect ReadSettings": func(t *testing.T) string {
-			return s.http("POST", "/v1/auth/authorize", object{"token": second(t).BearerToken.Reveal()})(t)
+			return s.apiCall("POST", "/v1/auth/authorize", object{"token": second(t).BearerToken.Reveal()})(t)
 		},
-		"Introspect NoteLastUse": s.noted(func(t *testing.T, bearer string) answer {
-			return s.api.ask(t, "POST", "/v1/auth/authorize", s.admin, object{"token": bearer})
+		"Introspect NoteLastUse": s.notedUse(func(t *testing.T, bearer string) engines.Answer {
+			return s.api.request(t, "POST", "/v1/auth/authorize", s.admin, object{"token": bearer})
 		}),
 
-		"About SeeThatTheTableAnswers": s.http("GET", "/healthz", nil),
+		"About SeeThatTheTableAnswers": s.apiCall("GET", "/healthz", nil),
 
-		"Publish PutEvents":   s.publish,
-		"Publish MarkSent":    s.publish,
-		"Publish FindStreams": s.as("PublishRole", calls{{"dynamodb", "DynamoDBStreams_20120810.ListStreams", object{}}}),
-		"Publish GiveUp":      s.as("PublishRole", calls{{"sqs", "AmazonSQS.SendMessage", object{"QueueUrl": s.ids["PublishDeadLetters"], "MessageBody": "{}"}}}),
+		"Publish PutEvents":   s.publishRecord,
+		"Publish MarkSent":    s.publishRecord,
+		"Publish FindStreams": s.roleCalls("PublishRole", calls{{"dynamodb", "DynamoDBStreams_20120810.ListStreams", object{}}}),
+		"Publish GiveUp":      s.roleCalls("PublishRole", calls{{"sqs", "AmazonSQS.SendMessage", object{"QueueUrl": s.ids["PublishDeadLetters"], "MessageBody": "{}"}}}),
 
-		"Reconcile FindUnsent": s.reconcile,
-		"Reconcile ReadUnsent": s.reconcile,
-		"Reconcile PutEvents":  s.reconcile,
-		"Reconcile MarkSent":   s.reconcile,
+		"Reconcile FindUnsent": s.reconcileRecord,
+		"Reconcile ReadUnsent": s.reconcileRecord,
+		"Reconcile PutEvents":  s.reconcileRecord,
+		"Reconcile MarkSent":   s.reconcileRecord,
 
-		"Audit KeepCopies":  s.keep,
-		"Audit ForgetWaits": s.forget,
-		"Audit TakeMessages": s.as("AuditRole", calls{
+		"Audit KeepCopies":  s.storeCopy,
+		"Audit ForgetWaits": s.deleteWait,
+		"Audit TakeMessages": s.roleCalls("AuditRole", calls{
 			{"sqs", "AmazonSQS.ReceiveMessage", object{"QueueUrl": s.ids["AuditQueue"]}},
 			{"sqs", "AmazonSQS.GetQueueAttributes", object{"QueueUrl": s.ids["AuditQueue"], "AttributeNames": []string{"All"}}},
 		}),
 	}
 	for _, job := range api.Jobs() {
 		if job.Need()&wiring.Peppers != 0 {
-			all[template.Logical(job.Function, " DecryptEnvironment")] = s.decrypt(template.Logical(job.Function, "Role"))
+			all[template.Logical(job.Function, " DecryptEnvironment")] = s.decryption(template.Logical(job.Function, "Role"))
 		}
 	}
 	return all
 }
 
-// once makes a token of another user when it is first asked for one.
-func (s *stack) once(prefix string) func(t *testing.T) httpapi.Created {
-	var made httpapi.Created
+// tokenOnce returns a function that creates a token of a new user at its first
+// call, and later returns the same token.
+func (s *stack) tokenOnce(prefix string) func(t *testing.T) httpapi.Created {
+	var created httpapi.Created
 	return func(t *testing.T) httpapi.Created {
 		t.Helper()
-		if made.ID == "" {
-			made = s.made(t, httpapi.CreateRequest{User: person(prefix)})
+		if created.ID == "" {
+			created = s.createToken(t, httpapi.CreateRequest{User: newUser(prefix)})
 		}
-		return made
+		return created
 	}
 }
 
-// http asks the API as the administrator.
-func (s *stack) http(method, path string, body any) exercise {
+// apiCall calls the API as the administrator.
+func (s *stack) apiCall(method, path string, body any) exercise {
 	return func(t *testing.T) string {
-		if a := s.api.ask(t, method, path, s.admin, body); a.status != http.StatusOK {
+		if a := s.api.request(t, method, path, s.admin, body); a.Status != http.StatusOK {
 			return a.String()
 		}
 		return ""
 	}
 }
 
-func (s *stack) create(t *testing.T) string {
-	return s.http("POST", "/v1/auth/access-tokens/", httpapi.CreateRequest{User: person("made")})(t)
+func (s *stack) createCall(t *testing.T) string {
+	return s.apiCall("POST", "/v1/auth/access-tokens/", httpapi.CreateRequest{User: newUser("made")})(t)
 }
 
-func (s *stack) revoke(t *testing.T) string {
-	c := s.made(t, httpapi.CreateRequest{User: person("revoked")})
-	return s.http("DELETE", "/v1/auth/access-tokens/"+c.ID, nil)(t)
+func (s *stack) revokeCall(t *testing.T) string {
+	c := s.createToken(t, httpapi.CreateRequest{User: newUser("revoked")})
+	return s.apiCall("DELETE", "/v1/auth/access-tokens/"+c.ID, nil)(t)
 }
 
-// noted uses a new token and looks whether its use was noted. A use is dropped
-// if noting it takes long, so a busy machine has several tries.
-func (s *stack) noted(use func(t *testing.T, bearer string) answer) exercise {
+// notedUse uses a new token and checks that the use was noted. The service skips
+// the note if it takes too long, so on a busy machine there are several tries.
+func (s *stack) notedUse(use func(t *testing.T, bearer string) engines.Answer) exercise {
 	return func(t *testing.T) string {
 		for range 5 {
-			c := s.made(t, httpapi.CreateRequest{User: person("used")})
-			if a := use(t, c.BearerToken.Reveal()); !a.ok() {
+			c := s.createToken(t, httpapi.CreateRequest{User: newUser("used")})
+			if a := use(t, c.BearerToken.Reveal()); !a.OK() {
 				return a.String()
 			}
-			e, err := s.api.as(s.admin).Get(t.Context(), c.ID)
+			e, err := s.api.client(s.admin).Get(t.Context(), c.ID)
 			if err != nil {
 				return err.Error()
 			}
@@ -130,55 +136,57 @@ func (s *stack) noted(use func(t *testing.T, bearer string) answer) exercise {
 				return ""
 			}
 		}
-		return "the call passes, but none of five uses was noted"
+		return "the call succeeds, but none of five uses was noted"
 	}
 }
 
-// calls are made one after the other; each has to work.
+// calls are the calls of one statement, in AWS's JSON protocol.
 type calls []struct {
 	service, target string
 	in              object
 }
 
-// as makes calls with a function's role, as Lambda does in its name.
-func (s *stack) as(logical string, all calls) exercise {
+// roleCalls makes calls with the role that has the given name in the template.
+func (s *stack) roleCalls(logical string, all calls) exercise {
 	return func(t *testing.T) string {
-		who := s.root.assume(t, s.ids[logical])
+		client := s.assumeRole(t, s.ids[logical])
 		var denied []string
 		for _, c := range all {
-			if a := who.call(t, c.service, c.target, c.in); !a.ok() {
+			if a := client.Call(t, c.service, c.target, c.in); !a.OK() {
 				denied = append(denied, c.target+": "+a.String())
 			}
 		}
 		if len(denied) > 0 && len(denied) < len(all) {
-			t.Errorf("of one statement's calls only some were denied: %v", denied)
+			t.Errorf("only some of the statement's calls were denied: %v", denied)
 		}
 		return strings.Join(denied, "; ")
 	}
 }
 
-func (s *stack) aQuery() object {
+// partitionQuery is a query for the log's items of a partition.
+func (s *stack) partitionQuery(pk string) object {
 	return object{
 		"TableName": s.outputs["TokenTableName"], "KeyConditionExpression": "PK = :pk",
-		"ExpressionAttributeValues": object{":pk": object{"S": "USER#admin"}},
+		"ExpressionAttributeValues": object{":pk": object{"S": pk}},
 	}
 }
 
-func (s *stack) decrypt(logical string) exercise {
+// decryption decrypts with the key that encrypts the functions' environments.
+func (s *stack) decryption(logical string) exercise {
 	return func(t *testing.T) string {
 		var out struct{ CiphertextBlob string }
-		s.root.must(t, "kms", "TrentService.Encrypt", object{"KeyId": s.ids["ConfigKey"], "Plaintext": base64.StdEncoding.EncodeToString([]byte("environment"))}, &out)
-		return s.as(logical, calls{{"kms", "TrentService.Decrypt", object{"KeyId": s.ids["ConfigKey"], "CiphertextBlob": out.CiphertextBlob}}})(t)
+		s.root.MustCall(t, "kms", "TrentService.Encrypt", object{"KeyId": s.ids["ConfigKey"], "Plaintext": base64.StdEncoding.EncodeToString([]byte("environment"))}, &out)
+		return s.roleCalls(logical, calls{{"kms", "TrentService.Decrypt", object{"KeyId": s.ids["ConfigKey"], "CiphertextBlob": out.CiphertextBlob}}})(t)
 	}
 }
 
-// record is the administrator's first, as the table has it.
-func (s *stack) record(t *testing.T) (key, image object) {
+// firstRecord returns the key and the item of the administrator's first record.
+func (s *stack) firstRecord(t *testing.T) (key, image object) {
 	t.Helper()
 	var out struct{ Items []object }
-	in := s.aQuery()
+	in := s.partitionQuery("USER#admin")
 	in["Limit"] = 1
-	s.root.must(t, "dynamodb", "DynamoDB_20120810.Query", in, &out)
+	s.root.MustCall(t, "dynamodb", "DynamoDB_20120810.Query", in, &out)
 	if len(out.Items) == 0 {
 		t.Fatal("the administrator has no records")
 	}
@@ -186,11 +194,12 @@ func (s *stack) record(t *testing.T) (key, image object) {
 	return object{item.PK: image[item.PK], item.SK: image[item.SK]}, image
 }
 
-// unsent puts a record back into the outbox, as if it had waited for an hour.
-func (s *stack) unsent(t *testing.T) (key, image object) {
+// addToOutbox puts the first record back into the outbox, as if it had waited
+// for an hour.
+func (s *stack) addToOutbox(t *testing.T) (key, image object) {
 	t.Helper()
-	key, image = s.record(t)
-	s.root.must(t, "dynamodb", "DynamoDB_20120810.UpdateItem", object{
+	key, image = s.firstRecord(t)
+	s.root.MustCall(t, "dynamodb", "DynamoDB_20120810.UpdateItem", object{
 		"TableName": s.outputs["TokenTableName"], "Key": key, "UpdateExpression": "SET #shard = :shard, #at = :at",
 		"ExpressionAttributeNames": object{"#shard": item.UnsentPK, "#at": item.UnsentSK},
 		"ExpressionAttributeValues": object{
@@ -200,73 +209,72 @@ func (s *stack) unsent(t *testing.T) (key, image object) {
 	return key, image
 }
 
-// waiting says that the record is still in the outbox, and takes it out.
-func (s *stack) waiting(t *testing.T, key object) bool {
+// takeFromOutbox removes the first record from the outbox and reports whether it
+// was there.
+func (s *stack) takeFromOutbox(t *testing.T, key object) bool {
 	t.Helper()
-	_, image := s.record(t)
-	s.root.must(t, "dynamodb", "DynamoDB_20120810.UpdateItem", object{
+	_, image := s.firstRecord(t)
+	s.root.MustCall(t, "dynamodb", "DynamoDB_20120810.UpdateItem", object{
 		"TableName": s.outputs["TokenTableName"], "Key": key, "UpdateExpression": "REMOVE #shard, #at",
 		"ExpressionAttributeNames": object{"#shard": item.UnsentPK, "#at": item.UnsentSK},
 	}, nil)
 	return image[item.UnsentPK] != nil
 }
 
-// publish hands the function a record of the change stream.
-func (s *stack) publish(t *testing.T) string {
-	key, image := s.unsent(t)
-	a, failed := s.root.invoke(t, s.ids["PublishFunction"], object{"Records": []object{{
+// publishRecord gives the publish function a record of the change stream.
+func (s *stack) publishRecord(t *testing.T) string {
+	key, image := s.addToOutbox(t)
+	i := s.root.Invoke(t, s.ids["PublishFunction"], object{"Records": []object{{
 		"eventID": "1", "eventName": "INSERT", "eventSource": "aws:dynamodb",
 		"dynamodb": object{"Keys": key, "NewImage": image, "SequenceNumber": "100", "StreamViewType": "NEW_IMAGE"},
 	}}})
-	waits := s.waiting(t, key)
+	waits := s.takeFromOutbox(t, key)
 	switch {
-	case failed, strings.Contains(string(a.body), "100"):
-		return "not published: " + a.String()
+	case i.Failed, strings.Contains(i.Answer, "100"):
+		return "not published: " + i.Answer
 	case waits:
 		return "published, but not marked as sent"
 	}
 	return ""
 }
 
-func (s *stack) reconcile(t *testing.T) string {
-	key, _ := s.unsent(t)
-	a, failed := s.root.invoke(t, s.ids["ReconcileFunction"], object{"detail-type": "Scheduled Event"})
-	waits := s.waiting(t, key)
-	if failed {
-		return a.String()
+func (s *stack) reconcileRecord(t *testing.T) string {
+	key, _ := s.addToOutbox(t)
+	i := s.root.Invoke(t, s.ids["ReconcileFunction"], object{"detail-type": "Scheduled Event"})
+	waits := s.takeFromOutbox(t, key)
+	if i.Failed {
+		return i.Answer
 	}
 	if waits {
-		t.Error("the reconciler says that all is well, and a message still waits")
+		t.Error("the reconciler reports success, but a message still waits")
 	}
 	return ""
 }
 
-// keep hands the audit function an event that it has already.
-func (s *stack) keep(t *testing.T) string {
-	h, err := s.api.as(s.admin).UserEvents(t.Context(), "admin", httpapi.HistoryQuery{Limit: 1})
+// storeCopy gives the audit function an event that the table has already.
+func (s *stack) storeCopy(t *testing.T) string {
+	h, err := s.api.client(s.admin).UserEvents(t.Context(), "admin", httpapi.HistoryQuery{Limit: 1})
 	if err != nil || len(h.Entries) == 0 {
 		t.Fatalf("the administrator's history: %v", err)
 	}
-	body, err := json.Marshal(object{"detail": h.Entries[0]})
-	if err != nil {
-		t.Fatal(err)
-	}
-	a, failed := s.root.invoke(t, s.ids["AuditFunction"], object{"Records": []object{{"messageId": "m-1", "eventSource": "aws:sqs", "body": string(body)}}})
-	if failed || strings.Contains(string(a.body), "m-1") {
-		return a.String()
+	body := string(engines.Encode(t, object{"detail": h.Entries[0]}))
+	i := s.root.Invoke(t, s.ids["AuditFunction"], object{"Records": []object{{"messageId": "m-1", "eventSource": "aws:sqs", "body": body}}})
+	if i.Failed || strings.Contains(i.Answer, "m-1") {
+		return i.Answer
 	}
 	return ""
 }
 
-// forget lets the audit function find that what it awaited has come.
-func (s *stack) forget(t *testing.T) string {
-	copies := copies.New(s.dynamoDB(t), s.outputs["AuditTableName"])
-	if err := copies.Await(t.Context(), events.UserStream("admin"), 2, time.Now().Add(-time.Hour)); err != nil {
+// deleteWait notes an event as missing that has arrived. The audit function must
+// delete the note.
+func (s *stack) deleteWait(t *testing.T) string {
+	table := copies.New(s.root.DynamoDB(t), s.outputs["AuditTableName"])
+	if err := table.Await(t.Context(), events.UserStream("admin"), 2, time.Now().Add(-time.Hour)); err != nil {
 		t.Fatal(err)
 	}
-	a, failed := s.root.invoke(t, s.ids["AuditFunction"], object{"detail-type": "Scheduled Event"})
-	if failed {
-		return a.String()
+	i := s.root.Invoke(t, s.ids["AuditFunction"], object{"detail-type": "Scheduled Event"})
+	if i.Failed {
+		return i.Answer
 	}
 	return ""
 }

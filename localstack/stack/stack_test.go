@@ -1,37 +1,44 @@
+// Package stack_test tests the deployed stack on MiniStack with AUTH=true, which
+// enforces the authorizer and the IAM role of each function. One test deploys to
+// LocalStack. Without an engine a test skips with a message; make integration
+// starts the engines.
+//
+// Where MiniStack cannot show something, a comment or a log line says so.
 package stack_test
 
 import (
-	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"net/http"
 	"os/exec"
-	"slices"
 	"strings"
 	"testing"
 
-	"apitoken/events"
-	"apitoken/events/token"
+	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
+	"apitoken/localstack/engines"
 )
 
-// badToken is well formed and nobody's.
-const badToken = "00000000.000000000000000000000000002uutdl"
+// object is a JSON object.
+type object = map[string]any
+
+// unknownToken has the right form, but no store has it.
+const unknownToken = "00000000.000000000000000000000000002uutdl"
 
 func TestTheDeployedStack(t *testing.T) {
 	s := deploy(t)
-	t.Run("every route is there, guarded or open, with and without a slash", s.routes)
-	t.Run("what is no route is a problem", s.elsewhere)
-	t.Run("a token's whole life", s.life)
-	t.Run("a scoped token reaches its scopes", s.scopes)
-	t.Run("somebody's own API is guarded", s.guarded)
-	t.Run("the smoke test passes", s.smoke)
-	t.Run("the administrator is made once", s.again)
-	t.Run("200 creates at once and four slots make four tokens", s.race)
-	t.Run("every statement of every role is needed", s.statements)
-	t.Run("the audit table has every event once", s.audited)
-	t.Run("a revocation that was undone in the log is made good", s.reapplied)
-	t.Run("no log has a secret", s.silent)
+	t.Run("every route answers, guarded or open, with and without a slash", s.routes)
+	t.Run("an unknown path is a problem", s.unknownPaths)
+	t.Run("a token's whole life", s.tokenLife)
+	t.Run("a scoped token reaches only its scopes", s.scopedToken)
+	t.Run("the authorizer guards another API", s.exampleAPI)
+	t.Run("the smoke test passes", s.smokeTest)
+	t.Run("the administrator is made once", s.secondBootstrap)
+	t.Run("200 simultaneous creates and four slots make four tokens", s.concurrentCreates)
+	t.Run("every statement of every role is needed", s.neededStatements)
+	t.Run("the audit table has every event once", s.auditCopies)
+	t.Run("a revocation that the log lost is applied again", s.reappliedRevocation)
+	t.Run("no log has a secret", s.logsWithoutSecrets)
 }
 
 func (s *stack) routes(t *testing.T) {
@@ -39,200 +46,137 @@ func (s *stack) routes(t *testing.T) {
 		path := strings.NewReplacer("{id}", "00000000", "{user}", "ann").Replace(r.Path)
 		for _, path := range []string{path, path + "/"} {
 			if r.Open {
-				if a := s.api.ask(t, r.Method, path, "", nil); a.status != http.StatusOK {
-					t.Errorf("%s %s without a token: got %s, want 200", r.Method, path, a)
-				}
-				continue
-			}
-			for _, bearer := range []string{"", badToken, "garbage"} {
-				a := s.api.ask(t, r.Method, path, bearer, nil)
-				p := problem(t, a)
-				if a.status != http.StatusUnauthorized || p.Code != "token_invalid" || a.header.Get("WWW-Authenticate") != `Bearer realm="apitoken"` {
-					t.Errorf("%s %s with token %q: got %s, want 401 with a challenge", r.Method, path, bearer, a)
-				}
-			}
-			if a := s.api.ask(t, r.Method, path, s.admin, object{}); a.status == http.StatusUnauthorized || a.status >= 500 || code(a) == "path_not_found" {
-				t.Errorf("%s %s as admin: got %s", r.Method, path, a)
+				s.checkOpenRoute(t, r.Method, path)
+			} else {
+				s.checkGuardedRoute(t, r.Method, path)
 			}
 		}
 	}
-	s.clear(t)
+	s.revokeOtherTokens(t)
 }
 
-// clear revokes what the routes made, but for the token that is used.
-func (s *stack) clear(t *testing.T) {
+func (s *stack) checkOpenRoute(t *testing.T, method, path string) {
 	t.Helper()
-	admin := s.api.as(s.admin)
+	if a := s.api.request(t, method, path, "", nil); a.Status != http.StatusOK {
+		t.Errorf("%s %s without a token: got %s, want 200", method, path, a)
+	}
+}
+
+func (s *stack) checkGuardedRoute(t *testing.T, method, path string) {
+	t.Helper()
+	for _, bearer := range []string{"", unknownToken, "garbage"} {
+		a := s.api.request(t, method, path, bearer, nil)
+		p := problemOf(t, a)
+		if a.Status != http.StatusUnauthorized || p.Code != "token_invalid" || a.Header.Get("WWW-Authenticate") != `Bearer realm="apitoken"` {
+			t.Errorf("%s %s with token %q: got %s, want 401 with a challenge", method, path, bearer, a)
+		}
+	}
+	a := s.api.request(t, method, path, s.admin, object{})
+	if a.Status == http.StatusUnauthorized || a.Status >= 500 || codeOf(a) == "path_not_found" {
+		t.Errorf("%s %s as admin: got %s", method, path, a)
+	}
+}
+
+// revokeOtherTokens revokes the administrator's tokens that the routes made.
+func (s *stack) revokeOtherTokens(t *testing.T) {
+	t.Helper()
+	admin := s.api.client(s.admin)
 	list, err := admin.List(t.Context(), httpapi.ListQuery{User: "admin"})
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, e := range list.Entries {
-		if e.ID != s.admin[:8] {
-			if err := admin.Revoke(t.Context(), e.ID); err != nil {
-				t.Fatal(err)
-			}
+		if e.ID == s.admin[:8] {
+			continue
+		}
+		if err := admin.Revoke(t.Context(), e.ID); err != nil {
+			t.Fatal(err)
 		}
 	}
 }
 
-// problem reads an answer as one, and checks that the request can be found.
-func problem(t *testing.T, a answer) (p httpapi.Problem) {
+// problemOf reads an answer as a problem. It checks that the problem's request
+// id is the one in the header.
+func problemOf(t *testing.T, a engines.Answer) (p httpapi.Problem) {
 	t.Helper()
-	if a.header.Get("Content-Type") != "application/problem+json" || a.header.Get("Cache-Control") != "no-store" {
-		t.Errorf("got headers %v, want those of a problem", a.header)
+	if a.Header.Get("Content-Type") != "application/problem+json" || a.Header.Get("Cache-Control") != "no-store" {
+		t.Errorf("got headers %v, want those of a problem", a.Header)
 	}
-	decode(t, a.body, &p)
-	if p.Status != a.status || p.RequestID == "" || p.RequestID != a.header.Get("X-Request-Id") {
-		t.Errorf("got %s with X-Request-Id %q", a, a.header.Get("X-Request-Id"))
+	engines.Decode(t, a.Body, &p)
+	if p.Status != a.Status || p.RequestID == "" || p.RequestID != a.Header.Get("X-Request-Id") {
+		t.Errorf("got %s with X-Request-Id %q", a, a.Header.Get("X-Request-Id"))
 	}
 	return p
 }
 
-func code(a answer) string {
+// codeOf returns the code of a problem, or "" for other answers.
+func codeOf(a engines.Answer) string {
 	var p httpapi.Problem
-	if json.Unmarshal(a.body, &p) != nil {
+	if json.Unmarshal(a.Body, &p) != nil {
 		return ""
 	}
 	return p.Code
 }
 
-func (s *stack) elsewhere(t *testing.T) {
-	for _, path := range []string{"/", "/v1", "/v1/nothing", "/v2/auth/access-tokens"} {
-		if a := s.api.ask(t, "GET", path, s.admin, nil); a.status != http.StatusNotFound || problem(t, a).Code != "path_not_found" {
-			t.Errorf("GET %s: got %s, want 404 path_not_found", path, a)
-		}
-	}
-	if a := s.api.ask(t, "PUT", "/v1/auth/access-tokens", s.admin, nil); a.status != http.StatusNotFound {
-		t.Errorf("PUT on the collection: got %s; a REST API answers an unknown method as an unknown path", a)
-	}
-}
-
-// person is somebody new.
-func person(prefix string) *token.Identity {
-	return &token.Identity{Name: prefix + "-" + strings.ToLower(rand.Text()[:8])}
-}
-
-// made is a new token for somebody.
-func (s *stack) made(t *testing.T, in httpapi.CreateRequest) httpapi.Created {
-	t.Helper()
-	c, err := s.api.as(s.admin).Create(t.Context(), in)
-	if err != nil {
-		t.Fatalf("creating a token: %v", err)
-	}
-	return c
-}
-
-func (s *stack) life(t *testing.T) {
-	ctx, admin, ann := t.Context(), s.api.as(s.admin), person("ann")
-	c := s.made(t, httpapi.CreateRequest{User: ann, Name: "laptop", ExpiresIn: "90D"})
-	own := s.api.as(c.BearerToken.Reveal())
-	if me, err := own.WhoAmI(ctx); err != nil || me.ID != ann.Name || len(me.Permissions) != 0 {
-		t.Errorf("who am I: got %+v, %v", me, err)
-	}
-	if e, err := own.Get(ctx, c.ID); err != nil || e.Name != "laptop" || e.State != "active" || e.LastUsed.IsZero() {
-		t.Errorf("get: got %+v, %v", e, err)
-	}
-	if l, err := own.List(ctx, httpapi.ListQuery{}); err != nil || len(l.Entries) != 1 || l.Entries[0].ID != c.ID {
-		t.Errorf("list: got %+v, %v", l, err)
-	}
-	for reason, text := range map[string]string{"": c.BearerToken.Reveal(), "token_invalid": badToken} {
-		a := s.api.ask(t, "POST", "/v1/auth/authorize", s.admin, object{"token": text})
-		var i httpapi.Introspection
-		if decode(t, a.body, &i); a.status != 200 || i.Active != (reason == "") || i.Reason != reason {
-			t.Errorf("introspect: got %s, want reason %q", a, reason)
-		}
-	}
-	if err := own.Revoke(ctx, c.ID); err != nil {
-		t.Errorf("revoke: %v", err)
-	}
-	if _, err := own.WhoAmI(ctx); status(err) != http.StatusUnauthorized {
-		t.Errorf("who am I with a revoked token: got %v, want 401", err)
-	}
-	if _, err := admin.Get(ctx, c.ID); status(err) != http.StatusNotFound {
-		t.Errorf("get of a revoked token: got %v, want 404", err)
-	}
-	for what, history := range map[string]func() (httpapi.History, error){
-		"token": func() (httpapi.History, error) { return admin.TokenEvents(ctx, c.ID, httpapi.HistoryQuery{}) },
-		"user":  func() (httpapi.History, error) { return admin.UserEvents(ctx, ann.Name, httpapi.HistoryQuery{}) },
-	} {
-		h, err := history()
-		if got := kinds(t, h); err != nil || !slices.Equal(got, []string{"TokenCreated", "TokenRevoked"}) {
-			t.Errorf("history of the %s: got %v, %v", what, got, err)
-		}
-	}
-	if l, err := admin.List(ctx, httpapi.ListQuery{User: ann.Name, States: []string{"revoked"}}); err != nil || len(l.Entries) != 1 {
-		t.Errorf("list of revoked tokens: got %+v, %v", l, err)
-	}
-}
-
-func kinds(t *testing.T, h httpapi.History) (all []string) {
-	t.Helper()
-	for _, raw := range h.Entries {
-		m, err := events.ParseDetail(raw)
-		if err != nil {
-			t.Fatal(err)
-		}
-		all = append(all, m.Type)
-	}
-	return all
-}
-
-// status is that of a problem, 0 of anything else.
-func status(err error) int {
+// statusOf returns the status of a problem, or 0 for other errors.
+func statusOf(err error) int {
 	if p, ok := errors.AsType[*httpapi.Problem](err); ok {
 		return p.Status
 	}
 	return 0
 }
 
-func (s *stack) scopes(t *testing.T) {
-	c := s.made(t, httpapi.CreateRequest{User: person("scoped"), Scopes: []string{"GET /v1/session/*"}})
-	bearer := c.BearerToken.Reveal()
-	for _, path := range []string{"/v1/session/who-am-i", "/v1/session/who-am-i/"} {
-		if a := s.api.ask(t, "GET", path, bearer, nil); a.status != http.StatusOK {
-			t.Errorf("GET %s within the scope: got %s", path, a)
+func (s *stack) unknownPaths(t *testing.T) {
+	for _, path := range []string{"/", "/v1", "/v1/nothing", "/v2/auth/access-tokens"} {
+		if a := s.api.request(t, "GET", path, s.admin, nil); a.Status != http.StatusNotFound || problemOf(t, a).Code != "path_not_found" {
+			t.Errorf("GET %s: got %s, want 404 path_not_found", path, a)
 		}
 	}
-	for _, path := range []string{"/v1/auth/access-tokens", "/v1/auth/access-tokens/", "/v1/auth/access-tokens/" + c.ID} {
-		if a := s.api.ask(t, "GET", path, bearer, nil); a.status != http.StatusForbidden || problem(t, a).Code != "permission_denied_by_scope" {
-			t.Errorf("GET %s out of scope: got %s, want 403", path, a)
-		}
+	if a := s.api.request(t, "PUT", "/v1/auth/access-tokens", s.admin, nil); a.Status != http.StatusNotFound {
+		t.Errorf("PUT on the collection: got %s; a REST API answers an unknown method like an unknown path", a)
 	}
 }
 
-func (s *stack) guarded(t *testing.T) {
-	bob := person("bob")
-	c := s.made(t, httpapi.CreateRequest{User: bob})
-	elsewhere := s.made(t, httpapi.CreateRequest{User: bob, Scopes: []string{"GET /v1/*"}})
-	for bearer, want := range map[string]int{"": 401, badToken: 401, elsewhere.BearerToken.Reveal(): 403, c.BearerToken.Reveal(): 200} {
-		a := s.example.ask(t, "GET", "", bearer, nil)
-		if a.status != want {
-			t.Errorf("with token %.8q: got %s, want %d", bearer, a, want)
-		}
-		var hello struct {
-			Hello   string `json:"hello"`
-			TokenID string `json:"token_id"`
-		}
-		if want == http.StatusOK {
-			if decode(t, a.body, &hello); hello.Hello != bob.Name || hello.TokenID != c.ID {
-				t.Errorf("got %s, want it to know %s and %s", a, bob.Name, c.ID)
-			}
-		}
-	}
-}
-
-func (s *stack) smoke(t *testing.T) {
+func (s *stack) smokeTest(t *testing.T) {
 	if out, err := exec.CommandContext(t.Context(), top+"localstack/smoke.sh", s.api.url, s.tokenFile, s.api.host).CombinedOutput(); err != nil {
 		t.Errorf("smoke.sh: %v\n%s", err, out)
 	}
 }
 
-func (s *stack) again(t *testing.T) {
-	if out, err := s.apitoken(t, "--out", s.tokenFile, "--first"); err != nil || !strings.Contains(out, "has an administrator") {
+func (s *stack) secondBootstrap(t *testing.T) {
+	if out, err := s.runBootstrap(t, "--out", s.tokenFile, "--first"); err != nil || !strings.Contains(out, "has an administrator") {
 		t.Errorf("bootstrap --first again: got %v: %s", err, out)
 	}
-	if out, err := s.apitoken(t, "--out", s.tokenFile); err == nil || !strings.Contains(out, "still works") {
+	if out, err := s.runBootstrap(t, "--out", s.tokenFile); err == nil || !strings.Contains(out, "still works") {
 		t.Errorf("bootstrap over a token that works: got %v: %s, want a refusal", err, out)
 	}
+}
+
+// logsWithoutSecrets looks for tokens and peppers in the log lines of all functions.
+func (s *stack) logsWithoutSecrets(t *testing.T) {
+	_, pepper, _ := strings.Cut(s.peppers, ":")
+	lines, requests := s.root.LogMessages(t, s.ids["FunctionLogs"]), 0
+	for _, line := range lines {
+		if strings.Contains(line, `"request"`) {
+			requests++
+		}
+		if hasToken(line) {
+			t.Errorf("a log line has a whole token: %.40s…", line)
+		}
+		if strings.Contains(line, pepper) {
+			t.Errorf("a log line has a pepper: %.40s…", line)
+		}
+	}
+	if requests == 0 {
+		t.Errorf("none of %d log lines is of a request, so this test checked nothing", len(lines))
+	}
+}
+
+func hasToken(line string) bool {
+	for _, word := range strings.FieldsFunc(line, func(r rune) bool { return strings.ContainsRune(` "\,;:=`, r) }) {
+		if _, err := secret.Parse(word); err == nil {
+			return true
+		}
+	}
+	return false
 }

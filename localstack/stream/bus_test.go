@@ -14,41 +14,41 @@ import (
 	"apitoken/events"
 )
 
-// busTrouble is what is wrong with the bus.
-type busTrouble int
+// busFault is a fault of the bus for all events.
+type busFault int
 
 const (
-	healthy busTrouble = iota
-	down               // every PutEvents fails, and nothing is taken
-	mute               // every PutEvents is taken, and answered with a failure
+	healthy    busFault = iota
+	down                // every PutEvents fails, and no event is stored
+	unanswered          // every PutEvents stores its events and answers with an error
 )
 
-// busProxy stands between the functions and the engine's EventBridge. It fails
-// on command, and keeps what the bus took.
+// busProxy is an HTTP proxy between the functions and the engine's EventBridge.
+// It can fail, and it records which events the bus got.
 type busProxy struct {
-	engine engine
+	engine string // the engine's URL
 	url    string
 
 	mu      sync.Mutex
-	trouble busTrouble
-	refused map[events.Stream]bool // whose events the bus refuses, taking the others of the same call
-	took    []events.Message       // in the order in which the bus took them
-	tried   map[string]int         // how often each event was to be put, by id
+	fault   busFault
+	refused map[events.Stream]bool // the bus refuses these streams and accepts the others of the same call
+	stored  []events.Message       // in the order in which the bus accepted them
+	tried   map[string]int         // number of puts of each event, by id
 }
 
-func newBusProxy(t *testing.T, e engine) *busProxy {
-	p := &busProxy{engine: e, refused: map[events.Stream]bool{}, tried: map[string]int{}}
+func newBusProxy(t *testing.T, engine string) *busProxy {
+	p := &busProxy{engine: engine, refused: map[events.Stream]bool{}, tried: map[string]int{}}
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	p.url = server.URL
 	return p
 }
 
-// set makes the bus fail; refused are the streams whose events alone do.
-func (p *busProxy) set(trouble busTrouble, refused ...events.Stream) {
+// set sets the fault of the bus, and the streams whose events the bus refuses.
+func (p *busProxy) set(fault busFault, refused ...events.Stream) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.trouble, p.refused = trouble, map[events.Stream]bool{}
+	p.fault, p.refused = fault, map[events.Stream]bool{}
 	for _, s := range refused {
 		p.refused[s] = true
 	}
@@ -79,7 +79,7 @@ func (p *busProxy) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	p.put(w, r, body)
 }
 
-// put forwards the entries that the bus takes, and answers for all.
+// put forwards the entries that the bus accepts, and answers for all entries.
 func (p *busProxy) put(w http.ResponseWriter, r *http.Request, body []byte) {
 	var in, pass putEvents
 	if err := json.Unmarshal(body, &in); err != nil {
@@ -89,9 +89,9 @@ func (p *busProxy) put(w http.ResponseWriter, r *http.Request, body []byte) {
 	ms := make([]events.Message, len(in.Entries))
 	var passed []events.Message
 	for i, e := range in.Entries {
-		ms[i] = message(e)
+		ms[i] = messageOf(e)
 		p.tried[ms[i].ID]++
-		if p.trouble != down && !p.refused[ms[i].Stream] {
+		if p.fault != down && !p.refused[ms[i].Stream] {
 			pass.Entries, passed = append(pass.Entries, e), append(passed, ms[i])
 		}
 	}
@@ -103,22 +103,23 @@ func (p *busProxy) put(w http.ResponseWriter, r *http.Request, body []byte) {
 			reply(w, status, answer)
 			return
 		}
-		p.took = append(p.took, passed...)
+		p.stored = append(p.stored, passed...)
 	}
-	if p.trouble != healthy {
-		reply(w, http.StatusInternalServerError, []byte(`{"__type":"InternalException","message":"the test says so"}`))
+	if p.fault != healthy {
+		reply(w, http.StatusInternalServerError, []byte(`{"__type":"InternalException","message":"a fault of the test"}`))
 		return
 	}
-	answer, _ := json.Marshal(p.merge(ms, out))
+	answer, _ := json.Marshal(p.mergeResults(ms, out))
 	reply(w, http.StatusOK, answer)
 }
 
-// merge is the answer for all entries: the engine's for those that it got.
-func (p *busProxy) merge(ms []events.Message, engines putResults) (all putResults) {
+// mergeResults returns the results for all entries. Forwarded entries have the
+// engine's results.
+func (p *busProxy) mergeResults(ms []events.Message, engines putResults) (all putResults) {
 	for _, m := range ms {
 		if p.refused[m.Stream] {
 			all.FailedEntryCount++
-			all.Entries = append(all.Entries, object{"ErrorCode": "ThrottlingException", "ErrorMessage": "the test says so"})
+			all.Entries = append(all.Entries, object{"ErrorCode": "ThrottlingException", "ErrorMessage": "a fault of the test"})
 			continue
 		}
 		all.Entries, engines.Entries = append(all.Entries, engines.Entries[0]), engines.Entries[1:]
@@ -126,8 +127,8 @@ func (p *busProxy) merge(ms []events.Message, engines putResults) (all putResult
 	return all
 }
 
-// message is the event of an entry, the zero one if it is none of ours.
-func message(entry json.RawMessage) events.Message {
+// messageOf returns the event of an entry, or the zero Message for other events.
+func messageOf(entry json.RawMessage) events.Message {
 	var e struct{ Detail string }
 	if json.Unmarshal(entry, &e) != nil {
 		return events.Message{}
@@ -139,8 +140,9 @@ func message(entry json.RawMessage) events.Message {
 	return m
 }
 
+// forward sends a request to the engine.
 func (p *busProxy) forward(r *http.Request, body []byte) (status int, answer []byte) {
-	on, err := http.NewRequestWithContext(r.Context(), r.Method, string(p.engine)+r.URL.RequestURI(), bytes.NewReader(body))
+	on, err := http.NewRequestWithContext(r.Context(), r.Method, p.engine+r.URL.RequestURI(), bytes.NewReader(body))
 	if err != nil {
 		return http.StatusBadGateway, []byte(err.Error())
 	}
@@ -164,18 +166,18 @@ func reply(w http.ResponseWriter, status int, body []byte) {
 	w.Write(body)
 }
 
-// times is how often an event was to be put.
-func (p *busProxy) times(id string) int {
+// puts returns how often a function tried to put an event.
+func (p *busProxy) puts(id string) int {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	return p.tried[id]
 }
 
-// taken is how often the bus took an event.
-func (p *busProxy) taken(id string) (n int) {
+// accepted returns how often the bus accepted an event.
+func (p *busProxy) accepted(id string) (n int) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for _, m := range p.took {
+	for _, m := range p.stored {
 		if m.ID == id {
 			n++
 		}
@@ -183,24 +185,24 @@ func (p *busProxy) taken(id string) (n int) {
 	return n
 }
 
-// check holds what must be true of the bus at any time: no event came before
-// its predecessor, and each repeat is the event that it repeats.
-func (p *busProxy) check(t *testing.T) {
+// checkOrder checks what must hold at any time: the bus accepted no event before
+// its predecessor, and a repeated event has the same content.
+func (p *busProxy) checkOrder(t *testing.T) {
 	t.Helper()
 	p.mu.Lock()
-	took := slices.Clone(p.took)
+	stored := slices.Clone(p.stored)
 	p.mu.Unlock()
 	first := map[string]events.Message{}
 	last := map[events.Stream]uint64{}
-	for _, m := range took {
+	for _, m := range stored {
 		earlier, again := first[m.ID]
 		switch {
 		case m.ID == "":
-			t.Error("the bus took something that is no event")
+			t.Error("the bus accepted an entry that is no event")
 		case again && (earlier.Hash != m.Hash || !bytes.Equal(earlier.Data, m.Data)):
-			t.Errorf("%s came again with other content", m.ID)
+			t.Errorf("%s was repeated with other content", m.ID)
 		case !again && m.Seq != last[m.Stream]+1:
-			t.Errorf("%s came when the last of its stream was %d", m.ID, last[m.Stream])
+			t.Errorf("%s arrived after number %d of its stream", m.ID, last[m.Stream])
 		}
 		if !again {
 			first[m.ID], last[m.Stream] = m, m.Seq

@@ -2,14 +2,12 @@ package stream_test
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
 	"apitoken/infra/sam/template"
 )
-
-// object is a mapping of the template, in the form of a JSON template.
-type object = template.Object
 
 func readTemplate(t *testing.T) object {
 	t.Helper()
@@ -20,7 +18,8 @@ func readTemplate(t *testing.T) object {
 	return all
 }
 
-// within gives what is found at a path of member names, and fails if nothing is.
+// within returns the value at a path of member names. It fails the test if there
+// is none.
 func within(t *testing.T, v any, path ...string) any {
 	t.Helper()
 	for i, name := range path {
@@ -32,50 +31,42 @@ func within(t *testing.T, v any, path ...string) any {
 	return v
 }
 
-// subset keeps the named resources, those of the given types, and whatever
-// either of them refers to.
+// subset returns the template with only some resources: the named ones, those of
+// the given types, and all resources that these refer to.
 func subset(t *testing.T, template object, names []string, types ...string) object {
 	t.Helper()
 	all := within(t, template, "Resources").(object)
 	keep := object{}
-	var visit func(v any)
-	add := func(name string) {
-		if all[name] != nil && keep[name] == nil {
-			keep[name] = all[name]
-			visit(all[name])
+	var add func(names ...string)
+	add = func(names ...string) {
+		for _, name := range names {
+			if all[name] != nil && keep[name] == nil {
+				keep[name] = all[name]
+				add(references(all[name])...)
+			}
 		}
 	}
-	visit = func(v any) {
-		for _, name := range references(v) {
-			add(name)
-		}
-	}
-	visit(template["Globals"])
+	add(references(template["Globals"])...)
 	for _, name := range names {
 		within(t, all, name)
 		add(name)
 	}
 	for name, r := range all {
-		for _, kind := range types {
-			if within(t, r, "Type") == kind {
-				add(name)
-			}
+		if kind, _ := within(t, r, "Type").(string); slices.Contains(types, kind) {
+			add(name)
 		}
 	}
-	part := object{}
+	part := object{"Resources": keep}
 	for _, section := range []string{"AWSTemplateFormatVersion", "Transform", "Parameters", "Conditions", "Globals"} {
 		if template[section] != nil {
 			part[section] = template[section]
 		}
 	}
-	part["Resources"] = keep
 	return part
 }
 
-var inText = regexp.MustCompile(`\$\{([A-Za-z0-9]+)`)
-
-// references are the names that a part of a template refers to. Some may be
-// parameters.
+// references returns the names that a part of a template refers to. Some may be
+// names of parameters.
 func references(v any) (names []string) {
 	switch v := v.(type) {
 	case []any:
@@ -84,27 +75,41 @@ func references(v any) (names []string) {
 		}
 	case object:
 		for member, e := range v {
-			switch e := e.(type) {
-			case string:
-				switch member {
-				case "Ref", "DependsOn":
-					names = append(names, e)
-				case "Fn::Sub":
-					for _, found := range inText.FindAllStringSubmatch(e, -1) {
-						names = append(names, found[1])
-					}
-				}
-			case []any:
-				if member == "Fn::GetAtt" || member == "DependsOn" {
-					for _, name := range e {
-						if text, ok := name.(string); ok {
-							names = append(names, text)
-						}
-					}
-				}
-			}
+			names = append(names, namesIn(member, e)...)
 			names = append(names, references(e)...)
 		}
 	}
 	return names
+}
+
+// nameInText finds the names in a text of Fn::Sub.
+var nameInText = regexp.MustCompile(`\$\{([A-Za-z0-9]+)`)
+
+// namesIn returns the names that the value of one member refers to itself.
+func namesIn(member string, v any) (names []string) {
+	switch member {
+	case "Ref", "DependsOn", "Fn::GetAtt":
+		return textsOf(v)
+	case "Fn::Sub":
+		for _, text := range textsOf(v) {
+			for _, found := range nameInText.FindAllStringSubmatch(text, -1) {
+				names = append(names, found[1])
+			}
+		}
+	}
+	return names
+}
+
+// textsOf returns the text v, or all texts in the list v.
+func textsOf(v any) (texts []string) {
+	l, isList := v.([]any)
+	if !isList {
+		l = []any{v}
+	}
+	for _, e := range l {
+		if text, ok := e.(string); ok {
+			texts = append(texts, text)
+		}
+	}
+	return texts
 }

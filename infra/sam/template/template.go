@@ -1,7 +1,7 @@
 // Package template reads template.yaml as CloudFormation sees it. Its tests
-// hold the template to what the code needs and to what must not go wrong on
-// AWS. They read the file and need nothing else; that the deployed stack works
-// is shown in localstack/stack.
+// check that the template has what the code needs, and that it avoids known
+// dangers on AWS. They need only the file. The tests of localstack/stack show
+// that the deployed stack works.
 //
 // Only tests use this package.
 package template
@@ -14,12 +14,13 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Object is a mapping of the template in the form of a JSON template: the short
-// forms !Ref, !GetAtt and !Sub are written out, and anchors, aliases and merge
-// keys (<<) are replaced by what they name.
+// Object is a mapping of the template, in the form of a JSON template. Short
+// forms (!Ref, !GetAtt, !Sub) are written out. Aliases and merge keys (<<) are
+// replaced by a copy of the value that they name.
 type Object = map[string]any
 
-// Read reads the template in the file at path. Its errors name the line.
+// Read reads the template in the file at path. Errors name the file and, where
+// there is one, the line.
 func Read(path string) (Object, error) {
 	b, err := os.ReadFile(path)
 	if err != nil {
@@ -43,7 +44,7 @@ func Read(path string) (Object, error) {
 	return template, nil
 }
 
-// At returns the value at a path of member names, nil if there is none.
+// At returns the value at a path of member names, or nil if there is none.
 func At(v any, path ...string) any {
 	for _, name := range path {
 		m, _ := v.(Object)
@@ -74,54 +75,66 @@ func valueOf(n *yaml.Node) (any, error) {
 	return v, nil
 }
 
-// mappingOf reads a mapping. Its own members win over merged ones, and each
-// name may be there only once.
+// mappingOf reads a mapping. Its own members win over merged ones. A repeated
+// member is an error, because only one of its values would count.
 func mappingOf(n *yaml.Node) (Object, error) {
-	own, merged := Object{}, Object{}
+	own, merged := Object{}, Object(nil)
 	for i := 0; i < len(n.Content); i += 2 {
-		key := n.Content[i]
-		v, err := valueOf(n.Content[i+1])
+		key, value := n.Content[i], n.Content[i+1]
+		isMerge := key.Tag == "!!merge"
+		if _, twice := own[key.Value]; twice || isMerge && merged != nil {
+			return nil, fmt.Errorf("line %d: member %s is repeated", key.Line, key.Value)
+		}
+		var err error
+		if isMerge {
+			merged, err = mergedOf(value)
+		} else {
+			own[key.Value], err = valueOf(value)
+		}
 		if err != nil {
 			return nil, err
 		}
-		if key.Tag == "!!merge" {
-			if err := merge(merged, v, key.Line); err != nil {
-				return nil, err
-			}
-			continue
-		}
-		if _, twice := own[key.Value]; twice {
-			return nil, fmt.Errorf("line %d: the member %s is there twice", key.Line, key.Value)
-		}
-		own[key.Value] = v
 	}
-	for name, v := range merged {
-		if _, has := own[name]; !has {
-			own[name] = v
-		}
-	}
+	addMissing(own, merged)
 	return own, nil
 }
 
-// merge adds the members of v, a mapping or a list of mappings, of which the
-// earlier ones win (YAML merge keys, yaml.org/type/merge.html).
-func merge(into Object, v any, line int) error {
-	sources, isList := v.([]any)
-	if !isList {
-		sources = []any{v}
+// mergedOf returns the members that a merge key adds: those of a mapping, or of
+// a list of mappings, of which the earlier ones win (yaml.org/type/merge.html).
+func mergedOf(n *yaml.Node) (Object, error) {
+	sources := []*yaml.Node{n}
+	if list := target(n); list.Kind == yaml.SequenceNode {
+		sources = list.Content
 	}
+	merged := Object{}
 	for _, source := range sources {
-		m, ok := source.(Object)
-		if !ok {
-			return fmt.Errorf("line %d: a merge key takes mappings, not %T", line, source)
+		if m := target(source); m.Kind != yaml.MappingNode || m.Tag != "!!map" {
+			return nil, fmt.Errorf("line %d: << takes a mapping or a list of mappings, got %s", source.Line, m.Tag)
 		}
-		for name, v := range m {
-			if _, has := into[name]; !has {
-				into[name] = v
-			}
+		v, err := valueOf(source)
+		if err != nil {
+			return nil, err
+		}
+		addMissing(merged, v.(Object))
+	}
+	return merged, nil
+}
+
+// target returns the node that an alias names, or n itself.
+func target(n *yaml.Node) *yaml.Node {
+	if n.Kind == yaml.AliasNode {
+		return n.Alias
+	}
+	return n
+}
+
+// addMissing adds the members of more that into does not have.
+func addMissing(into, more Object) {
+	for name, v := range more {
+		if _, has := into[name]; !has {
+			into[name] = v
 		}
 	}
-	return nil
 }
 
 func sequenceOf(n *yaml.Node) ([]any, error) {
@@ -135,8 +148,8 @@ func sequenceOf(n *yaml.Node) ([]any, error) {
 	return l, nil
 }
 
-// functionOf writes a short form out. JSON templates take the argument of
-// GetAtt as a list of resource and attribute.
+// functionOf returns the long form of a short form. In JSON templates the
+// argument of GetAtt is a list of resource and attribute.
 func functionOf(name string, argument any) Object {
 	switch name {
 	case "Ref", "Condition":

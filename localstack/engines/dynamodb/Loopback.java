@@ -6,11 +6,11 @@ import org.eclipse.jetty.server.Server;
 import org.eclipse.jetty.server.ServerConnector;
 
 /**
- * Starts DynamoDB Local on 127.0.0.1. By itself it listens on every interface and has no option against that, which
- * would offer an unauthenticated database to the whole network of a laptop or a CI machine.
+ * Starts DynamoDB Local on 127.0.0.1. DynamoDB Local itself listens on all interfaces and has no option to change that.
+ * All machines of the network could then use the database without authentication.
  *
- * <p>It takes the same arguments as DynamoDB Local. If a later version hides its web server elsewhere, it refuses to
- * start rather than listen everywhere.
+ * <p>The arguments are those of DynamoDB Local. If a later version has its web server elsewhere, the start fails, so that
+ * the database never listens on all interfaces.
  */
 public final class Loopback {
     public static void main(String[] args) throws Exception {
@@ -22,7 +22,7 @@ public final class Loopback {
         dynamodb.join();
     }
 
-    /** The web server is found by its type, since the name of the private field is nobody's promise. */
+    /** Returns the web server. It finds the private field by its type, because the field's name may change. */
     private static Server webServer(DynamoDBProxyServer dynamodb) throws ReflectiveOperationException {
         for (Field field : dynamodb.getClass().getDeclaredFields()) {
             if (field.getType() == Server.class) {
@@ -34,8 +34,8 @@ public final class Loopback {
     }
 
     /**
-     * Does nothing. LocalStack starts DynamoDB Local with a Java agent of its own, which lifts the limit of 20 global
-     * indexes and would be a download from outside the package registries; our jar stands in for it.
+     * Does nothing. LocalStack starts DynamoDB Local with a Java agent that raises the limit of 20 global indexes. That
+     * agent is not in a package registry, so our jar replaces it.
      */
     public static void premain(String arguments) {}
 }

@@ -1,11 +1,11 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # engines.sh sets and reads these variables
-# DynamoDB Local 2.6.1 from Maven Central, in memory: the judge of our transactions, conditions, streams and TTL.
+# DynamoDB Local 2.6.1 from Maven Central, in memory. It tests our transactions, conditions, streams and TTL.
 #
-# Start-up takes about a second and every start is an empty database. It never returns TransactionConflict, never
-# throttles and reads global indexes without delay, so tests have to inject those. In a table with a global index,
-# expired items without the index's key attributes are never deleted.
+# A start takes about one second, and the database is then empty. DynamoDB Local never returns TransactionConflict,
+# never throttles, and reads global indexes without delay. So tests must inject these. In a table with a global index it
+# never deletes expired items that lack the index's key attributes.
 #
-# Its licence asks for an AWS account in good standing and forbids redistribution: keep the cache folder private.
+# Its licence requires an AWS account in good standing and forbids redistribution. So keep the cache folder private.
 
 default_port=8021
 inputs=("$here"/engines/dynamodb/*)
@@ -17,8 +17,8 @@ prerequisites() {
   need java "Java 17"
 }
 
-# The names DynamoDBLocal.jar, DynamoDBLocal_lib and ddb-local-loader-0.1.jar are those LocalStack looks for, so that
-# it can use this folder too.
+# LocalStack uses this folder too. It expects the names DynamoDBLocal.jar, DynamoDBLocal_lib and
+# ddb-local-loader-0.1.jar.
 install() {
   mvn -B -ntp -q -C -f "$here/engines/dynamodb/pom.xml" \
     org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies \
@@ -29,8 +29,8 @@ install() {
   ln -s DynamoDBLocal.jar "$home/ddb-local-loader-0.1.jar"
 }
 
-# A manifest's line may hold only 72 bytes: each jar stands on a continuation line, which starts with one space, and
-# the second space divides it from the jar before.
+# manifest prints the manifest of our jar. A line may have only 72 bytes, so each jar of the class path has its own
+# continuation line. The first space marks the continuation, the second separates the jars.
 manifest() {
   local jar
   printf 'Main-Class: Loopback\nPremain-Class: Loopback\nClass-Path: .\n'
@@ -44,5 +44,5 @@ launch() {
     -port "$port" -inMemory -sharedDb -disableTelemetry)
 }
 
-# A bare GET is no DynamoDB call; 400 is how it says so once it is up.
+# A GET without a DynamoDB call gets 400 when the server is ready.
 answers() { [ "$(http_status /)" = 400 ]; }

@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # engines.sh sets and reads these variables
-# LocalStack 4.14.0 (the open edition, no account) as a plain process: for retries of streams and event sources, partial
-# batches and dead letters. People with Docker can take compose.yaml instead.
+# LocalStack 4.14.0 (the open edition, which needs no account) as a process of this machine. It tests the retries of
+# streams and event sources, partial batches and dead letters. With Docker you can use compose.yaml instead.
 #
-# Functions run by way of localstack/process-executor, since LocalStack itself only knows Docker. Its DynamoDB is the DynamoDB
-# Local of the dynamodb engine. It does not enforce Lambda authorizers (a bad token passes), has no HTTP APIs, and
-# deletes expired items only when told: curl -X DELETE ENDPOINT/_aws/dynamodb/expired
+# LocalStack itself runs functions only in Docker, so localstack/process-executor runs them. Its DynamoDB is the
+# DynamoDB Local of the engine dynamodb. LocalStack does not enforce Lambda authorizers: a bad token passes. It has no
+# HTTP APIs. It deletes expired items only on request: curl -X DELETE ENDPOINT/_aws/dynamodb/expired
 #
-# Python 3.13 is needed in truth, whatever the package's metadata says.
+# LocalStack needs Python 3.13, although its package metadata allows earlier versions.
 
 default_port=4577
 inputs=("$here"/engines/localstack/* "$here"/engines/dynamodb/* "$here"/process-executor/*.toml
@@ -17,8 +17,8 @@ prerequisites() {
   need java "Java 17"
 }
 
-# LocalStack looks for its helpers in lib/NAME/VERSION, and downloads what it does not find there. The executor is built
-# from a copy, because building leaves files beside the sources.
+# LocalStack looks for its helpers in lib/NAME/VERSION, and downloads a helper that is not there. The executor is built
+# from a copy, because the build adds files to the source folder.
 install() {
   local dynamodb java
   dynamodb=$("$here/engines.sh" install dynamodb)
@@ -31,9 +31,9 @@ install() {
   "$home/venv/bin/python" -m pip install -q --no-deps --no-build-isolation "$home/process-executor"
 }
 
-# FILESYSTEM_ROOT keeps LocalStack out of /var/lib and /usr/lib; without OVERRIDE_IN_DOCKER it would go there after all
-# when CI itself runs in a container. GATEWAY_SERVER is ours, since LocalStack's listens on every interface whatever
-# GATEWAY_LISTEN says. The switches from DNS_ADDRESS to SKIP_SSL_CERT_DOWNLOAD keep it from calling out.
+# With FILESYSTEM_ROOT LocalStack does not use /var/lib and /usr/lib. OVERRIDE_IN_DOCKER=0 is needed for the same reason
+# if CI runs in a container. GATEWAY_SERVER is our server: LocalStack's own server listens on all interfaces and ignores
+# GATEWAY_LISTEN. With DNS_ADDRESS, DISABLE_EVENTS and SKIP_SSL_CERT_DOWNLOAD LocalStack makes no calls to the internet.
 launch() {
   mkdir -p "$run/root/usr/lib"
   ln -s "$home/lib" "$run/root/usr/lib/localstack"

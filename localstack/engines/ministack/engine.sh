@@ -1,12 +1,12 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # engines.sh sets and reads these variables
-# MiniStack 1.5.33: the whole deployed stack on a laptop. It takes `sam deploy`, runs the functions' zips as processes
-# of this machine, enforces the authorizer, and with AUTH=true also what the IAM role of each function allows.
+# MiniStack 1.5.33. It tests the whole deployed stack: it accepts `sam deploy`, runs the functions' zips as processes of
+# this machine, and enforces the authorizer. With AUTH=true it also enforces the IAM role of each function.
 #
-# Known gaps: the stream source ignores reported batch item failures and retry limits, TTL deletions write no stream
-# record, an HTTP API made by AWS::Serverless::HttpApi deploys without routes, and each warm call costs about 50 ms. Use
-# LocalStack for stream retries and DynamoDB Local for the database's own behaviour.
+# Known gaps: streams ignore reported batch item failures and retry limits. TTL deletions write no stream record. An
+# AWS::Serverless::HttpApi deploys without routes. Each warm call takes at least about 50 ms. Use LocalStack for stream
+# retries, and DynamoDB Local for the behaviour of the database.
 #
-# Clients need the endpoint printed by `start`, any region, and the credentials test/test.
+# Clients need the endpoint that `start` prints, any region, and the credentials test/test.
 
 default_port=4566
 inputs=("$here"/engines/ministack/*)
@@ -15,8 +15,8 @@ prerequisites() { find_python 3.11 3.12 3.13 >/dev/null; }
 
 install() { python_env "$(find_python 3.11 3.12 3.13)" "$here/engines/ministack/requirements.txt"; }
 
-# Functions inherit AWS_ENDPOINT_URL, which is how they find the emulator. It has to be the address, not the name
-# localhost, so that S3 is addressed by path.
+# Functions inherit AWS_ENDPOINT_URL and so find the emulator. The URL has the address and not the name localhost, so
+# that clients of S3 put the bucket into the path.
 launch() {
   environment=(
     GATEWAY_PORT="$port" BIND_HOST=127.0.0.1 AUTH=true LAMBDA_EXECUTOR=local IOT_MTLS_ENABLED=0

@@ -1,7 +1,7 @@
 """LocalStack's web server, on 127.0.0.1 only.
 
-LocalStack ignores the host of GATEWAY_LISTEN for IPv4 and listens on every interface. Together with an executor that
-runs what it is given as a process of the host, that would let the whole network run programs here.
+For IPv4 LocalStack ignores the host in GATEWAY_LISTEN and listens on all interfaces. Our executor runs functions as
+processes of the host, so every machine of the network could then run programs here.
 """
 
 from functools import partial

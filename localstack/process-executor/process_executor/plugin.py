@@ -1,6 +1,6 @@
-"""The entry points by which LocalStack finds the executor and the server.
+"""The entry points that LocalStack uses to find the executor and the server.
 
-Both are imported late, since LocalStack lists its plugins before the modules they build on can be imported.
+Both modules are imported in `load`: LocalStack lists its plugins before the modules that they need can be imported.
 """
 
 from localstack.runtime.server.core import RuntimeServerPlugin

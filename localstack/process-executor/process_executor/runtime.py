@@ -1,7 +1,7 @@
-"""One life of a function's bootstrap, with the runtime API server that it polls.
+"""One process of a function's bootstrap, with the runtime API server that it polls.
 
-Every life has its own process, server and queue. So nothing of a life that crashed or was killed, a late answer or a
-poll still waiting, can reach the next one.
+Each Runtime has its own process, server and queue. After a crash or a kill, a late answer or a waiting poll of the old
+process cannot reach the next Runtime.
 """
 
 import errno
@@ -21,7 +21,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 @dataclass(frozen=True)
 class Invocation:
-    """One event, as the runtime API hands it to the function."""
+    """One event, as the runtime API passes it to the function."""
 
     request_id: str
     function_arn: str
@@ -32,19 +32,19 @@ class Invocation:
 
 @dataclass(frozen=True)
 class Answer:
-    """What the function, or Lambda on behalf of a function that died, answers to an invocation."""
+    """The answer to an invocation, from the function, or from Lambda if the function has ended."""
 
     payload: bytes
     is_error: bool
 
 
-def failure(kind: str, message: str) -> bytes:
-    """Builds the error document that Lambda writes when the function itself cannot."""
+def error_document(kind: str, message: str) -> bytes:
+    """Returns the error document that Lambda writes when the function cannot answer."""
     return json.dumps({"errorType": kind, "errorMessage": message}).encode()
 
 
 class InitError(Exception):
-    """The bootstrap did not get as far as asking for its first event; `payload` is the error document."""
+    """The bootstrap did not poll for its first event. `payload` is the error document."""
 
     def __init__(self, payload: bytes):
         super().__init__(payload.decode(errors="replace"))
@@ -52,7 +52,7 @@ class InitError(Exception):
 
 
 class Runtime:
-    """A running bootstrap. It serves one invocation at a time; the caller sees to that."""
+    """A running bootstrap. The caller must send one invocation at a time."""
 
     def __init__(self, bootstrap: str, folder: str, env: dict[str, str]):
         self._ready: Future[None] = Future()
@@ -69,23 +69,23 @@ class Runtime:
             self._process = self._spawn(bootstrap, folder, env | {"AWS_LAMBDA_RUNTIME_API": api})
         except OSError as e:
             self._close_server()
-            raise InitError(failure("Runtime.InvalidEntrypoint", f"cannot run the bootstrap: {e}")) from e
-        threading.Thread(target=self._watch, daemon=True).start()
+            raise InitError(error_document("Runtime.InvalidEntrypoint", f"cannot run the bootstrap: {e}")) from e
+        threading.Thread(target=self._wait_for_end, daemon=True).start()
 
     def wait_ready(self, seconds: float) -> None:
-        """Waits for the first poll. Raises InitError if it does not come, and ends the process then."""
+        """Waits for the first poll. If there is none, ends the process and raises InitError."""
         try:
             self._ready.result(seconds)
         except TimeoutError:
             self.stop()
             message = f"the bootstrap did not poll within {seconds} seconds"
-            raise InitError(failure("Sandbox.Timedout", message)) from None
+            raise InitError(error_document("Sandbox.Timedout", message)) from None
         except InitError:
             self.stop()
             raise
 
     def invoke(self, invocation: Invocation, seconds: float) -> Answer:
-        """Hands out one event and waits for its answer. After a TimeoutError this life is of no more use."""
+        """Passes one event to the function and waits for the answer. A TimeoutError is the end of this Runtime."""
         self._idle.clear()
         self._answer, self._current = Future(), invocation.request_id
         if self._process.poll() is not None:
@@ -94,16 +94,16 @@ class Runtime:
         return self._answer.result(seconds)
 
     def idle(self, seconds: float) -> bool:
-        """Waits for the poll that follows an answer. False if the process has ended, or does not poll in time.
+        """Waits for the poll after an answer. Returns False if the process has ended, or does not poll in time.
 
-        An answer alone does not mean that there will be a poll: after a panic a Go function answers and then exits.
+        A poll does not follow every answer: after a panic a Go function answers and then exits.
         """
         return self._idle.wait(seconds) and self._process.poll() is None
 
     def take_output(self) -> str:
-        """Returns what the function has printed since the last call.
+        """Returns the function's output since the last call.
 
-        The function prints into a file, not into a pipe: so whatever it wrote before it answered is certain to be here.
+        The function prints into a file and not into a pipe. So all output before an answer is already there.
         """
         file = self._output.fileno()
         data = os.pread(file, os.fstat(file).st_size - self._read, self._read)
@@ -111,15 +111,15 @@ class Runtime:
         return data.decode(errors="replace")
 
     def stop(self) -> None:
-        """Ends the process with all that it started, and the server. Safe to call twice."""
+        """Ends the process, its children and the server. A second call does nothing."""
         with suppress(ProcessLookupError):
             os.killpg(self._process.pid, signal.SIGKILL)
         self._process.wait()
         self._close_server()
 
     def _spawn(self, bootstrap: str, folder: str, env: dict[str, str]) -> subprocess.Popen:
-        # A group of its own, so that stop reaches its children. The file may be "busy" for a moment, when another
-        # thread forked while LocalStack was still unpacking it.
+        # The process gets its own group, so that stop ends its children too. The file may be "busy" for a moment, if
+        # another thread forked while LocalStack unpacked the file.
         for attempt in range(20):
             try:
                 return subprocess.Popen(
@@ -136,16 +136,17 @@ class Runtime:
                     raise
                 time.sleep(0.05)
 
-    def _watch(self) -> None:
-        """Tells whoever is waiting that the process is gone."""
+    def _wait_for_end(self) -> None:
+        """Waits for the end of the process and ends all waits for it."""
         self._process.wait()
-        _settle(self._ready, error=InitError(failure("Runtime.ExitError", self._exit_text())))
-        _settle(self._answer, self._exit_error())
+        _set_once(self._ready, error=InitError(error_document("Runtime.ExitError", self._exit_text())))
+        _set_once(self._answer, self._exit_error())
         self._idle.set()
         self._events.put(None)
 
     def _exit_error(self) -> Answer:
-        return Answer(failure("Runtime.ExitError", f"RequestId: {self._current} Error: {self._exit_text()}"), True)
+        message = f"RequestId: {self._current} Error: {self._exit_text()}"
+        return Answer(error_document("Runtime.ExitError", message), True)
 
     def _exit_text(self) -> str:
         code = self._process.wait()
@@ -157,26 +158,26 @@ class Runtime:
         self._server.shutdown()
         self._server.server_close()
 
-    # What the runtime API calls.
+    # The methods that the runtime API calls.
 
     def next_event(self) -> Invocation | None:
-        """Blocks until there is an event; None when this life is over."""
-        _settle(self._ready)
+        """Waits for an event. Returns None after the end of this Runtime."""
+        _set_once(self._ready)
         self._idle.set()
         return self._events.get()
 
     def init_failed(self, payload: bytes) -> None:
-        _settle(self._ready, error=InitError(payload))
+        _set_once(self._ready, error=InitError(payload))
 
     def answered(self, request_id: str, answer: Answer) -> bool:
-        """Takes an answer. False if it belongs to no event that is being worked on."""
+        """Takes an answer. Returns False if the answer is not for the current event."""
         if request_id != self._current or self._answer.done():
             return False
-        return _settle(self._answer, answer)
+        return _set_once(self._answer, answer)
 
 
-def _settle(future: Future, value=None, error: Exception | None = None) -> bool:
-    """Decides a future unless it is decided. Two threads may try, so asking done() first would not be enough."""
+def _set_once(future: Future, value=None, error: Exception | None = None) -> bool:
+    """Sets a future unless it is set. Asking done() first is not enough: two threads may be here at the same time."""
     try:
         future.set_exception(error) if error else future.set_result(value)
     except InvalidStateError:
@@ -189,15 +190,15 @@ class _Server(ThreadingHTTPServer):
     block_on_close = False
 
     def handle_error(self, request, client_address):
-        """A killed function leaves broken connections; they are no news."""
+        """Logs nothing: a killed function leaves broken connections, which are no error."""
 
 
 def _handler(runtime: Runtime) -> type[BaseHTTPRequestHandler]:
-    """Builds the HTTP handler of one runtime: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html"""
+    """Returns the HTTP handler of one Runtime: https://docs.aws.amazon.com/lambda/latest/dg/runtimes-api.html"""
 
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
-        # Headers and body leave in one packet: apart, they would wait 40 ms for each other's acknowledgement.
+        # Headers and body are sent in one packet. In two packets the second would wait 40 ms for an acknowledgement.
         wbufsize = -1
         disable_nagle_algorithm = True
 
@@ -223,7 +224,8 @@ def _handler(runtime: Runtime) -> type[BaseHTTPRequestHandler]:
                     runtime.init_failed(body)
                 case ["runtime", "invocation", request_id, "response" | "error" as kind]:
                     if not runtime.answered(request_id, Answer(body, kind == "error")):
-                        return self._reply(400, failure("InvalidRequestID", f"{request_id} is not being worked on"))
+                        message = f"{request_id} is not the current event"
+                        return self._reply(400, error_document("InvalidRequestID", message))
                 case _:
                     return self._reply(404)
             return self._reply(202)
@@ -236,7 +238,7 @@ def _handler(runtime: Runtime) -> type[BaseHTTPRequestHandler]:
                 body += self.rfile.read(size)
                 self.rfile.readline()
             while self.rfile.readline().strip():
-                pass  # Trailers, and the empty line that ends them.
+                pass  # skip the trailers and the empty line after them
             return body
 
         def _reply(self, status: int, body: bytes = b"{}", headers: dict[str, str] | None = None):
@@ -249,6 +251,6 @@ def _handler(runtime: Runtime) -> type[BaseHTTPRequestHandler]:
             self.wfile.write(body)
 
         def log_message(self, *args):
-            """Says nothing: the requests of the runtime API are not LocalStack's log."""
+            """Logs nothing: requests of the runtime API do not belong into LocalStack's log."""
 
     return Handler

@@ -1,0 +1,55 @@
+// Package engines connects tests to the engines that engines.sh starts:
+// DynamoDB Local, MiniStack and LocalStack. Require finds an engine, and skips
+// the test if there is none. A Client calls the engine's AWS interfaces.
+//
+// Only tests use this package.
+package engines
+
+import (
+	"os"
+	"strings"
+	"testing"
+	"time"
+)
+
+// Engine is the name of an engine, as engines.sh takes it.
+type Engine string
+
+const (
+	DynamoDB   Engine = "dynamodb"   // transactions, conditions, streams and TTL
+	MiniStack  Engine = "ministack"  // the whole stack, with authorizers and IAM
+	LocalStack Engine = "localstack" // retries of streams, partial batches, dead letters
+)
+
+// Require returns the URL of an engine, without a slash at the end. The URL is
+// in the variable APITOKEN_ENGINE, for example APITOKEN_DYNAMODB. Without the
+// variable Require skips the test. If APITOKEN_ENGINES_REQUIRED is 1, as
+// localstack/integration.sh sets it, Require fails the test instead.
+func Require(t testing.TB, e Engine) string {
+	t.Helper()
+	variable := "APITOKEN_" + strings.ToUpper(string(e))
+	url := strings.TrimSuffix(os.Getenv(variable), "/")
+	switch {
+	case url != "":
+	case os.Getenv("APITOKEN_ENGINES_REQUIRED") == "1":
+		t.Fatalf("%s is not set, and APITOKEN_ENGINES_REQUIRED is", variable)
+	default:
+		t.Skipf("SKIPPED: needs the engine %s, with its URL in %s (`make integration` starts it)", e, variable)
+	}
+	return url
+}
+
+// Eventually calls missing until it returns "". After the limit it fails the
+// test with the last result of missing.
+func Eventually(t testing.TB, limit time.Duration, goal string, missing func() string) {
+	t.Helper()
+	for deadline := time.Now().Add(limit); ; time.Sleep(200 * time.Millisecond) {
+		state := missing()
+		if state == "" {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("waited %v until %s: %s", limit, goal, state)
+		}
+	}
+}
