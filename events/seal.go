@@ -6,6 +6,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 )
 
@@ -64,11 +65,21 @@ func (k Keys) check(seal Verifier, message []byte) error {
 // field nor move a view to another token. It must be called wherever a view
 // that was read from a store decides or is shown.
 func (v View) Check(k Keys) error {
-	if err := k.check(v.Seal, v.sealed()); err != nil {
+	b := messages.Get().(*[]byte)
+	defer messages.Put(b)
+	*b = v.appendSealed((*b)[:0])
+	if err := k.check(v.Seal, *b); err != nil {
 		return &DamagedView{TokenID: v.ID, Reason: err}
 	}
 	return nil
 }
+
+// messages reuses the room for the messages of views, because every
+// authorization needs one.
+var messages = sync.Pool{New: func() any { b := make([]byte, 0, sealedSize); return &b }}
+
+// sealedSize is the room for the message of a typical view, in bytes.
+const sealedSize = 512
 
 // Digest is the SHA-256 of the verifier. A view's seal covers this digest, so a
 // list that has the digest in place of the verifier can check the seal.
@@ -81,17 +92,13 @@ func (v Verifier) Digest() Hash {
 
 func (v Verifier) isZero() bool { return v.Kid == "" && len(v.MAC) == 0 }
 
-// sealedSize is the room for the message of a typical view, in bytes.
-const sealedSize = 512
-
-// sealed is the message of the view's seal. It has every field with its length,
-// so two different views never have the same message.
-func (v View) sealed() []byte {
+// appendSealed appends the message of the view's seal. It has every field with its
+// length, so two different views never have the same message.
+func (v View) appendSealed(b []byte) []byte {
 	digest := v.Verifier.Digest()
 	if v.Verifier.isZero() && v.VerifierDigest != (Hash{}) {
 		digest = v.VerifierDigest
 	}
-	b := make([]byte, 0, sealedSize)
 	b = append(b, "apitoken/view/1\x00"...)
 	for _, s := range [...]string{v.ID, v.Owner, v.Creator, v.Name, v.Description, string(v.Ended)} {
 		b = appendField(b, s)
@@ -143,7 +150,7 @@ func sealViews(k Keys, views []View) ([]View, error) {
 	for i, v := range views {
 		var err error
 		v.VerifierDigest = Hash{}
-		if v.Seal, err = k.seal(v.sealed()); err != nil {
+		if v.Seal, err = k.seal(v.appendSealed(nil)); err != nil {
 			return nil, fmt.Errorf("sealing the view of token %q: %w", v.ID, err)
 		}
 		sealed[i] = v

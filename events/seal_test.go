@@ -298,3 +298,14 @@ func TestARecordMACCannotBeMovedOrForged(t *testing.T) {
 		t.Errorf("without the pepper: got %v, want ErrUnknownKid", err)
 	}
 }
+
+func BenchmarkViewCheck(b *testing.B) {
+	k := keys(b, pepperA)
+	v := sealed(b, k, fullView)
+	b.ReportAllocs()
+	for b.Loop() {
+		if err := v.Check(k); err != nil {
+			b.Fatal(err)
+		}
+	}
+}

@@ -13,7 +13,8 @@ import (
 // Revoke ends a live token; this is final. The guard denies the token as soon as
 // Revoke has returned. An ended token, a missing token, and another user's token
 // that the caller may not view are not_found. A token that the caller may view
-// but not delete is permission_denied.
+// but not delete is permission_denied. A live view that was put back after its
+// token ended is live for the guard, so Revoke ends the token again.
 func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) error {
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
@@ -29,13 +30,43 @@ func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) erro
 // may show that the token has ended, or the rules may find it during the command,
 // because another command was faster.
 func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p token.Policy, v events.View) error {
-	_, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(v.Owner), m, func(at time.Time) token.Command {
+	_, err := Do(ctx, i.store, i.keys, i.revokeRules(ctx, v), events.UserStream(v.Owner), m, func(at time.Time) token.Command {
 		return token.Revoke{At: at, Policy: p, By: by, ID: v.ID, Owner: v.Owner}
 	})
 	if isNotFound(err) {
 		return token.NotFound()
 	}
 	return err
+}
+
+// revokeRules returns the rules for tokens, with one addition: a token that has a
+// live view and is not in the state is added to the state. Its view was put back
+// to an older one. The view is read after the head, so a token that another
+// command has just ended is not added.
+func (i *Issuer) revokeRules(ctx context.Context, v events.View) Rules[token.State, token.Command] {
+	r := tokenRules
+	r.Decode = func(version int, stored []byte) (token.State, error) {
+		s, err := token.DecodeState(version, stored)
+		if _, found := s.Find(v.ID); err != nil || found {
+			return s, err
+		}
+		live, err := i.liveView(ctx, v.Owner, v.ID)
+		if err != nil || live.ID == "" {
+			return s, err
+		}
+		return token.PutBack(s, live), nil
+	}
+	return r
+}
+
+// liveView returns the view of a live token of the owner, and the zero view if
+// there is none.
+func (i *Issuer) liveView(ctx context.Context, owner, id string) (events.View, error) {
+	v, _, err := i.readView(ctx, id)
+	if errors.Is(err, events.ErrNotFound) || err == nil && (v.Owner != owner || !v.LiveAt(i.now())) {
+		return events.View{}, nil
+	}
+	return v, err
 }
 
 func isNotFound(err error) bool {
