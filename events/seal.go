@@ -38,6 +38,15 @@ func (d *DamagedView) Error() string {
 // Unwrap returns ErrDamaged and the reason.
 func (d *DamagedView) Unwrap() []error { return []error{ErrDamaged, d.Reason} }
 
+// DamagedToken returns the id of the token with the damaged view that is the
+// reason of the error, and "" if the error has another reason.
+func DamagedToken(err error) string {
+	if d, ok := errors.AsType[*DamagedView](err); ok {
+		return d.TokenID
+	}
+	return ""
+}
+
 // seal returns the MAC of the message under the current pepper.
 func (k Keys) seal(message []byte) (Verifier, error) {
 	mac, err := k.MAC(k.Current(), message)

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/functions/gateway"
 	"apitoken/functions/wiring/telemetry"
@@ -34,7 +35,7 @@ func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	denial, denied := errors.AsType[*guard.Denial](err)
 	if err != nil && !denied {
 		err = fmt.Errorf("authorizing: %w", err)
-		a.logQuestion(ctx, q, "unavailable", "", began, err)
+		a.logQuestion(ctx, q, "unavailable", events.DamagedToken(err), began, err)
 		return nil, err
 	}
 	a.logQuestion(ctx, q, codeOf(denial), p.TokenID, began, nil)
@@ -76,7 +77,7 @@ func (a *authorizer) logQuestion(ctx context.Context, q gateway.Question, code, 
 	}
 	if fault != nil {
 		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", fault.Error()))
+		attrs = append(attrs, slog.Any("error", fault))
 	}
 	a.log.LogAttrs(ctx, level, telemetry.Request, attrs...)
 }

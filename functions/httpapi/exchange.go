@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -14,6 +15,7 @@ import (
 	"strings"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/secret"
 )
@@ -132,13 +134,14 @@ func (x *exchange) instance() string {
 	return x.path()
 }
 
-// log writes the one log line of this request. The line has no text that a
+// log writes the one log line of this request. Its token_id is the acting token,
+// or the token with a damaged view. The line has no text that a
 // client can choose freely: no path, query, header, body or unknown method.
 func (x *exchange) log(status int, code string, err error, took time.Duration) {
 	level := slog.LevelInfo
 	attrs := make([]slog.Attr, 0, 9)
 	attrs = append(attrs,
-		slog.String("operation", x.operation), slog.String("code", code), slog.String("token_id", x.principal.TokenID),
+		slog.String("operation", x.operation), slog.String("code", code), slog.String("token_id", cmp.Or(events.DamagedToken(err), x.principal.TokenID)),
 		slog.String("method", knownMethod(x.r.Method)), slog.String("route", x.pattern), slog.Int("status", status),
 		slog.Duration("duration", took), slog.String("request_id", x.requestID))
 	if status >= http.StatusInternalServerError {
