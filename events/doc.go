@@ -33,7 +33,10 @@
 //	secret          32 characters, shown once
 //	verifier        the HMAC that is stored in place of a secret
 //	pepper, kid     a key of the deployment, and its name
-//	seal            an HMAC under a pepper, over a head
+//	seal            an HMAC under a pepper, over a head or a view
+//	record MAC      an HMAC under a pepper, over the hash of a record
+//	damaged         stored data that this service did not write, or that cannot
+//	                be decoded
 //	stream          the log of one owner's tokens, or of the settings
 //	fact            one thing that happened, as a Go type
 //	record          a fact as stored: with sequence, actor, command, time, hashes
