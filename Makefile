@@ -29,7 +29,7 @@ race: ## Run the tests under the race detector (needs a C compiler)
 	GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 go test -race ./... # the tests start a thousand processes, which would wait a second each
 
 .PHONY: check
-check: lint vulnerabilities fresh race ## Everything below that looks at the code, and the race detector
+check: lint vulnerabilities fresh race ## Run lint, vulnerabilities, fresh and race
 
 .PHONY: lint
 lint: ## gofmt, vet, staticcheck
@@ -42,7 +42,7 @@ vulnerabilities: ## govulncheck, where its database can be reached
 	.ci/vulnerabilities $(GOVULNCHECK)
 
 .PHONY: fresh
-fresh: ## Generated files are what their sources say
+fresh: ## Check that generated files match their sources
 	go mod tidy -diff
 	go mod verify
 	go run ./cmd/catalogue -check
@@ -74,9 +74,10 @@ histories: ## Check the rules on random histories (CHECKS=20000 for each; make t
 # grep fails if the test was renamed, because go test passes without a test.
 ROUNDS ?= 50
 .PHONY: races
-races: ## Repeat the tests of the limit under simultaneous calls (ROUNDS=50)
+races: ## Repeat the tests of limit and rate under simultaneous calls (ROUNDS=50)
 	go test -list LimitHolds ./events/issuer ./functions/httpapi | grep LimitHolds
-	go test -count $(ROUNDS) -run LimitHolds ./events/issuer ./functions/httpapi
+	go test -list RateHolds ./events/issuer ./functions/httpapi | grep RateHolds
+	go test -count $(ROUNDS) -run 'LimitHolds|RateHolds' ./events/issuer ./functions/httpapi
 
 .PHONY: crashes
 crashes: ## Repeat the test that kills the server at random moments (ROUNDS=50)
@@ -87,12 +88,12 @@ crashes: ## Repeat the test that kills the server at random moments (ROUNDS=50)
 catalogue: ## Write events/CATALOGUE.md from the schemas and samples
 	go run ./cmd/catalogue
 
-# The rest is about AWS. It needs Python 3.11 or later for sam, unless there is one already, and what each line says.
+# The targets below are for AWS. They need sam, or else Python 3.11 or later to install it, and the tools in each line.
 STACK ?= apitoken
 SAM    = "$$(command -v sam || localstack/engines.sh tool sam)"
 GOARCH_OF_ARCH = $(if $(filter x86_64,$(ARCH)),amd64,arm64)
 
-# sam build makes each function with this, and says where to put it.
+# sam build runs this target for each function. ARTIFACTS_DIR, which sam sets, is the folder for the program.
 build-%Function:
 	CGO_ENABLED=0 GOOS=linux GOARCH=$(GOARCH_OF_ARCH) go build -tags lambda.norpc -trimpath -ldflags='-s -w' \
 		-o "$(ARTIFACTS_DIR)/bootstrap" ./functions/$$(echo '$*' | tr A-Z a-z)
@@ -107,7 +108,7 @@ deploy: build ## Deploy to AWS; asks only the first time (ARCH=arm64 STACK=apito
 	SAM=$(SAM) ARCH=$(ARCH) STACK=$(STACK) infra/sam/deploy.sh
 
 .PHONY: undeploy
-undeploy: ## Take the stack down, and say what stays and what that costs (needs the AWS CLI)
+undeploy: ## Delete the stack; print what stays and what that costs (needs the AWS CLI)
 	SAM=$(SAM) infra/sam/undeploy.sh
 
 .PHONY: integration

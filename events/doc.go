@@ -1,11 +1,11 @@
 // Package events is the core of the service: what can happen to tokens and
 // settings, the log that keeps it, and the ports to stores and the bus. The
-// packages below it are the rules (token, settings), the service that applies
-// them (issuer, guard, relay, audit) and the suites that hold every store and
-// bus to the ports' promises (storetest, bustest).
+// packages below it are the rules (token, scope, settings), the service that
+// applies them (issuer, guard, relay, audit) and the test suites that check the
+// ports' promises for every store and bus (storetest, bustest).
 //
 // This package has the facts with their one table, the records and their hash
-// chain, the commits that add records, and the ports. It does not decide
+// chain, the commits that add records, and the ports. The package does not decide
 // anything. It imports the standard library only, so a program that verifies a
 // history needs nothing else.
 //
@@ -17,8 +17,9 @@
 //
 // # Glossary
 //
-// One word for one idea. Go and events use these words; the API has some of its
-// own: user for owner, id for token id, expiration_time for expires_at.
+// One word for one idea. Go and events use these words. The API has other words
+// for some of these ideas: user for owner, id for token id, expiration_time for
+// expires_at.
 //
 //	owner           the user that a token acts for
 //	creator         the user that made a token
@@ -32,31 +33,40 @@
 //	token id        8 characters, public, used in logs and in admin calls
 //	secret          32 characters, shown once
 //	verifier        the HMAC that is stored in place of a secret
-//	pepper, kid     a key of the deployment, and its name
+//	pepper, kid     a secret key of the deployment, and its name
 //	seal            an HMAC under a pepper, over a head or a view
 //	record MAC      an HMAC under a pepper, over the hash of a record
 //	damaged         stored data that this service did not write, or that cannot
 //	                be decoded
+//	mint            to make a new random token, or its id
+//	port            an interface that a store or a bus implements
 //	stream          the log of one owner's tokens, or of the settings
+//	change stream   not a stream of this service, but DynamoDB Streams
 //	fact            one thing that happened, as a Go type
 //	record          a fact as stored: with sequence, actor, command, time, hashes
 //	event, message  a record as published, without its private part
 //	notice          a message that is not a fact of a stream
 //	head            the current end of a stream
+//	fold            to compute a state from the state before and one more fact
 //	state           what the rules need to know of one stream, folded from facts
+//	upcaster        code that reads an older version of a stored form
 //	view            the one item that authorize reads for a token
 //	use             when and from where a token was last used
-//	reply           the stored answer of a command that may be sent again
+//	reply           the stored answer of a command, for a repeat of the command
 //	outbox          the messages that are not yet on the bus
 //	copy            a message as the audit keeps it, apart from the log
 //	live            neither revoked nor expired; a disabled token is live, and
 //	                the limit counts live tokens
 //	ended           revoked or expired
 //	retention       how long records and ended tokens are kept
-//	command         a wish to change something; carries its time and its ids
+//	command         a request to change something, with its time and its ids
+//	change          a command that the change rate counts: it writes for one
+//	                owner, and it is not a revocation
 //	effect          what a commit writes besides records and head
-//	refusal         the rules say no: an answer, not an error of the service
-//	denial          the guard says no to a credential or to a call
+//	realm           a group of permissions; the service has only "security"
+//	refusal         the rules do not allow a command: an answer, not an error of
+//	                the service
+//	denial          the guard does not accept a credential or a call
 //	fault           the service cannot decide, or data is damaged: a 5xx
 //	problem         an error answer over HTTP (RFC 9457)
 //	verdict         the one answer of the guard to a call: allow, deny or fault

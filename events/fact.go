@@ -37,7 +37,7 @@ type TokenCreated struct {
 	Verifier    Verifier       `json:"-"`
 }
 
-// TokenRevoked says that a user ended a token for good.
+// TokenRevoked says that a user ended a token permanently.
 type TokenRevoked struct {
 	TokenID string `json:"token_id"`
 	Owner   string `json:"owner"`
@@ -56,6 +56,7 @@ type SettingsChanged struct {
 	TokenLimit *int   `json:"token_limit,omitempty"`
 	Expiration *int64 `json:"expiration_timeout_seconds,omitempty"` // 0: tokens need not expire
 	Retention  *int64 `json:"retention_seconds,omitempty"`          // 0: records are kept for ever
+	ChangeRate *int   `json:"change_rate,omitempty"`                // changes of an owner's tokens in an hour; 0: no limit
 }
 
 // PermissionsChanged says that a user now holds exactly these actions on the

@@ -25,9 +25,9 @@ type Head struct {
 }
 
 // Check returns an error that wraps ErrDamaged unless a holder of the peppers
-// sealed the head for stream s. So write access to the store alone can neither
-// plant a state nor move one to another stream. Only the head of a stream that
-// was never written has no seal: such a head is zero in every field.
+// sealed the head for stream s. So write access to the store alone is not enough
+// to invent a state or to move a state to another stream. Only the head of a
+// stream that was never written has no seal: such a head is zero in every field.
 func (h Head) Check(k Keys, s Stream) error {
 	if h.isZero() {
 		return nil

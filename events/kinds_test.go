@@ -17,7 +17,7 @@ import (
 
 // every has one fact of each kind, with all its members.
 var every = append(slices.Clone(anns),
-	events.SettingsChanged{TokenLimit: new(50), Expiration: new(int64(15552000)), Retention: new(int64(0))},
+	events.SettingsChanged{TokenLimit: new(50), Expiration: new(int64(15552000)), Retention: new(int64(0)), ChangeRate: new(300)},
 	events.PermissionsChanged{User: "ann", Actions: []string{"view", "create", "edit", "delete"}},
 )
 

@@ -10,6 +10,10 @@ type Refusal struct {
 	Field  string // the request member that is wrong, if any
 	Detail string
 	Limit  *LimitReached // with token_limit_reached only
+
+	// RetryAt is the time when the same command may succeed. It is zero except
+	// with change_rate_exceeded, where it is the end of the hour.
+	RetryAt time.Time
 }
 
 // LimitReached explains a create that was refused because of the limit.

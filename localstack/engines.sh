@@ -59,7 +59,7 @@ load() {
   run=$cache/run/$engine-$port
 }
 
-# lock lets only one caller install or start an engine. The next caller then finds the engine ready.
+# lock lets only one process install or start an engine. The next process waits, and then finds the engine ready.
 lock() {
   exec 9>"$cache/$engine.lock"
   flock -w 900 9 || die "another process has locked $cache/$engine.lock for 15 minutes"
@@ -79,7 +79,8 @@ install_once() {
   say "installing $engine into $home"
   rm -rf "$home"
   mkdir -p "$home"
-  # This is no condition of `if`: there the shell ignores set -e, and a failed step would not be noticed.
+  # Do not use this subshell as the condition of an `if`: there the shell ignores set -e, and a failed step would not be
+  # noticed.
   set +e
   (set -e; exec 9>&-; install) >"$home/install.log" 2>&1
   status=$?
@@ -189,9 +190,9 @@ http_status() {
 
 need() { command -v "$1" >/dev/null || die "missing prerequisite: $1 ($2)"; }
 
-# find_python prints the first Python of the given versions, on PATH or in pyenv, that can create environments. Each
-# Python is run for that: pyenv puts versions on PATH that are switched off, and Debian has ensurepip in a separate
-# package.
+# find_python prints the first Python of the given versions, on PATH or in pyenv, that can create environments. It runs
+# each Python to find this out, because pyenv puts versions on PATH that are switched off, and Debian has ensurepip in a
+# separate package.
 find_python() {
   local version python
   for version; do

@@ -8,7 +8,8 @@ started=()
 stop() { for engine in "${started[@]}"; do $engines stop "$engine"; done; }
 trap stop EXIT
 
-# The variable APITOKEN_ENGINE has the engine's URL. An engine that runs already is used, and is not stopped.
+# Each engine's URL is in a variable with the engine's name, such as APITOKEN_DYNAMODB. If an engine is already running,
+# the tests use it, and the script does not stop it.
 export APITOKEN_ENGINES_REQUIRED=1
 for engine in dynamodb ministack localstack; do
   $engines status $engine >/dev/null || started+=("$engine")

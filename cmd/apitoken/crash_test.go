@@ -22,6 +22,7 @@ import (
 
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
+	"apitoken/events/name"
 	"apitoken/events/secret"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
@@ -136,7 +137,7 @@ func (c *crash) serveUntilKilled(after int64, pause time.Duration) {
 }
 
 func (c *crash) create(admin *httpapi.Client, owner string, dead *atomic.Bool) {
-	made, err := admin.Create(context.Background(), httpapi.CreateRequest{User: &token.Identity{Name: owner}})
+	made, err := admin.Create(context.Background(), httpapi.CreateRequest{User: &name.Identity{Name: owner}})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, problem := errors.AsType[*httpapi.Problem](err)

@@ -1,5 +1,5 @@
 // Command bench measures the budgets of the service's speed and size. Machines
-// differ and are noisy, so a budget for speed is no time: it is the ratio to a
+// differ and are noisy, so a budget for speed is not a time. It is the ratio to a
 // simple baseline, which is measured in the same run.
 //
 // The service and the baseline run in turns, for a number of rounds. The median
@@ -66,6 +66,7 @@ func run(tokens, past, rounds int) (missed bool, err error) {
 		func(f folder) error { return largeStore(f, report, tokens, rounds) },
 		func(f folder) error { return whoAmI(f, report, rounds) },
 		func(f folder) error { return create(f, report, rounds) },
+		func(f folder) error { return refused(f, report, rounds) },
 		func(f folder) error { return history(f, report, past, rounds) },
 		func(folder) error { return authorizeOnDynamo(report, rounds) },
 	} {
@@ -91,6 +92,11 @@ func ratio(rounds int, ours, baseline func() (float64, error)) (float64, error) 
 		}
 		all = append(all, a/b)
 	}
+	return median(all), nil
+}
+
+// median sorts its input.
+func median(all []float64) float64 {
 	slices.Sort(all)
-	return all[len(all)/2], nil
+	return all[len(all)/2]
 }

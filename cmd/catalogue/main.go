@@ -95,8 +95,8 @@ func catalogue(samples string) ([]byte, error) {
 	return out.Bytes(), nil
 }
 
-// writeVersion writes the section of one version of an event. Its schema and its
-// sample both are in files of this name.
+// writeVersion writes the section of one version of an event. The schema in
+// events/schemas and the sample in the folder samples both have the name file.
 func writeVersion(out *bytes.Buffer, file, samples string) error {
 	b, err := events.Schemas.ReadFile("schemas/" + file)
 	if err != nil {

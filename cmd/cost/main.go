@@ -2,8 +2,8 @@
 // times the prices in prices.json, which names their sources.
 //
 // The DynamoDB units of an authorization and of a creation are budgets that tests
-// of infra/dynamo hold. The other numbers (how long functions run, how much they
-// log, how often a use is noted) are assumptions; usage.go has their reasons. The
+// of infra/dynamo check. The other numbers (how long functions run, how much they
+// log, how often a use is stored) are assumptions; usage.go has their reasons. The
 // cost contains neither free tiers nor the traffic of the guarded API.
 package main
 

@@ -1,6 +1,6 @@
 package main
 
-// Budgets. Tests of infra/dynamo hold them.
+// Budgets. Tests of infra/dynamo check them.
 const (
 	createWriteUnits   = 14 // one transaction with its indexes
 	createReadUnits    = 1  // the head; the settings are read once in five seconds
@@ -15,7 +15,7 @@ const (
 	noteUseWriteUnits   = 1 // as if each authorization wrote its use; each token writes at most one in 15 minutes
 	markSentWriteUnits  = 2 // the record and its item in the index of unsent records
 	auditWriteUnits     = 2 // the copy, of up to 2 KB
-	auditReadUnits      = 1 // the copies before and after
+	auditReadUnits      = 1 // the copies of the events before and after this event
 	reconcileReadUnits  = 8 // one for each shard of the index of unsent records
 	hoursOfMonth        = 730
 	tracedOfRequests    = 0.05 // X-Ray's default rule: one request a second and 5 %
@@ -40,7 +40,8 @@ var authorization = usage{
 	"xray_trace":             tracedOfRequests,
 }
 
-// creation is one new token: the call, its authorization, the event and its copy.
+// creation is one new token: the authorization of the call, the call that creates
+// the token, and the token's event with its copy.
 var creation = sumOf(authorization, usage{
 	"apigateway_rest_request": 1,
 	"lambda_request":          1,

@@ -23,10 +23,10 @@ type Report struct {
 	Findings []Finding
 }
 
-// Compare compares a stream's copies with the log. Two differences are no
-// finding: retention may have removed the log's beginning, and events of the
-// last GracePeriod may not be copied yet. Compare may run while the stream is
-// written. The keys check the head's seal.
+// Compare compares a stream's copies with the log. Two differences are not
+// findings: retention may have removed the oldest events of the log, and events
+// of the last GracePeriod may not have a copy yet. Compare may run while the
+// stream is written. The keys are the peppers that verify the head's seal.
 func Compare(ctx context.Context, log events.Log, copies Reader, keys events.Keys, s events.Stream, now time.Time) (Report, error) {
 	head, err := log.Head(ctx, s)
 	if err != nil {

@@ -38,7 +38,7 @@ func oneByOne(fetch func(after uint64) ([]events.Message, uint64, error)) next {
 }
 
 // logPage reads a page of the log. It skips records that are past their
-// retention, since the store may have collected some of them and not others.
+// retention, because the store may have removed some of them and not others.
 func logPage(ctx context.Context, log events.Log, s events.Stream, after uint64, now time.Time) (ms []events.Message, following uint64, err error) {
 	rs, err := log.History(ctx, s, after, pageSize)
 	for _, r := range rs {

@@ -1,8 +1,8 @@
 // Package bustest states the promises of events.Bus as one suite of tests. Every
 // bus runs it. A bus may deliver late and more than once, so the suite waits for
-// a while and ignores repeats. Every check makes its own messages and ignores
-// all others, so all checks can share one bus. Promises about one bus only are
-// tested with that bus.
+// at most maxDelay and ignores repeats. Every check makes its own messages and
+// ignores all others, so all checks can share one bus. A promise that only one
+// bus makes is tested with that bus.
 package bustest
 
 import (

@@ -1,9 +1,9 @@
 package guard
 
-// Denial is the guard's no to a credential or to a call. It is an answer for the
-// caller, not a fault. Code is for programs and Detail is a sentence for people;
-// neither contains any part of the credential. Denials are shared values: do not
-// change them.
+// Denial says that the guard does not accept a credential or a call. It is an
+// answer for the caller, not a fault. Code is for programs and Detail is a
+// sentence for people; neither contains any part of the credential. Denials are
+// shared values: do not change them.
 type Denial struct {
 	Code   string
 	Detail string

@@ -4,10 +4,10 @@ import (
 	"context"
 	"net/http"
 	"net/netip"
-	"strings"
+	"net/url"
 	"time"
 
-	"apitoken/events/token"
+	"apitoken/events/scope"
 )
 
 // Principal is the result of a credential check: the owner that a request acts
@@ -21,18 +21,25 @@ type Principal struct {
 	Address   netip.Addr     // of the client; invalid if unknown
 }
 
-// Allows reports whether the token's scopes allow the call. The path must be
-// decoded and have no query.
-func (p Principal) Allows(method, path string) bool {
-	return token.Allows(p.Scopes, method, path)
-}
+// Allows reports whether the token's scopes allow the call.
+func (p Principal) Allows(c scope.Call) bool { return scope.Allows(p.Scopes, c) }
 
-// AllowsRequest is Allows for a request. No scope allows a path with an escaped
-// slash (%2F). Scopes see the decoded path, where this slash divides one segment
-// into two; the router does not divide the segment.
-func (p Principal) AllowsRequest(r *http.Request) bool {
-	escapedSlash := strings.Contains(strings.ToUpper(r.URL.RawPath), "%2F")
-	return !(escapedSlash && len(p.Scopes) > 0) && p.Allows(r.Method, r.URL.Path)
+// AllowsRequest is Allows for a request.
+func (p Principal) AllowsRequest(r *http.Request) bool { return p.Allows(callOf(r)) }
+
+// callOf returns the call of a request. It reads the path as the client sent it:
+// EscapedPath writes some paths again, and then an encoded slash is lost. If the
+// two forms of the path differ, the router and the scopes would see different
+// calls, so callOf returns the zero Call.
+func callOf(r *http.Request) scope.Call {
+	sent := r.URL.RawPath
+	if sent == "" {
+		return scope.CallOf(r.Method, r.URL.EscapedPath())
+	}
+	if decoded, err := url.PathUnescape(sent); err != nil || decoded != r.URL.Path {
+		return scope.Call{}
+	}
+	return scope.CallOf(r.Method, sent)
 }
 
 type contextKey struct{}

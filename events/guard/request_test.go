@@ -1,6 +1,7 @@
 package guard_test
 
 import (
+	"bufio"
 	"encoding/base64"
 	"errors"
 	"fmt"
@@ -12,6 +13,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/scope/scopetest"
 	"apitoken/events/secret"
 )
 
@@ -140,6 +142,8 @@ func TestScopesDecideWhichCallsAreAllowed(t *testing.T) {
 	}{
 		{"GET", "/v1/auth/access-tokens/abc", true},
 		{"GET", "/v1/auth/access-tokens/abc/events?limit=3", true},
+		{"HEAD", "/v1/auth/access-tokens/abc", true},
+		{"HEAD", "/v1/users/ann/events", true},
 		{"DELETE", "/v1/auth/access-tokens/abc", false},
 		{"GET", "/v1/users/ann/events", true},
 		{"DELETE", "/v1/users/ann/events/", true},
@@ -161,6 +165,75 @@ func TestScopesDecideWhichCallsAreAllowed(t *testing.T) {
 		if _, err := g.Authorize(request(test.method, test.path, free), here); err != nil {
 			t.Errorf("%s %s: a token without scopes got %v", test.method, test.path, err)
 		}
+	}
+}
+
+// TestHostilePathsAreOutOfScope sends the paths as a client does: the server parses
+// the request line. A line that the server refuses makes no call.
+func TestHostilePathsAreOutOfScope(t *testing.T) {
+	s := open(t)
+	scoped := put(t, s, func(v *events.View) { v.Scopes = []string{scopetest.Scope} }).Text().Reveal()
+	g := guardAt(s, now)
+	authorize := func(path string) (string, bool) {
+		r, err := http.ReadRequest(bufio.NewReader(strings.NewReader("GET " + path + " HTTP/1.1\r\nHost: x\r\n\r\n")))
+		if err != nil {
+			return "", false
+		}
+		r.Header.Set("Authorization", "Bearer "+scoped)
+		_, err = g.Authorize(r, here)
+		return codeOf(t, err), true
+	}
+	parsed := 0
+	for _, path := range scopetest.Hostile {
+		code, ok := authorize(path)
+		if !ok {
+			continue
+		}
+		parsed++
+		query := strings.Contains(path, "?") // the server cuts the query, and the rest is in scope or not
+		if code != guard.CodeOutOfScope && !query {
+			t.Errorf("%q: got %q, want %s", path, code, guard.CodeOutOfScope)
+		}
+	}
+	if parsed < 90 {
+		t.Errorf("the server parsed %d of %d paths, so this test shows little", parsed, len(scopetest.Hostile))
+	}
+	for _, path := range scopetest.Odd {
+		if code, ok := authorize(path); !ok || code != "" {
+			t.Errorf("%q: got %q, want it to pass", path, code)
+		}
+	}
+}
+
+// TestTheRouterAndTheScopesSeeOnePath: a handler before the guard may change one
+// form of the path. Then no scope allows the call.
+func TestTheRouterAndTheScopesSeeOnePath(t *testing.T) {
+	scoped := guard.Principal{Scopes: []string{scopetest.Scope}}
+	for _, c := range []struct {
+		url  url.URL
+		want bool
+	}{
+		{url.URL{Path: "/v1/public/x"}, true},
+		{url.URL{Path: "/v1/public/a b"}, true},
+		{url.URL{Path: "/v1/public/x", RawPath: "/v1/public/%78"}, true},
+		{url.URL{Path: "/v1/public/x", RawPath: "/v1/admin"}, false},
+		{url.URL{Path: "/v1/admin", RawPath: "/v1/public/x"}, false},
+		{url.URL{Path: "/v1/public/%zz", RawPath: "/v1/public/%zz"}, false},
+		{url.URL{Path: "/v1/public/%2e%2e/admin"}, false},                       // an HTTP API's path: sent as %252e%252e
+		{url.URL{Path: `/v1/public/a/b"`, RawPath: `/v1/public/a%2fb"`}, false}, // EscapedPath loses the encoded slash
+		{url.URL{Path: "*"}, false},
+		{url.URL{Opaque: "/v1/public/x"}, false},
+		{url.URL{}, false},
+	} {
+		if got := scoped.AllowsRequest(&http.Request{Method: "GET", URL: &c.url}); got != c.want {
+			t.Errorf("%#v: got %t, want %t", c.url, got, c.want)
+		}
+	}
+	stripped := false
+	h := http.StripPrefix("/prefix", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stripped = scoped.AllowsRequest(r) }))
+	h.ServeHTTP(nil, httptest.NewRequest("GET", "/prefix/v1/public/%41%20", nil))
+	if !stripped {
+		t.Error("a call is refused after http.StripPrefix")
 	}
 }
 

@@ -9,22 +9,20 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/name"
 	"apitoken/events/secret"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
 
-// operator is the actor of commands at the store itself, where the caller shows
-// no token. No user can have this owner key, because its domain has no users.
-const operator = "API_OPERATOR_DOMAIN:operator"
-
 // Bootstrap makes the owner an administrator. It grants the owner every action
 // on the realm security and makes a token for the owner. Its actor is the
-// operator: the token limit applies, permissions do not. With replace it first
-// revokes the owner's other live tokens, so that a lost token is useless. It may
-// run again, also after an interruption; the finished steps stay in effect.
+// operator: the token limit applies, permissions and the change rate do not. With
+// replace it first revokes the owner's other live tokens, so that a lost token is
+// useless. It may run again, also after an interruption; the finished steps stay
+// in effect.
 func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Token, secret.Secret, error) {
-	if err := token.ValidOwner(owner); err != nil {
+	if err := name.ValidOwner(owner); err != nil {
 		return Token{}, secret.Secret{}, fmt.Errorf("bootstrapping: %w", err)
 	}
 	set, err := i.readSettings(ctx)
@@ -40,13 +38,13 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 		}
 	}
 	command := token.Create{Policy: policy(set), By: operatorMaker, Owner: owner}
-	return i.create(ctx, i.meta(guard.Principal{Owner: operator}, set), command)
+	return i.create(ctx, i.meta(guard.Principal{Owner: token.Operator}, set), command)
 }
 
-var operatorMaker = token.Maker{Owner: operator, Operator: true}
+var operatorMaker = token.Maker{Owner: token.Operator, Operator: true}
 
 func (i *Issuer) grantAll(ctx context.Context, set settings.State, owner string) error {
-	m := i.meta(guard.Principal{Owner: operator}, set)
+	m := i.meta(guard.Principal{Owner: token.Operator}, set)
 	_, err := Do(ctx, i.store, i.keys, settingsRules, events.SettingsStream, m, func(at time.Time) settings.Command {
 		return settings.Grant{At: at, User: owner, Actions: settings.Actions()}
 	})
@@ -97,7 +95,7 @@ func (i *Issuer) revokeWhere(ctx context.Context, set settings.State, owner stri
 
 func (i *Issuer) revokeAll(ctx context.Context, set settings.State, live []events.View) (revoked []string, err error) {
 	for _, v := range live {
-		err := i.revoke(ctx, i.meta(guard.Principal{Owner: operator}, set), operatorMaker, policy(set), v)
+		err := i.revoke(ctx, i.meta(guard.Principal{Owner: token.Operator}, set), operatorMaker, policy(set), v)
 		switch {
 		case err == nil:
 			revoked = append(revoked, v.ID)

@@ -116,6 +116,30 @@ func TestBootstrapReplacesAtTheLimit(t *testing.T) {
 	}
 }
 
+// TestBootstrapIgnoresTheChangeRate: an attacker with a token of an administrator
+// can use up the rate, and must not stop the operator. The operator's tokens do not
+// count for the user's rate.
+func TestBootstrapIgnoresTheChangeRate(t *testing.T) {
+	s := newScene(t)
+	s.changeRate(3)
+	s.bootstrap(false)
+	for range 3 {
+		s.createAndRevoke("admin")
+	}
+	if _, _, err := s.Create(t.Context(), person("admin"), "", token.Wish{}); refusalCode(t, err) != token.CodeRateExceeded {
+		t.Errorf("got %v, want %s", err, token.CodeRateExceeded)
+	}
+	for range 4 {
+		if _, shown := s.bootstrap(true); s.denialOf(shown) != "" {
+			t.Errorf("the operator's token gets %s, want it to pass", s.denialOf(shown))
+		}
+	}
+	if _, err := s.RevokeAgain(t.Context(), "admin", map[string]bool{}); err != nil {
+		t.Error(err)
+	}
+	s.checkedLog("admin")
+}
+
 func TestConcurrentBootstrapsAllSucceed(t *testing.T) {
 	s := newScene(t)
 	var group sync.WaitGroup

@@ -20,19 +20,23 @@ const idTries = 4
 
 // Create makes a token for the owner, an owner key; empty means the caller. It
 // returns the token and its text, which contains the secret. The text is not
-// stored and never returned again. A refused Create writes nothing.
+// stored and never returned again. A refused Create writes nothing. If the caller
+// may not make tokens for the owner, Create reads nothing of the owner.
 func (i *Issuer) Create(ctx context.Context, by guard.Principal, owner string, w token.Wish) (Token, secret.Secret, error) {
 	owner = cmp.Or(owner, by.Owner)
 	set, err := i.settingsFor(ctx, by, owner)
 	if err != nil {
 		return Token{}, secret.Secret{}, err
 	}
-	return i.create(ctx, i.meta(by, set), token.Create{Policy: policy(set), By: maker(by, set), Owner: owner, Wish: w})
+	return i.create(ctx, i.meta(by, set), token.Create{Policy: policy(set), By: maker(by, set, owner), Owner: owner, Wish: w})
 }
 
 // create runs the command with a newly minted token. If the minted id is taken,
 // nothing was written, and create tries another id. So all tries are one command.
 func (i *Issuer) create(ctx context.Context, m events.Meta, c token.Create) (Token, secret.Secret, error) {
+	if err := token.Check(c); err != nil {
+		return Token{}, secret.Secret{}, fmt.Errorf("checking the creation: %w", err)
+	}
 	for range idTries {
 		minted := secret.Mint(i.prefix)
 		v, err := i.tryID(ctx, m, c, minted)

@@ -27,9 +27,9 @@ func (i *Issuer) Get(ctx context.Context, by guard.Principal, id string) (Token,
 }
 
 // find returns a token that the caller may view, ended or not, and the settings
-// that decided so. For a missing token it reads the settings as for another
-// user's token. So even a fault of the store does not show whether a token exists.
-// A damaged view is a fault for every caller: its owner may be forged too.
+// with which find decided this. For a missing token it reads the settings as for
+// another user's token. So even a fault of the store does not show whether a token
+// exists. A damaged view is a fault for every caller: its owner may be forged too.
 func (i *Issuer) find(ctx context.Context, by guard.Principal, id string) (Token, settings.State, error) {
 	if !secret.IsID(id) {
 		return Token{}, settings.State{}, token.NotFound()

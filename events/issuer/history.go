@@ -8,6 +8,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/name"
 	"apitoken/events/token"
 )
 
@@ -44,7 +45,7 @@ func (i *Issuer) TokenEvents(ctx context.Context, by guard.Principal, id string,
 // those of TokenEvents. A caller who may not view other users' tokens gets the
 // same refusal for every other owner, known or unknown.
 func (i *Issuer) UserEvents(ctx context.Context, by guard.Principal, owner string, after uint64, limit int) (HistoryPage, error) {
-	if err := token.ValidOwner(owner); err != nil {
+	if err := name.ValidOwner(owner); err != nil {
 		return HistoryPage{}, fmt.Errorf("reading the history of a user: %w", err)
 	}
 	set, err := i.settingsFor(ctx, by, owner)

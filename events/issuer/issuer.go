@@ -92,17 +92,20 @@ func (i *Issuer) meta(by guard.Principal, set settings.State) events.Meta {
 	return m
 }
 
-// maker returns the caller with its permissions, as the rules need it.
-func maker(by guard.Principal, set settings.State) token.Maker {
+// maker returns the caller with its permissions, as the rules need it for a
+// command about the owner.
+func maker(by guard.Principal, set settings.State, owner string) token.Maker {
 	return token.Maker{
 		Owner: by.Owner, TokenID: by.TokenID, Scopes: by.Scopes, SourceIPs: by.SourceIPs, ExpiresAt: by.ExpiresAt,
 		MayCreate: set.Holds(by.Owner, settings.ActionCreate),
 		MayEdit:   set.Holds(by.Owner, settings.ActionEdit),
 		MayDelete: set.Holds(by.Owner, settings.ActionDelete),
+
+		LacksActions: !set.HoldsAllOf(by.Owner, owner),
 	}
 }
 
 // policy returns the settings that the rules for tokens need.
 func policy(set settings.State) token.Policy {
-	return token.Policy{TokenLimit: set.TokenLimit, Expiration: set.Expiration, Retention: set.Retention}
+	return token.Policy{TokenLimit: set.TokenLimit, ChangeRate: set.ChangeRate, Expiration: set.Expiration, Retention: set.Retention}
 }

@@ -80,7 +80,8 @@ func statesToList(states []events.TokenState) ([]events.TokenState, error) {
 }
 
 // ownersToList returns those of the asked owners whose tokens the caller may
-// view, and false if there are none. No owners, asked or returned, means all.
+// view, and false if there are none. An empty list, asked or returned, means all
+// owners.
 func (i *Issuer) ownersToList(ctx context.Context, by guard.Principal, asked []string) ([]string, bool, error) {
 	owners := slices.Compact(slices.Sorted(slices.Values(asked)))
 	own := []string{by.Owner}

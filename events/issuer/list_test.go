@@ -8,6 +8,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
+	"apitoken/events/name"
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
@@ -61,7 +62,7 @@ func populatedScene(t *testing.T) *scene {
 
 func TestListShowsOnlyTokensThatTheCallerMayView(t *testing.T) {
 	s := populatedScene(t)
-	all, _ := token.OwnersNamed("ann")
+	all, _ := name.OwnersNamed("ann")
 	for name, test := range map[string]struct {
 		caller string
 		query  issuer.ListQuery

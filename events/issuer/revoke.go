@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"apitoken/events"
@@ -13,8 +14,9 @@ import (
 // Revoke ends a live token; this is final. The guard denies the token as soon as
 // Revoke has returned. An ended token, a missing token, and another user's token
 // that the caller may not view are not_found. A token that the caller may view
-// but not delete is permission_denied. A live view that was put back after its
-// token ended is live for the guard, so Revoke ends the token again.
+// but not delete is permission_denied; then Revoke reads only the token's view and
+// not the owner's stream. A live view that was put back after its token ended is
+// live for the guard, so Revoke ends the token again.
 func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) error {
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
@@ -23,15 +25,20 @@ func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) erro
 	if !t.LiveAt(i.now()) {
 		return token.NotFound()
 	}
-	return i.revoke(ctx, i.meta(by, set), maker(by, set), policy(set), t.View)
+	return i.revoke(ctx, i.meta(by, set), maker(by, set, t.Owner), policy(set), t.View)
 }
 
 // revoke returns not_found always with the same text. The view before the command
 // may show that the token has ended, or the rules may find it during the command,
 // because another command was faster.
 func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p token.Policy, v events.View) error {
+	c := token.Revoke{Policy: p, By: by, ID: v.ID, Owner: v.Owner}
+	if err := token.Check(c); err != nil {
+		return fmt.Errorf("checking the revocation: %w", err)
+	}
 	_, err := Do(ctx, i.store, i.keys, i.revokeRules(ctx, v), events.UserStream(v.Owner), m, func(at time.Time) token.Command {
-		return token.Revoke{At: at, Policy: p, By: by, ID: v.ID, Owner: v.Owner}
+		c.At = at
+		return c
 	})
 	if isNotFound(err) {
 		return token.NotFound()

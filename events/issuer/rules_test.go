@@ -9,6 +9,8 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/events/scope"
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
@@ -81,16 +83,23 @@ func TestRefusedCreateWritesNothing(t *testing.T) {
 		"no scope of a scoped":     {scoped, "", token.Wish{}, token.CodeScopeExceeds},
 		"no ranges of a ranged":    {ranged, "", token.Wish{}, token.CodeSourceIPsExceed},
 		"outlives its maker":       {brief, "", token.Wish{ExpiresIn: time.Hour + 1}, token.CodeExpiryOutlives},
+		"above the rate":           {person("busy"), "", token.Wish{}, token.CodeRateExceeded},
+		"above another's rate":     {person("admin"), "busy", token.Wish{}, token.CodeRateExceeded},
+		"for a user with more":     {person("admin"), "editor", token.Wish{}, token.CodeDeniedByOwner},
 	} {
 		t.Run(name, func(t *testing.T) {
 			s := newScene(t)
 			s.grant("admin", settings.ActionCreate)
 			day := 24 * time.Hour
 			s.changeSettings(settings.Change{Expiration: &day})
+			s.grant("editor", settings.ActionEdit)
 			for range 5 {
 				s.create(person("full"), "", token.Wish{})
+				s.createAndRevoke("busy")
 			}
-			before := s.snapshot("ann", "bob", "full", "admin")
+			s.createAndRevoke("busy")
+			s.changeRate(6)
+			before := s.snapshot("ann", "bob", "full", "admin", "busy", "editor")
 			made, text, err := s.Create(t.Context(), test.by, test.owner, test.wish)
 			if got := refusalCode(t, err); got != test.want {
 				t.Errorf("got %q, want %q", got, test.want)
@@ -98,7 +107,7 @@ func TestRefusedCreateWritesNothing(t *testing.T) {
 			if made.ID != "" || text.Reveal() != "" {
 				t.Error("a refusal came with a token")
 			}
-			if after := s.snapshot("ann", "bob", "full", "admin"); !reflect.DeepEqual(before, after) {
+			if after := s.snapshot("ann", "bob", "full", "admin", "busy", "editor"); !reflect.DeepEqual(before, after) {
 				t.Errorf("after a refusal the store has\n%+v\nwant\n%+v", after, before)
 			}
 		})
@@ -126,7 +135,8 @@ func TestDelegatedTokenStaysWithinItsMaker(t *testing.T) {
 		t.Errorf("the record names token %s, want the maker's %s", r.TokenID, maker.TokenID)
 	}
 	p, err := s.Guard().Check(t.Context(), text, here)
-	if err != nil || !p.Allows("GET", "/v1/things/7") || p.Allows("GET", "/v1/others") || p.Allows("PUT", "/v1/things/7") {
+	allows := func(method, path string) bool { return p.Allows(scope.CallOf(method, path)) }
+	if err != nil || !allows("GET", "/v1/things/7") || allows("GET", "/v1/others") || allows("PUT", "/v1/things/7") {
 		t.Errorf("the child gives %+v %v, want its own scopes", p, err)
 	}
 	s.wait(time.Hour - 1)
@@ -136,6 +146,33 @@ func TestDelegatedTokenStaysWithinItsMaker(t *testing.T) {
 	s.wait(1)
 	if got := s.denialOf(text); got != guard.CodeExpired {
 		t.Errorf("at its expiry: got %q, want %s", got, guard.CodeExpired)
+	}
+}
+
+// TestExpiringTokenOfAnAdministratorDoesNotProlongItself: a leaked token of an
+// administrator must end in time, also the tokens that it makes for its own owner.
+func TestExpiringTokenOfAnAdministratorDoesNotProlongItself(t *testing.T) {
+	s := newScene(t)
+	s.grant("admin", settings.Actions()...)
+	_, shown := s.create(person("admin"), "", token.Wish{ExpiresIn: time.Hour})
+	for generation := range 4 {
+		by, err := s.Guard().Check(t.Context(), shown, here)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, owner := range []string{"", "admin"} {
+			for _, wish := range []token.Wish{{ExpiresIn: time.Hour + 1}, {ExpiresIn: 10 * 365 * 24 * time.Hour}, {ExpiresAt: start.Add(time.Hour + 1)}} {
+				_, _, err := s.Create(t.Context(), by, owner, wish)
+				if got := refusalCode(t, err); got != token.CodeExpiryOutlives {
+					t.Errorf("generation %d for %q: got %q, want %s", generation, owner, got, token.CodeExpiryOutlives)
+				}
+			}
+		}
+		var made issuer.Token
+		if made, shown = s.create(by, "", token.Wish{}); !made.ExpiresAt.Equal(start.Add(time.Hour)) {
+			t.Errorf("generation %d expires at %v, want the expiry of the first token", generation, made.ExpiresAt)
+		}
+		s.wait(time.Minute)
 	}
 }
 

@@ -70,6 +70,8 @@ func (s *scene) changeSettings(command settings.Command) {
 
 func (s *scene) limit(n int) { s.Helper(); s.changeSettings(settings.Change{TokenLimit: &n}) }
 
+func (s *scene) changeRate(n int) { s.Helper(); s.changeSettings(settings.Change{ChangeRate: &n}) }
+
 func (s *scene) grant(user string, actions ...string) {
 	s.Helper()
 	s.changeSettings(settings.Grant{User: user, Actions: actions})

@@ -24,7 +24,7 @@ type Config struct {
 	Bus    events.Bus
 	Logger *slog.Logger // default: slog.Default()
 
-	// Every is the time between two looks at the outbox without a Wake, and the
+	// Every is the time between two reads of the outbox without a Wake, and the
 	// pause after a first failure. Default: one second.
 	Every time.Duration
 
@@ -88,7 +88,7 @@ type Outcome struct {
 // about the outbox or the bus as a whole. Messages that the bus accepted before
 // the error count as sent.
 func (r *Relay) Once(ctx context.Context) (Outcome, error) {
-	limit := r.c.Batch + r.stuck // otherwise refused messages could fill the batch and stop all other streams
+	limit := r.c.Batch + r.stuck // otherwise refused messages could fill the batch, and all other streams would wait
 	ms, err := r.c.Outbox.Pending(ctx, endOfTime, limit)
 	if err != nil {
 		return Outcome{}, fmt.Errorf("relaying: %w", err)

@@ -9,7 +9,8 @@ import (
 
 // Send puts the messages on the bus. Messages of one stream are sent in their
 // order in ms, each only after the bus accepted the one before. If the bus
-// refuses a message, the later ones of its stream wait, and other streams go on.
+// refuses a message, the later messages of its stream wait, and those of other
+// streams are still sent.
 // sent has the ids of the accepted messages, in order. failed has the refused
 // ones. It is unknown whether the bus accepted the others. err is about the bus
 // as a whole and ends the attempt.

@@ -3,7 +3,8 @@
 //
 // It promises that a Secret never prints itself by accident, that Parse and
 // Verify cost little more than one HMAC, and that no error contains a part of
-// the text. Other packages find the token of an id and decide what a valid
+// the text. Quote quotes other refused texts without the secret of a token that
+// they may contain. Other packages find the token of an id and decide what a valid
 // token may do.
 package secret
 

@@ -8,8 +8,9 @@ import (
 	"apitoken/events"
 )
 
-// label is the beginning of every message of a verifier. Other uses of a pepper
-// have other labels, so they never make a verifier.
+// label is the first part of the message of which a verifier is the MAC. Other
+// uses of a pepper begin their messages with other labels, so no other MAC under
+// a pepper is a verifier.
 const label = "apitoken/1"
 
 // NewVerifier makes the verifier of the token's secret, under the current pepper.

@@ -7,12 +7,15 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/name"
 	"apitoken/events/token"
 )
 
 const (
 	// MaxTokenLimit is the largest token limit of an owner.
 	MaxTokenLimit = 50
+	// MaxChangeRate is the largest number of changes of an owner's tokens in an hour.
+	MaxChangeRate = 1_000_000
 	// MaxHolders is the largest number of users with permissions.
 	MaxHolders = 500
 )
@@ -39,6 +42,7 @@ type Change struct {
 	TokenLimit *int           // 0 to MaxTokenLimit
 	Expiration *time.Duration // whole seconds; 0: tokens need not expire
 	Retention  *time.Duration // whole seconds; 0: for ever
+	ChangeRate *int           // 0 to MaxChangeRate; 0: no limit
 }
 
 func (Grant) command()  {}
@@ -58,7 +62,7 @@ func Decide(s State, c Command) ([]events.Fact, error) {
 }
 
 func grant(s State, c Grant) ([]events.Fact, error) {
-	if err := token.ValidOwner(c.User); err != nil {
+	if err := name.ValidOwner(c.User); err != nil {
 		return nil, err
 	}
 	actions, err := ordered(c.Actions)
@@ -96,8 +100,11 @@ func onlyEditor(s State, user string) bool {
 }
 
 func change(s State, c Change) ([]events.Fact, error) {
-	if c.TokenLimit != nil && (*c.TokenLimit < 0 || *c.TokenLimit > MaxTokenLimit) {
-		return nil, refuse(token.CodeInvalidField, "token_limit", "the token limit is %d; allowed: 0 to %d", *c.TokenLimit, MaxTokenLimit)
+	if err := upTo(MaxTokenLimit, "token_limit", c.TokenLimit); err != nil {
+		return nil, err
+	}
+	if err := upTo(MaxChangeRate, "change_rate", c.ChangeRate); err != nil {
+		return nil, err
 	}
 	if err := wholeSeconds("expiration_timeout", c.Expiration); err != nil {
 		return nil, err
@@ -105,9 +112,9 @@ func change(s State, c Change) ([]events.Fact, error) {
 	if err := wholeSeconds("retention", c.Retention); err != nil {
 		return nil, err
 	}
-	f := events.SettingsChanged{Expiration: changedSeconds(c.Expiration, s.Expiration), Retention: changedSeconds(c.Retention, s.Retention)}
-	if c.TokenLimit != nil && *c.TokenLimit != s.TokenLimit {
-		f.TokenLimit = new(*c.TokenLimit)
+	f := events.SettingsChanged{
+		TokenLimit: changedNumber(c.TokenLimit, s.TokenLimit), ChangeRate: changedNumber(c.ChangeRate, s.ChangeRate),
+		Expiration: changedSeconds(c.Expiration, s.Expiration), Retention: changedSeconds(c.Retention, s.Retention),
 	}
 	if f == (events.SettingsChanged{}) {
 		return nil, nil
@@ -115,11 +122,26 @@ func change(s State, c Change) ([]events.Fact, error) {
 	return []events.Fact{f}, nil
 }
 
+func upTo(most int, field string, n *int) error {
+	if n != nil && (*n < 0 || *n > most) {
+		return refuse(token.CodeInvalidField, field, "the %s is %d; allowed: 0 to %d", field, *n, most)
+	}
+	return nil
+}
+
 func wholeSeconds(field string, d *time.Duration) error {
 	if d != nil && (*d < 0 || *d%time.Second != 0) {
 		return refuse(token.CodeInvalidField, field, "the %s is %v; allowed: a whole number of seconds, 0 or more", field, *d)
 	}
 	return nil
+}
+
+// changedNumber is the wanted number, nil if it is the current one.
+func changedNumber(wanted *int, current int) *int {
+	if wanted == nil || *wanted == current {
+		return nil
+	}
+	return new(*wanted)
 }
 
 // changedSeconds is the wanted duration in seconds, nil if it is the current one.

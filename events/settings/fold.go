@@ -33,6 +33,9 @@ func changed(s State, f events.SettingsChanged) State {
 	if f.Retention != nil {
 		s.Retention = time.Duration(*f.Retention) * time.Second
 	}
+	if f.ChangeRate != nil {
+		s.ChangeRate = *f.ChangeRate
+	}
 	return s
 }
 

@@ -1,5 +1,6 @@
 // Package settings holds the rules of the one settings stream: the token limit,
-// lifetimes, and who holds which permission on the realm "security".
+// the change rate, lifetimes, and who holds which permission on the realm
+// "security".
 //
 // Permissions are here and not in each owner's stream, because "the last holder
 // of edit cannot lose it" is a rule over all holders. Like package token, this
@@ -19,7 +20,10 @@ import (
 
 // StateV is the number of the encoding that EncodeState writes. A new encoding
 // gets the next number; DecodeState still reads the older ones.
-const StateV = 1
+const StateV = 2
+
+// defaultChangeRate is the change rate before the first fact that sets one.
+const defaultChangeRate = 300
 
 // The actions of the realm "security".
 const (
@@ -38,13 +42,14 @@ type State struct {
 	TokenLimit int
 	Expiration time.Duration       // default and maximum lifetime; zero: neither
 	Retention  time.Duration       // how long records and ended tokens are kept; zero: for ever
+	ChangeRate int                 // counted changes of an owner's tokens in an hour; zero: no limit
 	Holders    map[string][]string // owner key to its actions; users without actions are left out
 }
 
-// Initial is the state before the first fact: five tokens for each user, tokens
-// need not expire, and records are kept for 400 days.
+// Initial is the state before the first fact: five tokens and 300 changes in an
+// hour for each user, tokens need not expire, and records are kept for 400 days.
 func Initial() State {
-	return State{TokenLimit: 5, Retention: 400 * 24 * time.Hour}
+	return State{TokenLimit: 5, Retention: 400 * 24 * time.Hour, ChangeRate: defaultChangeRate}
 }
 
 // Actions are the actions that the owner may do on other users' tokens.
@@ -53,12 +58,20 @@ func (s State) Actions(owner string) []string { return slices.Clone(s.Holders[ow
 // Holds reports whether the owner may do the action on other users' tokens.
 func (s State) Holds(owner, action string) bool { return slices.Contains(s.Holders[owner], action) }
 
-// encoded is version 1 of the stored form; durations are seconds.
+// HoldsAllOf reports whether the holder may do every action that the owner may
+// do, on other users' tokens.
+func (s State) HoldsAllOf(holder, owner string) bool {
+	return !slices.ContainsFunc(s.Holders[owner], func(action string) bool { return !s.Holds(holder, action) })
+}
+
+// encoded is version 2 of the stored form; durations are seconds. Version 1 has
+// no change rate.
 type encoded struct {
 	Version    uint64              `json:"n"`
 	TokenLimit int                 `json:"l"`
 	Expiration int64               `json:"e,omitempty"`
 	Retention  int64               `json:"r,omitempty"`
+	ChangeRate int                 `json:"c"`
 	Holders    map[string][]string `json:"h,omitempty"`
 }
 
@@ -66,7 +79,7 @@ type encoded struct {
 // above events.MaxState is refused with state_too_large.
 func EncodeState(s State) ([]byte, error) {
 	b, err := json.Marshal(encoded{
-		Version: s.Version, TokenLimit: s.TokenLimit, Holders: s.Holders,
+		Version: s.Version, TokenLimit: s.TokenLimit, ChangeRate: s.ChangeRate, Holders: s.Holders,
 		Expiration: int64(s.Expiration / time.Second), Retention: int64(s.Retention / time.Second),
 	})
 	if err != nil {
@@ -78,21 +91,24 @@ func EncodeState(s State) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeState reads every encoding up to StateV. Without bytes it returns
-// Initial.
+// DecodeState decodes a state in the encoding v, which is at least 1 and at most
+// StateV. If b is empty, it returns Initial.
 func DecodeState(v int, b []byte) (State, error) {
 	if len(b) == 0 {
 		return Initial(), nil
 	}
-	if v != 1 {
+	if v < 1 || v > StateV {
 		return State{}, fmt.Errorf("decoding the settings: unknown encoding %d", v)
 	}
 	var e encoded
 	if err := json.Unmarshal(b, &e); err != nil {
 		return State{}, fmt.Errorf("decoding the settings: %w", err)
 	}
+	if v == 1 {
+		e.ChangeRate = defaultChangeRate
+	}
 	return State{
-		Version: e.Version, TokenLimit: e.TokenLimit, Holders: e.Holders,
+		Version: e.Version, TokenLimit: e.TokenLimit, ChangeRate: e.ChangeRate, Holders: e.Holders,
 		Expiration: time.Duration(e.Expiration) * time.Second, Retention: time.Duration(e.Retention) * time.Second,
 	}, nil
 }

@@ -34,7 +34,7 @@ func holds(user string, actions ...string) events.Fact {
 }
 
 func TestBeforeTheFirstFact(t *testing.T) {
-	want := settings.State{TokenLimit: 5, Retention: 400 * day}
+	want := settings.State{TokenLimit: 5, Retention: 400 * day, ChangeRate: 300}
 	if got := settings.Initial(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -63,6 +63,10 @@ func TestDecide(t *testing.T) {
 		"none to a user without any":  {given(), settings.Grant{User: "ann"}, nil, "", ""},
 		"an unknown action":           {given(), settings.Grant{User: "ann", Actions: []string{"view", "VIEW"}}, nil, "invalid_field", "actions"},
 		"no user":                     {given(), settings.Grant{Actions: all}, nil, "invalid_field", "user"},
+		"a user in NFD":               {given(), settings.Grant{User: "jose\u0301", Actions: all}, nil, "invalid_field", "user"},
+		"a user in NFC":               {given(), settings.Grant{User: "jos\u00e9", Actions: all}, []events.Fact{holds("jos\u00e9", all...)}, "", ""},
+		"a directory's user in caps":  {given(), settings.Grant{User: "ACTIVE_DIRECTORY:BOB", Actions: all}, nil, "invalid_field", "user"},
+		"a directory's user":          {given(), settings.Grant{User: "ACTIVE_DIRECTORY:bob", Actions: all}, []events.Fact{holds("ACTIVE_DIRECTORY:bob", all...)}, "", ""},
 		"a group":                     {given(), settings.Grant{User: "gid:5", Actions: all}, nil, "invalid_field", "user"},
 		"taking all away":             {given(holds("ann", all...), holds("bob", "view")), settings.Grant{User: "bob"}, []events.Fact{holds("bob", []string{}...)}, "", ""},
 		"the last edit":               {given(holds("ann", all...), holds("bob", "view")), settings.Grant{User: "ann", Actions: []string{"view", "create", "delete"}}, nil, "last_edit_holder", "actions"},
@@ -75,8 +79,8 @@ func TestDecide(t *testing.T) {
 		"one less of the many":        {full, settings.Grant{User: "holder000"}, []events.Fact{holds("holder000", []string{}...)}, "", ""},
 		"bad fields before the limit": {full, settings.Grant{User: "ann", Actions: []string{"fly"}}, nil, "invalid_field", "actions"},
 
-		"all settings": {given(), settings.Change{TokenLimit: new(7), Expiration: new(180 * day), Retention: new(time.Duration(0))},
-			[]events.Fact{events.SettingsChanged{TokenLimit: new(7), Expiration: new(int64(15552000)), Retention: new(int64(0))}}, "", ""},
+		"all settings": {given(), settings.Change{TokenLimit: new(7), Expiration: new(180 * day), Retention: new(time.Duration(0)), ChangeRate: new(50)},
+			[]events.Fact{events.SettingsChanged{TokenLimit: new(7), Expiration: new(int64(15552000)), Retention: new(int64(0)), ChangeRate: new(50)}}, "", ""},
 		"only new values": {given(), settings.Change{TokenLimit: new(5), Expiration: new(time.Second), Retention: new(400 * day)},
 			[]events.Fact{events.SettingsChanged{Expiration: new(int64(1))}}, "", ""},
 		"nothing new":          {given(), settings.Change{TokenLimit: new(5)}, nil, "", ""},
@@ -85,6 +89,13 @@ func TestDecide(t *testing.T) {
 		"a lower limit":        {given(), settings.Change{TokenLimit: new(-1)}, nil, "invalid_field", "token_limit"},
 		"the highest limit":    {given(), settings.Change{TokenLimit: new(50)}, []events.Fact{events.SettingsChanged{TokenLimit: new(50)}}, "", ""},
 		"a higher limit":       {given(), settings.Change{TokenLimit: new(51)}, nil, "invalid_field", "token_limit"},
+		"the default rate":     {given(), settings.Change{ChangeRate: new(300)}, nil, "", ""},
+		"no rate":              {given(), settings.Change{ChangeRate: new(0)}, []events.Fact{events.SettingsChanged{ChangeRate: new(0)}}, "", ""},
+		"a rate again":         {given(events.SettingsChanged{ChangeRate: new(0)}), settings.Change{ChangeRate: new(300)}, []events.Fact{events.SettingsChanged{ChangeRate: new(300)}}, "", ""},
+		"a lower rate":         {given(), settings.Change{ChangeRate: new(-1)}, nil, "invalid_field", "change_rate"},
+		"the highest rate":     {given(), settings.Change{ChangeRate: new(1_000_000)}, []events.Fact{events.SettingsChanged{ChangeRate: new(1_000_000)}}, "", ""},
+		"a higher rate":        {given(), settings.Change{ChangeRate: new(1_000_001)}, nil, "invalid_field", "change_rate"},
+		"two wrong members":    {given(), settings.Change{TokenLimit: new(51), ChangeRate: new(-1)}, nil, "invalid_field", "token_limit"},
 		"part of a second":     {given(), settings.Change{Expiration: new(1500 * time.Millisecond)}, nil, "invalid_field", "expiration_timeout"},
 		"a negative lifetime":  {given(), settings.Change{Expiration: new(-time.Second)}, nil, "invalid_field", "expiration_timeout"},
 		"a negative retention": {given(), settings.Change{Retention: new(-time.Second)}, nil, "invalid_field", "retention"},
@@ -134,6 +145,31 @@ func TestFoldDoesNotChangeItsInput(t *testing.T) {
 	}
 }
 
+func TestHoldsAllOfComparesActions(t *testing.T) {
+	all := settings.Actions()
+	s := given(holds("admin", all...), holds("maker", "view", "create"), holds("viewer", "view"), holds("editor", "edit"), holds("root", all...))
+	for _, c := range []struct {
+		holder, owner string
+		want          bool
+	}{
+		{"admin", "root", true},
+		{"admin", "maker", true},
+		{"maker", "viewer", true},
+		{"maker", "maker", true},
+		{"maker", "stranger", true},
+		{"stranger", "stranger", true},
+		{"stranger", "other", true},
+		{"maker", "admin", false},
+		{"maker", "editor", false},
+		{"viewer", "maker", false},
+		{"stranger", "viewer", false},
+	} {
+		if got := s.HoldsAllOf(c.holder, c.owner); got != c.want {
+			t.Errorf("%s holds all of %s: got %v, want %v", c.holder, c.owner, got, c.want)
+		}
+	}
+}
+
 func TestFactsOfOtherStreamsPanic(t *testing.T) {
 	for name, call := range map[string]func(){
 		"created": func() { settings.Fold(settings.State{}, events.TokenCreated{}, noon) },
@@ -175,9 +211,13 @@ func TestTheLargestSettingsAreStored(t *testing.T) {
 
 // TestStatesOfEveryEncodingDecode has a stored state for each encoding.
 func TestStatesOfEveryEncodingDecode(t *testing.T) {
-	samples := map[int]string{1: `{"n":9,"l":0,"e":3600,"r":86400,"h":{"ann":["view","edit"]}}`}
-	want := settings.State{Version: 9, Expiration: time.Hour, Retention: day, Holders: map[string][]string{"ann": {"view", "edit"}}}
+	samples := map[int]string{
+		1: `{"n":9,"l":0,"e":3600,"r":86400,"h":{"ann":["view","edit"]}}`,
+		2: `{"n":9,"l":0,"e":3600,"r":86400,"c":0,"h":{"ann":["view","edit"]}}`,
+	}
+	rates := map[int]int{1: 300, 2: 0} // version 1 has no rate, so it means the default
 	for v := 1; v <= settings.StateV; v++ {
+		want := settings.State{Version: 9, Expiration: time.Hour, Retention: day, ChangeRate: rates[v], Holders: map[string][]string{"ann": {"view", "edit"}}}
 		if got, err := settings.DecodeState(v, []byte(samples[v])); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("encoding %d: got %+v, %v\nwant %+v", v, got, err, want)
 		}
@@ -185,7 +225,7 @@ func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	for _, bad := range []struct {
 		v    int
 		text string
-	}{{settings.StateV + 1, samples[1]}, {0, samples[1]}, {1, "{"}} {
+	}{{settings.StateV + 1, samples[1]}, {0, samples[1]}, {-1, samples[1]}, {1, "{"}} {
 		if _, err := settings.DecodeState(bad.v, []byte(bad.text)); err == nil {
 			t.Errorf("encoding %d: %s passes", bad.v, bad.text)
 		}
@@ -232,14 +272,18 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 				do(settings.Grant{User: rapid.SampledFrom([]string{"ann", "bob", "eve"}).Draw(t, "user"), Actions: rapid.SliceOfN(rapid.SampledFrom(settings.Actions()), 0, 4).Draw(t, "actions")})
 			},
 			"change": func(t *rapid.T) {
-				do(settings.Change{TokenLimit: new(rapid.IntRange(-1, 51).Draw(t, "limit")), Expiration: new(time.Duration(rapid.IntRange(-1, 5).Draw(t, "half seconds")) * time.Second / 2)})
+				do(settings.Change{
+					TokenLimit: new(rapid.IntRange(-1, 51).Draw(t, "limit")), ChangeRate: new(rapid.IntRange(-1, 1_000_001).Draw(t, "rate")),
+					Expiration: new(time.Duration(rapid.IntRange(-1, 5).Draw(t, "half seconds")) * time.Second / 2),
+				})
 			},
 			"": func(t *rapid.T) {
 				held := slices.ContainsFunc([]string{"ann", "bob", "eve"}, func(u string) bool { return state.Holds(u, settings.ActionEdit) })
 				if edited = edited || held; edited && !held {
 					t.Fatal("no user holds edit any more")
 				}
-				if state.TokenLimit < 0 || state.TokenLimit > settings.MaxTokenLimit || state.Expiration < 0 || state.Expiration%time.Second != 0 {
+				if state.TokenLimit < 0 || state.TokenLimit > settings.MaxTokenLimit || state.Expiration < 0 || state.Expiration%time.Second != 0 ||
+					state.ChangeRate < 0 || state.ChangeRate > settings.MaxChangeRate {
 					t.Fatalf("the settings are %+v", state)
 				}
 				checkLog(t, k, head, records, state)

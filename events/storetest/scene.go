@@ -202,11 +202,11 @@ func (x *scene) list(q events.Query, owners ...string) (vs []events.View) {
 	}
 }
 
-// maxLag is how long a check waits for a port that may lag. The suite's own
-// tests shorten it.
+// maxLag is how long a check waits until a write is visible in a port that may
+// lag, such as a list. The suite's own tests shorten maxLag.
 var maxLag = 15 * time.Second
 
-// eventually asks until it gets the wanted answer, for maxLag at most.
+// eventually repeats ask until the answer is the wanted one, for maxLag at most.
 func eventually[V any](x *scene, what string, want V, ask func() V) {
 	x.Helper()
 	deadline := time.Now().Add(maxLag)

@@ -4,8 +4,9 @@
 //
 // The suite also works on a store that many tests share and with lists that
 // lag. Every check makes its own streams, tokens and replies and ignores all
-// others. Where a port allows a lag, a check asks again for a while. Otherwise
-// it asks once. Promises about one store only are tested with that store.
+// others. If a port may lag, a check repeats its read until the write is visible,
+// for maxLag at most. Otherwise it reads once. A promise that only one store
+// makes is tested with that store.
 package storetest
 
 import (

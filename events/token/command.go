@@ -11,6 +11,7 @@ type Policy struct {
 	TokenLimit int           // live tokens that an owner may have
 	Expiration time.Duration // default and maximum lifetime; zero: neither
 	Retention  time.Duration // how long an ended token is kept; zero: for ever
+	ChangeRate int           // counted changes of an owner's tokens in an hour; zero: no limit
 }
 
 // Command is a wish to change an owner's tokens. The interface is sealed. Each
@@ -30,7 +31,7 @@ type Create struct {
 	Verifier events.Verifier
 }
 
-// Revoke ends a live token for good.
+// Revoke ends a live token permanently.
 type Revoke struct {
 	At     time.Time
 	Policy Policy

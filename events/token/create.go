@@ -6,13 +6,25 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/name"
 )
 
 const defaultNameEnd = "_api_token"
 
+// check refuses a creation that no state of the owner's tokens allows.
+func (c Create) check() error {
+	if err := c.checkFields(); err != nil {
+		return err
+	}
+	if err := c.By.checkHandOut(c.Owner); err != nil {
+		return err
+	}
+	return c.By.checkBounds(c.Scopes, c.SourceIPs)
+}
+
 // checkFields refuses fields that are wrong for every maker.
 func (c Create) checkFields() error {
-	if err := ValidOwner(c.Owner); err != nil {
+	if err := name.ValidOwner(c.Owner); err != nil {
 		return err
 	}
 	return c.Wish.check()

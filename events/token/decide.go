@@ -12,11 +12,30 @@ import (
 // commands record the other expiries.
 const maxExpired = 20
 
+// Check refuses a command that no state of the owner's tokens allows: one with
+// wrong fields, or one that the maker may not give. The error is an
+// *events.Refusal. A caller of Decide calls Check before it reads the owner's
+// stream: a command that the maker may not give must read nothing of another user,
+// because the time of the answer would show how many tokens that user has. Check
+// ignores the members that are known only later: the time, the id, the verifier.
+func Check(c Command) error {
+	switch c := c.(type) {
+	case Create:
+		return c.check()
+	case Revoke:
+		return c.check()
+	}
+	panic(fmt.Sprintf("token: command of unknown type %T", c))
+}
+
 // Decide returns the facts that a command leads to, in order: first the expiries
 // that have passed and are not yet recorded, then the wanted change. The error is
 // an *events.Refusal. Wrong fields are refused first, then commands that the
-// maker may not give, then commands that a limit forbids.
+// maker may not give (both as Check does), then commands that a limit forbids.
 func Decide(s State, c Command) ([]events.Fact, error) {
+	if err := Check(c); err != nil {
+		return nil, err
+	}
 	switch c := c.(type) {
 	case Create:
 		created, err := create(s, c)
@@ -46,15 +65,6 @@ func unrecorded(s State, now time.Time) (facts []events.Fact) {
 }
 
 func create(s State, c Create) (events.Fact, error) {
-	if err := c.checkFields(); err != nil {
-		return nil, err
-	}
-	if !c.By.allowed(c.Owner, c.By.MayCreate) {
-		return nil, refuse(CodePermissionDenied, fieldUser, `creating a token for another user needs the permission create on the realm "security"`)
-	}
-	if err := c.By.checkBounds(c.Scopes, c.SourceIPs); err != nil {
-		return nil, err
-	}
 	expires, err := c.expires()
 	if err != nil {
 		return nil, err
@@ -63,7 +73,13 @@ func create(s State, c Create) (events.Fact, error) {
 	if err := checkSize(created, c.At); err != nil {
 		return nil, err
 	}
-	return created, checkLimit(s, c)
+	if err := checkLimit(s, c); err != nil {
+		return nil, err
+	}
+	if err := checkRate(s, c.Policy, c.By, c.At); err != nil {
+		return nil, err
+	}
+	return created, nil
 }
 
 // checkLimit counts the tokens that are live at the time of the command. An
@@ -78,11 +94,16 @@ func checkLimit(s State, c Create) error {
 	return r
 }
 
-// revoke ends live tokens only, because an expired token has already ended.
-func revoke(s State, c Revoke) (events.Fact, error) {
+func (c Revoke) check() error {
 	if !c.By.allowed(c.Owner, c.By.MayDelete) {
-		return nil, refuse(CodePermissionDenied, "", `revoking another user's token needs the permission delete on the realm "security"`)
+		return refuse(CodePermissionDenied, "", `revoking another user's token needs the permission delete on the realm "security"`)
 	}
+	return nil
+}
+
+// revoke ends live tokens only, because an expired token has already ended. No
+// change rate applies, and the revocation is not counted.
+func revoke(s State, c Revoke) (events.Fact, error) {
 	v, ok := s.Find(c.ID)
 	if !ok || !v.LiveAt(c.At) {
 		return nil, NotFound()

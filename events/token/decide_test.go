@@ -13,6 +13,9 @@ import (
 
 var noon = time.Date(2026, 11, 21, 12, 0, 0, 123456789, time.UTC)
 
+// hour is the start of the hour of noon.
+var hour = time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+
 // five is a policy with a limit of five tokens and no expiration.
 var five = Policy{TokenLimit: 5, Retention: 400 * day}
 
@@ -101,6 +104,7 @@ func TestRefusals(t *testing.T) {
 	expiring := func(c *Create) { c.By.ExpiresAt = noon.Add(day) }
 	scoped := func(c *Create) { c.By.Scopes = []string{"GET /v1/*"} }
 	ranged := func(c *Create) { c.By.SourceIPs = prefixes("192.0.2.0/24") }
+	everything := func(c *Create) { c.By.MayCreate, c.By.MayEdit, c.By.MayDelete = true, true, true }
 	for name, c := range map[string]struct {
 		create      Create
 		code, field string // no code: it succeeds
@@ -146,24 +150,44 @@ func TestRefusals(t *testing.T) {
 		"as long as its maker":       {ann(func(c *Create) { expiring(c); c.ExpiresIn = day }), "", ""},
 		"longer than its maker":      {ann(func(c *Create) { expiring(c); c.ExpiresIn = day + 1 }), CodeExpiryOutlives, "expires_in"},
 		"later than its maker":       {ann(func(c *Create) { expiring(c); c.ExpiresAt = noon.Add(day + 1) }), CodeExpiryOutlives, "expiration_time"},
-		"longer, with create":        {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.MayCreate = day+1, true }), "", ""},
+		"longer, with create":        {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.MayCreate = day+1, true }), CodeExpiryOutlives, "expires_in"},
+		"later, with create":         {ann(func(c *Create) { expiring(c); c.ExpiresAt, c.By.MayCreate = noon.Add(day+1), true }), CodeExpiryOutlives, "expiration_time"},
+		"longer, with everything":    {ann(func(c *Create) { expiring(c); everything(c); c.ExpiresIn = day + 1 }), CodeExpiryOutlives, "expires_in"},
+		"as long, with everything":   {ann(func(c *Create) { expiring(c); everything(c); c.ExpiresIn = day }), "", ""},
 		"longer, for another":        {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.MayCreate, c.Owner = day+1, true, "bob" }), "", ""},
+		"too late and longer":        {ann(func(c *Create) { expiring(c); c.Policy.Expiration, c.ExpiresIn = 2*day, 3*day }), CodeExpiryTooLate, "expires_in"},
 		"longer, by an operator":     {ann(func(c *Create) { expiring(c); c.ExpiresIn, c.By.Operator = day+1, true }), "", ""},
 		"a maker that has expired":   {ann(func(c *Create) { c.By.ExpiresAt = noon }), CodeExpiryInPast, "expiration_time"},
 		"for another":                {ann(func(c *Create) { c.Owner = "bob" }), CodePermissionDenied, "user"},
 		"for another, with edit":     {ann(func(c *Create) { c.Owner, c.By.MayEdit, c.By.MayDelete = "bob", true, true }), CodePermissionDenied, "user"},
 		"for another, with create":   {ann(func(c *Create) { c.Owner, c.By.MayCreate = "bob", true }), "", ""},
+		"another with more":          {ann(func(c *Create) { everything(c); c.Owner, c.By.LacksActions = "bob", true }), CodeDeniedByOwner, "user"},
+		"no create, and more":        {ann(func(c *Create) { c.Owner, c.By.LacksActions = "bob", true }), CodePermissionDenied, "user"},
+		"more, for its own owner":    {ann(func(c *Create) { c.By.LacksActions = true }), "", ""},
+		"more, as operator":          {ann(func(c *Create) { c.Owner, c.By.LacksActions, c.By.Operator = "bob", true, true }), "", ""},
 		"for another, as operator":   {ann(func(c *Create) { c.Owner, c.By.Operator = "bob", true }), "", ""},
 		"within the maker's scopes":  {ann(func(c *Create) { scoped(c); c.Scopes = []string{"GET /v1/things"} }), "", ""},
 		"beyond them":                {ann(func(c *Create) { scoped(c); c.Scopes = []string{"GET /v1/things", "GET /v2"} }), CodeScopeExceeds, "scopes"},
 		"none, though the maker has": {ann(scoped), CodeScopeExceeds, "scopes"},
 		"beyond them, with create":   {ann(func(c *Create) { scoped(c); c.By.MayCreate = true }), CodeScopeExceeds, "scopes"},
+		"none, for another":          {ann(func(c *Create) { scoped(c); everything(c); c.Owner = "bob" }), CodeScopeExceeds, "scopes"},
+		"all, for another":           {ann(func(c *Create) { scoped(c); everything(c); c.Owner, c.Scopes = "bob", []string{"* /*"} }), CodeScopeExceeds, "scopes"},
+		"another method, for one":    {ann(func(c *Create) { scoped(c); everything(c); c.Owner, c.Scopes = "bob", []string{"POST /v1/*"} }), CodeScopeExceeds, "scopes"},
+		"within, for another":        {ann(func(c *Create) { scoped(c); everything(c); c.Owner, c.Scopes = "bob", []string{"GET /v1/*"} }), "", ""},
 		"beyond them, as operator":   {ann(func(c *Create) { scoped(c); ranged(c); c.By.Operator = true }), "", ""},
 		"within the maker's ranges":  {ann(func(c *Create) { ranged(c); c.SourceIPs = prefixes("192.0.2.8/29") }), "", ""},
 		"beyond the ranges":          {ann(func(c *Create) { ranged(c); c.SourceIPs = prefixes("192.0.0.0/16") }), CodeSourceIPsExceed, "source_ips"},
 		"no ranges, though it has":   {ann(ranged), CodeSourceIPsExceed, "source_ips"},
-		"no slot":                    {ann(func(c *Create) { c.Policy.TokenLimit = 0 }), CodeLimitReached, ""},
-		"no slot, as operator":       {ann(func(c *Create) { c.Policy.TokenLimit, c.By.Operator = 0, true }), CodeLimitReached, ""},
+		"no ranges, for another":     {ann(func(c *Create) { ranged(c); everything(c); c.Owner = "bob" }), CodeSourceIPsExceed, "source_ips"},
+		"more, for another":          {ann(func(c *Create) { ranged(c); everything(c); c.Owner, c.SourceIPs = "bob", prefixes("0.0.0.0/0") }), CodeSourceIPsExceed, "source_ips"},
+		"one more, for another": {ann(func(c *Create) {
+			ranged(c)
+			everything(c)
+			c.Owner, c.SourceIPs = "bob", prefixes("192.0.2.0/24", "192.0.3.0/32")
+		}), CodeSourceIPsExceed, "source_ips"},
+		"its ranges, for another": {ann(func(c *Create) { ranged(c); everything(c); c.Owner, c.SourceIPs = "bob", prefixes("192.0.2.0/24") }), "", ""},
+		"no slot":                 {ann(func(c *Create) { c.Policy.TokenLimit = 0 }), CodeLimitReached, ""},
+		"no slot, as operator":    {ann(func(c *Create) { c.Policy.TokenLimit, c.By.Operator = 0, true }), CodeLimitReached, ""},
 	} {
 		t.Run(name, func(t *testing.T) {
 			facts, err := Decide(State{}, c.create)
@@ -183,10 +207,11 @@ func TestRefusals(t *testing.T) {
 // TestRefusalsComeInOrder has a command with one fault of each kind, and corrects
 // one fault after the other.
 func TestRefusalsComeInOrder(t *testing.T) {
-	s := given(noon.Add(-day), several(5, "l", time.Time{})...)
+	s := given(noon, several(5, "l", time.Time{})...)
 	c := ann(func(c *Create) {
 		c.Name, c.Owner, c.ExpiresIn, c.Policy.Expiration = "\n", "bob", 2*day, day
-		c.By.Scopes, c.By.SourceIPs = []string{"GET /v1/*"}, prefixes("192.0.2.0/24")
+		c.By.Scopes, c.By.SourceIPs, c.By.LacksActions = []string{"GET /v1/*"}, prefixes("192.0.2.0/24"), true
+		c.Policy.ChangeRate = 5
 	})
 	for _, step := range []struct {
 		code    string
@@ -194,10 +219,12 @@ func TestRefusalsComeInOrder(t *testing.T) {
 	}{
 		{CodeInvalidField, func() { c.Name = "" }},
 		{CodePermissionDenied, func() { c.By.MayCreate = true }},
+		{CodeDeniedByOwner, func() { c.By.LacksActions = false }},
 		{CodeScopeExceeds, func() { c.Scopes = c.By.Scopes }},
 		{CodeSourceIPsExceed, func() { c.SourceIPs = c.By.SourceIPs }},
 		{CodeExpiryTooLate, func() { c.ExpiresIn = day }},
 		{CodeLimitReached, func() { c.Policy.TokenLimit = 6 }},
+		{CodeRateExceeded, func() { c.Policy.ChangeRate = 6 }},
 	} {
 		_, err := Decide(s, c)
 		refusal(t, err, step.code)
@@ -211,18 +238,27 @@ func TestRefusalsComeInOrder(t *testing.T) {
 func TestOnlyTheDefaultIsShortenedToTheMakersExpiry(t *testing.T) {
 	for name, c := range map[string]struct {
 		maximum, maker, asked, want time.Duration // after noon; zero: never, or none wanted
+		change                      func(*Create) // nil: none
 	}{
-		"neither":                 {0, 0, 0, 0},
-		"the maximum":             {2 * day, 0, 0, 2 * day},
-		"the maker's":             {0, day, 0, day},
-		"the earlier: the maker":  {2 * day, day, 0, day},
-		"the earlier: the policy": {day, 2 * day, 0, day},
-		"a wanted expiry":         {2 * day, 2 * day, time.Hour, time.Hour},
+		"neither":                 {0, 0, 0, 0, nil},
+		"the maximum":             {2 * day, 0, 0, 2 * day, nil},
+		"the maker's":             {0, day, 0, day, nil},
+		"the earlier: the maker":  {2 * day, day, 0, day, nil},
+		"the earlier: the policy": {day, 2 * day, 0, day, nil},
+		"a wanted expiry":         {2 * day, 2 * day, time.Hour, time.Hour, nil},
+		"with create":             {0, day, 0, day, func(c *Create) { c.By.MayCreate = true }},
+		"with everything":         {2 * day, day, 0, day, func(c *Create) { c.By.MayCreate, c.By.MayEdit, c.By.MayDelete = true, true, true }},
+		"for another: no limit":   {0, day, 0, 0, func(c *Create) { c.By.MayCreate, c.Owner = true, "bob" }},
+		"for another: the policy": {2 * day, day, 0, 2 * day, func(c *Create) { c.By.MayCreate, c.Owner = true, "bob" }},
+		"an operator: no limit":   {0, day, 0, 0, func(c *Create) { c.By.Operator = true }},
 	} {
 		create := ann(func(create *Create) {
 			create.Policy.Expiration, create.ExpiresIn = c.maximum, c.asked
 			if c.maker > 0 {
 				create.By.ExpiresAt = noon.Add(c.maker)
+			}
+			if c.change != nil {
+				c.change(create)
 			}
 		})
 		want := time.Time{}

@@ -16,6 +16,7 @@ func Fold(s State, f events.Fact, at time.Time) State {
 	case events.TokenCreated:
 		s.Owner = f.Owner
 		s.Tokens = append(slices.Clip(s.Tokens), viewOf(f, s.Version, at))
+		s = s.counted(f.Creator, at)
 	case events.TokenRevoked:
 		s.Tokens = without(s.Tokens, f.TokenID)
 	case events.TokenExpired:

@@ -18,12 +18,12 @@ func TestFoldKeepsUnendedTokensOnly(t *testing.T) {
 	want := State{Owner: "ann", Version: 3, Tokens: []events.View{{
 		ID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "d", Verifier: f.Verifier, CreatedAt: noon, ExpiresAt: noon.Add(day),
 		Scopes: f.Scopes, SourceIPs: f.SourceIPs, First: 2, Seq: 2,
-	}}}
+	}}, Hour: hour, Changes: 2}
 	if !reflect.DeepEqual(s, want) {
 		t.Errorf("got  %+v\nwant %+v", s, want)
 	}
 	s = Fold(s, events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann"}, noon)
-	if want := (State{Owner: "ann", Version: 4}); !reflect.DeepEqual(s, want) {
+	if want := (State{Owner: "ann", Version: 4, Hour: hour, Changes: 2}); !reflect.DeepEqual(s, want) {
 		t.Errorf("got %+v, want %+v", s, want)
 	}
 }
@@ -122,12 +122,16 @@ func TestStatesRoundTrip(t *testing.T) {
 func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	samples := map[int]string{
 		1: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456789Z","e":"2026-11-22T12:00:00.123456789Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6}]}`,
+		2: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456789Z","e":"2026-11-22T12:00:00.123456789Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6}],"h":"2026-11-21T12:00:00Z","c":3}`,
 	}
 	want := State{Owner: "ann", Version: 7, Tokens: []events.View{{
 		ID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "x", Verifier: events.Verifier{Kid: "a", MAC: []byte("m")},
 		CreatedAt: noon, ExpiresAt: noon.Add(day), Disabled: true, Scopes: []string{"GET /"}, SourceIPs: prefixes("192.0.2.0/24"), First: 5, Seq: 6,
 	}}}
 	for v := 1; v <= StateV; v++ {
+		if v == 2 {
+			want.Hour, want.Changes = hour, 3
+		}
 		if got, err := DecodeState(v, []byte(samples[v])); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("encoding %d: got %+v, %v\nwant %+v", v, got, err, want)
 		}
@@ -138,7 +142,7 @@ func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	for _, bad := range []struct {
 		v    int
 		text string
-	}{{StateV + 1, samples[1]}, {0, samples[1]}, {1, "{"}, {1, `{"t":7}`}} {
+	}{{StateV + 1, samples[1]}, {0, samples[1]}, {-1, samples[1]}, {1, "{"}, {1, `{"t":7}`}, {2, `{"c":"3"}`}} {
 		if _, err := DecodeState(bad.v, []byte(bad.text)); err == nil {
 			t.Errorf("encoding %d: %s passes", bad.v, bad.text)
 		}

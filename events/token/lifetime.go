@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"apitoken/events/secret"
 )
 
 // day is 24 hours: lifetimes ignore the calendar and daylight saving.
@@ -22,14 +24,14 @@ func ParseLifetime(text string) (time.Duration, error) {
 	number := strings.TrimRight(text, "YMwWdDhHmsS")
 	unit := unitOf(text[len(number):])
 	if unit == 0 || !digits(number) {
-		return 0, invalid(fieldExpiresIn, "the lifetime %s is invalid; allowed: %s", shown(text), lifetimeForms)
+		return 0, invalid(fieldExpiresIn, "the lifetime %s is invalid; allowed: %s", secret.Quote(text), lifetimeForms)
 	}
 	n, err := strconv.ParseInt(number, 10, 64)
 	if err != nil || n > math.MaxInt64/int64(unit) {
-		return 0, invalid(fieldExpiresIn, "the lifetime %s is too long; at most %dY is allowed", shown(text), math.MaxInt64/int64(365*day))
+		return 0, invalid(fieldExpiresIn, "the lifetime %s is too long; at most %dY is allowed", secret.Quote(text), math.MaxInt64/int64(365*day))
 	}
 	if n == 0 {
-		return 0, invalid(fieldExpiresIn, "the lifetime %s is zero; allowed: %s", shown(text), lifetimeForms)
+		return 0, invalid(fieldExpiresIn, "the lifetime %s is zero; allowed: %s", secret.Quote(text), lifetimeForms)
 	}
 	return time.Duration(n) * unit, nil
 }

@@ -4,14 +4,17 @@ import (
 	"fmt"
 
 	"apitoken/events"
+	"apitoken/events/name"
 )
 
 // The codes of the refusals of this package.
 const (
-	CodeInvalidField     = "invalid_field"
+	CodeInvalidField     = name.CodeInvalidField
 	CodePermissionDenied = "permission_denied"
+	CodeDeniedByOwner    = "permission_denied_by_owner"
 	CodeNotFound         = "not_found"
 	CodeLimitReached     = "token_limit_reached"
+	CodeRateExceeded     = "change_rate_exceeded"
 	CodeExpiryTooLate    = "expiry_exceeds_maximum"
 	CodeExpiryInPast     = "expiry_in_past"
 	CodeExpiryOutlives   = "expiry_outlives_maker"

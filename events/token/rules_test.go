@@ -62,7 +62,8 @@ type scene struct {
 	records []events.Record
 	views   map[string]events.View // by token id, also of ended tokens
 	revoked map[string]bool
-	drawn   map[string]int // number of records of each type, and of commands, in all histories
+	changes map[time.Time]int // counted commands, by the start of their hour
+	drawn   map[string]int    // number of records of each type, of commands and of refusals, in all histories
 }
 
 func newScene(t *rapid.T, schemas map[string]*jsonschema.Schema) *scene {
@@ -70,8 +71,12 @@ func newScene(t *rapid.T, schemas map[string]*jsonschema.Schema) *scene {
 	if err != nil {
 		t.Fatal(err)
 	}
-	return &scene{schemas: schemas, keys: k, now: noon, policy: five, views: map[string]events.View{}, revoked: map[string]bool{}}
+	return &scene{schemas: schemas, keys: k, now: noon, policy: five, views: map[string]events.View{}, revoked: map[string]bool{}, changes: map[time.Time]int{}}
 }
+
+// at is the time of the next command: the clock, or the stream's time if that is
+// later.
+func (sc *scene) at() time.Time { return sc.head.Next(sc.now) }
 
 func (sc *scene) state(t *rapid.T) State {
 	s, err := DecodeState(sc.head.StateV, sc.head.State)
@@ -86,9 +91,11 @@ func (sc *scene) do(t *rapid.T, c Command) *events.Refusal {
 	before := sc.state(t)
 	facts, err := Decide(before, c)
 	if err != nil {
-		return err.(*events.Refusal)
+		r := err.(*events.Refusal)
+		sc.drawn[r.Code]++
+		return r
 	}
-	at := sc.head.Next(sc.now)
+	at := sc.at()
 	after := before
 	for _, f := range facts {
 		after = Fold(after, f, at)
@@ -135,7 +142,20 @@ func (sc *scene) write(t *rapid.T, c events.Commit) {
 	sc.head = c.Head()
 }
 
-// create draws a command that mostly only the limit can refuse.
+// maker draws the maker of a token of ann: ann with a token that expires or does
+// not, with permissions or without, an administrator, or an operator.
+func (sc *scene) maker(t *rapid.T) Maker {
+	m := Maker{Owner: rapid.SampledFrom([]string{"ann", "ann", "ann", "admin", Operator}).Draw(t, "maker")}
+	m.Operator = m.Owner == Operator
+	m.MayCreate = m.Owner == "admin" || rapid.Bool().Draw(t, "create")
+	if rapid.IntRange(0, 3).Draw(t, "expiring") == 0 {
+		m.ExpiresAt = sc.at().Add(time.Duration(rapid.IntRange(1, 600).Draw(t, "minutes left")) * time.Minute)
+	}
+	return m
+}
+
+// create draws a command that mostly only the limit, the rate and the maker's
+// expiry can refuse.
 func (sc *scene) create(t *rapid.T) {
 	minted := secret.Mint("")
 	verifier, err := secret.NewVerifier(sc.keys, minted, "ann")
@@ -143,7 +163,7 @@ func (sc *scene) create(t *rapid.T) {
 		t.Fatal(err)
 	}
 	c := Create{
-		At: sc.now, Policy: sc.policy, By: Maker{Owner: "ann"}, ID: minted.ID, Owner: "ann", Verifier: verifier,
+		At: sc.at(), Policy: sc.policy, By: sc.maker(t), ID: minted.ID, Owner: "ann", Verifier: verifier,
 		Wish: Wish{
 			Name:        rapid.StringN(0, 40, -1).Draw(t, "name"),
 			Description: rapid.SampledFrom([]string{"", "<&> \u2028 \"é\""}).Draw(t, "description"),
@@ -152,12 +172,44 @@ func (sc *scene) create(t *rapid.T) {
 			SourceIPs:   rapid.SampledFrom([][]netip.Prefix{nil, prefixes("192.0.2.0/24")}).Draw(t, "ranges"),
 		},
 	}
-	live := sc.state(t).Live(sc.now)
-	switch r := sc.do(t, c); {
+	live := sc.state(t).Live(c.At)
+	r := sc.do(t, c)
+	switch {
 	case r == nil && live >= sc.policy.TokenLimit:
 		t.Fatalf("%d tokens were live and %d are allowed, but a token was created", live, sc.policy.TokenLimit)
 	case r != nil && r.Code == CodeLimitReached && live < sc.policy.TokenLimit:
 		t.Fatalf("%d tokens were live and %d are allowed, but the limit refused a token", live, sc.policy.TokenLimit)
+	}
+	sc.checkRate(t, c, r)
+	sc.checkDelegation(t, c, r)
+}
+
+// checkRate counts the commands of each hour by itself. No command but an
+// operator's may pass above the rate, and the rate may refuse no other command.
+func (sc *scene) checkRate(t *rapid.T, c Create, r *events.Refusal) {
+	hour, rate := c.At.Truncate(time.Hour), sc.policy.ChangeRate
+	counted := !c.By.Operator
+	full := counted && rate > 0 && sc.changes[hour] >= rate
+	switch {
+	case r == nil && full:
+		t.Fatalf("%d changes were counted in the hour and %d are allowed, but a token was created", sc.changes[hour], rate)
+	case r != nil && r.Code == CodeRateExceeded && (!full || !r.RetryAt.Equal(hour.Add(time.Hour))):
+		t.Fatalf("%d changes were counted in the hour and %d are allowed, operator %v, but the rate refused until %v", sc.changes[hour], rate, c.By.Operator, r.RetryAt)
+	case r == nil && counted:
+		sc.changes[hour]++
+	}
+}
+
+// checkDelegation: a token that expires makes none for its own owner that outlives
+// it, and its expiry refuses no token of another owner.
+func (sc *scene) checkDelegation(t *rapid.T, c Create, r *events.Refusal) {
+	bound := c.By.Owner == c.Owner && !c.By.Operator && !c.By.ExpiresAt.IsZero()
+	made := sc.views[c.ID].ExpiresAt
+	switch {
+	case r == nil && bound && (made.IsZero() || made.After(c.By.ExpiresAt)):
+		t.Fatalf("a token that expires at %v made one that expires at %v", c.By.ExpiresAt, made)
+	case r != nil && r.Code == CodeExpiryOutlives && !bound:
+		t.Fatalf("the maker %+v was refused: %v", c.By, r)
 	}
 }
 
@@ -169,8 +221,8 @@ func (sc *scene) revoke(t *rapid.T) {
 	}
 	slices.Sort(ids)
 	id := rapid.SampledFrom(ids).Draw(t, "id")
-	live := sc.views[id].ID != "" && sc.views[id].LiveAt(sc.now)
-	r := sc.do(t, Revoke{At: sc.now, Policy: sc.policy, By: Maker{Owner: "ann"}, ID: id, Owner: "ann"})
+	live := sc.views[id].ID != "" && sc.views[id].LiveAt(sc.at())
+	r := sc.do(t, Revoke{At: sc.at(), Policy: sc.policy, By: Maker{Owner: "ann"}, ID: id, Owner: "ann"})
 	if live != (r == nil) || (r != nil && r.Code != CodeNotFound) {
 		t.Fatalf("revoking token %s, live %v: got %v", id, live, r)
 	}
@@ -195,9 +247,13 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 			"wait": func(t *rapid.T) {
 				sc.now = sc.now.Add(time.Duration(rapid.IntRange(-1, 12).Draw(t, "hours")) * time.Hour)
 			},
+			"wait a little": func(t *rapid.T) {
+				sc.now = sc.now.Add(time.Duration(rapid.IntRange(-10, 40).Draw(t, "minutes")) * time.Minute)
+			},
 			"change the policy": func(t *rapid.T) {
 				sc.policy.TokenLimit = rapid.IntRange(0, 50).Draw(t, "limit")
 				sc.policy.Expiration = time.Duration(rapid.IntRange(0, 10).Draw(t, "expiration")) * time.Hour
+				sc.policy.ChangeRate = rapid.IntRange(0, 6).Draw(t, "rate")
 			},
 			"": func(t *rapid.T) {
 				peak = max(peak, sc.policy.TokenLimit)
@@ -208,6 +264,11 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 	for _, k := range kinds() {
 		if drawn[k.Name] == 0 {
 			t.Errorf("no random history has a %s: draw a command that leads to it", k.Name)
+		}
+	}
+	for _, code := range []string{CodeLimitReached, CodeRateExceeded, CodeExpiryOutlives} {
+		if drawn[code] == 0 {
+			t.Errorf("no random history has the refusal %s: draw what leads to it", code)
 		}
 	}
 	for _, name := range declaredCommands(t) {
@@ -235,11 +296,14 @@ func declaredCommands(t *testing.T) (names []string) {
 // checkRules checks the rules that hold after every step.
 func (sc *scene) checkRules(t *rapid.T, peak int) {
 	s := sc.state(t)
-	if live := s.Live(sc.now); live > peak {
+	if live := s.Live(sc.at()); live > peak {
 		t.Fatalf("%d tokens are live, but the limit was never above %d", live, peak)
 	}
 	if s.Version != sc.head.Version || len(s.Tokens) > 50 {
 		t.Fatalf("the state has version %d and %d tokens, the head has version %d", s.Version, len(s.Tokens), sc.head.Version)
+	}
+	if n := s.ChangesAt(sc.at()); n != sc.changes[sc.at().Truncate(time.Hour)] {
+		t.Fatalf("the state has %d changes in this hour, but %d commands were counted", n, sc.changes[sc.at().Truncate(time.Hour)])
 	}
 	if folded := sc.fold(t); !reflect.DeepEqual(folded, s) {
 		t.Fatalf("the log folds to\n%+v\nbut the head has\n%+v", folded, s)

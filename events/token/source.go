@@ -3,6 +3,8 @@ package token
 import (
 	"net/netip"
 	"slices"
+
+	"apitoken/events/secret"
 )
 
 // mappedBits is the number of leading bits that all IPv4-mapped IPv6 addresses share
@@ -20,7 +22,7 @@ func ParseSourceIPs(texts []string) ([]netip.Prefix, error) {
 	for _, text := range texts {
 		p, ok := parseRange(text)
 		if !ok {
-			return nil, invalid(fieldSourceIPs, "the source range %s is invalid; allowed: an IP address without a zone, like 192.0.2.7, or a CIDR range, like 192.0.2.0/24", shown(text))
+			return nil, invalid(fieldSourceIPs, "the source range %s is invalid; allowed: an IP address without a zone, like 192.0.2.7, or a CIDR range, like 192.0.2.0/24", secret.Quote(text))
 		}
 		ranges = append(ranges, p)
 	}

@@ -12,7 +12,7 @@ import (
 
 // StateV is the number of the encoding that EncodeState writes. A new encoding
 // gets the next number; DecodeState still reads the older ones.
-const StateV = 1
+const StateV = 2
 
 // State is what the rules need to know about one owner. It has only tokens
 // without a recorded end, so it does not grow with history. A token that is past
@@ -21,20 +21,25 @@ type State struct {
 	Owner   string
 	Version uint64        // facts folded so far, which is the stream's version
 	Tokens  []events.View // in creation order
+	Hour    time.Time     // start of the hour of the last counted change; zero: no change was counted
+	Changes int           // counted changes in that hour
 }
 
-// encoded is version 1 of the stored form.
+// encoded is version 2 of the stored form. Version 1 has no hour and no changes.
 type encoded struct {
 	Owner   string        `json:"o"`
 	Version uint64        `json:"n"`
 	Tokens  []events.View `json:"t,omitempty"`
+	Hour    time.Time     `json:"h,omitzero"`
+	Changes int           `json:"c,omitempty"`
 }
 
 // EncodeState returns the bytes for the head, in the encoding StateV. The owner is
 // written once and not in every view. A state above events.MaxState is refused
 // with state_too_large.
 func EncodeState(s State) ([]byte, error) {
-	e := encoded{Owner: s.Owner, Version: s.Version, Tokens: slices.Clone(s.Tokens)}
+	e := encoded(s)
+	e.Tokens = slices.Clone(s.Tokens)
 	for i := range e.Tokens {
 		e.Tokens[i].Owner = ""
 	}
@@ -48,13 +53,13 @@ func EncodeState(s State) ([]byte, error) {
 	return b, nil
 }
 
-// DecodeState reads every encoding up to StateV. Without bytes it returns the zero
-// State.
+// DecodeState decodes a state in the encoding v, which is at least 1 and at most
+// StateV. If b is empty, it returns the zero State.
 func DecodeState(v int, b []byte) (State, error) {
 	if len(b) == 0 {
 		return State{}, nil
 	}
-	if v != 1 {
+	if v < 1 || v > StateV {
 		return State{}, fmt.Errorf("decoding an owner's state: unknown encoding %d", v)
 	}
 	var e encoded

@@ -3,6 +3,8 @@ package token
 import (
 	"net/netip"
 	"time"
+
+	"apitoken/events/name"
 )
 
 // lastYear is the last year that RFC 3339 can write, in UTC.
@@ -21,10 +23,10 @@ type Wish struct {
 
 // check refuses fields that are wrong for every caller.
 func (w Wish) check() error {
-	if err := checkText(fieldName, w.Name, MaxName); err != nil {
+	if err := name.CheckText(fieldName, w.Name, MaxName); err != nil {
 		return err
 	}
-	if err := checkText(fieldDescription, w.Description, MaxDescription); err != nil {
+	if err := name.CheckText(fieldDescription, w.Description, MaxDescription); err != nil {
 		return err
 	}
 	if err := ValidScopes(w.Scopes); err != nil {

@@ -2,10 +2,11 @@
 // event. It takes events from its queue. On a schedule it looks for events that
 // never arrived.
 //
-// A finding is an error in the log and a metric with an alarm. It is no failure,
-// since the event was kept. The function fails only for an event that it could
-// not keep, and the queue then delivers that event again. The function has the
-// audit table only: neither the tokens' table nor a pepper.
+// A finding is an error in the log and a metric with an alarm. A finding is not a
+// failure of the function, because the event was kept. The function fails only
+// for an event that it could not keep, and the queue then delivers that event
+// again. The function has the audit table only: neither the tokens' table nor a
+// pepper.
 package main
 
 import (

@@ -75,6 +75,13 @@ func TestStageAndBasePathAreRemoved(t *testing.T) {
 		{"greedy parameter", "/prod/a/b/c", "/{proxy+}", "/a/b/c", map[string]string{"proxy": "a/b/c"}, "/a/b/c"},
 		{"greedy parameter, slash at the end", "/prod/a/b/", "/{proxy+}", "/a/b/", map[string]string{"proxy": "a/b/"}, "/a/b/"},
 		{"greedy parameter without its value", "/prod/a/b", "/{proxy+}", "/a/b", nil, "/a/b"},
+		{"parameter with a decoded slash", "/v1/users/admin/ann", "/v1/{id}", "/v1/users/admin/ann", map[string]string{"id": "users/admin/ann"}, "/v1/users/admin/ann"},
+		{"parameter whose last part is another call", "/admin/public", "/{id}", "/admin/public", map[string]string{"id": "admin/public"}, "/admin/public"},
+		{"the same, encoded", "/admin/public", "/{id}", "/admin/public", map[string]string{"id": "admin%2Fpublic"}, "/admin/public"},
+		{"parameter that is sent decoded", "/prod/v1/users/ann%20b/events", "/v1/users/{user}/events", "", map[string]string{"user": "ann b"}, "/v1/users/ann%20b/events"},
+		{"parameter that is sent encoded", "/prod/v1/users/ann%20b/events", "/v1/users/{user}/events", "", map[string]string{"user": "ann%20b"}, "/v1/users/ann%20b/events"},
+		{"parameter with a percent sign", "/prod/v1/users/100%25/events", "/v1/users/{user}/events", "", map[string]string{"user": "100%"}, "/v1/users/100%25/events"},
+		{"greedy parameter that is not the end", "/x/a/b", "/{proxy+}", "/x/a/b", map[string]string{"proxy": "c/b"}, "/x/a/b"},
 		{"root", "/prod", "/", "/", nil, "/"},
 		{"root, slash at the end", "/prod/", "/", "/", nil, "/"},
 		{"resource that does not match", "/prod/v1/y", "/v1/x", "/v1/y", nil, "/v1/y"},
@@ -95,6 +102,31 @@ func TestStageIsRemovedFromCallsOfTheDefaultRoute(t *testing.T) {
 	} {
 		if got := apiPathOfRoute(public, "$default", nil, "dev"); got != want {
 			t.Errorf("apiPathOfRoute(%q): got %q, want %q", public, got, want)
+		}
+	}
+}
+
+func TestTheStageDefaultIsInNoPath(t *testing.T) {
+	if got := apiPathOfRoute("/$default/v1/x", "$default", nil, "$default"); got != "/$default/v1/x" {
+		t.Errorf("got %q, want the path as the client sent it", got)
+	}
+}
+
+// TestPathsOfHTTPAPIsAreNotDecodedAgain has the paths of both formats in which
+// HTTP APIs ask an authorizer.
+func TestPathsOfHTTPAPIsAreNotDecodedAgain(t *testing.T) {
+	for payload, want := range map[string]string{
+		`{"version":"2.0","type":"REQUEST","routeArn":"` + stage + `/GET/x","rawPath":"/files/%61 ä","requestContext":{"http":{"method":"GET"}}}`: "/files/%2561%20%C3%A4",
+		`{"version":"1.0","type":"REQUEST","methodArn":"` + stage + `/GET/x","path":"/files/%61 ä","httpMethod":"GET"}`:                           "/files/%2561%20%C3%A4",
+		`{"type":"REQUEST","methodArn":"` + stage + `/GET/x","path":"/files/%61","httpMethod":"GET"}`:                                             "/files/%61",
+		`{"type":"TOKEN","methodArn":"` + stage + `/GET/files/%61"}`:                                                                              "/files/%61",
+	} {
+		q, err := ParseQuestion(t.Context(), []byte(payload))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := q.Request.URL.EscapedPath(); got != want {
+			t.Errorf("%s: got %s, want %s", payload, got, want)
 		}
 	}
 }

@@ -16,7 +16,7 @@ func apiPath(public, resource string, parameters map[string]string, fallback str
 	}
 	slash := strings.HasSuffix(public, "/")
 	parts := strings.Split(strings.TrimSuffix(strings.TrimPrefix(public, "/"), "/"), "/")
-	if len(parts) < n || !matchesResource(parts[len(parts)-n:], resource) {
+	if len(parts) < n || !matchesResource(parts[len(parts)-n:], resource, parameters) {
 		return fallback
 	}
 	path := "/" + strings.Join(parts[len(parts)-n:], "/")
@@ -28,10 +28,11 @@ func apiPath(public, resource string, parameters map[string]string, fallback str
 
 // apiPathOfRoute is apiPath for HTTP APIs. Their payload names a route key: a
 // method and a path. The route key $default has no path. A call of that route
-// loses only the stage, if the public path begins with the stage.
+// loses only the stage, if the public path begins with the stage. The stage
+// $default is in no path.
 func apiPathOfRoute(public, routeKey string, parameters map[string]string, stage string) string {
 	fallback := public
-	if rest, ok := strings.CutPrefix(public, "/"+stage); ok && (rest == "" || rest[0] == '/') {
+	if rest, ok := strings.CutPrefix(public, "/"+stage); ok && stage != "$default" && (rest == "" || rest[0] == '/') {
 		fallback = "/" + strings.TrimPrefix(rest, "/")
 	}
 	_, resource, ok := strings.Cut(routeKey, " ")
@@ -64,15 +65,40 @@ func segmentCount(resource string, parameters map[string]string) (n int, ok bool
 }
 
 // matchesResource reports whether parts have the fixed segments of the resource
-// at the same places.
-func matchesResource(parts []string, resource string) bool {
+// at the same places, and the values of its parameters. Without the values, the
+// decoded path /admin/x of an HTTP API would look like /x on the resource /{id}:
+// the client sent the one segment admin%2Fx.
+func matchesResource(parts []string, resource string, parameters map[string]string) bool {
 	for i, want := range strings.Split(strings.Trim(resource, "/"), "/") {
-		if i >= len(parts) || strings.HasPrefix(want, "{") {
+		switch {
+		case i >= len(parts):
 			continue
-		}
-		if got, err := url.PathUnescape(parts[i]); err != nil || got != want {
+		case strings.HasPrefix(want, "{"):
+			got := parts[i]
+			if strings.HasSuffix(want, "+}") {
+				got = strings.Join(parts[i:], "/")
+			}
+			if value, ok := parameters[strings.Trim(want, "{+}")]; ok && !sameText(got, value) {
+				return false
+			}
+		case decoded(parts[i]) != want:
 			return false
 		}
 	}
 	return true
+}
+
+// sameText reports whether a part of an encoded path is the value of a parameter.
+// API Gateway sends some values encoded and others decoded.
+func sameText(part, value string) bool {
+	value = strings.Trim(value, "/")
+	return part == value || decoded(part) == value || decoded(part) == decoded(value)
+}
+
+// decoded is the decoded text, or the text itself if it cannot be decoded.
+func decoded(text string) string {
+	if plain, err := url.PathUnescape(text); err == nil {
+		return plain
+	}
+	return text
 }

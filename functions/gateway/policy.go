@@ -7,7 +7,7 @@ import (
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
-	"apitoken/events/token"
+	"apitoken/events/scope"
 )
 
 // methods are all methods that API Gateway serves. The method "*" of a scope
@@ -17,25 +17,42 @@ var methods = []string{
 	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions,
 }
 
-// uncleanPaths are IAM patterns of paths that guard.Principal.Allows never
-// admits for a scoped token, under any scope. The server of the call may read
-// such a path as another path. The last two patterns are escaped slashes.
-var uncleanPaths = []string{"//*", "/./*", "/../*", "/.", "/..", "%2F*", "%2f*"}
+// ambiguousPaths are IAM patterns of the paths that scope.CallOf refuses. IAM
+// knows no character classes, so the list differs from CallOf in two ways:
+//   - It refuses more paths with escapes that no client needs, such as an encoded
+//     dot at the beginning of a segment.
+//   - It does not refuse all escapes that cannot be decoded. Every reading of the
+//     paths that it then admits is within the scope.
+var ambiguousPaths = []string{
+	// An empty segment, also with a path parameter.
+	"//*", "/;*", "/%3B*", "/%3b*",
+	// A dot segment, also with a path parameter.
+	"/.", "/./*", "/.;*", "/.%3B*", "/.%3b*", "/..", "/../*", "/..;*", "/..%3B*", "/..%3b*",
+	"/%2E*", "/%2e*", "/.%2E*", "/.%2e*",
+	// A slash, a backslash, a control character.
+	"%2F*", "%2f*", `\*`, "%5C*", "%5c*", "%0*", "%1*", "%7F*", "%7f*",
+	// The same characters encoded twice. In the last line, a digit of the escape is
+	// encoded too.
+	"%252E*", "%252e*", "%252F*", "%252f*", "%253B*", "%253b*", "%255C*", "%255c*", "%250*", "%251*", "%257F*", "%257f*",
+	"%252%*", "%253%*", "%255%*", "%257%*", "%25%3*", "%%*",
+	// The escapes %uXXXX, which only some old servers decode.
+	"%U*", "%u*",
+}
 
 // policy returns the policy that admits the calls of the scopes, in this API
 // and stage only. Each scope becomes the ARNs of its calls: one for each method
 // and each of the two ways to end a path.
 //
 // An ARN is far shorter than the limit of a policy's resource, 512 characters.
-// 16 scopes need at most some 45 KB. A REST API accepts the whole answer of a
+// 16 scopes need at most about 60 KB. A REST API accepts the whole answer of a
 // Lambda function; only WebSocket APIs have a limit of 8 KB.
 func policy(stage string, scopes []string) lambdaevents.APIGatewayCustomAuthorizerPolicy {
 	if len(scopes) == 0 {
 		return document(statement("Allow", stage+"/*"))
 	}
 	var admitted []string
-	for _, scope := range scopes {
-		for _, call := range callPatterns(scope) {
+	for _, text := range scopes {
+		for _, call := range callPatterns(text) {
 			admitted = append(admitted, stage+"/"+call)
 		}
 	}
@@ -43,7 +60,7 @@ func policy(stage string, scopes []string) lambdaevents.APIGatewayCustomAuthoriz
 		return document(statement("Deny", stage+"/*"))
 	}
 	var refused []string
-	for _, path := range uncleanPaths {
+	for _, path := range ambiguousPaths {
 		refused = append(refused, stage+"/*"+path)
 	}
 	return document(statement("Allow", admitted...), statement("Deny", refused...))
@@ -53,11 +70,11 @@ func policy(stage string, scopes []string) lambdaevents.APIGatewayCustomAuthoriz
 // that is not a valid scope has no calls, because IAM could read it as more
 // calls than the guard does. In a valid scope, IAM gives a special meaning only
 // to the "*" at the end.
-func callPatterns(scope string) (patterns []string) {
-	if token.ParseScope(scope) != nil {
+func callPatterns(text string) (patterns []string) {
+	if !scope.Valid(text) {
 		return nil
 	}
-	method, path, _ := strings.Cut(scope, " ")
+	method, path, _ := strings.Cut(text, " ")
 	for _, m := range methodsOf(method) {
 		for _, p := range pathPatterns(path) {
 			patterns = append(patterns, m+p)
@@ -66,9 +83,14 @@ func callPatterns(scope string) (patterns []string) {
 	return patterns
 }
 
+// methodsOf returns the methods that a scope's method allows. HEAD is GET without
+// a body.
 func methodsOf(method string) []string {
-	if method == "*" {
+	switch method {
+	case "*":
 		return methods
+	case http.MethodGet:
+		return []string{http.MethodGet, http.MethodHead}
 	}
 	return []string{method}
 }
@@ -104,7 +126,7 @@ type methodARN struct {
 func parseARN(text string) (methodARN, error) {
 	fields := strings.SplitN(text, ":", 6)
 	if len(fields) != 6 || fields[0] != "arn" || fields[2] != "execute-api" {
-		return methodARN{}, fmt.Errorf("reading an authorizer payload: the method's ARN must begin with arn:PARTITION:execute-api:")
+		return methodARN{}, fmt.Errorf("reading an authorizer payload: the beginning of the method's ARN must be arn:PARTITION:execute-api")
 	}
 	parts := strings.SplitN(fields[5], "/", 4)
 	if len(parts) < 3 {

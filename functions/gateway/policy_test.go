@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -9,46 +10,12 @@ import (
 	"pgregory.net/rapid"
 
 	"apitoken/events/guard"
-	"apitoken/events/token"
+	"apitoken/events/scope"
+	"apitoken/events/scope/scopetest"
+	"apitoken/functions/gateway/iamtest"
 )
 
 const stage = "arn:aws:execute-api:us-east-1:123456789012:gy415nuibc/prod"
-
-// iamAllows evaluates a policy as AWS documents: an explicit deny wins; then an
-// allow; without either the call is denied. It shares nothing with the code
-// under test.
-func iamAllows(p lambdaevents.APIGatewayCustomAuthorizerPolicy, resource string) bool {
-	allowed := false
-	for _, s := range p.Statement {
-		if !slices.Equal(s.Action, []string{"execute-api:Invoke"}) {
-			continue
-		}
-		if slices.ContainsFunc(s.Resource, func(pattern string) bool { return iamMatches(pattern, resource) }) {
-			if s.Effect == "Deny" {
-				return false
-			}
-			allowed = allowed || s.Effect == "Allow"
-		}
-	}
-	return allowed
-}
-
-// iamMatches matches as IAM does: "*" matches any characters, slashes and
-// colons included; "?" matches any one character; ${*}, ${?} and ${$} match the
-// character between the braces.
-func iamMatches(pattern, text string) bool {
-	switch {
-	case pattern == "":
-		return text == ""
-	case strings.HasPrefix(pattern, "${") && len(pattern) > 3 && pattern[3] == '}':
-		return strings.HasPrefix(text, pattern[2:3]) && iamMatches(pattern[4:], text[1:])
-	case pattern[0] == '*':
-		return iamMatches(pattern[1:], text) || text != "" && iamMatches(pattern, text[1:])
-	case text == "":
-		return false
-	}
-	return (pattern[0] == '?' || pattern[0] == text[0]) && iamMatches(pattern[1:], text[1:])
-}
 
 // TestPolicyAdmitsWhatTheGuardAdmits compares the policy of random scopes with
 // the guard's answer for random calls. For scopes that the rules accept, both
@@ -56,25 +23,29 @@ func iamMatches(pattern, text string) bool {
 // more than the guard.
 func TestPolicyAdmitsWhatTheGuardAdmits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
-		scopes := rapid.SliceOfN(scope(), 1, 4).Draw(t, "scopes")
+		scopes := rapid.SliceOfN(scopeText(), 1, 4).Draw(t, "scopes")
 		p := policy(stage, scopes)
 		principal := guard.Principal{Scopes: scopes}
 		for range 20 {
 			method, path := rapid.SampledFrom(methods).Draw(t, "method"), call().Draw(t, "path")
-			byPolicy, byGuard := iamAllows(p, stage+"/"+method+path), principal.Allows(method, path)
+			byPolicy, byGuard := iamtest.Allows(p, stage+"/"+method+path), principal.Allows(scope.CallOf(method, path))
 			if byPolicy && !byGuard {
 				t.Fatalf("%s %s: the policy of %q admits the call, the guard does not\n%+v", method, path, scopes, p)
 			}
-			if byGuard && !byPolicy && token.ValidScopes(scopes) == nil {
+			if byGuard && !byPolicy && allValid(scopes) {
 				t.Fatalf("%s %s: the guard admits the call with %q, the policy does not\n%+v", method, path, scopes, p)
 			}
 		}
 	})
 }
 
+func allValid(scopes []string) bool {
+	return !slices.ContainsFunc(scopes, func(s string) bool { return !scope.Valid(s) })
+}
+
 var pieces = []string{"v1", "x", "xy", "a", "GET", "v1", "x"}
 
-func scope() *rapid.Generator[string] {
+func scopeText() *rapid.Generator[string] {
 	return rapid.Custom(func(t *rapid.T) string {
 		method := rapid.SampledFrom([]string{"GET", "POST", "DELETE", "*", "*", "G*", "???", "GET/v1"}).Draw(t, "method")
 		odd := append([]string{"*", "?", "${*}", "..", ".", ""}, pieces...)
@@ -99,18 +70,18 @@ func TestPolicyOfAnyMethodMatchesNoSlash(t *testing.T) {
 	for resource, want := range map[string]bool{
 		"/GET/v1/x": true, "/PATCH/v1/x/": true, "/GET/other/v1/x": false, "/GET/v1/x/y": false, "/GET/v1/xy": false,
 	} {
-		if got := iamAllows(p, stage+resource); got != want {
+		if got := iamtest.Allows(p, stage+resource); got != want {
 			t.Errorf("%s: got %t, want %t", resource, got, want)
 		}
 	}
 }
 
 func TestPolicyCoversTheCollectionInBothForms(t *testing.T) {
-	for _, scope := range []string{"GET /v1/auth/access-tokens", "GET /v1/auth/access-tokens/", "GET /v1/auth/access-tokens/*"} {
-		p := policy(stage, []string{scope})
+	for _, one := range []string{"GET /v1/auth/access-tokens", "GET /v1/auth/access-tokens/", "GET /v1/auth/access-tokens/*"} {
+		p := policy(stage, []string{one})
 		for _, path := range []string{"/v1/auth/access-tokens", "/v1/auth/access-tokens/"} {
-			if !iamAllows(p, stage+"/GET"+path) {
-				t.Errorf("%q does not admit %s", scope, path)
+			if !iamtest.Allows(p, stage+"/GET"+path) {
+				t.Errorf("%q does not admit %s", one, path)
 			}
 		}
 	}
@@ -119,7 +90,7 @@ func TestPolicyCoversTheCollectionInBothForms(t *testing.T) {
 func TestPolicyAdmitsOnlyItsAPIAndStage(t *testing.T) {
 	for _, scopes := range [][]string{nil, {"* /*"}} {
 		p := policy(stage, scopes)
-		if !iamAllows(p, stage+"/GET/v1/x") {
+		if !iamtest.Allows(p, stage+"/GET/v1/x") {
 			t.Errorf("%q: a call of the stage is denied", scopes)
 		}
 		for _, other := range []string{
@@ -127,7 +98,7 @@ func TestPolicyAdmitsOnlyItsAPIAndStage(t *testing.T) {
 			"arn:aws:execute-api:us-east-1:123456789012:other/prod/GET/v1/x",
 			"arn:aws:execute-api:eu-west-1:123456789012:gy415nuibc/prod/GET/v1/x",
 		} {
-			if iamAllows(p, other) {
+			if iamtest.Allows(p, other) {
 				t.Errorf("%q: %s is admitted", scopes, other)
 			}
 		}
@@ -139,17 +110,98 @@ func TestPolicyAdmitsOnlyItsAPIAndStage(t *testing.T) {
 func TestPolicyDeniesUncleanPaths(t *testing.T) {
 	p := policy(stage, []string{"GET /v1/*"})
 	for _, path := range []string{"/v1/a%2Fb", "/v1/a%2fb", "/v1/../x", "/v1//x", "/v1/.", "/v1/./x", "/v1/.."} {
-		if iamAllows(p, stage+"/GET"+path) {
+		if iamtest.Allows(p, stage+"/GET"+path) {
 			t.Errorf("%s is admitted", path)
 		}
 	}
 }
 
+// TestAPolicyAdmitsAPathOnlyIfAllReadingsAreInScope has the hostile paths as the
+// client sent them. Only a path with an escape that cannot be decoded may pass.
+func TestAPolicyAdmitsAPathOnlyIfAllReadingsAreInScope(t *testing.T) {
+	p := policy(stage, []string{scopetest.Scope})
+	for _, path := range scopetest.Hostile {
+		if !iamtest.Allows(p, stage+"/GET"+path) {
+			continue
+		}
+		if outside := scopetest.Outside(scopetest.Scope, path); outside != "" {
+			t.Errorf("%q is admitted, and a backend may read it as %q", path, outside)
+		}
+		if _, err := url.PathUnescape(path); err == nil {
+			t.Errorf("%q is admitted, and the guard refuses it", path)
+		}
+	}
+	for _, path := range scopetest.Odd {
+		if !strings.Contains(path, "%") && !iamtest.Allows(p, stage+"/GET"+path) {
+			t.Errorf("%q is denied, and all backends read it as a path in scope", path)
+		}
+	}
+}
+
+// TestAPolicyDeniesEscapesOfOldServers has escapes that cannot be decoded, and that
+// some servers decode in their own way, or in two steps.
+func TestAPolicyDeniesEscapesOfOldServers(t *testing.T) {
+	p := policy(stage, []string{scopetest.Scope})
+	for _, path := range []string{"%u002e%u002e/admin", "%U002E%U002E/admin", "%%32%65%%32%65/admin", "..%u2215admin", "x%%32fy"} {
+		if iamtest.Allows(p, stage+"/GET/v1/public/"+path) {
+			t.Errorf("%s is admitted", path)
+		}
+	}
+}
+
+// TestUsualEscapesPassThePolicy has paths that common clients send.
+func TestUsualEscapesPassThePolicy(t *testing.T) {
+	p := policy(stage, []string{scopetest.Scope})
+	for _, path := range []string{"a%20b", "%C3%A9", "%e4%b8%ad", "uid%3A7", "a%40b", "a%26b%3Dc", "100%25", "50%25%20off", "50%2520off", "a%2Cb", "x%3By", "%7Eann", "%5B1%5D", "%28x%29", "a%2Eb", "a.%2Eb"} {
+		if !iamtest.Allows(p, stage+"/GET/v1/public/"+path) {
+			t.Errorf("%s is denied", path)
+		}
+	}
+}
+
+func TestPolicyAdmitsHEADWhereverItAdmitsGET(t *testing.T) {
+	p := policy(stage, []string{"GET /v1/x", "HEAD /v1/y", "POST /v1/z"})
+	for resource, want := range map[string]bool{
+		"/GET/v1/x": true, "/HEAD/v1/x": true, "/HEAD/v1/x/": true, "/HEAD/v1/y": true, "/GET/v1/y": false, "/HEAD/v1/z": false,
+	} {
+		if got := iamtest.Allows(p, stage+resource); got != want {
+			t.Errorf("%s: got %t, want %t", resource, got, want)
+		}
+	}
+}
+
+// FuzzPolicy: if the policy of a scope admits a path, each backend reads it as a
+// path within the scope. Bytes that no request line can have are left out, and so
+// are long paths, for which the evaluator is slow.
+func FuzzPolicy(f *testing.F) {
+	for _, path := range append(scopetest.Hostile, scopetest.Odd...) {
+		f.Add(path)
+	}
+	scopes := []string{scopetest.Scope, "GET /v1/pub*", "GET /v1/public/x/", "GET /v1/.*", "GET /*", "GET /"}
+	var policies []lambdaevents.APIGatewayCustomAuthorizerPolicy
+	for _, s := range scopes {
+		policies = append(policies, policy(stage, []string{s}))
+	}
+	f.Fuzz(func(t *testing.T, path string) {
+		if len(path) > 200 || !strings.HasPrefix(path, "/") || strings.ContainsFunc(path, func(r rune) bool { return r <= ' ' || r == 0x7f }) {
+			t.Skip()
+		}
+		for i, p := range policies {
+			if !iamtest.Allows(p, stage+"/GET"+path) {
+				continue
+			}
+			if outside := scopetest.Outside(scopes[i], path); outside != "" {
+				t.Errorf("the policy of %s admits %q, and a backend may read it as %q", scopes[i], path, outside)
+			}
+		}
+	})
+}
+
 func TestScopesThatIAMWouldWidenAdmitNothing(t *testing.T) {
-	for _, scope := range []string{"GET /v1/*/x", "GET /v1/?", "GET /${*}", "G?T /v1", "GET", "", "GET v1", "GET/v1 /x"} {
-		p := policy(stage, []string{scope})
+	for _, one := range []string{"GET /v1/*/x", "GET /v1/?", "GET /${*}", "G?T /v1", "GET", "", "GET v1", "GET/v1 /x"} {
+		p := policy(stage, []string{one})
 		if len(p.Statement) != 1 || p.Statement[0].Effect != "Deny" {
-			t.Errorf("%q: got %+v, want only a denial", scope, p)
+			t.Errorf("%q: got %+v, want only a denial", one, p)
 		}
 	}
 }

@@ -14,8 +14,8 @@ import (
 // Question is the payload that API Gateway sends to a custom authorizer.
 type Question struct {
 	// Request has the parts of the client's request that the payload contains:
-	// always the method, the API path and all values of the Authorization
-	// header, never a body.
+	// always the method, the API path as the client sent it and all values of the
+	// Authorization header, never a body.
 	Request *http.Request
 
 	// Source is the client's address. It is invalid if the payload has none, as
@@ -49,7 +49,7 @@ func ParseQuestion(ctx context.Context, payload []byte) (Question, error) {
 	case kind.Type == "REQUEST" && kind.Version == version2:
 		return httpQuestion(ctx, payload)
 	case kind.Type == "REQUEST":
-		return restQuestion(ctx, payload)
+		return restQuestion(ctx, payload, kind.Version != "")
 	}
 	return Question{}, errUnknownType
 }
@@ -73,10 +73,15 @@ func tokenQuestion(ctx context.Context, payload []byte) (Question, error) {
 	return Question{Request: r, stage: arn.stage}, err
 }
 
-func restQuestion(ctx context.Context, payload []byte) (Question, error) {
+// restQuestion reads a payload of format 1.0. REST APIs send it with an encoded
+// path and without a version; HTTP APIs send it with a decoded path.
+func restQuestion(ctx context.Context, payload []byte, decoded bool) (Question, error) {
 	var in lambdaevents.APIGatewayCustomAuthorizerRequestTypeRequest
 	if err := json.Unmarshal(payload, &in); err != nil {
 		return Question{}, fmt.Errorf("reading a REQUEST payload of format 1.0: %w", err)
+	}
+	if decoded {
+		in.Path, in.RequestContext.Path = encodePath(in.Path), encodePath(in.RequestContext.Path)
 	}
 	arn, err := parseARN(in.MethodArn)
 	if err != nil {

@@ -14,7 +14,8 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 )
 
-// restRequest returns the client's request from a payload of format 1.0.
+// restRequest returns the client's request from a payload of format 1.0. Its path
+// is encoded, as REST APIs send it.
 func restRequest(ctx context.Context, in lambdaevents.APIGatewayProxyRequest) (*http.Request, error) {
 	public := in.RequestContext.Path
 	if public == "" || public == in.Resource { // `sam local` puts the resource into this field
@@ -31,16 +32,18 @@ func restRequest(ctx context.Context, in lambdaevents.APIGatewayProxyRequest) (*
 	}.build(ctx)
 }
 
-// httpRequest returns the client's request from a payload of format 2.0.
+// httpRequest returns the client's request from a payload of format 2.0. Its path
+// is decoded and is not decoded again: %61 in the payload was %2561 in the request.
 func httpRequest(ctx context.Context, in lambdaevents.APIGatewayV2HTTPRequest) (*http.Request, error) {
 	header := headers(nil, in.Headers)
 	if len(in.Cookies) > 0 {
 		header.Set("Cookie", strings.Join(in.Cookies, "; "))
 	}
+	public := encodePath(in.RawPath)
 	return request{
 		method: in.RequestContext.HTTP.Method,
-		public: in.RawPath,
-		path:   apiPathOfRoute(in.RawPath, in.RouteKey, in.PathParameters, in.RequestContext.Stage),
+		public: public,
+		path:   apiPathOfRoute(public, in.RouteKey, in.PathParameters, in.RequestContext.Stage),
 		query:  in.RawQueryString,
 		header: header,
 		source: in.RequestContext.HTTP.SourceIP,
@@ -86,15 +89,15 @@ type readCloser struct{ *bytes.Reader }
 
 func (readCloser) Close() error { return nil }
 
-// parsePath reads an encoded path. API Gateway sends some paths decoded, so a
-// percent sign that begins no escape is kept as it is.
+// parsePath reads an encoded path. A percent sign that begins no escape is kept
+// as it is; the scopes of a token then allow no such path.
 func parsePath(path string) *url.URL {
-	decoded, err := url.PathUnescape(path)
-	if err != nil {
-		return &url.URL{Path: path}
-	}
-	return &url.URL{Path: decoded, RawPath: path}
+	return &url.URL{Path: decoded(path), RawPath: path}
 }
+
+// encodePath encodes a decoded path. HTTP APIs send paths decoded, and all code
+// after this reads encoded ones, as clients send them.
+func encodePath(path string) string { return (&url.URL{Path: path}).EscapedPath() }
 
 func requestURI(public, query string) string {
 	uri := parsePath(public).EscapedPath()
@@ -136,7 +139,7 @@ func headers(multi map[string][]string, single map[string]string) http.Header {
 }
 
 // parseAddress returns the source as an address. The address is invalid if the
-// source is no address; then the guard refuses a token with source ranges.
+// source is not an address; then the guard refuses a token with source ranges.
 func parseAddress(source string) netip.Addr {
 	a, err := netip.ParseAddr(source)
 	if err != nil {

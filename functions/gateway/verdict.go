@@ -24,8 +24,12 @@ const noPrincipal = "nobody"
 type Form string
 
 const (
-	Simple Form = "simple" // a yes or no about the one request
 	Policy Form = "policy" // an IAM policy for all calls of the stage
+
+	// Simple is a yes or no about the one request. It is only for authorizers
+	// without a cache: API Gateway caches it by the identity sources, so after one
+	// yes the token may make every call, whatever its scopes are.
+	Simple Form = "simple"
 )
 
 // ExpectsSimple reports whether the answer must be a yes or no about the one

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+	"time"
 
 	"apitoken/events"
 	"apitoken/events/guard"
@@ -20,7 +21,8 @@ const (
 	problemType = "application/problem+json"
 
 	// retryAfter is the time in seconds that a client waits after a 503: an
-	// outage, or too many other changes of the same user's tokens.
+	// outage, or too many other changes of the same user's tokens at the same
+	// time.
 	retryAfter = "1"
 )
 
@@ -116,9 +118,19 @@ func (x *exchange) problemHeaders(h http.Header, p *Problem) {
 		h["Www-Authenticate"] = []string{challenge(p.Code)}
 	case http.StatusMethodNotAllowed:
 		h["Allow"] = []string{x.allow}
-	case http.StatusServiceUnavailable:
-		h["Retry-After"] = []string{retryAfter}
+	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+		h["Retry-After"] = []string{x.secondsUntil(p.retryAt)}
 	}
+}
+
+// secondsUntil returns the value of Retry-After: whole seconds, rounded up, so that
+// a client which waits for them is not too early. It is retryAfter at least.
+func (x *exchange) secondsUntil(at time.Time) string {
+	wait := at.Sub(x.api.Now())
+	if at.IsZero() || wait <= time.Second {
+		return retryAfter
+	}
+	return strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
 }
 
 // challenge is the WWW-Authenticate header. As RFC 6750 section 3.1 asks, it has
@@ -181,6 +193,7 @@ func refusalProblem(r *events.Refusal) *Problem {
 		at = append(at, FieldError{Field: r.Field, Detail: detail})
 	}
 	p := newProblem(r.Code, detail, at...)
+	p.retryAt = r.RetryAt
 	if r.Limit != nil {
 		p.TokenLimit, p.LiveTokens = &r.Limit.TokenLimit, &r.Limit.Live
 		p.SoonestExpiry = &Time{r.Limit.SoonestExpiry}

@@ -24,7 +24,8 @@ type Config struct {
 	// is that it always can.
 	Ready func(context.Context) error
 
-	// Only names the functions to serve. An empty list serves all of them.
+	// Only has names of Lambda functions (Route.Function). The handler serves only
+	// their routes. If Only is empty, it serves all routes.
 	Only []string
 
 	// TrustPrincipal says that a gateway has authenticated each request: the

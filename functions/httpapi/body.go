@@ -9,11 +9,10 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"strings"
 	"unicode/utf8"
 
+	"apitoken/events/name"
 	"apitoken/events/secret"
-	"apitoken/events/token"
 )
 
 // maxBody is the maximum size of a request body in bytes. The largest create
@@ -146,13 +145,23 @@ func fieldProblem(code, field, detail string) *Problem {
 }
 
 // printable returns a name that an answer may repeat. It replaces a text that
-// does not look like a name, because the client may have put a token there.
+// does not look like a name, because the client may have put a token there. A long
+// word with digits or with many capital letters may be a part of a token.
 func printable(name string) string {
-	plain := func(c rune) bool {
-		return c == '_' || c == '-' || '0' <= c && c <= '9' || 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z'
+	const hidden = "(a name that is not shown)"
+	digits, capitals := 0, 0
+	for _, c := range name {
+		switch {
+		case '0' <= c && c <= '9':
+			digits++
+		case 'A' <= c && c <= 'Z':
+			capitals++
+		case c != '_' && c != '-' && (c < 'a' || c > 'z'):
+			return hidden
+		}
 	}
-	if name == "" || len(name) > 30 || strings.ContainsFunc(name, func(c rune) bool { return !plain(c) }) {
-		return "(a name that is not shown)"
+	if name == "" || len(name) > 30 || len(name) > 12 && (digits > 0 || capitals > 3) {
+		return hidden
 	}
 	return name
 }
@@ -167,7 +176,7 @@ func names(members []member) []string {
 
 // identityMembers are the members of an identity object. Each may be null,
 // because Qumulo's clients send all six and set only the ones that they know.
-func identityMembers(into *token.Identity) []member {
+func identityMembers(into *name.Identity) []member {
 	return []member{
 		{"domain", "a string", &into.Domain},
 		{"auth_id", "a string", &into.AuthID},

@@ -35,8 +35,8 @@ func cursorOf(p events.Position) string {
 }
 
 // parseCursor reads a text that cursorOf returned, and refuses any other text. It
-// checks both lengths: the decoder skips line ends, so a text of the right
-// length may contain too few bytes.
+// checks the length of the text and the number of decoded bytes: the decoder
+// skips line ends, so a text of the right length may contain too few bytes.
 func parseCursor(text string) (events.Position, error) {
 	b, err := cursorText.DecodeString(text)
 	if err != nil || len(text) != cursorText.EncodedLen(cursorSize) || len(b) != cursorSize || b[0] != cursorV || !secret.IsID(string(b[cursorHead:])) {

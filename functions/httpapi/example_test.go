@@ -13,8 +13,8 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
+	"apitoken/events/name"
 	"apitoken/events/secret"
-	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 	"apitoken/infra/bolt"
 )
@@ -27,7 +27,7 @@ func ExampleClient() {
 	defer stop()
 
 	admin := httpapi.NewClient(url, adminToken, nil)
-	created, err := admin.Create(ctx, httpapi.CreateRequest{User: &token.Identity{Name: "ann"}, Name: "laptop", ExpiresIn: "90D"})
+	created, err := admin.Create(ctx, httpapi.CreateRequest{User: &name.Identity{Name: "ann"}, Name: "laptop", ExpiresIn: "90D"})
 	if err != nil {
 		panic(err)
 	}

@@ -17,6 +17,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/name"
 	"apitoken/events/secret"
 )
 
@@ -103,7 +104,7 @@ func (x *exchange) authenticate() (err error) {
 		return asOutage(err)
 	}
 	principal, ok := guard.PrincipalFrom(x.r.Context())
-	if !ok {
+	if !ok || name.ValidOwner(principal.Owner) != nil { // another spelling would be another user, with a limit of its own
 		return newProblem("credential_missing", "The request did not come through the authorizer.")
 	}
 	x.principal = principal
@@ -146,7 +147,7 @@ func (x *exchange) log(status int, code string, err error, took time.Duration) {
 		slog.Duration("duration", took), slog.String("request_id", x.requestID))
 	if status >= http.StatusInternalServerError {
 		attrs = append(attrs, slog.Any("error", err))
-		if !errors.Is(x.r.Context().Err(), context.Canceled) { // a client that closes the connection is no fault of the service
+		if !errors.Is(x.r.Context().Err(), context.Canceled) { // a client that closes the connection is not a fault of the service
 			level = slog.LevelError
 		}
 	}

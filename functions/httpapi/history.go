@@ -7,7 +7,7 @@ import (
 	"strconv"
 
 	"apitoken/events/issuer"
-	"apitoken/events/token"
+	"apitoken/events/name"
 )
 
 func (x *exchange) tokenEvents() (answer, error) {
@@ -21,7 +21,7 @@ func (x *exchange) userEvents() (answer, error) {
 	if err := noToken(text{"user", x.r.PathValue("user")}); err != nil {
 		return answer{}, err
 	}
-	user, err := token.ParseIdentity(x.r.PathValue("user"))
+	user, err := name.ParseIdentity(x.r.PathValue("user"))
 	if err != nil {
 		return answer{}, fmt.Errorf("reading the user: %w", err)
 	}

@@ -9,11 +9,12 @@ import (
 	"testing"
 	"time"
 
+	"apitoken/events/name"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
 
-func named(name string) *token.Identity { return &token.Identity{Name: name} }
+func named(user string) *name.Identity { return &name.Identity{Name: user} }
 
 // settledScene returns a scene in which the last use of the administrator's token
 // is already stored. After that, only a command changes the store.
@@ -91,7 +92,7 @@ var refusals = []struct {
 	{"a user without members", `{"user":{}}`, 400, "invalid_field", "no name, auth_id, uid or sid", "user"},
 	{"two different users", `{"user":{"name":"ann","uid":7}}`, 400, "invalid_field", "ann", "user"},
 	{"a name like another form", `{"user":{"name":"uid:7"}}`, 400, "invalid_field", "uid:7", "user"},
-	{"a user that is one byte too long", `{"user":{"name":"` + strings.Repeat("u", token.MaxOwner+1) + `"}}`, 400, "invalid_field", "257", "user"},
+	{"a user that is one byte too long", `{"user":{"name":"` + strings.Repeat("u", name.MaxOwner+1) + `"}}`, 400, "invalid_field", "257", "user"},
 	{"a name that is one byte too long", `{"name":"` + strings.Repeat("n", token.MaxName+1) + `"}`, 400, "invalid_field", "129", "name"},
 	{"a description that is one byte too long", `{"description":"` + strings.Repeat("d", token.MaxDescription+1) + `"}`, 400, "invalid_field", "513", "description"},
 	{"a scope that is one byte too long", `{"scopes":["GET /` + strings.Repeat("s", token.MaxScope-4) + `"]}`, 400, "invalid_field", "129", "scopes"},
@@ -136,7 +137,7 @@ func TestBadBodiesAreRefusedByNameAndStoreNothing(t *testing.T) {
 func TestValuesAtTheirMaximumAreAllowed(t *testing.T) {
 	w := newScene(t)
 	for i, body := range []string{
-		`{"user":{"name":"` + strings.Repeat("u", token.MaxOwner) + `"}}`,
+		`{"user":{"name":"` + strings.Repeat("u", name.MaxOwner) + `"}}`,
 		`{"user":{"name":"b"},"name":"` + strings.Repeat("n", token.MaxName) + `","description":"` + strings.Repeat("d", token.MaxDescription) + `"}`,
 		`{"user":{"name":"c"},"scopes":[` + list(token.MaxScopes, `"GET /v1/%d"`) + `],"source_ips":[` + list(token.MaxSourceIPs, `"192.0.2.%d"`) + `]}`,
 		`{"user":{"name":"d"},"name":"x"}` + strings.Repeat(" ", httpapi.MaxBody-32),

@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/events/settings"
 	"apitoken/functions/httpapi"
 
 	"github.com/getkin/kin-openapi/openapi3"
@@ -89,6 +90,8 @@ func sampleAnswers(w *scene) []answer {
 	visit("POST", "/v1/auth/authorize", w.admin, `{"token":"nonsense"}`)
 	visit("DELETE", collection+ann.ID, w.admin, "")
 	visit("DELETE", collection+ann.ID, w.admin, "")
+	w.change(settings.Change{ChangeRate: new(1)})
+	visit("POST", collection, w.admin, `{"user":{"uid":7}}`)
 	visit("POST", collection, w.admin, `{"nmae":"x"}`)
 	visit("POST", collection, "", `{}`)
 	for _, path := range []string{"/v1/version", "/healthz", "/openapi.yaml"} {

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/http"
 	"slices"
+	"time"
 )
 
 // Problem is the body of every answer that is not a success (RFC 9457). Client
@@ -15,7 +16,7 @@ type Problem struct {
 	Detail    string       `json:"detail"`
 	Instance  string       `json:"instance,omitempty"` // the path of the request, absent if it may contain a secret
 	Code      string       `json:"code"`
-	Retryable bool         `json:"retryable"` // the same request may succeed later: true for a 503
+	Retryable bool         `json:"retryable"` // the same request may succeed later: true for a 503 and a 429
 	Errors    []FieldError `json:"errors"`
 	RequestID string       `json:"request_id"` // the log line of the request has it too
 
@@ -27,6 +28,8 @@ type Problem struct {
 	TokenLimit    *int  `json:"token_limit,omitempty"`
 	LiveTokens    *int  `json:"live_tokens,omitempty"`
 	SoonestExpiry *Time `json:"soonest_expiry,omitempty"` // "" if no live token expires
+
+	retryAt time.Time // when the client may send the request again; zero: after retryAfter
 }
 
 // FieldError names a member or parameter of the request that is wrong, and says
@@ -51,10 +54,16 @@ type kind struct {
 	title  string
 }
 
+// retryable reports whether the same request may succeed later.
+func (k kind) retryable() bool {
+	return k.status == http.StatusServiceUnavailable || k.status == http.StatusTooManyRequests
+}
+
 // kinds is the one table of codes, statuses and titles. A code that is missing
 // here is a fault of the service and is answered as "internal".
 var kinds = map[string]kind{
 	"body_too_large":              {http.StatusRequestEntityTooLarge, "The request body is too large"},
+	"change_rate_exceeded":        {http.StatusTooManyRequests, "The user's tokens were changed too often"},
 	"credential_missing":          {http.StatusUnauthorized, "A credential is needed"},
 	"credential_repeated":         {http.StatusUnauthorized, "More than one credential was given"},
 	"expiry_exceeds_maximum":      {http.StatusUnprocessableEntity, "The token would live too long"},
@@ -69,6 +78,7 @@ var kinds = map[string]kind{
 	"not_found":                   {http.StatusNotFound, "There is no such token"},
 	"path_not_found":              {http.StatusNotFound, "There is no such path"},
 	"permission_denied":           {http.StatusForbidden, "A permission is missing"},
+	"permission_denied_by_owner":  {http.StatusForbidden, "The user has a permission that the caller does not have"},
 	"permission_denied_by_scope":  {http.StatusForbidden, "The token's scopes do not allow this call"},
 	"permission_denied_by_source": {http.StatusForbidden, "The token does not allow this address"},
 	"scheme_unsupported":          {http.StatusUnauthorized, "The authorization scheme is not supported"},
@@ -129,7 +139,7 @@ func newProblem(code, detail string, fields ...FieldError) *Problem {
 	}
 	return &Problem{
 		Type: "urn:apitoken:problem:" + code, Title: k.title, Status: k.status, Detail: detail, Code: code,
-		Retryable: k.status == http.StatusServiceUnavailable, Errors: orEmpty(fields),
+		Retryable: k.retryable(), Errors: orEmpty(fields),
 		ErrorClass: errorClass(code, k.status), Description: detail,
 	}
 }

@@ -10,7 +10,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
-	"apitoken/events/token"
+	"apitoken/events/name"
 )
 
 // parseQuery reads the parameters of a request. It refuses a parameter that is
@@ -92,7 +92,7 @@ func owners(q url.Values) ([]string, error) {
 	if strings.Contains(user, "?limit=") { // Qumulo's Python client writes ?user=NAME?limit=N
 		return nil, fieldProblem("invalid_parameter", "user", "has a second question mark; join parameters by &")
 	}
-	named, err := token.OwnersNamed(user)
+	named, err := name.OwnersNamed(user)
 	if err != nil {
 		return nil, fmt.Errorf("reading the parameter user: %w", err)
 	}

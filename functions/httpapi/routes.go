@@ -62,8 +62,8 @@ func Routes() []Route {
 }
 
 // callsOf returns the calls of the functions named in only, or all calls if only
-// is empty. It panics if a name belongs to no call, since that is an error in the
-// program.
+// is empty. It panics if a name belongs to no call, because this is an error in
+// the program.
 func callsOf(only []string) []call {
 	all := calls()
 	for _, name := range only {

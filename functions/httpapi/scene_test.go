@@ -22,6 +22,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/secret"
+	"apitoken/events/settings"
 	"apitoken/functions/httpapi"
 	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
@@ -95,6 +96,22 @@ func (w *scene) sleep(d time.Duration) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.now = w.now.Add(d)
+}
+
+// change changes the settings. It replaces the issuer, because the old one caches
+// the settings. The server gets a handler with the default configuration.
+func (w *scene) change(c settings.Command) {
+	w.t.Helper()
+	rules := issuer.Rules[settings.State, settings.Command]{
+		StateV: settings.StateV, Decode: settings.DecodeState, Encode: settings.EncodeState, Decide: settings.Decide, Fold: settings.Fold,
+	}
+	m := events.Meta{Command: secret.Mint("").ID, Actor: "test", At: w.clock()}
+	_, err := issuer.Do(w.t.Context(), w.store, w.keys, rules, events.SettingsStream, m, func(time.Time) settings.Command { return c })
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	w.issuer = issuer.New(issuer.Config{Store: w.store, Keys: w.keys, Now: w.clock})
+	w.server.Config.Handler = w.handler()
 }
 
 // contents returns a digest of the store's file.

@@ -4,8 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 
+	"apitoken/events/name"
 	"apitoken/events/secret"
-	"apitoken/events/token"
 )
 
 func (x *exchange) whoAmI() (answer, error) {
@@ -19,8 +19,8 @@ func (x *exchange) whoAmI() (answer, error) {
 // displayName returns the name in an owner key, or the whole key if it has no
 // name.
 func displayName(owner string) string {
-	if name := token.IdentityOf(owner).Name; name != "" {
-		return name
+	if named := name.IdentityOf(owner).Name; named != "" {
+		return named
 	}
 	return owner
 }
@@ -51,7 +51,7 @@ func (x *exchange) introspect() (answer, error) {
 	}
 	out := Introspection{Active: found.Active, Reason: found.Reason, ID: found.ID}
 	if found.ID != "" {
-		user := token.IdentityOf(found.Owner)
+		user := name.IdentityOf(found.Owner)
 		out.User, out.Scopes, out.ExpirationTime = &user, orEmpty(found.Scopes), &Time{found.ExpiresAt}
 	}
 	return answer{body: out}, nil

@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"fmt"
 	"net/http"
 	"strings"
 	"testing"
@@ -29,11 +30,15 @@ func TestIntrospectionAnswersWhetherATokenWouldPass(t *testing.T) {
 	if strings.Contains(body, text[9:]) {
 		t.Errorf("got %s, with the secret", body)
 	}
-	_, stranger := w.make(httpapi.CreateRequest{User: named("bob")})
+	_, owner := w.make(httpapi.CreateRequest{User: named("ann")})
 	for _, c := range []struct{ body, caller, reason, id string }{
 		{`{"token":"` + text + `","action":"DELETE /v1/things/7"}`, w.admin, "permission_denied_by_scope", made.ID},
 		{`{"token":"` + late + `","action":null,"source_ip":""}`, w.admin, "token_expired", expired.ID},
-		{`{"token":"` + text + `"}`, stranger, "token_invalid", ""},
+		{`{"token":"` + text + `"}`, w.admin, "action_missing", made.ID},
+		{`{"token":"` + text + `","action":null}`, owner, "action_missing", made.ID},
+		{`{"token":"` + text + `","action":"","source_ip":null}`, w.admin, "action_missing", made.ID},
+		{`{"token":"` + text + `","action":"GET /v1/things/%2e%2e/x"}`, w.admin, "permission_denied_by_scope", made.ID},
+		{`{"token":"` + text + `","action":"GET /v1/things/..\\x"}`, w.admin, "permission_denied_by_scope", made.ID},
 		{`{"token":"JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"}`, w.admin, "token_invalid", ""},
 		{`{"token":"x"}`, w.admin, "token_malformed", ""},
 	} {
@@ -42,8 +47,45 @@ func TestIntrospectionAnswersWhetherATokenWouldPass(t *testing.T) {
 			t.Errorf("%s: got %s, want reason %s and id %q", c.body, body, c.reason, c.id)
 		}
 	}
+	if got, body := check(`{"token":"`+text+`","action":"HEAD /v1/things/7"}`, w.admin); !got.Active {
+		t.Errorf("HEAD with a scope for GET: got %s", body)
+	}
 	if got, _ := check(`{"token":"x"}`, w.admin); got.User != nil || got.Scopes != nil || got.ExpirationTime != nil {
 		t.Errorf("got %+v, want no members for a text that is no token", got)
+	}
+}
+
+// TestIntrospectionByAStrangerIsOneAnswer compares the whole answers, headers too,
+// without the two places that have the request's id.
+func TestIntrospectionByAStrangerIsOneAnswer(t *testing.T) {
+	w := newScene(t)
+	_, stranger := w.make(httpapi.CreateRequest{User: named("bob")})
+	_, live := w.make(httpapi.CreateRequest{User: named("ann")})
+	_, scoped := w.make(httpapi.CreateRequest{User: named("ann"), Scopes: []string{"GET /v1/*"}})
+	_, expired := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1s"})
+	revoked, ended := w.make(httpapi.CreateRequest{User: named("ann")})
+	w.do("DELETE", collection+revoked.ID, w.admin, "").expect(t, http.StatusOK, "")
+	w.sleep(time.Second)
+	var want string
+	for name, text := range map[string]string{
+		"live": live, "scoped": scoped, "expired": expired, "revoked": ended, "admin's": w.admin,
+		"unknown": "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F", "malformed": "x", "cut": live[:20], "id": live[:8], "own, wrong checksum": stranger + "x",
+	} {
+		for _, rest := range []string{``, `,"action":"GET /v1/x"`, `,"action":"PUT /","source_ip":"192.0.2.1"`} {
+			s := w.do("POST", "/v1/auth/authorize", stranger, `{"token":"`+text+`"`+rest+`}`).expect(t, http.StatusForbidden, "permission_denied")
+			p := s.problem(t)
+			s.header.Del("X-Request-Id")
+			got := fmt.Sprintln(s.header) + strings.ReplaceAll(string(s.body), p.RequestID, "")
+			if want == "" {
+				want = got
+			}
+			if got != want {
+				t.Errorf("%s%s: got\n%s\nwant\n%s", name, rest, got, want)
+			}
+		}
+	}
+	if got := decodeAs[httpapi.Introspection](t, w.do("POST", "/v1/auth/authorize", stranger, `{"token":"`+stranger+`"}`)); !got.Active {
+		t.Errorf("the own token: got %+v, want it active", got)
 	}
 }
 
@@ -82,5 +124,20 @@ func TestWhoAmIGivesAnIDThatWorksAsAuthID(t *testing.T) {
 		if self.Name == "" {
 			t.Errorf("%s: got no name", user)
 		}
+	}
+}
+
+// TestAScopeForGETAllowsHEAD has each GET call of the caller's own things.
+func TestAScopeForGETAllowsHEAD(t *testing.T) {
+	w := newScene(t)
+	made, text := w.make(httpapi.CreateRequest{User: named("ann"), Scopes: []string{"GET /v1/*"}})
+	for _, path := range []string{
+		"/v1/session/who-am-i", "/v1/session/who-am-i/", collection, collection + made.ID, collection + made.ID + "/events", "/v1/users/ann/events",
+	} {
+		w.do("HEAD", path, text, "").expect(t, http.StatusOK, "")
+	}
+	_, other := w.make(httpapi.CreateRequest{User: named("ann"), Scopes: []string{"POST /v1/*", "DELETE /*"}})
+	if s := w.do("HEAD", "/v1/session/who-am-i", other, ""); s.status != http.StatusForbidden {
+		t.Errorf("HEAD without a scope for GET: got %d, want 403", s.status)
 	}
 }

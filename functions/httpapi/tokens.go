@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"apitoken/events/issuer"
+	"apitoken/events/name"
 	"apitoken/events/token"
 )
 
@@ -32,7 +33,7 @@ func (x *exchange) create() (answer, error) {
 // wish reads the body of a create: the owner key of the user ("": the caller),
 // and the wish for the token.
 func (x *exchange) wish() (owner string, w token.Wish, err error) {
-	var user token.Identity
+	var user name.Identity
 	var named bool
 	var expirationTime, expiresIn string
 	var sourceIPs []string
@@ -49,8 +50,9 @@ func (x *exchange) wish() (owner string, w token.Wish, err error) {
 		return owner, w, err
 	}
 	err = noToken(
-		text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"name", w.Name},
-		text{"description", w.Description}, text{"scopes", strings.Join(w.Scopes, " ")},
+		text{"user.domain", user.Domain}, text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"user.sid", user.SID},
+		text{"name", w.Name}, text{"description", w.Description}, text{"expiration_time", expirationTime}, text{"expires_in", expiresIn},
+		text{"scopes", strings.Join(w.Scopes, " ")}, text{"source_ips", strings.Join(sourceIPs, " ")},
 	)
 	if err != nil {
 		return owner, w, err

@@ -7,8 +7,8 @@ import (
 	"time"
 
 	"apitoken/events/issuer"
+	"apitoken/events/name"
 	"apitoken/events/secret"
-	"apitoken/events/token"
 )
 
 // Time is a time as the API writes it: RFC 3339, UTC, up to nine digits of a
@@ -50,8 +50,8 @@ type Entry struct {
 	ID             string         `json:"id"`
 	Name           string         `json:"name"`
 	Description    string         `json:"description"`
-	User           token.Identity `json:"user"`    // the token acts for this user
-	Creator        token.Identity `json:"creator"` // this user made the token
+	User           name.Identity  `json:"user"`    // the token acts for this user
+	Creator        name.Identity  `json:"creator"` // this user made the token
 	CreationTime   Time           `json:"creation_time"`
 	ExpirationTime Time           `json:"expiration_time"` // zero: never
 	Enabled        bool           `json:"enabled"`
@@ -90,13 +90,13 @@ type Paging struct {
 // CreateRequest asks for a token. Zero members are left out of the JSON, and the
 // service uses its defaults for them.
 type CreateRequest struct {
-	User           *token.Identity `json:"user,omitempty"` // nil: the caller
-	Name           string          `json:"name,omitempty"`
-	Description    string          `json:"description,omitempty"`
-	ExpirationTime Time            `json:"expiration_time,omitzero"`
-	ExpiresIn      string          `json:"expires_in,omitempty"` // like 180D; not together with ExpirationTime
-	Scopes         []string        `json:"scopes,omitempty"`
-	SourceIPs      []string        `json:"source_ips,omitempty"`
+	User           *name.Identity `json:"user,omitempty"` // nil: the caller
+	Name           string         `json:"name,omitempty"`
+	Description    string         `json:"description,omitempty"`
+	ExpirationTime Time           `json:"expiration_time,omitzero"`
+	ExpiresIn      string         `json:"expires_in,omitempty"` // like 180D; not together with ExpirationTime
+	Scopes         []string       `json:"scopes,omitempty"`
+	SourceIPs      []string       `json:"source_ips,omitempty"`
 }
 
 // Self is the caller: the owner key, the name in the owner key, and the actions
@@ -108,14 +108,14 @@ type Self struct {
 }
 
 // Introspection says whether a token would pass, and for which user. Members are
-// absent if they are unknown or if the caller may not see the token.
+// absent if they are unknown.
 type Introspection struct {
-	Active         bool            `json:"active"`
-	Reason         string          `json:"reason,omitempty"` // a problem code; absent if Active
-	ID             string          `json:"id,omitempty"`
-	User           *token.Identity `json:"user,omitempty"`
-	Scopes         []string        `json:"scopes,omitzero"`
-	ExpirationTime *Time           `json:"expiration_time,omitempty"`
+	Active         bool           `json:"active"`
+	Reason         string         `json:"reason,omitempty"` // a problem code, or issuer.ReasonActionMissing; absent if Active
+	ID             string         `json:"id,omitempty"`
+	User           *name.Identity `json:"user,omitempty"`
+	Scopes         []string       `json:"scopes,omitzero"`
+	ExpirationTime *Time          `json:"expiration_time,omitempty"`
 }
 
 // Version is the release of the service.
@@ -132,7 +132,7 @@ type Health struct {
 func entryOf(t issuer.Token) Entry {
 	return Entry{
 		ID: t.ID, Name: t.Name, Description: t.Description,
-		User: token.IdentityOf(t.Owner), Creator: token.IdentityOf(t.Creator),
+		User: name.IdentityOf(t.Owner), Creator: name.IdentityOf(t.Creator),
 		CreationTime: Time{t.CreatedAt}, ExpirationTime: Time{t.ExpiresAt},
 		Enabled: !t.Disabled, State: string(t.State), LastUsed: Time{t.LastUse.At},
 		Scopes: orEmpty(t.Scopes), SourceIPs: orEmpty(t.SourceIPs),

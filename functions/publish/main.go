@@ -9,14 +9,14 @@
 //
 // The function removes sent messages from the outbox. It returns the sequence
 // number of the first record that it could not send, and Lambda delivers the
-// batch again from that record. Later records of the batch come again too, so a
-// record may be sent twice.
+// batch again from that record. This includes the later records of the batch, so
+// a record may be sent twice.
 //
-// In one case the order breaks. When Lambda has used all retries of a batch, it
-// goes on, and the owner's later events are sent. The events of the batch follow
-// when reconcile sends them. The function does not hold the later events back:
-// consumers would have to wait for all of them. Consumers can order events by
-// their sequence.
+// In one case the events of an owner are not in order. When Lambda has used all
+// retries of a batch, it continues with the next batch, and the function sends the
+// owner's later events. Reconcile sends the events of the first batch afterwards.
+// The function does not delay the later events, because consumers would then wait
+// for all of them. Consumers can order events by their sequence.
 package main
 
 import (

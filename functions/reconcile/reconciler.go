@@ -18,9 +18,10 @@ const (
 	// the message is late.
 	lateAfter = 15 * time.Minute
 
-	// pageSize is the number of messages that are read at a time. The waiting
-	// messages of one stream may fill a page and stop all other streams, so a
-	// page is larger than the number that one stream is likely to collect.
+	// pageSize is the maximum number of messages in one read of the outbox. If
+	// the waiting messages of one stream fill a page, the messages of all other
+	// streams wait too. So a page is larger than the number of messages that are
+	// likely to wait in one stream.
 	pageSize = 1000
 
 	// margin is the time reserved at the end of an invocation to remove the sent

@@ -80,16 +80,16 @@ func TestUnneededVariablesAreNotRead(t *testing.T) {
 
 func TestSettingsHaveTheValuesOfTheEnvironment(t *testing.T) {
 	got, err := Read(environment(map[string]string{
-		"TOKEN_PREFIX": "acme", "AUTHORIZE_IN_HANDLER": "true", "AUTHORIZER_ANSWER": "policy", "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
+		"TOKEN_PREFIX": "acme", "AUTHORIZE_IN_HANDLER": "true", "AUTHORIZER_ANSWER": "simple", "AWS_LAMBDA_LOG_LEVEL": "DEBUG",
 	}), Peppers|Bus)
 	if err != nil {
 		t.Fatal(err)
 	}
 	if got.Table != "tokens" || got.Bus != "tokens" || got.Keys.Current() != "test" || got.Prefix != "acme" || !got.AuthorizeInHandler ||
-		got.Answer != "policy" || got.Function != "f" || got.Level != slog.LevelDebug {
+		got.Answer != "simple" || got.Function != "f" || got.Level != slog.LevelDebug {
 		t.Errorf("got %+v", got)
 	}
-	if got, err = Read(environment(map[string]string{"AWS_LAMBDA_FUNCTION_NAME": ""}), 0); err != nil || got.AuthorizeInHandler || got.Answer != "simple" || got.Function == "" || got.Level != slog.LevelInfo {
+	if got, err = Read(environment(map[string]string{"AWS_LAMBDA_FUNCTION_NAME": ""}), 0); err != nil || got.AuthorizeInHandler || got.Answer != "policy" || got.Function == "" || got.Level != slog.LevelInfo {
 		t.Errorf("by default: got %+v, %v", got, err)
 	}
 	for text, want := range map[string]slog.Level{"TRACE": slog.LevelDebug, "WARN": slog.LevelWarn, "ERROR": slog.LevelError, "FATAL": slog.LevelError} {

@@ -7,7 +7,7 @@
 // writes of its transaction. Reads do not wait for a sync.
 //
 // Touch is the exception: it returns before the use is written, because
-// authorizing must not pay for a sync. A crash may lose the uses of the last
+// authorizing must not wait for a sync. A crash may lose the uses of the last
 // moments before it, and nothing else.
 //
 // One process at a time may have the file open. The store deletes nothing:

@@ -100,8 +100,8 @@ func instantOf(t time.Time) instant {
 
 func (i instant) time() time.Time { return time.Unix(i.Sec+year1, i.Nsec).UTC() }
 
-// decoding accepts invalid UTF-8: stored values must stay readable, and the
-// rules validate input.
+// decoding accepts invalid UTF-8, because a stored value must stay readable. The
+// rules (events/token, events/settings) check texts before they are stored.
 var decoding = must(cbor.DecOptions{UTF8: cbor.UTF8DecodeInvalid}.DecMode())
 
 func must[M any](m M, err error) M {

@@ -57,7 +57,7 @@ type Config struct {
 	Now    func() time.Time // default time.Now
 }
 
-// New makes a bridge. It makes no call over the network.
+// New makes a bridge. New itself makes no call over the network.
 func New(c Config) *Bridge {
 	if c.Now == nil {
 		c.Now = time.Now

@@ -9,7 +9,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/eventbridge"
 )
 
-// limits end one call after some ten seconds at most. The caller sends again
+// limits end one call after about ten seconds at most. The caller sends again
 // later: Lambda retries a batch of the change stream, and the outbox keeps the
 // messages.
 var limits = awsenv.Limits{Attempts: 3, AttemptTime: 3 * time.Second, MaxPause: 500 * time.Millisecond}

@@ -11,7 +11,7 @@ import (
 
 // The time limits of one call. A call takes at most attempts × (attemptTime +
 // maxPause), about four seconds. A commit takes at most commitTime and the one
-// read that finds its outcome. API Gateway gives up after 29 seconds.
+// read that finds its outcome. API Gateway's time-out is 29 seconds.
 const (
 	attempts    = 3
 	attemptTime = time.Second

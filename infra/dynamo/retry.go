@@ -58,12 +58,13 @@ func (*retryer) MaxAttempts() int { return 0 }
 // RetryDelay is random, so that writers that collided do not collide again.
 func (*retryer) RetryDelay(attempt int, _ error) (time.Duration, error) { return pause(attempt), nil }
 
-// GetRetryToken never refuses: the time limits the retries.
+// GetRetryToken allows every retry: only time limits the retries.
 func (*retryer) GetRetryToken(context.Context, error) (func(error) error, error) {
 	return released, nil
 }
 
-// GetInitialToken never refuses.
+// GetInitialToken implements aws.Retryer. Its token has no effect, because there
+// is no quota of retries.
 func (*retryer) GetInitialToken() func(error) error { return released }
 
 func released(error) error { return nil }

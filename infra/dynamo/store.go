@@ -4,14 +4,14 @@
 // durable when Commit returns. All reads for decisions are consistent. Lists
 // and the outbox come from indexes, which lag. If DynamoDB asks for a retry, the
 // package retries, with jitter. Retries end with the context and after a few
-// seconds at most, so a caller has its error before API Gateway gives up.
+// seconds at most, so a caller gets the error before API Gateway's time-out.
 //
 // The package leaves the layout of the items to infra/dynamo/item, retries
 // after a conflict to its callers, and credentials outside of Lambda to
 // infra/dynamo/chain.
 //
 // Only one region may write to the table: in a global table two regions could
-// each grant the last free slot of a limit.
+// each create the last token that a limit allows.
 package dynamo
 
 import (

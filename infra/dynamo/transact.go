@@ -52,9 +52,9 @@ var (
 
 // meaning returns what an error of TransactWriteItems means. For a cancelled
 // transaction this is the failed condition's error, errBusy or errCancelled;
-// every other error is returned unchanged. ErrConflict wins over ErrIDTaken:
-// after a conflict the command is decided again, and the taken id may no longer
-// matter.
+// every other error is returned unchanged. ErrConflict has precedence over
+// ErrIDTaken: after a conflict the command is decided again, and the taken id may
+// no longer matter.
 func (t *transaction) meaning(err error) error {
 	cancelled, ok := errors.AsType[*types.TransactionCanceledException](err)
 	if !ok {

@@ -39,7 +39,7 @@ func (s *Store) Touch(ctx context.Context, id string, u events.Use) error {
 }
 
 // firstUse puts a use if there is none and the token exists. If a condition
-// fails, another call was first or there is no token: both are no error.
+// fails, another call was first or there is no token. Neither is an error.
 func (s *Store) firstUse(ctx context.Context, id string, u events.Use) error {
 	set, values := setUse(u)
 	t := &transaction{table: s.table}

@@ -16,20 +16,20 @@ import (
 )
 
 // Copies are the events of a file, used as the second copy of each stream. The
-// place of each event is kept in memory and takes some 100 bytes.
+// place of each event is kept in memory and takes about 100 bytes.
 type Copies struct {
 	f       *os.File
 	streams map[events.Stream][]place // ascending by sequence, each sequence once
 
-	// Faults are the lines that are no copy: a line that is no event of ours, and
-	// a line that differs from an earlier line with the same id.
+	// Faults are the lines that are not copies: a line that is not an event of
+	// this service, and a line that differs from an earlier line with the same id.
 	Faults []Fault
 }
 
-// Fault is a line that is no copy.
+// Fault is a line that is not a copy.
 type Fault struct {
 	Line   int    // from 1
-	ID     string // of the event, empty if the line is no event
+	ID     string // of the event, empty if the line is not an event
 	Detail string
 }
 

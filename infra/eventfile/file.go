@@ -5,7 +5,7 @@
 // All messages of a call are on the disk when Put returns. The lines have the
 // order in which they were put. A call is written completely or not at all,
 // except for messages that cannot be encoded; Put names those. Open removes a
-// line that a crash cut short, since Put never reported that line as written.
+// line that a crash cut short, because Put never reported that line as written.
 //
 // Only one process at a time may have the file open; the lock of the store in
 // the same folder ensures that. The file is never rotated: move it away while

@@ -2,8 +2,9 @@
 # Deploys template.yaml. The first time, sam asks for the parameters and stores the answers in samconfig.toml. Later
 # deployments ask nothing. A first deployment ends with the first administrator's token in a file that only you can read.
 #
-# It needs sam (SAM), the AWS CLI, and credentials where the AWS CLI finds them. For a first deployment, ARCH is the
-# processor of the functions and STACK is the proposed name of the stack.
+# It needs the AWS CLI, credentials where the AWS CLI finds them, and sam. If sam is not on PATH, the variable SAM has
+# its path. Two variables have an effect only in the first deployment: ARCH is the processor of the functions, and STACK
+# is the proposed name of the stack.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 . infra/sam/stack.sh

@@ -8,14 +8,14 @@ import (
 	"testing"
 
 	"apitoken/events"
-	"apitoken/events/token"
+	"apitoken/events/name"
 	"apitoken/functions/httpapi"
 	"apitoken/localstack/engines"
 )
 
 // newUser returns a user without tokens.
-func newUser(prefix string) *token.Identity {
-	return &token.Identity{Name: prefix + "-" + strings.ToLower(rand.Text()[:8])}
+func newUser(prefix string) *name.Identity {
+	return &name.Identity{Name: prefix + "-" + strings.ToLower(rand.Text()[:8])}
 }
 
 // createToken creates a token as the administrator.
@@ -104,7 +104,7 @@ func (s *stack) scopedToken(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/v1/auth/access-tokens", "/v1/auth/access-tokens/", "/v1/auth/access-tokens/" + c.ID} {
-		if a := s.api.request(t, "GET", path, bearer, nil); a.Status != http.StatusForbidden || problemOf(t, a).Code != "permission_denied_by_scope" {
+		if a := s.api.request(t, "GET", path, bearer, nil); a.Status != http.StatusForbidden || problemOf(t, a).Code != "permission_denied" {
 			t.Errorf("GET %s out of scope: got %s, want 403", path, a)
 		}
 	}

@@ -8,7 +8,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"apitoken/events"
-	"apitoken/events/token"
+	"apitoken/events/name"
 )
 
 func newAuditExport(e *env) *cobra.Command {
@@ -52,7 +52,7 @@ func (s *source) export(ctx context.Context, e *env, owner string) error {
 }
 
 func streamOfOwner(text string) (events.Stream, error) {
-	who, err := token.ParseIdentity(text)
+	who, err := name.ParseIdentity(text)
 	if err != nil {
 		return "", err
 	}

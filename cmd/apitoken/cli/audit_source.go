@@ -32,7 +32,7 @@ type source struct {
 	keys    events.Keys
 	copies  audit.Reader
 	streams []events.Stream // that have copies
-	faults  []audit.Finding // lines of the event file that are no copies
+	faults  []audit.Finding // lines of the event file that are not copies
 	unsent  map[string]bool // ids of the events that are still in the outbox
 	close   func() error
 }

@@ -30,6 +30,8 @@ func TestTextsOfOthersSendNoControlCharacters(t *testing.T) {
 		"\x1b[2Jgone":   "\uFFFD[2Jgone",
 		"a\nb\tc\r":     "a\uFFFDb\uFFFDc\uFFFD",
 		"\u202egnp.exe": "\uFFFDgnp.exe",
+		"می\u200cخواهم": "می\u200cخواهم",
+		"a\u200bb":      "a\uFFFDb",
 	} {
 		if got := plain(text); got != want {
 			t.Errorf("plain(%q) = %q, want %q", text, got, want)

@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/events/name"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
@@ -82,7 +83,7 @@ func (o *create) run(ctx context.Context, e *env, given func(flag string) bool) 
 func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, error) {
 	r := httpapi.CreateRequest{Name: o.name, Description: o.description, Scopes: o.scopes, SourceIPs: o.sourceIPs}
 	if given("owner") {
-		owner, err := token.ParseIdentity(o.owner)
+		owner, err := name.ParseIdentity(o.owner)
 		if err != nil {
 			return r, usagef("--owner: %s", err)
 		}

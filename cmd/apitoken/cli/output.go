@@ -14,7 +14,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"apitoken/events/token"
+	"apitoken/events/name"
 	"apitoken/functions/httpapi"
 )
 
@@ -91,10 +91,11 @@ func describe(p *httpapi.Problem) error {
 }
 
 // plain replaces unprintable characters: a text of another user must not send
-// control sequences to the terminal.
+// control sequences to the terminal. It keeps the two joiners, U+200C and U+200D,
+// which the spelling of some names needs.
 func plain(text string) string {
 	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) {
+		if unicode.IsPrint(r) || r == '\u200c' || r == '\u200d' {
 			return r
 		}
 		return unicode.ReplacementChar
@@ -117,7 +118,7 @@ func orDash(text string) string {
 }
 
 // ownerOf is an identity in the form of --owner, or "?" if it has no owner key.
-func ownerOf(i token.Identity) string {
+func ownerOf(i name.Identity) string {
 	key, err := i.Key()
 	if err != nil {
 		return "?"

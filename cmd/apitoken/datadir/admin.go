@@ -14,8 +14,8 @@ import (
 	"apitoken/events/secret"
 )
 
-// Admin is the user that gets all permissions on the realm "security" from the
-// bootstrap.
+// Admin is the user that the bootstrap makes the administrator: the user gets all
+// permissions on the realm "security".
 const Admin = "admin"
 
 // The texts of the marker: the kind of bootstrap that is running.

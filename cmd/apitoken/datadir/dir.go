@@ -9,8 +9,8 @@ import (
 	"strings"
 )
 
-// makeDir creates the folder. It takes over an existing folder if it is empty, and
-// closes it to other users.
+// makeDir creates the folder. It also accepts an empty folder that exists, and
+// gives it the mode 0700, so that other users cannot enter it.
 func makeDir(dir string) error {
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return fmt.Errorf("making the data folder: %w", err)

@@ -53,7 +53,7 @@ func (l *relayLoop) run(ctx context.Context) (stop func() error) {
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		l.relay.Run(ctx) // drain meets and returns the same error
+		l.relay.Run(ctx) // drain gets the same error and returns it
 	}()
 	return func() error {
 		cancel()

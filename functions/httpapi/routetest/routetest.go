@@ -1,4 +1,4 @@
-// Package routetest shows which routes of the HTTP interface a client asks. Tests
+// Package routetest shows which routes of the HTTP interface a client uses. Tests
 // use it to find a route that a client, the command line or the samples lack.
 package routetest
 
@@ -43,9 +43,9 @@ func (r *Recorder) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	_, _ = io.WriteString(w, "{}")
 }
 
-// Missing are the routes, as "METHOD PATH", that no request asked and that are
-// not among the exceptions. The exceptions have their reasons. An exception that
-// is not a route is a mistake and is returned too.
+// Missing are the routes, as "METHOD PATH", that got no request and are not among
+// the exceptions. exceptions has the reason for each route that needs no request.
+// An exception that is not a route is a mistake and is returned too.
 func (r *Recorder) Missing(exceptions map[string]string) (missing []string) {
 	known := map[string]bool{}
 	for _, route := range httpapi.Routes() {

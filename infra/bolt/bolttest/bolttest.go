@@ -9,7 +9,7 @@ import (
 )
 
 // Open returns an empty store in a folder of its own. The store is closed when
-// the test ends. It does not sync, since no test outlives a power failure.
+// the test ends. It does not sync, because a power failure ends the test too.
 func Open(t testing.TB) *bolt.Store {
 	t.Helper()
 	return OpenFile(t, filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})

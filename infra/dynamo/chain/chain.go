@@ -2,8 +2,8 @@
 // AWS's own tools: variables, shared files, single sign-on, an instance's role.
 // The first source that has credentials is used.
 //
-// It is separate from infra/dynamo because of the packages that it links: a
-// Lambda function does not need them and would pay for them at every start.
+// It is separate from infra/dynamo because of the packages that it links. A
+// Lambda function does not need them, and each start would be slower with them.
 package chain
 
 import (

@@ -1,6 +1,6 @@
 // Package copies keeps the copies of published events on a DynamoDB table of
 // their own. Only the audit function may write that table. A copy is never
-// changed and never collected.
+// changed and never removed.
 //
 //	item      PK        SK                          holds
 //	copy      user/ann  000000000007                the event
@@ -26,7 +26,8 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Table keeps copies. Many goroutines may use one Table.
+// Table stores the copies of published events in one DynamoDB table. Many
+// goroutines may use one Table.
 type Table struct {
 	client *dynamodb.Client
 	name   string

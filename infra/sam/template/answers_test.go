@@ -12,7 +12,7 @@ import (
 
 // answered has the problem code of each answer that the gateway itself gives.
 var answered = map[string]string{
-	"UNAUTHORIZED": "token_invalid", "ACCESS_DENIED": "permission_denied_by_scope", "MISSING_AUTHENTICATION_TOKEN": "path_not_found",
+	"UNAUTHORIZED": "token_invalid", "ACCESS_DENIED": "permission_denied", "MISSING_AUTHENTICATION_TOKEN": "path_not_found",
 	"REQUEST_TOO_LARGE": "body_too_large", "THROTTLED": "throttled",
 	"AUTHORIZER_FAILURE": "unavailable", "AUTHORIZER_CONFIGURATION_ERROR": "unavailable",
 	"INTEGRATION_FAILURE": "unavailable", "INTEGRATION_TIMEOUT": "unavailable", "DEFAULT_5XX": "unavailable",

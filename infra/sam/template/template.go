@@ -75,8 +75,8 @@ func valueOf(n *yaml.Node) (any, error) {
 	return v, nil
 }
 
-// mappingOf reads a mapping. Its own members win over merged ones. A repeated
-// member is an error, because only one of its values would count.
+// mappingOf reads a mapping. Its own members have precedence over merged ones. A
+// repeated member is an error, because only one of its values would count.
 func mappingOf(n *yaml.Node) (Object, error) {
 	own, merged := Object{}, Object(nil)
 	for i := 0; i < len(n.Content); i += 2 {
@@ -100,7 +100,8 @@ func mappingOf(n *yaml.Node) (Object, error) {
 }
 
 // mergedOf returns the members that a merge key adds: those of a mapping, or of
-// a list of mappings, of which the earlier ones win (yaml.org/type/merge.html).
+// a list of mappings. An earlier mapping of the list has precedence over a later
+// one (yaml.org/type/merge.html).
 func mergedOf(n *yaml.Node) (Object, error) {
 	sources := []*yaml.Node{n}
 	if list := target(n); list.Kind == yaml.SequenceNode {

@@ -1,4 +1,4 @@
-package token
+package name
 
 import (
 	"encoding/json"
@@ -18,7 +18,7 @@ func TestUsersHaveOneKey(t *testing.T) {
 		"uid:0": "uid:0", "uid:1001": "uid:1001", "uid:4294967294": "uid:4294967294",
 		"S-1-5-21-1-2-3-1001": "S-1-5-21-1-2-3-1001", "sid:S-1-5-21-1-2-3-1001": "S-1-5-21-1-2-3-1001", "auth_id:S-1-5-21-1-2-3-1001": "S-1-5-21-1-2-3-1001",
 		`AD\ann`: `AD\ann`, "cn=a:b,dc=x": "cn=a:b,dc=x", "ann@example.org": "ann@example.org", "a/b": "a/b", "Ännchen von Tharau": "Ännchen von Tharau",
-		"1und1": "1und1", strings.Repeat("n", 256): strings.Repeat("n", 256), "local:" + strings.Repeat("n", 256): strings.Repeat("n", 256),
+		"1und1": "1und1", strings.Repeat("n", 256): strings.Repeat("n", 256), strings.Repeat("e\u0301", 128): strings.Repeat("\u00e9", 128), "local:" + strings.Repeat("n", 256): strings.Repeat("n", 256),
 	} {
 		i, err := ParseIdentity(text)
 		if err != nil {
@@ -42,10 +42,12 @@ func TestTextsThatNameNoUserAreRefused(t *testing.T) {
 		"500", "0x1f4", "local:500", "local:uid:7", "local:S-1-5-7", "s-1-5-21-1", "local:foo:bar",
 		"uid:-1", "uid:+1", "uid:01", "uid:1.0", "uid:0x10", "uid:4294967295", "uid:99999999999999999999", "uid:ann", "gid:x",
 		"auth_id:18446744073709551616", "auth_id:gid:5", "auth_id:local:ann", "auth_id:auth_id:auth_id:5",
+		"oidc:google:ABC", "OIDC:x", "local:oidc:x", "auth_id:oidc:x:y", "session:ann", "user:ann", // other forms, to come or invented
+		"oidc\uff1ax", "uid\uff1a7", "ad\uff1aann", "gid\ufe557", "\uff15\uff10\uff10", "\uff10\uff581f4", "\uff33-1-5-21-1", // other forms in full width
 		"S-1-", "S-1-5", "S-1-5-x", "S-1-05-1", "S-1-5-4294967296", "S-1-281474976710656-1", "sid:S-2-5-1", "S-1-5" + strings.Repeat("-1", 16),
 		"S-1-1-0", "S-1-5-32-544",
 		" ann", "ann ", "ad:ann\u2003", "an\u200bn", "an\u202en", "local:\ufeffann",
-		"an\nn", "an\x00n", "an\u0085n", "an\x7fn", "an\xffn", "ad:an\nn", "auth_id:a\x00", strings.Repeat("n", 257), "ad:" + strings.Repeat("n", 240),
+		"an\nn", "an\x00n", "an\u0085n", "an\x7fn", "an\xffn", "ad:an\nn", "auth_id:a\x00", strings.Repeat("n", 257), "ad:" + strings.Repeat("n", 240), strings.Repeat("\u00e9", 129), strings.Repeat("n", 1<<20), "auth_id:" + strings.Repeat("0", 257),
 	} {
 		i, err := ParseIdentity(text)
 		if err == nil {
@@ -53,7 +55,7 @@ func TestTextsThatNameNoUserAreRefused(t *testing.T) {
 		}
 		if err == nil {
 			t.Errorf("%q is accepted as a user", text)
-		} else if r := refusal(t, err, CodeInvalidField); r.Field != "user" || strings.ContainsAny(r.Detail, "\n\x00") {
+		} else if r := refusal(t, err); r.Field != "user" || strings.ContainsAny(r.Detail, "\n\x00") {
 			t.Errorf("%q: got a refusal of %s: %q", text, r.Field, r.Detail)
 		}
 	}
@@ -63,6 +65,14 @@ func TestOwnerKeysHaveOneForm(t *testing.T) {
 	for _, text := range []string{"local:ann", "LOCAL:ann", "API_NULL_DOMAIN:ann", "ad:ann", "auth_id:0x1f4", "auth_id:ann", "sid:S-1-5-21-1-2-3-1001", "auth_id:007"} {
 		if ValidOwner(text) == nil {
 			t.Errorf("%s is accepted as an owner key", text)
+		}
+	}
+	for text, right := range map[string]string{
+		"jose\u0301": `"jos\u00e9"`, "\uff41nn": `"ann"`, "i\u0307van": `"ivan"`, "ACTIVE_DIRECTORY:Bob": `"ACTIVE_DIRECTORY:bob"`, "local:ann": `"ann"`,
+		"ACTIVE_DIRECTORY:\u039d\u0399\u039a\u039f\u03a3": `"ACTIVE_DIRECTORY:\u03bd\u03b9\u03ba\u03bf\u03c3"`,
+	} {
+		if r := refusal(t, ValidOwner(text)); !strings.HasSuffix(r.Detail, "write "+right) {
+			t.Errorf("%+q: got %q, want a detail that names %s", text, r.Detail, right)
 		}
 	}
 }
@@ -114,12 +124,15 @@ func TestIdentitiesShowAllSixMembers(t *testing.T) {
 
 func TestANameWithoutADomainNamesUsersOfEveryDomain(t *testing.T) {
 	for text, want := range map[string][]string{
-		"ann":        {"ann", "ACTIVE_DIRECTORY:ann", "POSIX_USER:ann"},
-		"local:ann":  {"ann"},
-		"ad:ann":     {"ACTIVE_DIRECTORY:ann"},
-		"uid:7":      {"uid:7"},
-		"auth_id:7":  {"auth_id:7"},
-		"S-1-5-21-1": {"S-1-5-21-1"},
+		"ann":                    {"ann", "ACTIVE_DIRECTORY:ann", "POSIX_USER:ann"},
+		"Jose\u0301":             {"Jos\u00e9", "ACTIVE_DIRECTORY:jos\u00e9", "POSIX_USER:Jos\u00e9"},
+		"ad:Ann":                 {"ACTIVE_DIRECTORY:ann"},
+		strings.Repeat("n", 250): {strings.Repeat("n", 250)}, // the other two keys would be too long
+		"local:ann":              {"ann"},
+		"ad:ann":                 {"ACTIVE_DIRECTORY:ann"},
+		"uid:7":                  {"uid:7"},
+		"auth_id:7":              {"auth_id:7"},
+		"S-1-5-21-1":             {"S-1-5-21-1"},
 	} {
 		if got, err := OwnersNamed(text); !slices.Equal(got, want) || err != nil {
 			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
@@ -143,7 +156,7 @@ func FuzzParseIdentity(f *testing.F) {
 			key, err = i.Key()
 		}
 		if err != nil {
-			refusal(t, err, CodeInvalidField)
+			refusal(t, err)
 			return
 		}
 		if err := ValidOwner(key); err != nil {

@@ -1,9 +1,12 @@
-package token
+package name
 
 import (
+	"cmp"
 	"encoding/json"
 	"strconv"
 	"strings"
+
+	"apitoken/events/secret"
 )
 
 // The domains that Qumulo documents for an identity.
@@ -20,6 +23,13 @@ const (
 	domainOperator   = "API_OPERATOR_DOMAIN"
 	domainCreator    = "API_CREATOR_DOMAIN"
 )
+
+// MaxOwner is the largest number of bytes of an owner key.
+const MaxOwner = 256
+
+// maxGiven is the largest number of bytes of a name as a caller gives it. NFD needs
+// up to three times as many bytes as NFC, and only the key has a limit.
+const maxGiven = 4 * MaxOwner
 
 // maxUID is the last POSIX user id; the next number means "no user".
 const maxUID = 1<<32 - 2
@@ -74,7 +84,7 @@ func ParseIdentity(text string) (Identity, error) {
 	case !ok:
 		return Identity{Name: text}, nil
 	case rest == "":
-		return Identity{}, invalid(fieldUser, "the user %s has no text after its colon; give a name or a number there", shown(text))
+		return Identity{}, invalid(fieldUser, "the user %s has no text after its colon; give a name or a number there", secret.Quote(text))
 	}
 	return parseForm(form, rest)
 }
@@ -114,13 +124,13 @@ func domainOf(form string) (string, error) {
 		domainInvalid, domainReserved, domainInternal, domainOperator, domainCreator:
 		return form, nil
 	}
-	return "", invalid(fieldUser, "the user has the unknown prefix %s; allowed: "+userForms, shown(form+":"))
+	return "", invalid(fieldUser, "the user has the unknown prefix %s; allowed: "+userForms, secret.Quote(form+":"))
 }
 
 func parseID(form, text string) (*uint64, error) {
 	n, err := strconv.ParseUint(text, 10, 64)
 	if err != nil || !canonical(text, maxUID) {
-		return nil, invalid(fieldUser, "the user's %s %s is invalid; allowed: a whole number from 0 to %d, without leading zeros", form, shown(text), uint64(maxUID))
+		return nil, invalid(fieldUser, "the user's %s %s is invalid; allowed: a whole number from 0 to %d, without leading zeros", form, secret.Quote(text), uint64(maxUID))
 	}
 	return &n, nil
 }
@@ -147,7 +157,7 @@ func (i Identity) Key() (string, error) {
 		case err != nil:
 			return "", err
 		case key != "" && k != "" && k != key:
-			return "", invalid(fieldUser, "the user's members name different users, %s and %s; they must all name the same user", shown(key), shown(k))
+			return "", invalid(fieldUser, "the user's members name different users, %s and %s; they must all name the same user", secret.Quote(key), secret.Quote(k))
 		case k != "":
 			key = k
 		}
@@ -155,25 +165,24 @@ func (i Identity) Key() (string, error) {
 	if key == "" {
 		return "", invalid(fieldUser, "the user has no name, auth_id, uid or sid; give one of them")
 	}
-	if err := checkText(fieldUser, key, MaxOwner); err != nil {
-		return "", err
-	}
-	return key, nil
+	return key, checkLength(key, MaxOwner)
 }
 
 func (i Identity) checkMembers() error {
-	for _, text := range []string{i.Name, i.AuthID, i.SID} {
-		if err := checkText(fieldUser, text, MaxOwner); err != nil {
-			return err
-		}
-	}
-	if err := checkLooks(i.Name); err != nil {
+	if err := cmp.Or(checkLength(i.Name, maxGiven), checkLength(i.AuthID, MaxOwner), checkLength(i.SID, MaxOwner)); err != nil {
 		return err
 	}
 	if i.GID != nil {
 		return invalid(fieldUser, "the user has a gid, which names a group; only users have tokens, so leave the gid out")
 	}
 	return i.checkDomain()
+}
+
+func checkLength(text string, most int) error {
+	if len(text) > most {
+		return invalid(fieldUser, "the user has %d bytes; at most %d are allowed", len(text), MaxOwner)
+	}
+	return nil
 }
 
 func (i Identity) checkDomain() error {
@@ -184,19 +193,23 @@ func (i Identity) checkDomain() error {
 	case domainInvalid, domainReserved, domainInternal, domainOperator, domainCreator:
 		return invalid(fieldUser, "the user's domain %s has no users with tokens; allowed: "+userDomains, i.Domain)
 	default:
-		return invalid(fieldUser, "the user's domain %s is unknown; allowed: "+userDomains, shown(i.Domain))
+		return invalid(fieldUser, "the user's domain %s is unknown; allowed: "+userDomains, secret.Quote(i.Domain))
 	}
 	return nil
 }
 
 func (i Identity) nameKey() (string, error) {
-	switch {
-	case i.Name == "":
+	if i.Name == "" {
 		return "", nil
-	case i.Domain == domainAD || i.Domain == domainPosixUser:
-		return i.Domain + ":" + i.Name, nil
 	}
-	return i.Name, bareName(i.Name)
+	name, err := spelling(i.Name, i.Domain == domainAD)
+	switch {
+	case err != nil:
+		return "", err
+	case i.Domain == domainAD || i.Domain == domainPosixUser:
+		return i.Domain + ":" + name, nil
+	}
+	return name, bareName(name)
 }
 
 // authKey reads a number as Qumulo's auth_id, and other texts as an owner key:
@@ -209,7 +222,7 @@ func (i Identity) authKey() (string, error) {
 	n, isNumber, err := authNumber(i.AuthID)
 	switch {
 	case err != nil:
-		return "", invalid(fieldUser, "the user's auth_id %s is too large; a number has at most 64 bits", shown(i.AuthID))
+		return "", invalid(fieldUser, "the user's auth_id %s is too large; a number has at most 64 bits", secret.Quote(i.AuthID))
 	case isNumber:
 		return "auth_id:" + strconv.FormatUint(n, 10), nil
 	}
@@ -248,4 +261,10 @@ func authNumber(text string) (n uint64, isNumber bool, err error) {
 		return 0, false, nil
 	}
 	return n, true, err
+}
+
+// digits reports whether the text has only ASCII digits, one or more. strconv
+// alone would accept a sign.
+func digits(text string) bool {
+	return text != "" && strings.Trim(text, "0123456789") == ""
 }
