@@ -14,13 +14,13 @@ const maxItems = 100
 
 // Effect is what a commit writes besides records and head.
 type Effect struct {
-	Minted  []View // must not exist yet, else ErrIDTaken
-	Changed []View // replace the views that are there
+	Minted  []View // must not exist yet, else ErrIDTaken; NewCommit seals them
+	Changed []View // replace the views that are there; NewCommit seals them
 	Reply   *Reply // must not exist yet, else ErrConflict
 }
 
 // Commit is one step of a stream, ready to be written. Only NewCommit makes
-// commits, so no store has to compute numbers, chain or seal. A commit never
+// commits, so no store has to compute numbers, chain, seals or MACs. A commit never
 // changes: a store may send it any number of times. Callers may read the values
 // that its methods return, and must not change them.
 type Commit struct {
@@ -43,12 +43,16 @@ func NewCommit(k Keys, s Stream, base Head, m Meta, facts []Fact, stateV int, st
 	if len(state) > MaxState {
 		return Commit{}, fmt.Errorf("stream %s: the state has %d bytes; at most %d are allowed", s, len(state), MaxState)
 	}
+	var err error
+	if e, err = sealEffect(k, e); err != nil {
+		return Commit{}, fmt.Errorf("stream %s: %w", s, err)
+	}
 	c := Commit{stream: s, base: base, effect: e}
 	m.At = base.Next(m.At)
 	keep := keepUntil(base, m)
 	prev := base.Hash
 	for i, f := range facts {
-		r, err := newRecord(s, base.Version+uint64(i)+1, m, keep, f, prev)
+		r, err := newRecord(k, s, base.Version+uint64(i)+1, m, keep, f, prev)
 		if err != nil {
 			return Commit{}, err
 		}
@@ -59,12 +63,19 @@ func NewCommit(k Keys, s Stream, base Head, m Meta, facts []Fact, stateV int, st
 		Version: base.Version + uint64(len(facts)), Hash: prev, At: m.At, KeepUntil: keep,
 		StateV: stateV, State: state,
 	}
-	mac, err := k.MAC(k.Current(), c.head.sealed(s))
-	if err != nil {
+	if c.head.Seal, err = k.seal(c.head.sealed(s)); err != nil {
 		return Commit{}, fmt.Errorf("sealing stream %s: %w", s, err)
 	}
-	c.head.Seal = Verifier{Kid: k.Current(), MAC: mac}
 	return c, nil
+}
+
+func sealEffect(k Keys, e Effect) (Effect, error) {
+	minted, err := sealViews(k, e.Minted)
+	if err != nil {
+		return e, err
+	}
+	changed, err := sealViews(k, e.Changed)
+	return Effect{Minted: minted, Changed: changed, Reply: e.Reply}, err
 }
 
 func itemCount(facts []Fact, e Effect) int {
@@ -85,7 +96,7 @@ func keepUntil(base Head, m Meta) time.Time {
 	return later(base.KeepUntil, instant.Cut(m.At.Add(m.Retention)))
 }
 
-func newRecord(s Stream, seq uint64, m Meta, keep time.Time, f Fact, prev Hash) (Record, error) {
+func newRecord(keys Keys, s Stream, seq uint64, m Meta, keep time.Time, f Fact, prev Hash) (Record, error) {
 	k, err := kindNamed(f.kind())
 	if err == nil {
 		err = k.belongsTo(s)
@@ -107,6 +118,9 @@ func newRecord(s Stream, seq uint64, m Meta, keep time.Time, f Fact, prev Hash) 
 		Public: public, Private: hidden, Prev: prev, KeepUntil: keep,
 	}
 	r.Hash = r.Message().sum()
+	if r.MAC, err = keys.seal(r.Message().maced()); err != nil {
+		return Record{}, fmt.Errorf("record %s: making its MAC: %w", r.ID(), err)
+	}
 	return r, nil
 }
 
@@ -127,5 +141,6 @@ func (c Commit) Records() []Record { return slices.Clip(c.records) }
 // Head is the head that replaces the one at Base.
 func (c Commit) Head() Head { return c.head }
 
-// Effect is what the commit writes besides records and head.
+// Effect is what the commit writes besides records and head. Its views are
+// sealed.
 func (c Commit) Effect() Effect { return c.effect }

@@ -37,7 +37,10 @@
 //	                its events
 //	instant         a point in time, in UTC and in whole microseconds
 //	pepper, kid     a secret key of the deployment, and its name
-//	seal            an HMAC under a pepper, over a head
+//	seal            an HMAC under a pepper, over a head or a view
+//	record MAC      an HMAC under a pepper, over the hash of a record
+//	damaged         stored data that this service did not write, or that cannot
+//	                be decoded
 //	mint            to make a new random token, or its id
 //	port            an interface that a store or a bus implements
 //	stream          the log of one owner's tokens, or of the settings

@@ -1,7 +1,6 @@
 package events
 
 import (
-	"crypto/hmac"
 	"crypto/sha256"
 	"fmt"
 	"time"
@@ -27,22 +26,23 @@ type Head struct {
 	Seal      Verifier
 }
 
-// Check returns an error unless a holder of the peppers sealed the head for
-// stream s. So write access to the store alone is not enough to invent a state or
-// to move a state to another stream. The head of a stream that was never written
-// has no seal.
+// Check returns an error that wraps ErrDamaged unless a holder of the peppers
+// sealed the head for stream s. So write access to the store alone is not enough
+// to invent a state or to move a state to another stream. Only the head of a
+// stream that was never written has no seal: such a head is zero in every field.
 func (h Head) Check(k Keys, s Stream) error {
-	if h.Version == 0 {
+	if h.isZero() {
 		return nil
 	}
-	want, err := k.MAC(h.Seal.Kid, h.sealed(s))
-	if err != nil {
-		return fmt.Errorf("checking the seal of stream %s: %w", s, err)
-	}
-	if !hmac.Equal(want, h.Seal.MAC) {
-		return fmt.Errorf("stream %s: the head's seal is broken: the head was changed by something other than this service", s)
+	if err := k.check(h.Seal, h.sealed(s)); err != nil {
+		return fmt.Errorf("stream %s: %w: the head is not one that this service wrote: %w", s, ErrDamaged, err)
 	}
 	return nil
+}
+
+func (h Head) isZero() bool {
+	return h.Version == 0 && h.Hash == (Hash{}) && h.At.IsZero() && h.KeepUntil.IsZero() &&
+		h.StateV == 0 && len(h.State) == 0 && h.Seal.isZero()
 }
 
 // Next is the time of the stream's next record if the clock says now, cut to

@@ -2,6 +2,7 @@ package events
 
 import (
 	"crypto/sha256"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -35,6 +36,7 @@ type Message struct {
 	PrivateDigest Hash
 	Prev          Hash
 	Hash          Hash
+	MAC           Verifier // of the record; readers without peppers ignore it
 
 	// Deployment is the id of the deployment that publishes the message, see
 	// ValidDeployment. A message from a log has none; the code that publishes the
@@ -48,7 +50,7 @@ func (r Record) Message() Message {
 	return Message{
 		ID: r.ID(), Type: r.Type, V: r.V, Time: r.At, Subject: r.Subject(),
 		Stream: r.Stream, Seq: r.Seq, Command: r.Command, Actor: r.Actor, TokenID: r.TokenID,
-		KeepUntil: r.KeepUntil, Data: r.Public, PrivateDigest: sha256.Sum256(r.Private), Prev: r.Prev, Hash: r.Hash,
+		KeepUntil: r.KeepUntil, Data: r.Public, PrivateDigest: sha256.Sum256(r.Private), Prev: r.Prev, Hash: r.Hash, MAC: r.MAC,
 	}
 }
 
@@ -79,6 +81,7 @@ type detail struct {
 	PrivateDigest string `json:"privatedigest,omitempty"`
 	Prev          string `json:"prevhash,omitempty"`
 	Hash          string `json:"hash,omitempty"`
+	RecordMAC     string `json:"recordmac,omitempty"` // kid:base64
 }
 
 // Detail is the message as a CloudEvents 1.0 object. EventBridge, the history
@@ -111,6 +114,7 @@ func (m Message) detail() detail {
 	if m.Seq > 0 {
 		d.Sequence = fmt.Sprintf("%012d", m.Seq)
 		d.PrivateDigest, d.Prev, d.Hash = m.PrivateDigest.String(), m.Prev.String(), m.Hash.String()
+		d.RecordMAC = macText(m.MAC)
 	}
 	return d
 }
@@ -182,7 +186,28 @@ func (m *Message) parseHashes(d detail) (err error) {
 			return fmt.Errorf("event %s: %w", d.ID, err)
 		}
 	}
+	if m.MAC, err = parseMAC(d.RecordMAC); err != nil {
+		return fmt.Errorf("event %s: %w", d.ID, err)
+	}
 	return nil
+}
+
+// macText is the form of a MAC in an event, empty if there is no MAC.
+func macText(v Verifier) string {
+	if v.isZero() {
+		return ""
+	}
+	return v.Kid + ":" + base64.StdEncoding.EncodeToString(v.MAC)
+}
+
+// parseMAC reads the form that macText writes.
+func parseMAC(text string) (Verifier, error) {
+	kid, encoded, _ := strings.Cut(text, ":")
+	mac, err := base64.StdEncoding.DecodeString(encoded)
+	if err != nil || kid == "" || len(mac) == 0 {
+		return Verifier{}, errors.New("the member recordmac must have the form KID:BASE64")
+	}
+	return Verifier{Kid: kid, MAC: mac}, nil
 }
 
 // agrees returns an error if a member of the event differs from the message.

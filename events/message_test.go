@@ -29,6 +29,11 @@ func TestEventsRoundTripAndVerifyWithoutThePrivatePart(t *testing.T) {
 	if err := events.VerifyMessages(events.Hash{}, received); err != nil {
 		t.Error(err)
 	}
+	for _, m := range received {
+		if err := m.CheckMAC(keys(t, pepperA)); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 func TestIsReportsOnlyTheKindOfTheFact(t *testing.T) {
@@ -76,7 +81,7 @@ func TestNoticesRoundTrip(t *testing.T) {
 func TestEventsHoldNothingPrivate(t *testing.T) {
 	rs, _ := history(t, keys(t, pepperA))
 	for _, r := range rs {
-		for _, private := range []string{meta.Address, "dGhpcnR5LXR3byBieXRlcw", "nonce", "verifier", "mac"} {
+		for _, private := range []string{meta.Address, "dGhpcnR5LXR3byBieXRlcw", "nonce", "verifier", `"mac"`} {
 			if b := detail(t, published(r)); bytes.Contains(b, []byte(private)) {
 				t.Errorf("event %s holds %q: %s", r.ID(), private, b)
 			}
@@ -232,7 +237,7 @@ func verifies(t testing.TB, event map[string]any, prev events.Hash) bool {
 		t.Fatal(err)
 	}
 	m, err := events.ParseDetail(b)
-	return err == nil && events.VerifyMessages(prev, []events.Message{m}) == nil
+	return err == nil && events.VerifyMessages(prev, []events.Message{m}) == nil && m.CheckMAC(keys(t, pepperA)) == nil
 }
 
 func FuzzParseDetail(f *testing.F) {

@@ -16,6 +16,9 @@ var (
 	ErrIDTaken = errors.New("the token id is in use")
 	// ErrNotFound: there is no such token or reply.
 	ErrNotFound = errors.New("not found")
+	// ErrOlderVersion: an older version of this software made the store, and this
+	// version does not read its form. It is a fault.
+	ErrOlderVersion = errors.New("made by an older version of apitoken, which this version does not read")
 )
 
 // The ports. Package storetest states their promises as tests, and every adapter
@@ -27,13 +30,16 @@ var (
 // Log stores the streams.
 type Log interface {
 	// Head reads consistently: it sees every commit that was answered before
-	// the call. A stream that was never written has the zero Head. Head does not
+	// the call. A stream that was never written has the zero Head. A stored head
+	// of version 0, and a stream with records and without a head, are an error
+	// that wraps ErrDamaged: a head that is zero needs no seal. Head does not
 	// check the seal; the caller does.
 	Head(context.Context, Stream) (Head, error)
 
 	// Commit writes records, head, views and reply, all or nothing, if the
 	// stream still has the version Base. They are durable when Commit returns.
-	// After ErrConflict and ErrIDTaken nothing was written. After any other
+	// Commit never overwrites a record: if a record with one of the numbers
+	// exists already, the commit is an ErrConflict. After ErrConflict and ErrIDTaken nothing was written. After any other
 	// error the outcome is unknown, and the write may still be applied later:
 	// ask Landed.
 	Commit(context.Context, Commit) error
@@ -46,11 +52,15 @@ type Log interface {
 // Views stores one view for each token.
 type Views interface {
 	// Token reads one token consistently, with its last use (zero if never
-	// used), in one read. ErrNotFound if the id was never taken.
+	// used), in one read. ErrNotFound if the id was never taken. A view that
+	// cannot be decoded, or that has index attributes which differ from its
+	// fields, is a *DamagedView. Token does not check the seal; the caller does.
 	Token(ctx context.Context, id string) (View, Use, error)
 
 	// Tokens lists views in the order of Position. The list may lack the latest
-	// commits, so no rule decides by it.
+	// commits, so no rule decides by it. A view may have the digest of its
+	// verifier in place of the verifier. Page.Damaged has the entries that cannot
+	// be decoded. Tokens does not check the seals; the caller does.
 	Tokens(context.Context, Query) (Page, error)
 }
 

@@ -51,6 +51,7 @@ type Record struct {
 	Private []byte
 	Prev    Hash
 	Hash    Hash
+	MAC     Verifier // over stream, sequence and hash, see Message.CheckMAC; NewCommit makes it
 
 	// KeepUntil is the time from which the store may remove the record; zero is
 	// never. It is never before the KeepUntil of the record before. Readers

@@ -166,6 +166,9 @@ func sampleDecodes(t *testing.T, name string) {
 	if err := events.VerifyMessages(m.Prev, []events.Message{m}); err != nil {
 		t.Error(err)
 	}
+	if err := m.CheckMAC(keys(t, pepperA)); err != nil {
+		t.Error(err)
+	}
 	if err := validate(t, schema(t, events.SchemaID(m.Type, m.V)), m.Data); err != nil {
 		t.Error(err)
 	}

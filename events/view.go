@@ -28,6 +28,14 @@ type View struct {
 	Ended     Ending    `json:"-"`
 	EndedAt   time.Time `json:"-"`
 	KeepUntil time.Time `json:"-"` // when the store may remove the view of an ended token; zero: never
+
+	// Seal is over all other fields, see Check. NewCommit makes it. A view in a
+	// state has none, because the head's seal covers the state.
+	Seal Verifier `json:"-"`
+
+	// VerifierDigest is only in a list, in place of the verifier: lists need not
+	// have the verifier. A store that returns the verifier leaves it zero.
+	VerifierDigest Hash `json:"-"`
 }
 
 // Ending says how a token ended; empty for a token that has not ended.
@@ -112,9 +120,10 @@ func (q Query) Matches(v View) bool {
 
 // Page is a part of a list, in its order.
 type Page struct {
-	Views []View
-	More  bool     // there may be more
-	Next  Position // where the next page begins, if More
+	Views   []View
+	Damaged []*DamagedView // entries that the store could not decode; Views lacks them
+	More    bool           // there may be more
+	Next    Position       // where the next page begins, if More
 }
 
 // Use is when and from where a token was last used.

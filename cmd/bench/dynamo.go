@@ -3,7 +3,7 @@ package main
 import (
 	"bytes"
 	"context"
-	"encoding/base64"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"hash/crc32"
@@ -19,6 +19,7 @@ import (
 	"apitoken/events/instant"
 	"apitoken/events/secret"
 	"apitoken/infra/dynamo"
+	"apitoken/infra/dynamo/item"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -109,18 +110,60 @@ type fixedAnswer struct {
 
 // answerFor is DynamoDB's answer with a typical token and its use.
 func answerFor(keys events.Keys, t secret.Token, owner string) (fixedAnswer, error) {
-	v, err := secret.NewVerifier(keys, t, owner)
+	v, err := sealedView(keys, t, owner)
 	if err != nil {
 		return fixedAnswer{}, err
 	}
-	now := time.Now().UTC()
-	body := fmt.Sprintf(`{"Count":2,"ScannedCount":2,"Items":[
-{"PK":{"S":"TOKEN#%[1]s"},"SK":{"S":"TOKEN"},"owner":{"S":%[2]q},"creator":{"S":%[2]q},"name":{"S":"%[2]s_api_token"},"kid":{"S":%[3]q},"mac":{"B":%[4]q},
-"created_at":{"S":%[5]q},"expires_at":{"S":%[6]q},"first_seq":{"N":"3"},"seq":{"N":"7"},"scopes":{"L":[{"S":"GET /v1/*"},{"S":"POST /v1/x"}]},
-"list":{"S":"LIST#2026-11"},"list_at":{"S":"%[5]s#%[1]s"}},
-{"PK":{"S":"TOKEN#%[1]s"},"SK":{"S":"USE"},"used_at":{"S":%[5]q},"address":{"S":"192.0.2.1"}}]}`,
-		t.ID, owner, v.Kid, base64.StdEncoding.EncodeToString(v.MAC), instant.Format(now), instant.Format(now.AddDate(1, 0, 0)))
-	return fixedAnswer{[]byte(body), strconv.FormatUint(uint64(crc32.ChecksumIEEE([]byte(body))), 10)}, nil
+	use := item.UseKey(t.ID)
+	use[item.UseAt], use[item.UseAddress] = item.Text(item.Time(v.CreatedAt)), item.Text("192.0.2.1")
+	body, err := json.Marshal(map[string]any{"Count": 2, "ScannedCount": 2, "Items": []any{wireForm(item.View(v)), wireForm(use)}})
+	return fixedAnswer{body, strconv.FormatUint(uint64(crc32.ChecksumIEEE(body)), 10)}, err
+}
+
+// sealedView is the view of a typical token, with the seal that a commit makes.
+func sealedView(keys events.Keys, t secret.Token, owner string) (events.View, error) {
+	verifier, err := secret.NewVerifier(keys, t, owner)
+	if err != nil {
+		return events.View{}, err
+	}
+	now := instant.Cut(time.Now())
+	v := events.View{
+		ID: t.ID, Owner: owner, Creator: owner, Name: owner + "_api_token", Verifier: verifier, CreatedAt: now, ExpiresAt: now.AddDate(1, 0, 0),
+		Scopes: []string{"GET /v1/*", "POST /v1/x"}, First: 3, Seq: 7,
+	}
+	facts := []events.Fact{events.TokenCreated{TokenID: t.ID, Owner: owner}}
+	c, err := events.NewCommit(keys, events.UserStream(owner), events.Head{}, events.Meta{At: now}, facts, 1, nil, events.Effect{Minted: []events.View{v}})
+	if err != nil {
+		return events.View{}, err
+	}
+	return c.Effect().Minted[0], nil
+}
+
+// wireForm is an item as DynamoDB sends it in JSON.
+func wireForm(it item.Item) map[string]any {
+	wire := map[string]any{}
+	for name, v := range it {
+		wire[name] = attribute(v)
+	}
+	return wire
+}
+
+func attribute(v types.AttributeValue) map[string]any {
+	switch v := v.(type) {
+	case *types.AttributeValueMemberS:
+		return map[string]any{"S": v.Value}
+	case *types.AttributeValueMemberN:
+		return map[string]any{"N": v.Value}
+	case *types.AttributeValueMemberB:
+		return map[string]any{"B": v.Value}
+	case *types.AttributeValueMemberL:
+		var all []any
+		for _, e := range v.Value {
+			all = append(all, attribute(e))
+		}
+		return map[string]any{"L": all}
+	}
+	panic(fmt.Sprintf("a typical token has no attribute of type %T", v))
 }
 
 func (c fixedAnswer) Do(r *http.Request) (*http.Response, error) {

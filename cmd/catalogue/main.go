@@ -65,6 +65,7 @@ of one stream.
 | ` + "`keepuntil`" + ` | the log keeps the event at least until this time; absent: for ever |
 | ` + "`data`, `dataraw`" + ` | the content of the event, and the exact text of it that the hash covers |
 | ` + "`prevhash`, `hash`, `privatedigest`" + ` | the chain: the hash of the event before; the SHA-256 over all members above and the other two; the digest of the part that is not published |
+| ` + "`recordmac`" + ` | an HMAC under a pepper, opaque to subscribers; the service recognizes its own events by it |
 
 The meaning of a type never changes: a change gets a new version with its own schema. No event contains a secret or a verifier.
 `

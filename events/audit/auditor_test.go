@@ -191,3 +191,18 @@ func TestAnEventThatCouldNotBeKeptIsNotJudged(t *testing.T) {
 		t.Errorf("got %v, %v, want the fault alone", found, err)
 	}
 }
+
+// TestACopyWithAnotherMACIsEvidence: the hash does not cover the MAC, and each
+// sender on the bus may send an event with a wrong MAC first.
+func TestACopyWithAnotherMACIsEvidence(t *testing.T) {
+	s := newScene()
+	genuine := history(t, 1)[0]
+	planted := genuine
+	planted.MAC.MAC = make([]byte, 32)
+	if found := s.take(t, planted); len(found) > 0 {
+		t.Errorf("the first one: found %v", found)
+	}
+	if found := s.take(t, genuine); len(found) != 1 || found[0].Kind != audit.Differs {
+		t.Errorf("the genuine one after it: found %v, want one %s", found, audit.Differs)
+	}
+}

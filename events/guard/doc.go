@@ -7,6 +7,8 @@
 //   - An unknown token and a wrong secret get the same denial, byte for byte.
 //   - Only a caller with the secret learns why a token no longer works.
 //   - A fault of the store or of the peppers is an error and never a denial.
+//   - A view that something other than this service changed is such a fault. It
+//     lets no caller pass, and denies none.
 //
 // The authorizer, the local server and the handlers all decide with it, so they
 // cannot disagree. The issuer and the rules decide what a principal may do to

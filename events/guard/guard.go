@@ -80,13 +80,18 @@ type Inspection struct {
 
 // Inspect checks a token as Check does, for code that must know the owner before
 // it answers. It stores no use, and a denial is part of the result. The error is
-// a fault.
+// a fault. A view without a valid seal is a fault too, whether or not the secret
+// is right: nothing may be decided from the fields of such a view.
 func (g *Guard) Inspect(ctx context.Context, t secret.Token, source netip.Addr) (Inspection, error) {
 	v, use, err := g.views.Token(ctx, t.ID)
 	if errors.Is(err, events.ErrNotFound) {
 		return Inspection{Denial: invalid}, nil
 	}
 	if err != nil {
+		return Inspection{}, fmt.Errorf("reading token %s: %w", t.ID, err)
+	}
+	v.ID = t.ID // the seal covers this id; the stored view may have another one
+	if err := v.Check(g.keys); err != nil {
 		return Inspection{}, fmt.Errorf("reading token %s: %w", t.ID, err)
 	}
 	// Take the time after the read: a slow read must not prolong a token's life.
@@ -101,7 +106,6 @@ func (g *Guard) Inspect(ctx context.Context, t secret.Token, source netip.Addr) 
 	if !ok {
 		return Inspection{Denial: invalid}, nil
 	}
-	v.ID = t.ID // the verifier covers this id; the stored view may have another one
 	source = source.Unmap().WithZone("")
 	return Inspection{View: v, Use: use, Source: source, Denial: denialFor(v, state, source)}, nil
 }

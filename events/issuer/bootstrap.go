@@ -3,6 +3,8 @@ package issuer
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"time"
 
 	"apitoken/events"
@@ -52,13 +54,29 @@ func (i *Issuer) grantAll(ctx context.Context, set settings.State, owner string)
 
 // RevokeAgain revokes those of the owner's live tokens that the map has, and
 // returns their ids. Its actor is the operator. It is for a store that was
-// restored to a time before these tokens were revoked. It may run again.
+// restored to a time before these tokens were revoked. It also ends a token with
+// a live view that the owner's head does not have. It may run again.
 func (i *Issuer) RevokeAgain(ctx context.Context, owner string, revoked map[string]bool) ([]string, error) {
 	set, err := i.readSettings(ctx)
 	if err != nil {
 		return nil, err
 	}
-	return i.revokeWhere(ctx, set, owner, func(id string) bool { return revoked[id] })
+	ended, err := i.revokeWhere(ctx, set, owner, func(id string) bool { return revoked[id] })
+	if err != nil {
+		return ended, err
+	}
+	var putBack []events.View
+	for _, id := range slices.Sorted(maps.Keys(revoked)) {
+		v, err := i.liveView(ctx, owner, id)
+		if err != nil {
+			return ended, err
+		}
+		if v.ID != "" {
+			putBack = append(putBack, v)
+		}
+	}
+	more, err := i.revokeAll(ctx, set, putBack)
+	return append(ended, more...), err
 }
 
 func anyID(string) bool { return true }
@@ -71,10 +89,12 @@ func (i *Issuer) revokeWhere(ctx context.Context, set settings.State, owner stri
 	if err != nil {
 		return nil, err
 	}
-	for _, v := range s.Tokens {
-		if !v.LiveAt(i.now()) || !accept(v.ID) {
-			continue
-		}
+	live := slices.DeleteFunc(slices.Clone(s.Tokens), func(v events.View) bool { return !v.LiveAt(i.now()) || !accept(v.ID) })
+	return i.revokeAll(ctx, set, live)
+}
+
+func (i *Issuer) revokeAll(ctx context.Context, set settings.State, live []events.View) (revoked []string, err error) {
+	for _, v := range live {
 		err := i.revoke(ctx, i.meta(guard.Principal{Owner: token.Operator}, set), operatorMaker, policy(set), v)
 		switch {
 		case err == nil:

@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"context"
+	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
@@ -13,6 +14,8 @@ import (
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
+	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 func (s *scene) bootstrap(replace bool) (issuer.Token, secret.Token) {
@@ -46,6 +49,32 @@ func TestBootstrapMakesAnAdministrator(t *testing.T) {
 		if err != nil || len(rs) != 1 || rs[0].Actor != "API_OPERATOR_DOMAIN:operator" || rs[0].TokenID != "" {
 			t.Errorf("stream %s: got %+v %v, want one record by the operator without a token", stream, rs, err)
 		}
+	}
+}
+
+// TestRevokeAgainEndsATokenThatItsHeadDoesNotHave: only the view was put back.
+func TestRevokeAgainEndsATokenThatItsHeadDoesNotHave(t *testing.T) {
+	s := newScene(t)
+	store := bolttest.OpenAttacked(t, filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
+	s.store = store
+	s.useStore(store)
+	ann := person("ann")
+	made, shown := s.create(ann, "", token.Wish{})
+	kept, keptToken := s.create(ann, "", token.Wish{})
+	live := store.Item(t, store.ViewKey(made.ID))
+	if err := s.Revoke(t.Context(), ann, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	store.PutItem(t, store.ViewKey(made.ID), live)
+	ids, err := s.RevokeAgain(t.Context(), "ann", map[string]bool{made.ID: true, "unknown1": true})
+	if err != nil || !slices.Equal(ids, []string{made.ID}) {
+		t.Errorf("got %v, %v, want the token that was put back", ids, err)
+	}
+	if s.denialOf(shown) != guard.CodeRevoked || s.denialOf(keptToken) != "" {
+		t.Errorf("the tokens get %q and %q, want only the first revoked", s.denialOf(shown), s.denialOf(keptToken))
+	}
+	if ids, err = s.RevokeAgain(t.Context(), "bob", map[string]bool{kept.ID: true}); err != nil || len(ids) > 0 || s.denialOf(keptToken) != "" {
+		t.Errorf("for another owner: got %v, %v, want none", ids, err)
 	}
 }
 

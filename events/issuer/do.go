@@ -43,11 +43,16 @@ type Rules[S, C any] struct {
 // time of the new records: m.At, or the stream's time if that is later.
 //
 // After an *events.Refusal, an events.ErrIDTaken and any other error that does
-// not wrap ErrBusy, nothing was written.
+// not wrap ErrBusy, nothing was written. If the stream has a record that is newer
+// than its head, the error wraps events.ErrDamaged.
 func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S, C], s events.Stream, m events.Meta, command func(at time.Time) C) (S, error) {
 	var none S
+	var lost losses
 	for try := range tries {
 		before, head, err := load(ctx, log, k, r, s)
+		if err == nil {
+			err = lost.check(ctx, log, k, s, head.Version)
+		}
 		if err != nil {
 			return none, err
 		}
@@ -70,6 +75,7 @@ func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S,
 		if !errors.Is(err, events.ErrConflict) {
 			return none, err
 		}
+		lost.add(head.Version)
 		if err := pause(ctx, try); err != nil {
 			return none, fmt.Errorf("stream %s: waiting for the next try: %w: %w", s, ErrBusy, err)
 		}
@@ -77,22 +83,40 @@ func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S,
 	return none, fmt.Errorf("stream %s: each of %d tries ended with a conflict: %w", s, tries, ErrBusy)
 }
 
-// load reads the head and the state of a stream. A head without a seal under the
-// peppers is a fault, and nothing is decided from it.
+// load reads the head and the state of a stream.
 func load[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S, C], s events.Stream) (S, events.Head, error) {
 	var none S
-	h, err := log.Head(ctx, s)
+	h, err := readHead(ctx, log, k, s)
 	if err != nil {
-		return none, h, fmt.Errorf("reading stream %s: %w: %w", s, ErrBusy, err)
-	}
-	if err := h.Check(k, s); err != nil {
-		return none, h, fmt.Errorf("checking the head: %w", err)
+		return none, h, err
 	}
 	state, err := r.Decode(h.StateV, h.State)
 	if err != nil {
 		return none, h, fmt.Errorf("decoding the state of stream %s: %w", s, err)
 	}
 	return state, h, nil
+}
+
+// readHead reads a head. A head without a seal under the peppers is a fault, and
+// nothing is decided from it.
+func readHead(ctx context.Context, log events.Log, k events.Keys, s events.Stream) (events.Head, error) {
+	h, err := log.Head(ctx, s)
+	if err != nil {
+		return h, fmt.Errorf("reading stream %s: %w", s, busyUnlessDamaged(err))
+	}
+	if err := h.Check(k, s); err != nil {
+		return h, fmt.Errorf("checking the head: %w", err)
+	}
+	return h, nil
+}
+
+// busyUnlessDamaged marks a fault of the store with ErrBusy, unless the stored
+// data is the reason: then no retry helps.
+func busyUnlessDamaged(err error) error {
+	if errors.Is(err, events.ErrDamaged) || errors.Is(err, events.ErrOlderVersion) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", ErrBusy, err)
 }
 
 // buildCommit returns the state after the facts, and the commit that writes

@@ -74,6 +74,44 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 	}
 }
 
+// laggingStore shows each stream's first head for some reads, although its records
+// are newer: a reader of DynamoDB may see one item of a transaction a moment before
+// another item.
+type laggingStore struct {
+	events.Store
+	old   events.Head
+	reads int // with the old head
+}
+
+func (l *laggingStore) Head(ctx context.Context, s events.Stream) (events.Head, error) {
+	if l.reads--; s != events.SettingsStream && l.reads >= 0 {
+		return l.old, nil
+	}
+	return l.Store.Head(ctx, s)
+}
+
+// TestAHeadThatLagsIsNoFault: a command succeeds as soon as it sees the newest
+// head.
+func TestAHeadThatLagsIsNoFault(t *testing.T) {
+	for reads := range 7 {
+		s := newScene(t)
+		s.create(person("ann"), "", token.Wish{})
+		old, err := s.store.Head(t.Context(), "user/ann")
+		if err != nil {
+			t.Fatal(err)
+		}
+		s.create(person("ann"), "", token.Wish{})
+		lagging := &laggingStore{Store: s.store, old: old}
+		s.useStore(lagging)
+		s.create(person("bob"), "", token.Wish{}) // reads the settings
+		lagging.reads = reads
+		_, _, err = s.Create(t.Context(), person("ann"), "", token.Wish{})
+		if lasting := reads == 6; errors.Is(err, events.ErrDamaged) != lasting || err != nil && !lasting {
+			t.Errorf("a head that lags for %d reads: got %v, want a fault only if it lasts", reads, err)
+		}
+	}
+}
+
 // plantedStore has a state that was written without the peppers, so its seal is
 // wrong.
 type plantedStore struct {

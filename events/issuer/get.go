@@ -35,15 +35,15 @@ func (i *Issuer) Get(ctx context.Context, by guard.Principal, id string, states 
 // find returns a token that the caller may view, ended or not, and the settings
 // with which find decided this. For a missing token it reads the settings as for
 // another user's token. So even a fault of the store does not show whether a token
-// exists.
+// exists. A damaged view is a fault for every caller: its owner may be forged too.
 func (i *Issuer) find(ctx context.Context, by guard.Principal, id string) (Token, settings.State, error) {
 	if !secret.IsID(id) {
 		return Token{}, settings.State{}, token.NotFound()
 	}
-	v, use, err := i.store.Token(ctx, id)
+	v, use, err := i.readView(ctx, id)
 	missing := errors.Is(err, events.ErrNotFound)
 	if err != nil && !missing {
-		return Token{}, settings.State{}, fmt.Errorf("reading token %s: %w: %w", id, ErrBusy, err)
+		return Token{}, settings.State{}, err
 	}
 	set, err := i.settingsFor(ctx, by, v.Owner)
 	if err != nil {
@@ -54,6 +54,21 @@ func (i *Issuer) find(ctx context.Context, by guard.Principal, id string) (Token
 		return Token{}, set, token.NotFound()
 	}
 	return t, set, nil
+}
+
+// readView reads a view and checks its seal. After an error it returns no view.
+func (i *Issuer) readView(ctx context.Context, id string) (events.View, events.Use, error) {
+	v, use, err := i.store.Token(ctx, id)
+	if err == nil {
+		err = v.Check(i.keys)
+	}
+	switch {
+	case errors.Is(err, events.ErrNotFound):
+		return events.View{}, events.Use{}, err
+	case err != nil:
+		return events.View{}, events.Use{}, fmt.Errorf("reading token %s: %w", id, busyUnlessDamaged(err))
+	}
+	return v, use, nil
 }
 
 // mayView reports whether the caller may view the owner's tokens and history.

@@ -37,7 +37,7 @@ func (i *Issuer) TokenEvents(ctx context.Context, by guard.Principal, id string,
 	if t.First > 0 {
 		after = max(after, t.First-1)
 	}
-	about := func(r events.Record) bool { return r.Subject() == id }
+	about := func(m events.Message) bool { return m.Subject == id }
 	return i.history(ctx, events.UserStream(t.Owner), after, t.Seq, limit, about)
 }
 
@@ -58,26 +58,39 @@ func (i *Issuer) UserEvents(ctx context.Context, by guard.Principal, owner strin
 			Detail: `reading the history of another user needs the permission view on the realm "security"`,
 		}
 	}
-	return i.history(ctx, events.UserStream(owner), after, math.MaxUint64, limit, func(events.Record) bool { return true })
+	return i.history(ctx, events.UserStream(owner), after, math.MaxUint64, limit, func(events.Message) bool { return true })
 }
 
-// history reads the records after the sequence after, up to last, and returns
-// those that accept selects. It looks for one record more than it returns, to
-// know whether there are more.
-func (i *Issuer) history(ctx context.Context, s events.Stream, after, last uint64, limit int, accept func(events.Record) bool) (HistoryPage, error) {
+// history reads the records after the sequence after, up to last and to the head,
+// and returns those that accept selects. It looks for one record more than it
+// returns, to know whether there are more. A record without the MAC of this
+// service is a fault. history checks the MAC of a record before it skips the
+// record, because something else may have written its retention or its subject.
+func (i *Issuer) history(ctx context.Context, s events.Stream, after, last uint64, limit int, accept func(events.Message) bool) (HistoryPage, error) {
+	head, err := readHead(ctx, i.store, i.keys, s)
+	if err != nil {
+		return HistoryPage{}, err
+	}
+	last = min(last, head.Version)
 	limit, now := pageSize(limit), i.now()
 	size := max(limit+1, scanPage)
 	found := []events.Message{}
 	for more := true; more && after < last && len(found) <= limit; {
 		rs, err := i.store.History(ctx, s, after, size)
 		if err != nil {
-			return HistoryPage{}, fmt.Errorf("reading the history of stream %s: %w: %w", s, ErrBusy, err)
+			return HistoryPage{}, fmt.Errorf("reading the history of stream %s: %w", s, busyUnlessDamaged(err))
 		}
 		for _, r := range rs {
-			if r.Seq <= last && !r.Gone(now) && accept(r) {
-				found = append(found, r.Message())
+			m := r.Message()
+			if after = r.Seq; after > last {
+				break
 			}
-			after = r.Seq
+			if err := m.CheckMAC(i.keys); err != nil {
+				return HistoryPage{}, fmt.Errorf("reading the history of stream %s: %w", s, err)
+			}
+			if !r.Gone(now) && accept(m) {
+				found = append(found, m)
+			}
 		}
 		more = len(rs) == size
 	}

@@ -53,7 +53,7 @@ func (i *Issuer) Introspect(ctx context.Context, by guard.Principal, text, actio
 	var found guard.Inspection
 	if malformed == nil {
 		if found, err = i.guard.Inspect(ctx, t, source); err != nil {
-			return Introspection{}, fmt.Errorf("introspecting: %w: %w", ErrBusy, err)
+			return Introspection{}, fmt.Errorf("introspecting: %w", busyUnlessDamaged(err))
 		}
 	}
 	set, err := i.settingsFor(ctx, by, found.View.Owner)

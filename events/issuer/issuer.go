@@ -24,7 +24,7 @@ type Config struct {
 	Keys   events.Keys
 	Prefix string           // of new tokens; empty, or a prefix that secret.ValidPrefix accepts
 	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // for the guard; default: none
+	Logger *slog.Logger     // for the guard, and for damaged views that a list leaves out; default: none
 }
 
 // Issuer runs the calls of the API. Many goroutines may use one issuer. Its
@@ -36,6 +36,7 @@ type Issuer struct {
 	keys   events.Keys
 	prefix string
 	clock  func() time.Time
+	log    *slog.Logger
 	cache  settingsCache
 }
 
@@ -44,8 +45,11 @@ func New(c Config) *Issuer {
 	if c.Now == nil {
 		c.Now = time.Now
 	}
+	if c.Logger == nil {
+		c.Logger = slog.New(slog.DiscardHandler)
+	}
 	g := guard.New(guard.Config{Views: c.Store, Uses: c.Store, Keys: c.Keys, Now: c.Now, Logger: c.Logger})
-	return &Issuer{store: c.Store, guard: g, keys: c.Keys, prefix: c.Prefix, clock: c.Now}
+	return &Issuer{store: c.Store, guard: g, keys: c.Keys, prefix: c.Prefix, clock: c.Now, log: c.Logger}
 }
 
 // Guard returns the guard that checks the tokens of this issuer.

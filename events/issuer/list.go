@@ -2,7 +2,9 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"log/slog"
 	"slices"
 
 	"apitoken/events"
@@ -40,7 +42,7 @@ type ListPage struct {
 
 // List returns tokens. It skips owners whose tokens the caller may not view. Live
 // tokens of up to three owners are as fresh as the last commit. All other lists
-// may miss the latest changes.
+// may miss the latest changes, and leave out tokens with a damaged view.
 func (i *Issuer) List(ctx context.Context, by guard.Principal, q ListQuery) (ListPage, error) {
 	states, err := statesToList(q.States)
 	if err != nil {
@@ -103,13 +105,36 @@ func (i *Issuer) views(ctx context.Context, q events.Query) (events.Page, error)
 	}
 	page, err := i.store.Tokens(ctx, q)
 	if err != nil {
-		return events.Page{}, fmt.Errorf("listing tokens: %w: %w", ErrBusy, err)
+		return events.Page{}, fmt.Errorf("listing tokens: %w", busyUnlessDamaged(err))
 	}
-	return page, nil
+	return i.withoutDamaged(ctx, page), nil
+}
+
+// withoutDamaged returns the page without the views that have no valid seal. It
+// logs each damaged view: the caller gets the other tokens of the page and does
+// not see the fault.
+func (i *Issuer) withoutDamaged(ctx context.Context, page events.Page) events.Page {
+	for _, d := range page.Damaged {
+		i.logDamaged(ctx, d)
+	}
+	page.Damaged = nil
+	page.Views = slices.DeleteFunc(page.Views, func(v events.View) bool {
+		err := v.Check(i.keys)
+		if d, damaged := errors.AsType[*events.DamagedView](err); damaged {
+			i.logDamaged(ctx, d)
+		}
+		return err != nil
+	})
+	return page
+}
+
+func (i *Issuer) logDamaged(ctx context.Context, d *events.DamagedView) {
+	i.log.LogAttrs(ctx, slog.LevelError, "a damaged view was left out of a list", slog.String("token_id", d.TokenID), slog.Any("error", d))
 }
 
 // fromHeads merges the live tokens of a few owners. The state in a head has all
-// live tokens of its owner.
+// live tokens of its owner. Its views need no seals, because load checks the seal
+// of the head.
 func (i *Issuer) fromHeads(ctx context.Context, q events.Query) (events.Page, error) {
 	var p events.Page
 	for _, owner := range q.Owners {
@@ -142,7 +167,7 @@ func (i *Issuer) withUses(ctx context.Context, q events.Query, page events.Page)
 	}
 	uses, err := i.store.LastUses(ctx, ids)
 	if err != nil {
-		return ListPage{}, fmt.Errorf("reading last uses: %w: %w", ErrBusy, err)
+		return ListPage{}, fmt.Errorf("reading last uses: %w", busyUnlessDamaged(err))
 	}
 	for n, v := range page.Views {
 		p.Tokens[n] = Token{View: v, State: v.StateAt(q.Now), LastUse: uses[v.ID]}

@@ -17,6 +17,8 @@ import (
 // not_found. A revoked token that the caller may view is not_found_revoked. A
 // token that the caller may view but not delete is permission_denied; then Revoke
 // reads only the token's view and not the owner's stream.
+// A live view that was put back after its token ended is live for the guard, so
+// Revoke ends the token again.
 func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) error {
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
@@ -57,7 +59,7 @@ func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p to
 	if err := token.Check(c); err != nil {
 		return fmt.Errorf("checking the revocation: %w", err)
 	}
-	_, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(v.Owner), m, func(at time.Time) token.Command {
+	_, err := Do(ctx, i.store, i.keys, i.revokeRules(ctx, v), events.UserStream(v.Owner), m, func(at time.Time) token.Command {
 		c.At = at
 		return c
 	})
@@ -65,6 +67,36 @@ func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p to
 		return token.NotFound()
 	}
 	return err
+}
+
+// revokeRules returns the rules for tokens, with one addition: a token that has a
+// live view and is not in the state is added to the state. Its view was put back
+// to an older one. The view is read after the head, so a token that another
+// command has just ended is not added.
+func (i *Issuer) revokeRules(ctx context.Context, v events.View) Rules[token.State, token.Command] {
+	r := tokenRules
+	r.Decode = func(version int, stored []byte) (token.State, error) {
+		s, err := token.DecodeState(version, stored)
+		if _, found := s.Find(v.ID); err != nil || found {
+			return s, err
+		}
+		live, err := i.liveView(ctx, v.Owner, v.ID)
+		if err != nil || live.ID == "" {
+			return s, err
+		}
+		return token.PutBack(s, live), nil
+	}
+	return r
+}
+
+// liveView returns the view of a live token of the owner, and the zero view if
+// there is none.
+func (i *Issuer) liveView(ctx context.Context, owner, id string) (events.View, error) {
+	v, _, err := i.readView(ctx, id)
+	if errors.Is(err, events.ErrNotFound) || err == nil && (v.Owner != owner || !v.LiveAt(i.now())) {
+		return events.View{}, nil
+	}
+	return v, err
 }
 
 func isNotFound(err error) bool {

@@ -12,6 +12,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/scope"
 	"apitoken/events/settings"
+	"apitoken/events/storetest"
 	"apitoken/events/token"
 )
 
@@ -38,8 +39,13 @@ func TestCreatedTokenHasTheWishedProperties(t *testing.T) {
 	if !strings.HasPrefix(text.Reveal(), "acme_"+made.ID+".") {
 		t.Error("the text has neither the deployment's prefix nor the token's id")
 	}
-	if stored, _, err := s.store.Token(t.Context(), made.ID); err != nil || !reflect.DeepEqual(stored, want) {
-		t.Errorf("stored %+v %v, want %+v", stored, err, want)
+	stored, _, err := s.store.Token(t.Context(), made.ID)
+	if err != nil || stored.Check(storetest.Keys) != nil {
+		t.Errorf("the stored view: got %v, %v, want a sealed view", err, stored.Check(storetest.Keys))
+	}
+	stored.Seal = events.Verifier{}
+	if !reflect.DeepEqual(stored, want) {
+		t.Errorf("stored %+v, want %+v", stored, want)
 	}
 	r := s.checkedLog("ann")[0]
 	if r.Actor != "ann" || r.TokenID != by.TokenID || len(r.Command) != 32 || !strings.Contains(string(r.Private), here.String()) {

@@ -72,8 +72,12 @@ func expectStored(x *scene, c events.Commit) {
 		x.Errorf("the chain of the records that were read back: %v", err)
 	}
 	for _, v := range append(c.Effect().Minted, c.Effect().Changed...) {
-		got, use := x.token(v.ID)
+		got, use, err := x.Token(x.ctx, v.ID)
+		if err != nil {
+			x.Fatalf("Token %s: %v", v.ID, err)
+		}
 		equal(x, "the view", got, v)
+		x.unsealed(got)
 		equal(x, "the use of a token that was never used", use, events.Use{})
 	}
 }
@@ -273,7 +277,7 @@ func expectRefused(x *scene, last events.Commit, want error, e events.Effect) {
 	}
 	eventually(x, "the outbox", messages, func() []events.Message { return x.pending() })
 	for _, v := range e.Minted {
-		if got, _, err := x.Token(x.ctx, v.ID); !errors.Is(err, events.ErrNotFound) && same(got, v) {
+		if got, _, err := x.Token(x.ctx, v.ID); !errors.Is(err, events.ErrNotFound) && same(x.unsealed(got), v) {
 			x.Errorf("token %s was written by a commit that was refused", v.ID)
 		}
 	}

@@ -140,13 +140,23 @@ func (x *scene) history(page int) (all []events.Record) {
 	}
 }
 
+// token returns a view without its seal, after a check of the seal.
 func (x *scene) token(id string) (events.View, events.Use) {
 	x.Helper()
 	v, u, err := x.Token(x.ctx, id)
 	if err != nil {
 		x.Fatalf("Token %s: %v", id, err)
 	}
-	return v, u
+	return x.unsealed(v), u
+}
+
+func (x *scene) unsealed(v events.View) events.View {
+	x.Helper()
+	if err := v.Check(Keys); err != nil {
+		x.Errorf("the seal of a view that was read back: %v", err)
+	}
+	v.Seal, v.VerifierDigest = events.Verifier{}, events.Hash{}
+	return v
 }
 
 // pending returns this stream's messages in the outbox, and the named notices.
@@ -172,12 +182,15 @@ func (x *scene) list(q events.Query, owners ...string) (vs []events.View) {
 		if err != nil {
 			x.Fatalf("Tokens: %v", err)
 		}
+		if len(p.Damaged) > 0 {
+			x.Fatalf("Tokens could not decode %v", p.Damaged)
+		}
 		if len(p.Views) > q.Limit {
 			x.Fatalf("Tokens returned %d views, want at most %d", len(p.Views), q.Limit)
 		}
 		for _, v := range p.Views {
 			if slices.Contains(owners, v.Owner) {
-				vs = append(vs, v)
+				vs = append(vs, x.unsealed(v))
 			}
 		}
 		if !p.More {

@@ -40,6 +40,10 @@ var checks = []check{
 	{"ALateCommitDoesNotOvertake", lateDoesNotOvertake},
 	{"ReturnedValuesBelongToTheCaller", returnedBelongsToCaller},
 	{"LongHistoriesAreComplete", longHistoriesAreComplete},
+	{"AStoredHeadOfVersionZeroIsAFault", headOfVersionZeroIsAFault},
+	{"AMissingHeadWhereRecordsExistIsAFault", missingHeadIsAFault},
+	{"NoRecordIsOverwritten", noRecordIsOverwritten},
+	{"ListsHaveSealedViews", listsHaveSealedViews},
 	{"ListsAreInOrder", listsAreInOrder},
 	{"ListsAreFilteredByOwnerAndState", listsAreFiltered},
 	{"ACursorStaysValidWhileTokensChange", cursorStaysValid},
@@ -53,7 +57,7 @@ var checks = []check{
 }
 
 // Run runs the suite. open returns the store for one check; it may return the
-// same store each time.
+// same store each time. The store must implement Attacker.
 func Run(t *testing.T, open func(*testing.T) events.Store) {
 	t.Helper()
 	for _, c := range checks {

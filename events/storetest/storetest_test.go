@@ -2,7 +2,9 @@ package storetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
@@ -11,6 +13,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
 )
 
@@ -59,6 +62,7 @@ func outcome(t *testing.T, name string, s events.Store) string {
 // broken is a correct store with some of its methods replaced by wrong ones.
 type broken struct {
 	events.Store
+	Attacker
 	commit   func(context.Context, events.Commit) error
 	history  func(context.Context, events.Stream, uint64, int) ([]events.Record, error)
 	token    func(context.Context, string) (events.View, events.Use, error)
@@ -119,9 +123,41 @@ func rebuilt(t *testing.T, c events.Commit, base events.Head, e events.Effect) e
 
 func TestACorrectStorePassesEveryCheck(t *testing.T) {
 	for _, c := range checks {
-		if got := outcome(t, c.name, bolttest.Open(t)); got != "" {
+		if got := outcome(t, c.name, openAttacked(t)); got != "" {
 			t.Errorf("%s fails for a correct store:\n%s", c.name, got)
 		}
+	}
+}
+
+func openAttacked(t *testing.T) *bolttest.Attacked {
+	t.Helper()
+	return bolttest.OpenAttacked(t, filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
+}
+
+// trustDamagedHeads returns the zero head in place of ErrDamaged, as a store does
+// that does not look for version 0 and for records without a head.
+func trustDamagedHeads(_ *testing.T, b *broken) {
+	b.head = func(ctx context.Context, s events.Stream) (events.Head, error) {
+		h, err := b.Store.Head(ctx, s)
+		if errors.Is(err, events.ErrDamaged) {
+			return events.Head{}, nil
+		}
+		return h, err
+	}
+}
+
+// overwriteRecords removes what has the keys of a commit's records before it
+// commits.
+func overwriteRecords(t *testing.T, b *broken) {
+	b.commit = func(ctx context.Context, c events.Commit) error {
+		err := b.Store.Commit(ctx, c)
+		if !errors.Is(err, events.ErrConflict) {
+			return err
+		}
+		for _, r := range c.Records() {
+			b.PutItem(t, b.RecordKey(r.Stream, r.Seq), nil)
+		}
+		return b.Store.Commit(ctx, c)
 	}
 }
 
@@ -136,6 +172,37 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 	}{
 		{"Base is ignored", "AStaleCommitConflicts", "a commit ahead of its stream: got <nil>", ignoreBase},
 		{"Base is ignored in a race", "RacingWritersHaveOneWinnerForEachVersion", "winners at version 0", ignoreBase},
+		{"a head of version 0 is trusted", "AStoredHeadOfVersionZeroIsAFault", "a stored head of version 0: got", trustDamagedHeads},
+		{"a missing head is a new stream", "AMissingHeadWhereRecordsExistIsAFault", "a missing head of a stream with two records: got", trustDamagedHeads},
+		{"a stream is written without its head", "AMissingHeadWhereRecordsExistIsAFault", "record 1 was overwritten", func(t *testing.T, b *broken) {
+			b.commit = func(ctx context.Context, c events.Commit) error {
+				err := b.Store.Commit(ctx, c)
+				if errors.Is(err, events.ErrDamaged) {
+					for seq := range uint64(3) {
+						b.PutItem(t, b.RecordKey(c.Stream(), seq), nil)
+					}
+					err = b.Store.Commit(ctx, c)
+				}
+				return err
+			}
+		}},
+		{"a record is overwritten", "NoRecordIsOverwritten", "the planted record was overwritten", overwriteRecords},
+		{"a list drops the seals", "ListsHaveSealedViews", "a listed view: the view of token", func(_ *testing.T, b *broken) {
+			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+				p, err := b.Store.Tokens(ctx, q)
+				for i := range p.Views {
+					p.Views[i].Seal = events.Verifier{}
+				}
+				return p, err
+			}
+		}},
+		{"a view loses its verifier, so its seal breaks", "ACommitKeepsTheUse", "the seal of a view that was read back", func(_ *testing.T, b *broken) {
+			b.token = func(ctx context.Context, id string) (events.View, events.Use, error) {
+				v, u, err := b.Store.Token(ctx, id)
+				v.Verifier.Kid = "other"
+				return v, u, err
+			}
+		}},
 		{"the reply is dropped", "ACommitIsReadBackAsItWasWritten", "Reply: not found", func(_ *testing.T, b *broken) {
 			b.reply = func(context.Context, string) (events.Reply, error) { return events.Reply{}, events.ErrNotFound }
 		}},
@@ -256,9 +323,9 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 		}},
 	} {
 		t.Run(breach.what, func(t *testing.T) {
-			s := bolttest.Open(t)
+			s := openAttacked(t)
 			b := &broken{
-				Store: s, commit: s.Commit, history: s.History, token: s.Token, tokens: s.Tokens, touch: s.Touch,
+				Store: s, Attacker: s, commit: s.Commit, history: s.History, token: s.Token, tokens: s.Tokens, touch: s.Touch,
 				pending: s.Pending, notify: s.Notify, reply: s.Reply, head: s.Head, lastUses: s.LastUses,
 			}
 			breach.breaks(t, b)

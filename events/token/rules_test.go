@@ -365,6 +365,10 @@ func (sc *scene) fold(t *rapid.T) (s State) {
 func (sc *scene) checkViews(t *rapid.T, s State) {
 	unended := 0
 	for id, v := range sc.views {
+		if err := v.Check(sc.keys); err != nil {
+			t.Fatal(err)
+		}
+		v.Seal = events.Verifier{} // a state has no seals of views
 		if known, ok := s.Find(id); ok {
 			unended++
 			if !reflect.DeepEqual(known, v) {

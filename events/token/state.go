@@ -114,6 +114,15 @@ func (s State) Find(id string) (events.View, bool) {
 	return s.Tokens[i], true
 }
 
+// PutBack returns the state with a token that is missing in it. It is for a live
+// view that something put back after the token ended, and for the command that
+// ends the token again. It does not change its input.
+func PutBack(s State, v events.View) State {
+	v.Seal = events.Verifier{}
+	s.Tokens = append(slices.Clip(s.Tokens), v)
+	return s
+}
+
 // Live counts the tokens that are live at the time now.
 func (s State) Live(now time.Time) (n int) {
 	for _, v := range s.Tokens {

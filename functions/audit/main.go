@@ -25,7 +25,7 @@ import (
 )
 
 func main() {
-	log := telemetry.NewLogger(telemetry.Config{Out: os.Stdout, Function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME")})
+	log := telemetry.NewLogger(telemetry.Config{Out: os.Stdout, Function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), LogGroup: os.Getenv("AWS_LAMBDA_LOG_GROUP_NAME")})
 	h, err := handler(os.Getenv, log)
 	if err != nil {
 		log.LogAttrs(context.Background(), slog.LevelError, "not started", slog.String("error", err.Error())) // there is no event yet

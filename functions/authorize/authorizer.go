@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/secret"
 	"apitoken/functions/gateway"
@@ -35,7 +36,7 @@ func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	denial, denied := errors.AsType[*guard.Denial](err)
 	if err != nil && !denied {
 		err = fmt.Errorf("authorizing: %w", err)
-		a.logQuestion(ctx, q, "unavailable", guard.Principal{}, began, err)
+		a.logQuestion(ctx, q, "unavailable", guard.Principal{TokenID: events.DamagedToken(err)}, began, err)
 		return nil, err
 	}
 	a.logQuestion(ctx, q, codeOf(denial), p, began, nil)
@@ -80,7 +81,7 @@ func (a *authorizer) logQuestion(ctx context.Context, q gateway.Question, code s
 	attrs = append(attrs, slog.Duration("duration", a.now().Sub(began)), slog.String("request_id", q.RequestID))
 	if fault != nil {
 		level = slog.LevelError
-		attrs = append(attrs, slog.String("error", fault.Error()))
+		attrs = append(attrs, slog.Any("error", fault))
 	}
 	a.log.LogAttrs(ctx, level, telemetry.Request, attrs...)
 }

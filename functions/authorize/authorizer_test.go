@@ -258,6 +258,35 @@ func TestOutageIsAFaultAndNoDenial(t *testing.T) {
 	}
 }
 
+// unsealed is a store with views that lost their seals.
+type unsealed struct{ events.Views }
+
+func (u unsealed) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+	v, use, err := u.Views.Token(ctx, id)
+	v.Seal = events.Verifier{}
+	return v, use, err
+}
+
+// TestDamagedViewIsAFaultAndNoDenial: the log line names the token and counts the
+// damage.
+func TestDamagedViewIsAFaultAndNoDenial(t *testing.T) {
+	s := newScene(t)
+	made, text := s.token(token.Wish{})
+	s.authorizer = s.newAuthorizer(guard.New(guard.Config{Views: unsealed{s.store}, Uses: s.store, Keys: storetest.Keys}))
+	for _, form := range forms {
+		s.log.Reset()
+		answer, err := s.ask(form, text)
+		if !errors.Is(err, events.ErrDamaged) || errors.Is(err, gateway.ErrUnauthorized) {
+			t.Errorf("%s: got %s, %v, want the fault", form, answer, err)
+		}
+		for _, want := range []string{`"level":"ERROR"`, `"token_id":"` + made.ID + `"`, `"Damaged":1`} {
+			if !strings.Contains(s.log.String(), want) {
+				t.Errorf("%s: got the line %s, want %s in it", form, s.log.String(), want)
+			}
+		}
+	}
+}
+
 func TestUnknownPayloadsAreFaults(t *testing.T) {
 	s := newScene(t)
 	for _, payload := range []string{``, `{}`, `{"type":"OTHER"}`, `{"type":"TOKEN","methodArn":"x"}`, `{"type":"REQUEST","version":"2.0"}`, `{"type":"REQUEST"}`} {

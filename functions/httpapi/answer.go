@@ -188,11 +188,12 @@ type outage struct{ error }
 
 func (o outage) Unwrap() error { return o.error }
 
-// asOutage returns a denial unchanged and marks every other error of the guard
-// as an outage.
+// asOutage returns a denial and damaged data unchanged, and marks every other
+// error of the guard as an outage. Damaged data stays damaged, so a client must not
+// send the request again.
 func asOutage(err error) error {
-	if err == nil {
-		return nil
+	if err == nil || errors.Is(err, events.ErrDamaged) {
+		return err
 	}
 	if _, denied := errors.AsType[*guard.Denial](err); denied {
 		return err

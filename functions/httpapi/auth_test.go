@@ -15,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/secret"
@@ -262,6 +263,36 @@ func TestOutageIs503AndNever401(t *testing.T) {
 			if s.status < http.StatusInternalServerError {
 				t.Errorf("%s %s: got %d %s, want a 5xx", route.Method, path, s.status, s.body)
 			}
+		}
+	}
+}
+
+// unsealed is a store with views that lost their seals.
+type unsealed struct{ events.Views }
+
+func (u unsealed) Token(ctx context.Context, id string) (events.View, events.Use, error) {
+	v, use, err := u.Views.Token(ctx, id)
+	v.Seal = events.Verifier{}
+	return v, use, err
+}
+
+// TestDamagedTokenIs500AndNever401: a retry cannot help, so the client is not asked
+// for one. The log line has the id of the damaged token.
+func TestDamagedTokenIs500AndNever401(t *testing.T) {
+	w := newScene(t)
+	g := guard.New(guard.Config{Views: unsealed{w.store}, Uses: w.store, Keys: w.keys, Now: w.clock})
+	h := w.handler(func(c *httpapi.Config) { c.Guard = g })
+	for _, route := range httpapi.Routes() {
+		if route.Open {
+			continue
+		}
+		path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
+		s := handle(h, request(t, route.Method, path, w.admin)).expect(t, http.StatusInternalServerError, "internal")
+		if s.problem(t).Retryable || s.header.Get("Retry-After") != "" || s.header.Get("WWW-Authenticate") != "" || strings.Contains(string(s.body), "seal") {
+			t.Errorf("%s: got %v %s, want no retry, no challenge and no reason", path, s.header, s.body)
+		}
+		if line := w.log.last(t); line["level"] != "ERROR" || line["token_id"] != w.admin[:8] || line["error"] == nil {
+			t.Errorf("%s: got log line %v, want the token and the reason", path, line)
 		}
 	}
 }

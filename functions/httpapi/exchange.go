@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"errors"
@@ -15,6 +16,7 @@ import (
 	"strings"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/name"
 	"apitoken/events/secret"
@@ -163,7 +165,8 @@ func (x *exchange) instance() string {
 
 // log writes the one log line of this request. The line has no query, no body, no
 // header but a cut user agent, and no method or path that a client can choose
-// freely: a known path is logged as its pattern, and an unknown one is cut.
+// freely: a known path is logged as its pattern, and an unknown one is cut. Its
+// token_id is the acting token, or the token with a damaged view.
 func (x *exchange) log(status int, code string, err error, took time.Duration) {
 	level := x.level(status)
 	if !x.api.Logger.Enabled(x.r.Context(), level) {
@@ -172,7 +175,7 @@ func (x *exchange) log(status int, code string, err error, took time.Duration) {
 	attrs := make([]slog.Attr, 0, 13)
 	attrs = append(attrs,
 		slog.String("operation", x.operation), slog.String("code", code),
-		slog.String("token_id", x.principal.TokenID), slog.String("owner", x.principal.Owner),
+		slog.String("token_id", cmp.Or(events.DamagedToken(err), x.principal.TokenID)), slog.String("owner", x.principal.Owner),
 		slog.String("address", textOf(x.address)), slog.String("user_agent", secret.LogText(x.r.UserAgent())),
 		slog.String("method", knownMethod(x.r.Method)), slog.String("route", x.pattern))
 	if x.pattern == "" {

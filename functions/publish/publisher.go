@@ -83,7 +83,7 @@ func (p *publisher) logBatch(ctx context.Context, r report, duration time.Durati
 		attrs = append(attrs, slog.Any(telemetry.Lag, telemetry.Seconds(r.lag)))
 	}
 	if fault := errors.Join(r.fault, r.notRemoved); fault != nil {
-		attrs = append(attrs, slog.String("error", fault.Error()))
+		attrs = append(attrs, slog.Any("error", fault))
 		level = slog.LevelWarn
 	}
 	if r.waiting > 0 {

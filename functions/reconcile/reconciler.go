@@ -121,7 +121,7 @@ func (r *reconciler) logRun(ctx context.Context, t tally, duration time.Duration
 	}
 	if fault != nil {
 		level, code = slog.LevelError, "unavailable"
-		attrs = append(attrs, slog.String("error", fault.Error()))
+		attrs = append(attrs, slog.Any("error", fault))
 	}
 	r.log.LogAttrs(ctx, level, telemetry.Request, append(attrs, slog.String("code", code))...)
 }

@@ -21,6 +21,7 @@ type Settings struct {
 	AuthorizeInHandler bool        // AUTHORIZE_IN_HANDLER: "true" if no authorizer runs before the handlers
 	Answer             string      // AUTHORIZER_ANSWER: "policy" (default) or "simple", see gateway.Form
 	Function           string      // AWS_LAMBDA_FUNCTION_NAME, in metrics
+	LogGroup           string      // AWS_LAMBDA_LOG_GROUP_NAME, in metrics; may be empty
 	Level              slog.Level  // AWS_LAMBDA_LOG_LEVEL; default INFO, the level of the metrics
 }
 
@@ -43,6 +44,7 @@ func Read(getenv func(string) string, need Need) (Settings, error) {
 		Table: r.required("TOKEN_TABLE"), Prefix: getenv("TOKEN_PREFIX"), Function: getenv("AWS_LAMBDA_FUNCTION_NAME"),
 		AuthorizeInHandler: r.oneOf("AUTHORIZE_IN_HANDLER", "false", "true") == "true",
 		Answer:             r.oneOf("AUTHORIZER_ANSWER", "policy", "simple"),
+		LogGroup:           getenv("AWS_LAMBDA_LOG_GROUP_NAME"),
 		Level:              level(getenv("AWS_LAMBDA_LOG_LEVEL")),
 	}
 	if s.Function == "" {

@@ -44,7 +44,7 @@ func RunJob(job Job, build func(Function) (lambda.Handler, error)) {
 // handler is the part of Run that can be tested: all steps before the first event.
 func handler(getenv func(string) string, out io.Writer, need Need, build func(Function) (lambda.Handler, error)) (lambda.Handler, error) {
 	s, fault := Read(getenv, need)
-	log := telemetry.NewLogger(telemetry.Config{Out: out, Level: s.Level, Function: s.Function})
+	log := telemetry.NewLogger(telemetry.Config{Out: out, Level: s.Level, Function: s.Function, LogGroup: s.LogGroup})
 	h, err := buildHandler(getenv, s, fault, log, build)
 	if err != nil {
 		log.LogAttrs(context.Background(), slog.LevelError, "not started", slog.String("error", err.Error())) // there is no event yet

@@ -13,7 +13,7 @@ import (
 // open returns a store as the service opens it, in a folder that Open makes.
 func open(t testing.TB) events.Store {
 	t.Helper()
-	return bolttest.OpenFile(t, filepath.Join(t.TempDir(), "data", "apitoken.db"), bolt.Options{})
+	return bolttest.OpenAttacked(t, filepath.Join(t.TempDir(), "data", "apitoken.db"), bolt.Options{})
 }
 
 func TestStoreKeepsThePromisesOfThePorts(t *testing.T) {

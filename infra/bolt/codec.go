@@ -31,6 +31,8 @@ type viewItem struct {
 	Ended       events.Ending  `cbor:"14,keyasint,omitempty"`
 	EndedAt     instant        `cbor:"15,keyasint,omitzero"`
 	KeepUntil   instant        `cbor:"16,keyasint,omitzero"`
+	SealKid     string         `cbor:"17,keyasint,omitempty"`
+	Seal        []byte         `cbor:"18,keyasint,omitempty"`
 }
 
 type useItem struct {
@@ -61,6 +63,8 @@ type recordItem struct {
 	Prev      events.Hash `cbor:"9,keyasint"`
 	Hash      events.Hash `cbor:"10,keyasint"`
 	KeepUntil instant     `cbor:"11,keyasint,omitzero"`
+	Kid       string      `cbor:"12,keyasint"`
+	MAC       []byte      `cbor:"13,keyasint"`
 }
 
 type replyItem struct {
@@ -111,7 +115,7 @@ func encode(item any) ([]byte, error) {
 
 func decode(b []byte, item any) error {
 	if err := decoding.Unmarshal(b, item); err != nil {
-		return fmt.Errorf("%w: %w", errDamaged, err)
+		return fmt.Errorf("%w: %w", events.ErrDamaged, err)
 	}
 	return nil
 }
@@ -127,7 +131,7 @@ func joinToken(use, view []byte) []byte {
 func splitToken(b []byte) (use, view []byte, err error) {
 	n, start := binary.Uvarint(b)
 	if start <= 0 || n > uint64(len(b)-start) {
-		return nil, nil, errDamaged
+		return nil, nil, fmt.Errorf("%w: the length of its use is wrong", events.ErrDamaged)
 	}
 	end := start + int(n)
 	return b[start:end], b[end:], nil
@@ -142,14 +146,15 @@ func decodeUse(b []byte) (events.Use, error) {
 	return events.Use{At: i.At.time(), Address: i.Address}, err
 }
 
+// decodeToken returns a *events.DamagedView for a value that it cannot decode.
 func decodeToken(id string, b []byte) (events.View, events.Use, error) {
 	use, view, err := splitToken(b)
 	if err != nil {
-		return events.View{}, events.Use{}, err
+		return events.View{}, events.Use{}, &events.DamagedView{TokenID: id, Reason: err}
 	}
 	v, err := decodeView(id, view)
 	if err != nil {
-		return events.View{}, events.Use{}, err
+		return events.View{}, events.Use{}, &events.DamagedView{TokenID: id, Reason: err}
 	}
 	u, err := decodeUse(use)
 	return v, u, err

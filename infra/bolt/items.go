@@ -1,6 +1,10 @@
 package bolt
 
-import "apitoken/events"
+import (
+	"fmt"
+
+	"apitoken/events"
+)
 
 // A value does not repeat the parts of its key.
 
@@ -11,6 +15,7 @@ func itemOfView(v events.View) viewItem {
 		CreatedAt: instantOf(v.CreatedAt), ExpiresAt: instantOf(v.ExpiresAt), Disabled: v.Disabled,
 		Scopes: v.Scopes, SourceIPs: v.SourceIPs, First: v.First, Seq: v.Seq,
 		Ended: v.Ended, EndedAt: instantOf(v.EndedAt), KeepUntil: instantOf(v.KeepUntil),
+		SealKid: v.Seal.Kid, Seal: v.Seal.MAC,
 	}
 }
 
@@ -25,6 +30,7 @@ func decodeView(id string, b []byte) (events.View, error) {
 		CreatedAt: i.CreatedAt.time(), ExpiresAt: i.ExpiresAt.time(), Disabled: i.Disabled,
 		Scopes: i.Scopes, SourceIPs: i.SourceIPs, First: i.First, Seq: i.Seq,
 		Ended: i.Ended, EndedAt: i.EndedAt.time(), KeepUntil: i.KeepUntil.time(),
+		Seal: events.Verifier{Kid: i.SealKid, MAC: i.Seal},
 	}, nil
 }
 
@@ -35,13 +41,15 @@ func itemOfHead(h events.Head) headItem {
 	}
 }
 
+// decodeHead refuses version 0: a head that is zero in every field needs no seal,
+// so no stored value may decode to such a head.
 func decodeHead(b []byte) (events.Head, error) {
-	if b == nil {
-		return events.Head{}, nil
-	}
 	var i headItem
 	if err := decode(b, &i); err != nil {
 		return events.Head{}, err
+	}
+	if i.Version == 0 {
+		return events.Head{}, fmt.Errorf("%w: the stored head has version 0", events.ErrDamaged)
 	}
 	return events.Head{
 		Version: i.Version, Hash: i.Hash, At: i.At.time(), KeepUntil: i.KeepUntil.time(),
@@ -53,6 +61,7 @@ func itemOfRecord(r events.Record) recordItem {
 	return recordItem{
 		Type: r.Type, V: r.V, Command: r.Command, Actor: r.Actor, TokenID: r.TokenID, At: instantOf(r.At),
 		Public: r.Public, Private: r.Private, Prev: r.Prev, Hash: r.Hash, KeepUntil: instantOf(r.KeepUntil),
+		Kid: r.MAC.Kid, MAC: r.MAC.MAC,
 	}
 }
 
@@ -65,6 +74,7 @@ func decodeRecord(key, b []byte) (events.Record, error) {
 	return events.Record{
 		Stream: s, Seq: seq, Type: i.Type, V: i.V, Command: i.Command, Actor: i.Actor, TokenID: i.TokenID,
 		At: i.At.time(), Public: i.Public, Private: i.Private, Prev: i.Prev, Hash: i.Hash, KeepUntil: i.KeepUntil.time(),
+		MAC: events.Verifier{Kid: i.Kid, MAC: i.MAC},
 	}, nil
 }
 

@@ -28,9 +28,18 @@ func appendPosition(k []byte, p events.Position) []byte {
 	return append(appendTime(k, p.At), p.ID...)
 }
 
+// splitPosition is the inverse of appendPosition.
+func splitPosition(k []byte) events.Position {
+	micros := int64(binary.BigEndian.Uint64(k) ^ 1<<63)
+	return events.Position{At: time.UnixMicro(micros).UTC(), ID: string(k[timeLen:])}
+}
+
 func ownerKey(owner string, p events.Position) []byte {
 	return appendPosition(appendName(nil, owner), p)
 }
+
+// seqLen is the number of bytes of a sequence, at the end of a record's key.
+const seqLen = 8
 
 func recordKey(s events.Stream, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendName(nil, string(s)), seq)
@@ -38,7 +47,7 @@ func recordKey(s events.Stream, seq uint64) []byte {
 
 // splitRecordKey is the inverse of recordKey.
 func splitRecordKey(k []byte) (events.Stream, uint64) {
-	end := len(k) - 8
+	end := len(k) - seqLen
 	return events.Stream(k[4:end]), binary.BigEndian.Uint64(k[end:])
 }
 

@@ -14,13 +14,27 @@ import (
 // Head implements events.Log.
 func (s *Store) Head(ctx context.Context, st events.Stream) (h events.Head, err error) {
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
-		h, err = decodeHead(tx.Bucket(headBucket).Get([]byte(st)))
+		h, err = headOf(tx, st)
 		return err
 	})
 	if err != nil {
 		return events.Head{}, fmt.Errorf("reading the head of stream %s: %w", st, err)
 	}
 	return h, nil
+}
+
+// headOf returns the head of a stream. Without a head the stream must not have a
+// record.
+func headOf(tx *bbolt.Tx, st events.Stream) (events.Head, error) {
+	if b := tx.Bucket(headBucket).Get([]byte(st)); b != nil {
+		return decodeHead(b)
+	}
+	first := recordKey(st, 0)
+	prefix := first[:len(first)-seqLen]
+	if k, _ := tx.Bucket(recordBucket).Cursor().Seek(first); bytes.HasPrefix(k, prefix) {
+		return events.Head{}, fmt.Errorf("%w: the stream has records and no head", events.ErrDamaged)
+	}
+	return events.Head{}, nil
 }
 
 // Commit implements events.Log. If it fails because the disk is full, nothing
@@ -45,7 +59,7 @@ func (s *Store) Commit(ctx context.Context, c events.Commit) error {
 func (s *Store) History(ctx context.Context, st events.Stream, after uint64, limit int) (rs []events.Record, err error) {
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
 		start := recordKey(st, after)
-		prefix := start[:len(start)-8]
+		prefix := start[:len(start)-seqLen]
 		c := tx.Bucket(recordBucket).Cursor()
 		for k, b := c.Seek(start); len(rs) < limit && bytes.HasPrefix(k, prefix); k, b = c.Next() {
 			if bytes.Equal(k, start) {
@@ -92,14 +106,20 @@ func (s *Store) read(ctx context.Context, f func(*bbolt.Tx) error) error {
 }
 
 // admit returns ErrConflict or ErrIDTaken for a commit that must not be
-// written: the stream has another version, or a reply or an id exists already.
+// written: the stream has another version, or a record, a reply or an id exists
+// already.
 func admit(tx *bbolt.Tx, c events.Commit) error {
-	h, err := decodeHead(tx.Bucket(headBucket).Get([]byte(c.Stream())))
+	h, err := headOf(tx, c.Stream())
 	if err != nil {
 		return err
 	}
 	if h.Version != c.Base() {
 		return events.ErrConflict
+	}
+	for _, r := range c.Records() {
+		if tx.Bucket(recordBucket).Get(recordKey(r.Stream, r.Seq)) != nil {
+			return events.ErrConflict
+		}
 	}
 	if r := c.Effect().Reply; r != nil && tx.Bucket(replyBucket).Get([]byte(r.Key)) != nil {
 		return events.ErrConflict

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
 	"errors"
@@ -9,6 +10,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime/debug"
+	"strconv"
 	"syscall"
 	"time"
 
@@ -153,8 +155,8 @@ func prepare(db *bbolt.DB) error {
 		if string(meta.Get(formatKey)) != string(formatName) {
 			return errForeign
 		}
-		if v := meta.Get(versionKey); string(v) != string(layoutVersion) {
-			return fmt.Errorf("the file has layout %q, and this program reads only %q: use the release that wrote the file", v, layoutVersion)
+		if err := checkLayout(meta.Get(versionKey)); err != nil {
+			return err
 		}
 		for _, name := range dataBuckets {
 			if tx.Bucket(name) == nil {
@@ -163,6 +165,22 @@ func prepare(db *bbolt.DB) error {
 		}
 		return nil
 	})
+}
+
+// checkLayout refuses the layouts of other versions of this program.
+func checkLayout(found []byte) error {
+	if bytes.Equal(found, layoutVersion) {
+		return nil
+	}
+	n, err := strconv.Atoi(string(found))
+	own, _ := strconv.Atoi(string(layoutVersion))
+	switch {
+	case err != nil:
+		return fmt.Errorf("%w: its layout %q is not a number", errDamaged, found)
+	case n < own:
+		return fmt.Errorf("the file was %w: it has layout %d, and this version reads only %d", events.ErrOlderVersion, n, own)
+	}
+	return fmt.Errorf("the file was made by a newer version of apitoken: it has layout %d, and this version reads only %d", n, own)
 }
 
 func makeBuckets(tx *bbolt.Tx) error {

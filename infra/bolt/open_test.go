@@ -102,7 +102,21 @@ func TestTheErrorNamesAnotherLayout(t *testing.T) {
 	path := newPath(t)
 	openAt(t, path, Options{}).Close()
 	alter(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(versionKey, []byte("99")) })
-	expectError(t, path, nil, `layout "99"`)
+	expectError(t, path, nil, "made by a newer version of apitoken: it has layout 99")
+	alter(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(versionKey, []byte("x")) })
+	expectError(t, path, errDamaged, `layout "x"`)
+}
+
+// TestAFileOfAnOlderVersionIsRefusedWithTheseWords: layout 1 had no seals of
+// views, so its views must not be reported as changed.
+func TestAFileOfAnOlderVersionIsRefusedWithTheseWords(t *testing.T) {
+	path := newPath(t)
+	openAt(t, path, Options{}).Close()
+	for _, older := range []string{"1", "0"} {
+		alter(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(versionKey, []byte(older)) })
+		expectError(t, path, events.ErrOlderVersion, "made by an older version of apitoken")
+		expectError(t, path, events.ErrOlderVersion, "layout "+older)
+	}
 }
 
 func TestAMissingBucketIsDamage(t *testing.T) {
@@ -169,14 +183,17 @@ func TestErrorsNameTheDamagedValue(t *testing.T) {
 	_, errHead := s.Head(ctx, "user/ann")
 	_, errHistory := s.History(ctx, "user/ann", 0, 10)
 	_, _, errToken := s.Token(ctx, "JhxND7ci")
-	_, errTokens := s.Tokens(ctx, events.Query{Now: time.Now(), Limit: 10})
+	page, errTokens := s.Tokens(ctx, events.Query{Now: time.Now(), Limit: 10})
+	if errTokens != nil || len(page.Views) > 0 || len(page.Damaged) != 1 || page.Damaged[0].TokenID != "JhxND7ci" {
+		t.Errorf("Tokens: got %v, %v, want one damaged entry, and no view", page, errTokens)
+	}
 	_, errPending := s.Pending(ctx, time.Now().Add(time.Hour), 10)
 	for what, err := range map[string]error{
 		"stream user/ann: record 1": errHistory, "head of stream user/ann": errHead, `token "JhxND7ci"`: errToken,
-		`listing tokens: token "JhxND7ci"`: errTokens, "outbox: record 1 of stream user/ann": errPending,
+		`view of token "JhxND7ci"`: page.Damaged[0], "outbox: record 1 of stream user/ann": errPending,
 	} {
-		if !errors.Is(err, errDamaged) || !strings.Contains(err.Error(), what) {
-			t.Errorf("got %v, want %v and %q", err, errDamaged, what)
+		if !errors.Is(err, events.ErrDamaged) || !strings.Contains(err.Error(), what) {
+			t.Errorf("got %v, want %v and %q", err, events.ErrDamaged, what)
 		}
 	}
 }

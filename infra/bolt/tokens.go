@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 
@@ -54,7 +55,7 @@ func scan(tx *bbolt.Tx, q events.Query, from events.Position, p *events.Page) (_
 	tokens := tx.Bucket(tokenBucket)
 	w := walkFrom(tx, q.Owners, from)
 	for range maxScan {
-		id, ok := w.next()
+		at, ok := w.next()
 		if !ok {
 			return from, false, nil
 		}
@@ -62,16 +63,36 @@ func scan(tx *bbolt.Tx, q events.Query, from events.Position, p *events.Page) (_
 			p.More, p.Next = true, from
 			return from, false, nil
 		}
-		v, _, err := decodeToken(string(id), tokens.Get(id))
-		if err != nil {
-			return from, false, fmt.Errorf("token %q: %w", id, err)
-		}
-		from = v.Position()
-		if q.Matches(v) {
+		from = at
+		v, damaged := listedView(tokens, at)
+		switch {
+		case damaged != nil:
+			p.Damaged = append(p.Damaged, damaged)
+		case q.Matches(v):
 			p.Views = append(p.Views, v)
 		}
 	}
 	return from, true, nil
+}
+
+// listedView returns the view at a position of an index. The key of the index has
+// the position, and something other than this service may have written the key.
+func listedView(tokens *bbolt.Bucket, at events.Position) (events.View, *events.DamagedView) {
+	b := tokens.Get([]byte(at.ID))
+	if b == nil {
+		return events.View{}, &events.DamagedView{TokenID: at.ID, Reason: errors.New("an index has the token, and its view is missing")}
+	}
+	v, _, err := decodeToken(at.ID, b)
+	if d, ok := errors.AsType[*events.DamagedView](err); ok {
+		return v, d
+	}
+	if err == nil && !v.CreatedAt.Equal(at.At) {
+		err = errors.New("an index has the token with another time of creation")
+	}
+	if err != nil {
+		return v, &events.DamagedView{TokenID: at.ID, Reason: err}
+	}
+	return v, nil
 }
 
 // walk merges one or more indexes in the order of lists.
@@ -115,8 +136,8 @@ func (x *index) set(key []byte) {
 	x.rest = rest
 }
 
-// next returns the id of the next token, and false at the end.
-func (w walk) next() (id []byte, ok bool) {
+// next returns the position of the next token, and false at the end.
+func (w walk) next() (at events.Position, ok bool) {
 	var first *index
 	for _, x := range w {
 		if x.rest != nil && (first == nil || bytes.Compare(x.rest, first.rest) < 0) {
@@ -124,12 +145,12 @@ func (w walk) next() (id []byte, ok bool) {
 		}
 	}
 	if first == nil {
-		return nil, false
+		return at, false
 	}
-	id = first.rest[timeLen:]
+	at = splitPosition(first.rest)
 	key, _ := first.cursor.Next()
 	first.set(key)
-	return id, true
+	return at, true
 }
 
 // Touch implements events.Uses. It returns before the use is written.

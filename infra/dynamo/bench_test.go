@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/events"
 	"apitoken/infra/dynamo"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,10 +17,11 @@ import (
 
 // typicalToken is DynamoDB's answer for a token with its use.
 var typicalToken = func() string {
+	digest := events.Verifier{Kid: "k1", MAC: []byte(strings.Repeat("m", 32))}.Digest()
 	key, mac := `"PK":{"S":"TOKEN#JhxND7ci"},`, base64.StdEncoding.EncodeToString([]byte(strings.Repeat("m", 32)))
 	view := fmt.Sprintf(`{%s"SK":{"S":"TOKEN"},"owner":{"S":"ann"},"creator":{"S":"ann"},"name":{"S":"ann_api_token"},"kid":{"S":"k1"},"mac":{"B":%q},
 "created_at":{"S":"2026-11-21T09:30:00.000001Z"},"expires_at":{"S":"2027-11-21T09:30:00.000001Z"},"first_seq":{"N":"3"},"seq":{"N":"7"},
-"scopes":{"L":[{"S":"GET /v1/*"},{"S":"POST /v1/x"}]},"list":{"S":"LIST#2026-11"},"list_at":{"S":"2026-11-21T09:30:00.000001Z#JhxND7ci"}}`, key, mac)
+"seal_kid":{"S":"k1"},"seal":{"B":%q},"digest":{"B":%q},"scopes":{"L":[{"S":"GET /v1/*"},{"S":"POST /v1/x"}]},"list":{"S":"LIST#2026-11"},"list_at":{"S":"2026-11-21T09:30:00.000001Z#JhxND7ci"}}`, key, mac, mac, base64.StdEncoding.EncodeToString(digest[:]))
 	use := fmt.Sprintf(`{%s"SK":{"S":"USE"},"used_at":{"S":"2026-11-21T10:30:00.000001Z"},"address":{"S":"192.0.2.1"}}`, key)
 	return `{"Count":2,"ScannedCount":2,"Items":[` + view + `,` + use + `]}`
 }()

@@ -9,6 +9,7 @@ import (
 	"apitoken/infra/dynamo/item"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -38,11 +39,7 @@ func (s *Store) Commit(ctx context.Context, c events.Commit) error {
 // id, the head has moved and no attempt can be applied any more. If there is no
 // such record yet, an attempt may still be applied.
 func (s *Store) outcomeOf(ctx context.Context, c events.Commit, last error) error {
-	key, err := item.RecordKey(c.Stream(), c.Base()+1)
-	if err != nil {
-		return err
-	}
-	next, err := s.get(ctx, key)
+	next, err := s.recordAfter(ctx, c.Stream(), c.Base())
 	switch {
 	case err != nil:
 		// Do not wrap last here: an ErrConflict or ErrIDTaken in it may be the
@@ -56,6 +53,23 @@ func (s *Store) outcomeOf(ctx context.Context, c events.Commit, last error) erro
 		return last
 	}
 	return fmt.Errorf("the outcome is unknown: %w", last)
+}
+
+// recordAfter reads the item of the record after a version; nil if there is none.
+// A Query needs no right that a command does not need anyway to read the head.
+func (s *Store) recordAfter(ctx context.Context, stream events.Stream, version uint64) (item.Item, error) {
+	key, err := item.RecordKey(stream, version+1)
+	if err != nil {
+		return nil, err
+	}
+	out, err := s.client.Query(ctx, &dynamodb.QueryInput{
+		TableName: &s.table, ConsistentRead: aws.Bool(true), KeyConditionExpression: aws.String("PK = :pk AND SK = :sk"),
+		ExpressionAttributeValues: item.Item{":pk": key[item.PK], ":sk": key[item.SK]},
+	})
+	if err != nil || len(out.Items) == 0 {
+		return nil, err
+	}
+	return out.Items[0], nil
 }
 
 // transaction builds the DynamoDB transaction of a commit, with each item once.

@@ -88,7 +88,7 @@ func TestBusyTransactionsAreSentAgainUnchanged(t *testing.T) {
 // TestTheLogDecidesUnansweredCommits: the record after the base decides.
 func TestTheLogDecidesUnansweredCommits(t *testing.T) {
 	record := func(command string) answer {
-		return answer{200, fmt.Sprintf(`{"Item":{"command":{"S":%q}}}`, command)}
+		return answer{200, fmt.Sprintf(`{"Items":[{"command":{"S":%q}}]}`, command)}
 	}
 	unknown := errors.New("neither of the two")
 	for _, c := range []struct {
@@ -111,7 +111,7 @@ func TestTheLogDecidesUnansweredCommits(t *testing.T) {
 		{"cancelled for another reason", []answer{cancelled(ok, "ValidationError", ok, ok, ok)}, record("mine"), unknown},
 	} {
 		synctest.Test(t, func(t *testing.T) {
-			store, s := stubbed(t, map[string][]answer{"TransactWriteItems": c.write, "GetItem": {c.log}})
+			store, s := stubbed(t, map[string][]answer{"TransactWriteItems": c.write, "Query": {c.log}})
 			err := store.Commit(t.Context(), fullCommit(t))
 			definite := err == nil || errors.Is(err, events.ErrConflict) || errors.Is(err, events.ErrIDTaken)
 			if c.want == unknown && definite || c.want != unknown && !errors.Is(err, c.want) {
@@ -133,7 +133,7 @@ func TestCommitGivesUpInTime(t *testing.T) {
 	for _, a := range []answer{cancelled("TransactionConflict", ok, ok, ok, ok), fault("ThrottlingException"), fault("TransactionInProgressException")} {
 		for _, patience := range []time.Duration{time.Hour, 300 * time.Millisecond} {
 			synctest.Test(t, func(t *testing.T) {
-				store, _ := stubbed(t, map[string][]answer{"TransactWriteItems": {a}, "GetItem": {done}})
+				store, _ := stubbed(t, map[string][]answer{"TransactWriteItems": {a}, "Query": {done}})
 				ctx, cancel := context.WithTimeout(t.Context(), patience)
 				defer cancel()
 				start := time.Now()

@@ -10,6 +10,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/storetest"
 	"apitoken/infra/dynamo"
+	"apitoken/infra/dynamo/dynamotest"
 	"apitoken/localstack/engines"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -72,7 +73,10 @@ func via(c *dynamodb.Client, transport http.RoundTripper) *dynamodb.Client {
 
 func TestKeepsThePromisesOfThePorts(t *testing.T) {
 	endpoint(t)
-	storetest.Run(t, func(t *testing.T) events.Store { return newStore(t) })
+	storetest.Run(t, func(t *testing.T) events.Store {
+		c := client(t)
+		return dynamotest.New(c, newTable(t, c))
+	})
 }
 
 var keys = func() events.Keys {

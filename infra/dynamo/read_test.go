@@ -20,7 +20,7 @@ func TestReadsAreRetriedAFewTimes(t *testing.T) {
 		op string
 		do func(context.Context, *dynamo.Store) error
 	}{
-		{"GetItem", func(ctx context.Context, s *dynamo.Store) error { _, err := s.Head(ctx, "user/ann"); return err }},
+		{"Query", func(ctx context.Context, s *dynamo.Store) error { _, err := s.Head(ctx, "user/ann"); return err }},
 		{"GetItem", func(ctx context.Context, s *dynamo.Store) error { _, err := s.Reply(ctx, "k"); return err }},
 		{"Query", func(ctx context.Context, s *dynamo.Store) error { _, _, err := s.Token(ctx, "JhxND7ci"); return err }},
 		{"Query", func(ctx context.Context, s *dynamo.Store) error {

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -32,7 +33,7 @@ const maxOwners = 100
 // Tokens reads the partitions of the list index, one for each month of
 // creation. It starts with the month of q.After, or with item.FirstMonth, and
 // ends with the month of q.Now. A page with More may have less than q.Limit
-// tokens, even none. The views have no verifier.
+// tokens, even none. The views have the digest of the verifier in its place.
 func (s *Store) Tokens(ctx context.Context, q events.Query) (events.Page, error) {
 	w := &walk{q: q, at: q.After}
 	last := item.MonthOf(q.Now.Add(clockSkew))
@@ -51,6 +52,7 @@ func (s *Store) Tokens(ctx context.Context, q events.Query) (events.Page, error)
 type walk struct {
 	q       events.Query
 	found   []events.View
+	damaged []*events.DamagedView
 	at      events.Position // all tokens up to here were read
 	queries int
 	items   int
@@ -67,10 +69,11 @@ func (w *walk) page(more bool) events.Page {
 		w.found = w.found[:w.q.Limit]
 		w.at = w.found[w.q.Limit-1].Position()
 	}
-	if !more {
-		return events.Page{Views: w.found}
+	p := events.Page{Views: w.found, Damaged: w.damaged, More: more}
+	if more {
+		p.Next = w.at
 	}
-	return events.Page{Views: w.found, More: true, Next: w.at}
+	return p
 }
 
 // walkMonth reads one month, from the position of the walk until it is full.
@@ -84,11 +87,14 @@ func (s *Store) walkMonth(ctx context.Context, w *walk, m item.Month) error {
 		w.queries++
 		w.items += int(out.ScannedCount)
 		for _, it := range out.Items {
-			v, err := item.ReadView(it)
-			if err != nil {
+			v, err := item.ReadEntry(it)
+			damaged, isDamaged := errors.AsType[*events.DamagedView](err)
+			switch {
+			case isDamaged:
+				w.damaged = append(w.damaged, damaged)
+			case err != nil:
 				return err
-			}
-			if w.q.Matches(v) {
+			case w.q.Matches(v):
 				w.found = append(w.found, v)
 			}
 		}

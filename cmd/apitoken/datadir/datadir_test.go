@@ -1,6 +1,8 @@
 package datadir
 
 import (
+	"bytes"
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -8,6 +10,10 @@ import (
 	"strings"
 	"sync"
 	"testing"
+
+	"go.etcd.io/bbolt"
+
+	"apitoken/events"
 )
 
 // TestConcurrentFirstStartsReadTheSamePeppers: two servers may be started on a new
@@ -91,5 +97,36 @@ func TestReadPrivateRefusesFilesOpenToOtherUsers(t *testing.T) {
 		} else if remedy := fmt.Sprintf("run `chmod 600 %s`", path); err == nil || !strings.HasSuffix(err.Error(), remedy) || text != "" {
 			t.Errorf("mode %03o: %q, %v; want an error that ends in %q", mode, text, err, remedy)
 		}
+	}
+}
+
+// TestAFolderOfAnOlderVersionIsRefusedWithTheseWords: serve, bootstrap and audit
+// open the folder by this call. Peppers and store must stay as they are.
+func TestAFolderOfAnOlderVersionIsRefusedWithTheseWords(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "data")
+	f, err := Open(t.Context(), dir, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := f.Close(); err != nil {
+		t.Fatal(err)
+	}
+	db, err := bbolt.Open(f.Path(storeFile), 0o600, nil)
+	if err == nil {
+		err = db.Update(func(tx *bbolt.Tx) error { return tx.Bucket([]byte("meta")).Put([]byte("version"), []byte("1")) })
+	}
+	if err := errors.Join(err, db.Close()); err != nil {
+		t.Fatal(err)
+	}
+	before, err := os.ReadFile(f.Path(storeFile))
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, err = Open(t.Context(), dir, nil)
+	if !errors.Is(err, events.ErrOlderVersion) || !strings.Contains(err.Error(), "made by an older version of apitoken") || strings.Contains(err.Error(), "changed") {
+		t.Errorf("got %v, want an error that says that an older version made the file", err)
+	}
+	if after, err := os.ReadFile(f.Path(storeFile)); err != nil || !bytes.Equal(before, after) {
+		t.Errorf("the store was changed (%v)", err)
 	}
 }

@@ -7,6 +7,8 @@
 // CloudWatch reads the metrics from the log, so a metric costs no call and no
 // time.
 //
+// A line with an error that wraps events.ErrDamaged contains the metric Damaged.
+//
 // The caller chooses the attributes of a line. This package never reads headers,
 // bodies or queries, so it adds nothing from them to a line.
 package telemetry

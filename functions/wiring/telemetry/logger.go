@@ -1,13 +1,17 @@
 package telemetry
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"slices"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
+
+	"apitoken/events"
 )
 
 // Request is the message of a request's log line. Each request has one such
@@ -19,6 +23,7 @@ type Config struct {
 	Out      io.Writer
 	Level    slog.Level // records below it are dropped, with their metrics
 	Function string     // the function's name, a dimension of every metric
+	LogGroup string     // the log group of the stack's functions, a dimension of Damaged
 }
 
 // NewLogger makes the logger. It does not use lambdacontext.NewLogger, which
@@ -26,8 +31,8 @@ type Config struct {
 // JSON.
 func NewLogger(c Config) *slog.Logger {
 	return slog.New(handler{
-		lines:    slog.NewJSONHandler(c.Out, &slog.HandlerOptions{Level: c.Level, ReplaceAttr: replaceAttr}),
-		function: c.Function,
+		lines:      slog.NewJSONHandler(c.Out, &slog.HandlerOptions{Level: c.Level, ReplaceAttr: replaceAttr}),
+		dimensions: dimensions{function: c.Function, logGroup: cmp.Or(c.LogGroup, "local")}, // an emulator may set no group, and a dimension must not be empty
 	})
 }
 
@@ -42,8 +47,8 @@ func replaceAttr(groups []string, a slog.Attr) slog.Attr {
 
 // handler adds the data of the invocation and the metrics to each record.
 type handler struct {
-	lines    slog.Handler
-	function string
+	lines      slog.Handler
+	dimensions dimensions
 }
 
 func (h handler) Enabled(ctx context.Context, level slog.Level) bool {
@@ -51,11 +56,11 @@ func (h handler) Enabled(ctx context.Context, level slog.Level) bool {
 }
 
 func (h handler) WithAttrs(attrs []slog.Attr) slog.Handler {
-	return handler{h.lines.WithAttrs(attrs), h.function}
+	return handler{h.lines.WithAttrs(attrs), h.dimensions}
 }
 
 func (h handler) WithGroup(name string) slog.Handler {
-	return handler{h.lines.WithGroup(name), h.function}
+	return handler{h.lines.WithGroup(name), h.dimensions}
 }
 
 func (h handler) Handle(ctx context.Context, r slog.Record) error {
@@ -65,16 +70,16 @@ func (h handler) Handle(ctx context.Context, r slog.Record) error {
 	if lc, ok := lambdacontext.FromContext(ctx); ok {
 		line.AddAttrs(slog.String("requestId", lc.AwsRequestID))
 	}
-	reason := ""
+	d := h.dimensions
 	if r.Message == Request {
 		i := invocationOf(ctx)
 		line.AddAttrs(slog.Bool("cold_start", i.cold))
 		var fromOutcome []slog.Attr
-		fromOutcome, reason = outcomeMetrics(a.operation, a.code)
+		fromOutcome, d.reason = outcomeMetrics(a.operation, a.code)
 		a.metrics = slices.Concat(a.metrics, fromOutcome, i.metrics())
 	}
 	if len(a.metrics) > 0 {
-		line.AddAttrs(metricAttrs(r.Time, h.function, reason, a.metrics)...)
+		line.AddAttrs(metricAttrs(r.Time, d, a.metrics)...)
 	}
 	return h.lines.Handle(ctx, line)
 }
@@ -90,6 +95,9 @@ func splitAttrs(r slog.Record) (split recordAttrs) {
 		if _, ok := a.Value.Any().(Metric); ok {
 			split.metrics = append(split.metrics, a)
 			return true
+		}
+		if err, ok := a.Value.Any().(error); ok && errors.Is(err, events.ErrDamaged) {
+			split.metrics = append(split.metrics, slog.Any(Damaged, Count(1)))
 		}
 		switch a.Key {
 		case "operation":

@@ -22,9 +22,17 @@ const (
 	Unpublished  = "Unpublished"  // messages that could not be sent
 	Lag          = "Lag"          // age of the oldest message: of the sent ones (publish), of the late ones (reconcile)
 
+	// Damaged counts log lines about stored data that something other than this
+	// service wrote. It has the dimension LogGroup too, so that one alarm watches
+	// all functions of a stack.
+	Damaged = "Damaged"
+
 	AuditMismatch = "AuditMismatch" // events that do not match their copies or neighbours
 	AuditGap      = "AuditGap"      // events that are missing from the copies
 )
+
+// LogGroup is a dimension of Damaged: the log group of the stack's functions.
+const LogGroup = "log_group"
 
 // Metric is the value of an attribute that becomes a CloudWatch metric. Unit is
 // a unit of CloudWatch.
@@ -41,8 +49,8 @@ func Seconds(d time.Duration) Metric { return Metric{d.Seconds(), "Seconds"} }
 
 // directive is the member "_aws" of a line in embedded metric format.
 type directive struct {
-	Timestamp         int64     `json:"Timestamp"` // milliseconds
-	CloudWatchMetrics [1]metric `json:"CloudWatchMetrics"`
+	Timestamp         int64    `json:"Timestamp"` // milliseconds
+	CloudWatchMetrics []metric `json:"CloudWatchMetrics"`
 }
 
 type metric struct {
@@ -56,21 +64,36 @@ type definition struct {
 	Unit string
 }
 
+// dimensions are the values of the dimensions of one line.
+type dimensions struct {
+	function string
+	logGroup string
+	reason   string // empty: the metrics of the line do not have it
+}
+
 // metricAttrs returns the attributes from which CloudWatch reads the metrics.
-// reason is a dimension too, unless it is empty.
-func metricAttrs(at time.Time, function, reason string, metrics []slog.Attr) []slog.Attr {
+func metricAttrs(at time.Time, d dimensions, metrics []slog.Attr) []slog.Attr {
 	m := metric{Namespace: Namespace, Dimensions: [][]string{{"function"}}}
-	attrs := []slog.Attr{slog.String("function", function)}
-	if reason != "" {
+	attrs := []slog.Attr{slog.String("function", d.function)}
+	if d.reason != "" {
 		m.Dimensions = append(m.Dimensions, []string{"function", "reason"})
-		attrs = append(attrs, slog.String("reason", reason))
+		attrs = append(attrs, slog.String("reason", d.reason))
 	}
+	var all []metric
 	for _, a := range metrics {
 		v := a.Value.Any().(Metric)
-		m.Metrics = append(m.Metrics, definition{a.Key, v.Unit})
 		attrs = append(attrs, slog.Float64(a.Key, v.Value))
+		if a.Key == Damaged {
+			attrs = append(attrs, slog.String(LogGroup, d.logGroup))
+			all = append(all, metric{Namespace, [][]string{{"function"}, {LogGroup}}, []definition{{a.Key, v.Unit}}})
+			continue
+		}
+		m.Metrics = append(m.Metrics, definition{a.Key, v.Unit})
 	}
-	return append(attrs, slog.Any("_aws", directive{at.UnixMilli(), [1]metric{m}}))
+	if len(m.Metrics) > 0 {
+		all = append(all, m)
+	}
+	return append(attrs, slog.Any("_aws", directive{at.UnixMilli(), all}))
 }
 
 // outcomeMetrics returns the metrics of a request with this outcome, and the

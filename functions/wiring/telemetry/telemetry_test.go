@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"errors"
+	"fmt"
 	"log/slog"
 	"strings"
 	"testing"
@@ -11,6 +13,7 @@ import (
 
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
+	"apitoken/events"
 	"apitoken/functions/httpapi"
 )
 
@@ -186,5 +189,33 @@ func TestRecordsBelowTheLevelAreDropped(t *testing.T) {
 	log.Warn("kept", "b", 2)
 	if got := lines(t, &out); len(got) != 1 || got[0]["a"] != 1.0 || got[0]["message"] != "kept" {
 		t.Errorf("got %v", got)
+	}
+}
+
+// TestDamagedDataIsCountedForTheWholeStack: the log group is the dimension that all
+// functions of a stack share. Other metrics of the line do not have it.
+func TestDamagedDataIsCountedForTheWholeStack(t *testing.T) {
+	var out bytes.Buffer
+	log := NewLogger(Config{Out: &out, Function: "stack-get", LogGroup: "stack-logs"})
+	damaged := fmt.Errorf("reading: %w", &events.DamagedView{TokenID: "JhxND7ci", Reason: errors.New("no seal")})
+	log.ErrorContext(t.Context(), Request, "operation", "get", "code", "internal", "error", damaged)
+	log.ErrorContext(t.Context(), "a damaged view was left out of a list", "error", damaged)
+	log.ErrorContext(t.Context(), Request, "operation", "get", "code", "internal", "error", errors.New("other"))
+	got := lines(t, &out)
+	for i, want := range []string{
+		`[{"Dimensions":[["function"],["log_group"]],"Metrics":[{"Name":"Damaged","Unit":"Count"}],"Namespace":"apitoken"},` +
+			`{"Dimensions":[["function"]],"Metrics":[{"Name":"Faults","Unit":"Count"}],"Namespace":"apitoken"}]`,
+		`[{"Dimensions":[["function"],["log_group"]],"Metrics":[{"Name":"Damaged","Unit":"Count"}],"Namespace":"apitoken"}]`,
+		`[{"Dimensions":[["function"]],"Metrics":[{"Name":"Faults","Unit":"Count"}],"Namespace":"apitoken"}]`,
+	} {
+		if directive := mustJSON(t, got[i]["_aws"].(map[string]any)["CloudWatchMetrics"]); directive != want {
+			t.Errorf("line %d: got %s, want %s", i, directive, want)
+		}
+		if isDamaged := i < 2; (got[i][Damaged] == 1.0) != isDamaged || (got[i][LogGroup] == "stack-logs") != isDamaged {
+			t.Errorf("line %d: got %v", i, got[i])
+		}
+	}
+	if text, _ := got[0]["error"].(string); !strings.Contains(text, "JhxND7ci") {
+		t.Errorf("the error is %v, want its text with the token", got[0]["error"])
 	}
 }

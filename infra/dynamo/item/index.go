@@ -31,10 +31,10 @@ const (
 const UnsentShards = 4
 
 // ListAttributes are the attributes of the list index beside the keys: a view
-// without its verifier.
+// with its seal, and with the digest of its verifier in place of the verifier.
 var ListAttributes = []string{
 	viewOwner, viewCreator, viewName, viewDescription, viewCreated, viewExpires, viewDisabled, viewScopes, viewSourceIPs,
-	viewFirst, viewSeq, viewEnded, viewEndedAt, viewKeepUntil,
+	viewFirst, viewSeq, viewEnded, viewEndedAt, viewKeepUntil, viewSealKid, viewSeal, viewDigest,
 }
 
 // FirstMonth is the first partition of the list index. No token is older than

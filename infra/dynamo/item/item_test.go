@@ -3,6 +3,7 @@ package item_test
 import (
 	"encoding/base64"
 	"encoding/json"
+	"errors"
 	"flag"
 	"fmt"
 	"maps"
@@ -30,6 +31,7 @@ var (
 	record = events.Record{
 		Stream: "user/ann", Seq: 7, Type: "TokenRevoked", V: 1, Command: "c0ffee", Actor: "ACTIVE_DIRECTORY:boss", TokenID: "L7k8ljIC",
 		At: at, Public: []byte(`{"v":1,"token_id":"JhxND7ci","owner":"ann"}`), Private: []byte(`{"nonce":"AA=="}`), Prev: hash, Hash: events.Hash{9}, KeepUntil: later,
+		MAC: events.Verifier{Kid: "k2", MAC: []byte("fedcba9876543210fedcba9876543210")},
 	}
 	head = events.Head{
 		Version: 7, Hash: hash, At: at, KeepUntil: later, StateV: 1, State: []byte(`{"t":[]}`),
@@ -40,6 +42,7 @@ var (
 		Verifier:  events.Verifier{Kid: "k1", MAC: []byte("0123456789abcdef0123456789abcdef")},
 		CreatedAt: at, ExpiresAt: at.AddDate(0, 6, 0), Disabled: true, Scopes: []string{"GET /v1/*", "POST /v1/x"},
 		SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}, First: 3, Seq: 7,
+		Seal: events.Verifier{Kid: "k2", MAC: []byte("fedcba9876543210fedcba9876543210")},
 	}
 	ended = func() events.View {
 		v := view
@@ -77,6 +80,7 @@ func TestStoredItemsKeepTheirForm(t *testing.T) {
 		{"record-settings", must(item.Record(settings)), reading(item.ReadRecord), settings, item.KindRecord},
 		{"message", must(item.Record(record)), reading(item.ReadMessage), record.Message(), item.KindRecord},
 		{"head", must(item.Head("user/ann", head)), reading(item.ReadHead), head, item.KindHead},
+		{"head-settings", must(item.Head(events.SettingsStream, head)), reading(item.ReadHead), head, item.KindHead},
 		{"view", item.View(view), reading(item.ReadView), view, item.KindView},
 		{"view-ended", item.View(ended), reading(item.ReadView), ended, item.KindView},
 		{"view-bare", item.View(bare), reading(item.ReadView), bare, item.KindView},
@@ -106,7 +110,7 @@ func reading[T any](read func(item.Item) (T, error)) func(item.Item) (any, error
 // TestADamagedAttributeIsAnError damages each attribute of each item.
 func TestADamagedAttributeIsAnError(t *testing.T) {
 	r, _ := item.Record(record)
-	h, _ := item.Head("user/ann", head)
+	h, _ := item.Head(events.SettingsStream, head)
 	for _, c := range []struct {
 		it   item.Item
 		read func(item.Item) (any, error)
@@ -115,14 +119,14 @@ func TestADamagedAttributeIsAnError(t *testing.T) {
 		{item.Reply(reply), reading(item.ReadReply)}, {item.Notice(notice), reading(item.ReadMessage)},
 	} {
 		for attr := range c.it {
-			if item.KindOf(c.it) == item.KindHead && attr == item.PK || slices.Contains([]string{item.SK, item.TTL, item.ListPK, item.ListSK, item.UnsentPK, item.UnsentSK}, attr) {
+			if kind := item.KindOf(c.it); kind == item.KindHead && attr == item.PK || attr == item.SK && kind != item.KindRecord || attr == item.TTL && kind != item.KindView || slices.Contains([]string{item.UnsentPK, item.UnsentSK}, attr) {
 				continue // these attributes are not read
 			}
 			damaged := maps.Clone(c.it)
 			damaged[attr] = &types.AttributeValueMemberNULL{Value: true}
 			_, err := c.read(damaged)
-			if err == nil || !strings.Contains(err.Error(), attr) && attr != item.PK {
-				t.Errorf("%s of another type in %s: got %v, want an error that names it", attr, item.Name(c.it), err)
+			if !errors.Is(err, events.ErrDamaged) || !strings.Contains(err.Error(), attr) && attr != item.PK && attr != item.SK {
+				t.Errorf("%s of another type in %s: got %v, want ErrDamaged and the attribute", attr, item.Name(c.it), err)
 			}
 		}
 	}
@@ -131,6 +135,84 @@ func TestADamagedAttributeIsAnError(t *testing.T) {
 		v["source_ips"] = &types.AttributeValueMemberB{Value: packed}
 		if _, err := item.ReadView(v); err == nil {
 			t.Errorf("source ranges packed as %v: got no error", packed)
+		}
+	}
+}
+
+// TestPlacesOfViewsAreComputedAgain: the seal of a view does not cover the
+// attributes of the indexes and of the time to live, so each other value of them
+// is an error.
+func TestPlacesOfViewsAreComputedAgain(t *testing.T) {
+	for _, v := range []events.View{ended, view, bare} {
+		for attr, others := range map[string][]types.AttributeValue{
+			item.ListPK: {item.Text("LIST#2026-12"), item.Text(""), nil},
+			item.ListSK: {item.Text(item.PositionSK(events.Position{At: at.Add(1), ID: v.ID})), item.Text(item.PositionSK(events.Position{At: at, ID: "other"})), nil},
+			item.TTL:    {item.Number(1), item.Number(4_000_000_000)},
+			"digest":    {&types.AttributeValueMemberB{Value: make([]byte, 32)}, nil},
+		} {
+			for _, other := range others {
+				it := item.View(v)
+				if it[attr] = other; other == nil {
+					delete(it, attr)
+				}
+				got, err := item.ReadView(it)
+				damaged, ok := errors.AsType[*events.DamagedView](err)
+				if !ok || damaged.TokenID != v.ID || !strings.Contains(err.Error(), attr) {
+					t.Errorf("%s is %v: got %v, %v, want a damaged view of token %s", attr, other, got, err, v.ID)
+				}
+			}
+		}
+	}
+	noTTL := item.View(ended)
+	delete(noTTL, item.TTL)
+	if _, err := item.ReadView(noTTL); !errors.Is(err, events.ErrDamaged) {
+		t.Errorf("an ended view without its time to live: got %v, want ErrDamaged", err)
+	}
+}
+
+// TestTablesOfOtherVersionsAreRefusedByName: layout 1 had no attribute. Its views
+// have no seals, and must not be reported as changed.
+func TestTablesOfOtherVersionsAreRefusedByName(t *testing.T) {
+	for name, c := range map[string]struct {
+		layout types.AttributeValue
+		says   string
+		older  bool
+	}{
+		"layout 1":             {nil, "made by an older version of apitoken", true},
+		"an explicit layout 1": {item.Number(1), "have layout 1, and this version reads only 2", true},
+		"the next layout":      {item.Number(3), "made by a newer version of apitoken", false},
+	} {
+		it, _ := item.Head(events.SettingsStream, head)
+		if it["layout"] = c.layout; c.layout == nil {
+			delete(it, "layout")
+		}
+		_, err := item.ReadHead(it)
+		if err == nil || !strings.Contains(err.Error(), c.says) || c.older && !errors.Is(err, events.ErrOlderVersion) || errors.Is(err, events.ErrDamaged) {
+			t.Errorf("%s: got %v, want %q and not ErrDamaged", name, err, c.says)
+		}
+	}
+	it, _ := item.Head("user/ann", head)
+	if _, err := item.ReadHead(it); err != nil || it["layout"] != nil {
+		t.Errorf("only the settings have the layout: got %v, %v", it["layout"], err)
+	}
+}
+
+func TestARecordIsReadOnlyUnderTheKeyOfItsSequence(t *testing.T) {
+	it, _ := item.Record(record)
+	for _, seq := range []uint64{1, 6, 8, 70} {
+		it[item.SK] = item.Text(item.RecordSK(seq))
+		if _, err := item.ReadRecord(it); !errors.Is(err, events.ErrDamaged) {
+			t.Errorf("record %d under the key of %d: got %v, want ErrDamaged", record.Seq, seq, err)
+		}
+	}
+}
+
+func TestAHeadOfVersionZeroIsNotRead(t *testing.T) {
+	for _, zero := range []string{"0", "00", "-0", "0.0", "0e5"} {
+		it, _ := item.Head("user/ann", head)
+		it[item.HeadVersion] = &types.AttributeValueMemberN{Value: zero}
+		if h, err := item.ReadHead(it); !errors.Is(err, events.ErrDamaged) {
+			t.Errorf("version %s: got %+v, %v, want ErrDamaged", zero, h, err)
 		}
 	}
 }
@@ -221,20 +303,30 @@ func TestMonths(t *testing.T) {
 
 func TestNoIndexHasAVerifier(t *testing.T) {
 	for _, attr := range item.ListAttributes {
-		if slices.Contains([]string{"kid", "mac", "private", "state", "seal"}, attr) {
+		if slices.Contains([]string{"kid", "mac", "private", "state"}, attr) {
 			t.Errorf("the list index has %s", attr)
 		}
 	}
-	part := item.Item{item.PK: item.View(view)[item.PK]}
+	part := item.Item{}
+	for _, key := range []string{item.PK, item.ListPK, item.ListSK} {
+		part[key] = item.View(ended)[key]
+	}
 	for _, attr := range item.ListAttributes {
 		if v, ok := item.View(ended)[attr]; ok {
 			part[attr] = v
 		}
 	}
 	want := ended
-	want.Verifier = events.Verifier{}
-	if got, err := item.ReadView(part); err != nil || !reflect.DeepEqual(got, want) {
+	want.Verifier, want.VerifierDigest = events.Verifier{}, ended.Verifier.Digest()
+	if got, err := item.ReadEntry(part); err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("an entry of the list index: got %+v, %v, want all but the verifier: %+v", got, err, want)
+	}
+	for _, attr := range []string{item.ListPK, item.ListSK, "digest"} {
+		moved := maps.Clone(part)
+		delete(moved, attr)
+		if _, err := item.ReadEntry(moved); !errors.Is(err, events.ErrDamaged) {
+			t.Errorf("an entry without %s: got %v, want ErrDamaged", attr, err)
+		}
 	}
 }
 

@@ -19,6 +19,8 @@ const (
 	recordPrev      = "prev_hash"
 	recordHash      = "hash"
 	recordKeepUntil = "keep_until"
+	recordKid       = "kid"
+	recordMAC       = "mac"
 )
 
 // Record returns a record as an item that is not yet sent.
@@ -42,12 +44,15 @@ func Record(r events.Record) (Item, error) {
 	it[recordPrev] = bytes(r.Prev[:])
 	it[recordHash] = bytes(r.Hash[:])
 	putTime(it, recordKeepUntil, r.KeepUntil)
+	putText(it, recordKid, r.MAC.Kid)
+	putBytes(it, recordMAC, r.MAC.MAC)
 	putTTL(it, r.KeepUntil)
 	putUnsent(it, events.Message{Stream: r.Stream, Seq: r.Seq, Time: r.At})
 	return it, nil
 }
 
-// ReadRecord decodes an item of Record.
+// ReadRecord decodes an item of Record. The item must be under the key of its
+// sequence: readers go on after the last sequence that they read.
 func ReadRecord(it Item) (events.Record, error) {
 	r := &reader{it: it}
 	stream, err := streamOf(r.mustText(PK))
@@ -58,7 +63,10 @@ func ReadRecord(it Item) (events.Record, error) {
 		Stream: stream, Seq: r.mustNumber(recordSeq), Type: r.mustText(recordType), V: int(r.mustNumber(recordV)),
 		Command: r.text(recordCommand), Actor: r.text(recordActor), TokenID: r.text(recordTokenID), At: r.mustTime(recordAt),
 		Public: r.bytes(recordPublic), Private: r.bytes(recordPrivate), Prev: r.hash(recordPrev), Hash: r.hash(recordHash),
-		KeepUntil: r.time(recordKeepUntil),
+		KeepUntil: r.time(recordKeepUntil), MAC: events.Verifier{Kid: r.text(recordKid), MAC: r.bytes(recordMAC)},
+	}
+	if r.text(SK) != RecordSK(rec.Seq) {
+		r.fail(recordSeq, fmt.Errorf("the record is under the key of another sequence"))
 	}
 	return rec, r.err
 }

@@ -95,7 +95,8 @@ func putTTL(it Item, t time.Time) {
 
 var errMissing = errors.New("the attribute is missing")
 
-// reader decodes an item. err is about the first attribute of a wrong form. An
+// reader decodes an item. err is about the first attribute of a wrong form, and
+// wraps events.ErrDamaged. An
 // absent attribute is a zero value, and an error only for a must method.
 type reader struct {
 	it  Item
@@ -117,7 +118,7 @@ func value[T any](r *reader, attr string) *T {
 
 func (r *reader) fail(attr string, err error) {
 	if r.err == nil {
-		r.err = fmt.Errorf("reading %s of %s: %w", attr, Name(r.it), err)
+		r.err = fmt.Errorf("reading %s of %s: %w: %w", attr, Name(r.it), events.ErrDamaged, err)
 	}
 }
 

@@ -3,6 +3,7 @@ package item
 import (
 	"fmt"
 	"net/netip"
+	"reflect"
 	"strings"
 
 	"apitoken/events"
@@ -25,13 +26,17 @@ const (
 	viewEnded       = "ended"
 	viewEndedAt     = "ended_at"
 	viewKeepUntil   = "keep_until"
+	viewSealKid     = "seal_kid"
+	viewSeal        = "seal"
+	viewDigest      = "digest" // of the verifier, for the list index
 )
 
 // OwnerAttribute is the attribute by which a list is filtered by owner.
 const OwnerAttribute = viewOwner
 
-// View returns a token's view as an item. With all fields at their maximum the
-// item is smaller than 4 KB, so one read unit is enough for a consistent read.
+// View returns a token's view as an item. With the largest view that the rules
+// allow, the item and the item of its use have at most 4,096 bytes together, so
+// one read unit is enough for a consistent read of both.
 func View(v events.View) Item {
 	it := Key(TokenPK(v.ID), skView)
 	putText(it, viewOwner, v.Owner)
@@ -47,41 +52,92 @@ func View(v events.View) Item {
 	putBytes(it, viewSourceIPs, packPrefixes(v.SourceIPs))
 	it[viewFirst] = Number(v.First)
 	it[viewSeq] = Number(v.Seq)
-	putEnd(it, v)
-	it[ListPK] = text(MonthOf(v.CreatedAt).PK())
-	it[ListSK] = text(PositionSK(v.Position()))
-	return it
-}
-
-// putEnd writes how the token ended. DynamoDB may delete only the views of ended
-// tokens.
-func putEnd(it Item, v events.View) {
 	putText(it, viewEnded, string(v.Ended))
 	putTime(it, viewEndedAt, v.EndedAt)
 	putTime(it, viewKeepUntil, v.KeepUntil)
+	putText(it, viewSealKid, v.Seal.Kid)
+	putBytes(it, viewSeal, v.Seal.MAC)
+	putPlace(it, v)
+	putVerifierDigest(it, v)
+	return it
+}
+
+// placed are the attributes of putPlace. The seal does not cover them, because
+// they follow from the fields of the view.
+var placed = []string{ListPK, ListSK, TTL}
+
+// putPlace writes the attributes by which the list index and the time to live
+// find the item. DynamoDB may delete only the views of ended tokens.
+func putPlace(it Item, v events.View) {
+	it[ListPK] = text(MonthOf(v.CreatedAt).PK())
+	it[ListSK] = text(PositionSK(v.Position()))
 	if v.Ended != "" {
 		putTTL(it, v.KeepUntil)
 	}
 }
 
-// ReadView decodes an item of View. It also decodes an entry of the list index,
-// which has no verifier.
+func putVerifierDigest(it Item, v events.View) {
+	digest := v.Verifier.Digest()
+	it[viewDigest] = bytes(digest[:])
+}
+
+// ReadView decodes an item of View. It computes the attributes for the indexes
+// and the time to live again, and returns an error if the item has others. All
+// its errors are a *events.DamagedView.
 func ReadView(it Item) (events.View, error) {
 	r := &reader{it: it}
+	v := r.view()
+	v.Verifier = events.Verifier{Kid: r.text(viewKid), MAC: r.bytes(viewMAC)}
+	want := Item{}
+	putPlace(want, v)
+	putVerifierDigest(want, v)
+	r.compare(want, append(placed, viewDigest)...)
+	return v, damagedView(v.ID, r.err)
+}
+
+// ReadEntry decodes an entry of the list index. It has the digest of the verifier
+// in place of the verifier. All its errors are a *events.DamagedView.
+func ReadEntry(it Item) (events.View, error) {
+	r := &reader{it: it}
+	v := r.view()
+	v.VerifierDigest = r.hash(viewDigest)
+	want := Item{}
+	putPlace(want, v)
+	r.compare(want, ListPK, ListSK)
+	return v, damagedView(v.ID, r.err)
+}
+
+func damagedView(id string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return &events.DamagedView{TokenID: id, Reason: err}
+}
+
+// view decodes the fields that a view and its entry in the list index have.
+func (r *reader) view() events.View {
 	id, ok := strings.CutPrefix(r.mustText(PK), pkToken)
 	if !ok {
 		r.fail(PK, fmt.Errorf("this is not the partition key of a token"))
 	}
-	v := events.View{
+	return events.View{
 		ID: id, Owner: r.text(viewOwner), Creator: r.text(viewCreator),
 		Name: r.text(viewName), Description: r.text(viewDescription),
-		Verifier:  events.Verifier{Kid: r.text(viewKid), MAC: r.bytes(viewMAC)},
 		CreatedAt: r.time(viewCreated), ExpiresAt: r.time(viewExpires), Disabled: r.bool(viewDisabled),
 		Scopes: r.texts(viewScopes), SourceIPs: r.prefixes(viewSourceIPs),
 		First: r.number(viewFirst), Seq: r.number(viewSeq),
 		Ended: events.Ending(r.text(viewEnded)), EndedAt: r.time(viewEndedAt), KeepUntil: r.time(viewKeepUntil),
+		Seal: events.Verifier{Kid: r.text(viewSealKid), MAC: r.bytes(viewSeal)},
 	}
-	return v, r.err
+}
+
+// compare fails for the first of the attributes that is not the wanted one.
+func (r *reader) compare(want Item, names ...string) {
+	for _, name := range names {
+		if !reflect.DeepEqual(r.it[name], want[name]) {
+			r.fail(name, fmt.Errorf("the attribute does not follow from the other attributes"))
+		}
+	}
 }
 
 // packPrefixes writes source ranges one after the other. Each range is one byte

@@ -100,6 +100,7 @@ var reserved = []right{
 	{"dynamodb:PutItem", getAtt("TokenTable.Arn"), commands, "only commands write the log"},
 	{"dynamodb:UpdateItem", getAtt("TokenTable.Arn"), updates, "only uses and the outbox are updated"},
 	{"dynamodb:ConditionCheckItem", getAtt("TokenTable.Arn"), checks, "the first use of a token also checks that there is such a token"},
+	{"dynamodb:GetItem", getAtt("TokenTable.Arn"), none, "heads, views and records are queried; no function reads a reply"},
 	{"dynamodb:DeleteItem", getAtt("TokenTable.Arn"), none, "only the time to live deletes items of the log"},
 	{"dynamodb:Scan", getAtt("TokenTable.Arn"), none, "no call may depend on the table's size"},
 	{"dynamodb:PutItem", getAtt("AuditTable.Arn"), keepsCopies, "a copy is evidence about the log only if no other function can write copies"},
@@ -111,7 +112,7 @@ var reserved = []right{
 
 // needed lists actions that other functions may need too.
 var needed = []right{
-	{"dynamodb:GetItem", getAtt("TokenTable.Arn"), answers, "every call reads a head: an owner's, the settings', or one that shows that the table answers"},
+	{"dynamodb:Query", getAtt("TokenTable.Arn"), answers, "every call reads a head: an owner's, the settings', or one that shows that the table answers"},
 	{"dynamodb:Query", getAtt("TokenTable.Arn"), readsStreams, "a check reads the token; a command finds out what became of a commit that was not answered"},
 }
 

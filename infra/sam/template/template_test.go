@@ -405,6 +405,7 @@ func TestEveryTroubleHasAnAlarm(t *testing.T) {
 		{"AWS/Events", "FailedInvocations", "EventBusName=Bus"},
 		{telemetry.Namespace, telemetry.AuditMismatch, "function=AuditFunction"},
 		{telemetry.Namespace, telemetry.AuditGap, "function=AuditFunction"},
+		{telemetry.Namespace, telemetry.Damaged, telemetry.LogGroup + "=FunctionLogs"},
 	}
 	for _, job := range api.Jobs() {
 		f := template.Logical(job.Function, "Function")

@@ -1,0 +1,126 @@
+// Package dynamotest lets tests change the items of a DynamoDB table without the
+// store.
+package dynamotest
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"strconv"
+	"strings"
+	"testing"
+
+	"apitoken/events"
+	"apitoken/infra/dynamo"
+	"apitoken/infra/dynamo/item"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+// Attacked is a store that a test also changes as an attacker does who may write
+// the table and has no pepper. It implements storetest.Attacker.
+type Attacked struct {
+	*dynamo.Store
+	client *dynamodb.Client
+	table  string
+}
+
+// New returns a store in the table.
+func New(client *dynamodb.Client, table string) *Attacked {
+	return &Attacked{dynamo.New(client, table), client, table}
+}
+
+// HeadKey names the item of a head.
+func (*Attacked) HeadKey(s events.Stream) string { return join(item.HeadKey(s)) }
+
+// RecordKey names the item of a record.
+func (*Attacked) RecordKey(s events.Stream, seq uint64) string { return join(item.RecordKey(s, seq)) }
+
+// ViewKey names the item of a view.
+func (*Attacked) ViewKey(id string) string { return join(item.ViewKey(id), nil) }
+
+func join(key item.Item, err error) string {
+	if err != nil {
+		panic(err)
+	}
+	return item.TextOf(key, item.PK) + "\n" + item.TextOf(key, item.SK)
+}
+
+func split(key string) item.Item {
+	pk, sk, _ := strings.Cut(key, "\n")
+	return item.Key(pk, sk)
+}
+
+// Item returns the attributes of an item without its key, nil if it is missing.
+func (a *Attacked) Item(t testing.TB, key string) map[string]any {
+	t.Helper()
+	out, err := a.client.GetItem(t.Context(), &dynamodb.GetItemInput{TableName: &a.table, Key: split(key), ConsistentRead: aws.Bool(true)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if out.Item == nil {
+		return nil
+	}
+	members := map[string]any{}
+	for name, v := range out.Item {
+		if name != item.PK && name != item.SK {
+			members[name] = v
+		}
+	}
+	return members
+}
+
+// PutItem writes an item with these attributes. Without attributes it removes
+// the item.
+func (a *Attacked) PutItem(t testing.TB, key string, members map[string]any) {
+	t.Helper()
+	it := split(key)
+	var err error
+	if members == nil {
+		_, err = a.client.DeleteItem(t.Context(), &dynamodb.DeleteItemInput{TableName: &a.table, Key: it})
+	} else {
+		for name, v := range members {
+			it[name] = v.(types.AttributeValue)
+		}
+		_, err = a.client.PutItem(t.Context(), &dynamodb.PutItemInput{TableName: &a.table, Item: it})
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+}
+
+// SetHeadVersion changes the version in a stored head.
+func (a *Attacked) SetHeadVersion(t testing.TB, s events.Stream, version uint64) {
+	t.Helper()
+	members := maps.Clone(a.Item(t, a.HeadKey(s)))
+	members[item.HeadVersion] = item.Number(version)
+	a.PutItem(t, a.HeadKey(s), members)
+}
+
+// Vary returns another value of the type of an attribute.
+func (*Attacked) Vary(value any) any {
+	switch v := value.(type) {
+	case *types.AttributeValueMemberS:
+		if at, err := item.ParseTime(v.Value); err == nil {
+			return item.Text(item.Time(at.Add(1)))
+		}
+		return item.Text(v.Value + "x")
+	case *types.AttributeValueMemberB:
+		changed := bytes.Clone(v.Value)
+		changed[len(changed)-1] ^= 1
+		return &types.AttributeValueMemberB{Value: changed}
+	case *types.AttributeValueMemberN:
+		n, err := strconv.ParseUint(v.Value, 10, 64)
+		if err != nil {
+			panic(err)
+		}
+		return item.Number(n + 1)
+	case *types.AttributeValueMemberBOOL:
+		return &types.AttributeValueMemberBOOL{Value: !v.Value}
+	case *types.AttributeValueMemberL:
+		return &types.AttributeValueMemberL{Value: v.Value[:len(v.Value)-1]}
+	}
+	panic(fmt.Sprintf("dynamotest: no other value of type %T", value))
+}
