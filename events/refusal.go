@@ -11,6 +11,8 @@ type Refusal struct {
 	Detail string
 	Limit  *LimitReached // with token_limit_reached only
 
+	EndedAt time.Time // when the token ended, with not_found_revoked only
+
 	// RetryAt is the time when the same command may succeed. It is zero except
 	// with change_rate_exceeded, where it is the end of the hour.
 	RetryAt time.Time

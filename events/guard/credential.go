@@ -2,66 +2,88 @@ package guard
 
 import (
 	"encoding/base64"
+	"slices"
 	"strings"
 
 	"apitoken/events/secret"
 )
 
+// tokenSchemes are the schemes whose credential is the token itself: Bearer (RFC
+// 6750), Api-Token, and Token, which several products use.
+var tokenSchemes = []string{"Bearer", "Api-Token", "Token"}
+
+// basicScheme is Basic (RFC 7617), for clients that know only a user name and a
+// password.
+const basicScheme = "Basic"
+
+// oauthBasic is the password that git clients send when the user name is the
+// token.
+const oauthBasic = "x-oauth-basic"
+
 // Credential returns the token of a request. Its argument has all values of the
-// Authorization header; only one credential is allowed. Allowed schemes are
-// Bearer (RFC 6750), Api-Token, and Basic (RFC 7617) with the token as the
-// password. Scheme names may be in any case (RFC 9110 section 11.1). The error
-// is a *Denial and contains no part of the header.
+// Authorization header. Exactly one credential is allowed; an empty value is
+// none. Scheme names may be in any case (RFC 9110 section 11.1). Basic has the
+// token as its password, or as its user name if the password is empty or
+// x-oauth-basic. The error is a *Denial that names the problem and contains no
+// part of the header.
 func Credential(authorization []string) (secret.Token, error) {
-	if len(authorization) > 1 {
+	header, several := onlyValue(authorization)
+	if several {
 		return secret.Token{}, repeated
-	}
-	var header string
-	if len(authorization) == 1 {
-		header = strings.Trim(authorization[0], " \t")
-	}
-	if header == "" {
-		return secret.Token{}, missing
 	}
 	scheme, text, _ := strings.Cut(header, " ")
-	basic := strings.EqualFold(scheme, "Basic")
-	if !basic && !strings.EqualFold(scheme, "Bearer") && !strings.EqualFold(scheme, "Api-Token") {
-		return secret.Token{}, unsupported
-	}
 	text = strings.Trim(text, " \t")
-	switch {
-	case text == "":
-		return secret.Token{}, missing
-	case strings.ContainsAny(text, ", \t"):
-		// Gateways join repeated headers with commas, and no token has a comma.
-		return secret.Token{}, repeated
-	case basic:
-		return basicToken(text)
+	if isOneOf(scheme, tokenSchemes) {
+		if t, err := secret.Parse(text); err == nil {
+			return t, nil
+		}
 	}
-	return parseToken(text)
+	if strings.EqualFold(scheme, basicScheme) {
+		if t, ok := basicToken(text); ok {
+			return t, nil
+		}
+	}
+	return secret.Token{}, diagnose(header)
 }
 
-// basicToken returns the token of a Basic credential, its password. The user
-// name is ignored, except if it is a token too: then there are two credentials.
-func basicToken(encoded string) (secret.Token, error) {
+// onlyValue returns the value that is not blank, or true if there are several.
+func onlyValue(values []string) (only string, several bool) {
+	for _, value := range values {
+		value = strings.Trim(value, " \t")
+		if value == "" {
+			continue
+		}
+		if only != "" {
+			return "", true
+		}
+		only = value
+	}
+	return only, false
+}
+
+// basicToken returns the token of a Basic credential. It returns false if there
+// is none, or if both the user name and the password are tokens.
+func basicToken(encoded string) (secret.Token, bool) {
+	user, password, ok := userAndPassword(encoded)
+	if !ok {
+		return secret.Token{}, false
+	}
+	ofUser, userErr := secret.Parse(user)
+	ofPassword, passwordErr := secret.Parse(password)
+	if userErr != nil {
+		return ofPassword, passwordErr == nil
+	}
+	return ofUser, password == "" || password == oauthBasic
+}
+
+func userAndPassword(encoded string) (user, password string, ok bool) {
 	decoded, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
-		return secret.Token{}, malformed
+		return "", "", false
 	}
-	user, pass, found := strings.Cut(string(decoded), ":")
-	if !found {
-		return secret.Token{}, malformed
-	}
-	if _, err := secret.Parse(user); err == nil {
-		return secret.Token{}, repeated
-	}
-	return parseToken(pass)
+	return strings.Cut(string(decoded), ":")
 }
 
-func parseToken(text string) (secret.Token, error) {
-	t, err := secret.Parse(text)
-	if err != nil {
-		return secret.Token{}, malformed
-	}
-	return t, nil
+func isOneOf(word string, words []string) bool {
+	return slices.ContainsFunc(words, func(w string) bool { return strings.EqualFold(w, word) })
 }

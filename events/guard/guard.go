@@ -54,13 +54,16 @@ func New(c Config) *Guard {
 // the store once. If the token passes, it stores the use before it returns, at
 // most once in events.TouchEvery. The error is a *Denial, or a fault that says
 // nothing about the token.
+//
+// If the secret is right, Check returns the principal with a denial too, so that
+// logs can name the refused token. Such a principal may not act.
 func (g *Guard) Check(ctx context.Context, t secret.Token, source netip.Addr) (Principal, error) {
 	i, err := g.Inspect(ctx, t, source)
 	switch {
 	case err != nil:
 		return Principal{}, err
 	case i.Denial != nil:
-		return Principal{}, i.Denial
+		return i.Principal(), i.Denial
 	}
 	g.StoreUse(ctx, i)
 	return i.Principal(), nil
@@ -123,8 +126,8 @@ func denialFor(v events.View, state events.TokenState, source netip.Addr) *Denia
 	return wrongSource
 }
 
-// Principal returns the principal of the inspected token. It may act only if
-// Denial is nil.
+// Principal returns the principal of the inspected token, or the zero Principal
+// if the secret is wrong. It may act only if Denial is nil.
 func (i Inspection) Principal() Principal {
 	return Principal{
 		Owner: i.View.Owner, TokenID: i.View.ID, Kind: KindToken, Credential: CredentialCurrent,

@@ -144,11 +144,14 @@ func TestCheckReturnsTheDenialForEachState(t *testing.T) {
 			if got := codeOf(t, err); got != test.want {
 				t.Fatalf("got %q, want %q", got, test.want)
 			}
-			if err == nil && (p.Owner != "ann" || p.TokenID != shown.ID) {
-				t.Errorf("got principal %s with token %s, want ann with %s", p.Owner, p.TokenID, shown.ID)
+			if known := test.want != guard.CodeInvalid; known && (p.Owner != "ann" || p.TokenID != shown.ID) {
+				t.Errorf("got principal %s with token %s, want ann with %s, also for a refused token", p.Owner, p.TokenID, shown.ID)
+			} else if !known && (p.Owner != "" || p.TokenID != "") {
+				t.Errorf("got principal %+v, want none for a token that is not valid", p)
 			}
-			if _, err := g.Check(t.Context(), withWrongSecret(t, shown), test.source); codeOf(t, err) != guard.CodeInvalid {
-				t.Errorf("a wrong secret got %q, want %q", codeOf(t, err), guard.CodeInvalid)
+			p, err = g.Check(t.Context(), withWrongSecret(t, shown), test.source)
+			if codeOf(t, err) != guard.CodeInvalid || p.Owner != "" || p.TokenID != "" {
+				t.Errorf("a wrong secret got %q and %+v, want %q and no principal", codeOf(t, err), p, guard.CodeInvalid)
 			}
 			if got := s.reads.Load(); got != 2 {
 				t.Errorf("two checks took %d reads, want one each", got)

@@ -9,12 +9,23 @@ import (
 	"apitoken/events/secret"
 )
 
-// Authorize checks a request in this order: the query must have no token, there
-// must be one credential, Check must pass, and the token's scopes must allow
-// method and path. Its errors are those of Check. With the denial
-// permission_denied_by_scope it also returns the principal, so that logs can
-// name the token.
+// Authorize checks a request as Authenticate does, and then the token's scopes,
+// which must allow method and path. Its results are those of Authenticate.
 func (g *Guard) Authorize(r *http.Request, source netip.Addr) (Principal, error) {
+	p, err := g.Authenticate(r, source)
+	if err != nil {
+		return p, err
+	}
+	if !p.AllowsRequest(r) {
+		return p, outOfScope
+	}
+	return p, nil
+}
+
+// Authenticate checks a request for a call that needs no scope. It checks in this
+// order: the query must have no token, there must be one credential, and Check
+// must pass. Its results are those of Check.
+func (g *Guard) Authenticate(r *http.Request, source netip.Addr) (Principal, error) {
 	if tokenInQuery(r.URL.RawQuery) {
 		return Principal{}, inQuery
 	}
@@ -22,14 +33,7 @@ func (g *Guard) Authorize(r *http.Request, source netip.Addr) (Principal, error)
 	if err != nil {
 		return Principal{}, err
 	}
-	p, err := g.Check(r.Context(), t, source)
-	if err != nil {
-		return Principal{}, err
-	}
-	if !p.AllowsRequest(r) {
-		return p, outOfScope
-	}
-	return p, nil
+	return g.Check(r.Context(), t, source)
 }
 
 // tokenInQuery reports whether the query has the parameter access_token of RFC

@@ -42,7 +42,15 @@ func TestRequestHasExactlyOneCredential(t *testing.T) {
 		"scheme alone":              {one("Bearer"), guard.CodeMissing},
 		"scheme and blanks":         {one("Basic  "), guard.CodeMissing},
 		"two headers":               {one("Bearer "+sample, "Bearer "+sample), guard.CodeRepeated},
-		"two headers, one empty":    {one("", "Bearer "+sample), guard.CodeRepeated},
+		"two headers, one empty":    {one("", "Bearer "+sample), ""},
+		"two headers, both empty":   {one("", " "), guard.CodeMissing},
+		"two schemes":               {one("Bearer "+sample, "Negotiate x"), guard.CodeRepeated},
+		"two schemes joined":        {one("Bearer " + sample + ", Negotiate x"), guard.CodeRepeated},
+		"two malformed, joined":     {one("Bearer x, Bearer y"), guard.CodeRepeated},
+		"two tokens, no blank":      {one("Bearer " + sample + "," + sample), guard.CodeRepeated},
+		"token":                     {one("Token " + sample), ""},
+		"token in any case":         {one("tOKEN " + sample), ""},
+		"one with parameters":       {one(`Digest username="x", realm="y"`), guard.CodeScheme},
 		"joined by a gateway":       {one("Bearer " + sample + ", Bearer " + sample), guard.CodeRepeated},
 		"joined without blank":      {one("Bearer " + sample + ",Bearer " + sample), guard.CodeRepeated},
 		"two tokens":                {one("Bearer " + sample + " " + sample), guard.CodeRepeated},
@@ -55,7 +63,12 @@ func TestRequestHasExactlyOneCredential(t *testing.T) {
 		"checksum":                  {one("Bearer " + sample[:len(sample)-1] + "G"), guard.CodeMalformed},
 		"basic, not base64":         {one("Basic ?"), guard.CodeMalformed},
 		"basic, no colon":           {one(basic(sample)), guard.CodeMalformed},
-		"basic, token as user name": {one(basic(sample + ":")), guard.CodeRepeated},
+		"basic, token as user name": {one(basic(sample + ":")), ""},
+		"basic, x-oauth-basic":      {one(basic(sample + ":x-oauth-basic")), ""},
+		"basic, x-oauth-basic user": {one(basic("x-oauth-basic:" + sample)), ""},
+		"basic, token and password": {one(basic(sample + ":x")), guard.CodeMalformed},
+		"basic, two in password":    {one(basic("ann:" + sample + " " + sample)), guard.CodeRepeated},
+		"basic, both parts empty":   {one(basic(":")), guard.CodeMalformed},
 		"basic, two colons":         {one(basic("ann::" + sample)), guard.CodeMalformed},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -67,6 +80,85 @@ func TestRequestHasExactlyOneCredential(t *testing.T) {
 				t.Errorf("got token %s, want the sent token", got.ID)
 			}
 		})
+	}
+}
+
+// TestDenialSaysWhatIsWrongWithTheCredential has a row for each mistake that
+// people and programs make often.
+func TestDenialSaysWhatIsWrongWithTheCredential(t *testing.T) {
+	raw := base64.RawStdEncoding.EncodeToString([]byte("anna:" + sample))
+	url := strings.NewReplacer("+", "-", "/", "_").Replace(base64.StdEncoding.EncodeToString([]byte("\xfb\xff:" + sample)))
+	if !strings.ContainsAny(url, "-_") || len(raw)%4 == 0 {
+		t.Fatalf("%s and %s are standard base64 with padding", url, raw)
+	}
+	for value, want := range map[string]string{
+		"Bearer Bearer " + sample:                          "the scheme is there twice",
+		"Bearer bearer: " + sample:                         "the scheme is there twice",
+		"Token Bearer " + sample:                           "the scheme is there twice",
+		"Bearer " + basic("ann:"+sample):                   "the scheme is there twice",
+		"Basic " + basic("ann:"+sample):                    "the scheme is there twice",
+		"Basic Bearer " + sample:                           "the scheme is there twice",
+		basic("ann:Bearer " + sample):                      "the scheme is there twice",
+		`Bearer "` + sample + `"`:                          "quotes",
+		`Bearer '` + sample + `'`:                          "quotes",
+		"Bearer `" + sample + "`":                          "quotes",
+		"Bearer \u201c" + sample + "\u201d":                "quotes",
+		basic(`ann:"` + sample + `"`):                      "quotes",
+		`Token token="` + sample + `"`:                     "value of a name",
+		`Bearer token=` + sample:                           "value of a name",
+		`Bearer access_token=` + sample:                    "value of a name",
+		"Bearer" + sample:                                  "space between the scheme and the token is missing",
+		"Bearer\t" + sample:                                "space between the scheme and the token is missing",
+		"Api-Token" + sample:                               "space between the scheme and the token is missing",
+		"Bearer: " + sample:                                "colon or an equals sign",
+		"Bearer:" + sample:                                 "colon or an equals sign",
+		"Basic: eDp5":                                      "colon or an equals sign",
+		"Bearer=" + sample:                                 "colon or an equals sign",
+		sample:                                             "scheme is missing",
+		"acme_" + sample:                                   "scheme is missing",
+		"Authorization: Bearer " + sample:                  "name of the header",
+		"Digest x":                                         "scheme is not supported",
+		"Bearer " + sample + ",":                           "comma",
+		"Bearer ," + sample:                                "comma",
+		"Bearer " + sample + ";":                           "comma",
+		"Bearer " + strings.Replace(sample, ".", "%2E", 1): "percent-encoded",
+		"Bearer " + sample + "%0A":                         "percent-encoded",
+		"Bearer <" + sample + ">":                          "brackets",
+		"Bearer [" + sample + "]":                          "brackets",
+		"Bearer {" + sample + "}":                          "brackets",
+		"Bearer $APITOKEN_TOKEN":                           "name of a variable",
+		"Bearer ${TOKEN}":                                  "name of a variable",
+		"Bearer {{token}}":                                 "name of a variable",
+		"Bearer %TOKEN%":                                   "name of a variable",
+		"Bearer " + sample + "\n":                          "line break",
+		"Bearer " + sample + "\r\n":                        "line break",
+		"Bearer " + sample + `\n`:                          "line break",
+		basic("ann:" + sample + "\n"):                      "line break",
+		"Bearer \ufeff" + sample:                           "not ASCII",
+		"Bearer " + sample + "\u200b":                      "not ASCII",
+		"Bearer \u00a0" + sample:                           "not ASCII",
+		"Bearer " + sample + " x":                          "space or a tab",
+		"Bearer my token":                                  "space or a tab",
+		"Bearer " + sample[:8]:                             "only the id",
+		"Bearer " + swap(sample, 20):                       "checksum",
+		"Bearer " + sample[:30]:                            "8 letters and digits, a dot, and 32",
+		"Basic " + base64.StdEncoding.EncodeToString([]byte(sample)): "has no colon",
+		basic(sample + ":secret"):                                    "as its user name",
+		basic("ann:"):                                                "has no password",
+		"Basic " + url:                                               "another form of base64",
+		"Basic " + raw:                                               "another form of base64",
+		"Basic " + sample:                                            "use Bearer",
+		"Basic ann:" + sample:                                        "use Bearer",
+		"Basic ?":                                                    "not base64",
+	} {
+		_, err := guard.Credential([]string{value})
+		d, ok := errors.AsType[*guard.Denial](err)
+		if !ok || !strings.Contains(d.Detail, want) {
+			t.Errorf("%q: got %v, want a denial with %q", value, err, want)
+		}
+		if ok && (d.Code == guard.CodeRepeated || secret.Within(d.Detail)) {
+			t.Errorf("%q: got %+v, want no credential_repeated and no token", value, *d)
+		}
 	}
 }
 
@@ -260,6 +352,8 @@ func FuzzCredential(f *testing.F) {
 	f.Add("Bearer " + sample)
 	f.Add(basic("ann:" + sample))
 	f.Add("Bearer " + sample + ", " + sample)
+	f.Add("Bearer \"" + sample)
+	f.Add("Token token=" + sample + ", x")
 	f.Fuzz(func(t *testing.T, header string) {
 		got, err := guard.Credential([]string{header})
 		if err == nil {

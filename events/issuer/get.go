@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"apitoken/events"
 	"apitoken/events/guard"
@@ -12,16 +13,21 @@ import (
 	"apitoken/events/token"
 )
 
-// Get returns one token, live or expired. A missing token, a revoked token, and
-// another user's token that the caller may not view all get the same refusal:
-// not_found.
-func (i *Issuer) Get(ctx context.Context, by guard.Principal, id string) (Token, error) {
+// Get returns one token in one of the states. No states means every state but
+// revoked. A missing token and another user's token that the caller may not view
+// get the same refusal: not_found. For a revoked token that the caller may view,
+// the refusal is not_found_revoked.
+func (i *Issuer) Get(ctx context.Context, by guard.Principal, id string, states ...events.TokenState) (Token, error) {
 	t, _, err := i.find(ctx, by, id)
-	if err != nil {
+	switch {
+	case err != nil:
 		return Token{}, err
-	}
-	if t.State == events.StateRevoked {
-		return Token{}, token.NotFound()
+	case slices.Contains(states, t.State):
+		return t, nil
+	case t.State == events.StateRevoked:
+		return Token{}, token.NotFoundRevoked(t.EndedTime())
+	case len(states) > 0:
+		return Token{}, token.NotInState()
 	}
 	return t, nil
 }

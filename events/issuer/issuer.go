@@ -59,6 +59,18 @@ type Token struct {
 	LastUse events.Use // zero: never used
 }
 
+// EndedTime returns when the token was revoked or expired, or the zero time if it
+// is live. The time of an expiry does not depend on whether it is recorded.
+func (t Token) EndedTime() time.Time {
+	switch t.State {
+	case events.StateRevoked:
+		return t.EndedAt
+	case events.StateExpired:
+		return t.ExpiresAt
+	}
+	return time.Time{}
+}
+
 var (
 	tokenRules = Rules[token.State, token.Command]{
 		StateV: token.StateV, Decode: token.DecodeState, Encode: token.EncodeState,

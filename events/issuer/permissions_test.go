@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -105,6 +106,8 @@ func TestEndedTokenByID(t *testing.T) {
 	ann := person("ann")
 	expired, _ := s.create(ann, "", token.Wish{ExpiresIn: time.Minute})
 	revoked, _ := s.create(ann, "", token.Wish{})
+	live, _ := s.create(ann, "", token.Wish{})
+	revokedAt := s.now()
 	if err := s.Revoke(t.Context(), ann, revoked.ID); err != nil {
 		t.Fatal(err)
 	}
@@ -112,13 +115,36 @@ func TestEndedTokenByID(t *testing.T) {
 	if got, err := s.Get(t.Context(), ann, expired.ID); err != nil || got.State != events.StateExpired {
 		t.Errorf("Get of an expired token: got %s %v, want %s", got.State, err, events.StateExpired)
 	}
-	for _, id := range []string{expired.ID, revoked.ID} {
-		if got := refusalCode(t, s.Revoke(t.Context(), ann, id)); got != token.CodeNotFound {
-			t.Errorf("Revoke of an ended token: got %q, want %s", got, token.CodeNotFound)
+	records := len(s.checkedLog("ann"))
+	if err := s.Revoke(t.Context(), ann, expired.ID); err != nil || len(s.checkedLog("ann")) != records {
+		t.Errorf("Revoke of an expired token: got %v and %d records, want no error and %d", err, len(s.checkedLog("ann")), records)
+	}
+	_, got := s.Get(t.Context(), ann, revoked.ID)
+	for call, err := range map[string]error{"Get": got, "Revoke": s.Revoke(t.Context(), ann, revoked.ID)} {
+		r, ok := errors.AsType[*events.Refusal](err)
+		if !ok || r.Code != token.CodeNotFoundRevoked || !r.EndedAt.Equal(revokedAt) {
+			t.Errorf("%s of a revoked token: got %+v, want %s and the time %s", call, err, token.CodeNotFoundRevoked, revokedAt)
 		}
 	}
-	if _, err := s.Get(t.Context(), ann, revoked.ID); refusalCode(t, err) != token.CodeNotFound {
-		t.Errorf("Get of a revoked token: got %v, want %s", err, token.CodeNotFound)
+	for _, test := range []struct {
+		id     string
+		states []events.TokenState
+		want   string
+		ended  time.Time
+	}{
+		{revoked.ID, []events.TokenState{events.StateRevoked}, "", revokedAt},
+		{revoked.ID, []events.TokenState{events.StateExpired, events.StateRevoked}, "", revokedAt},
+		{revoked.ID, []events.TokenState{events.StateActive}, token.CodeNotFoundRevoked, time.Time{}},
+		{expired.ID, []events.TokenState{events.StateExpired}, "", expired.ExpiresAt},
+		{expired.ID, nil, "", expired.ExpiresAt},
+		{expired.ID, []events.TokenState{events.StateRevoked}, token.CodeNotFound, time.Time{}},
+		{live.ID, []events.TokenState{events.StateActive}, "", time.Time{}},
+		{live.ID, []events.TokenState{events.StateRevoked}, token.CodeNotFound, time.Time{}},
+	} {
+		found, err := s.Get(t.Context(), ann, test.id, test.states...)
+		if code := refusalCode(t, err); code != test.want || !found.EndedTime().Equal(test.ended) {
+			t.Errorf("Get with the states %v: got %q, ended %s; want %q, %s", test.states, code, found.EndedTime(), test.want, test.ended)
+		}
 	}
 	if page, err := s.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); err != nil || len(page.Events) != 2 {
 		t.Errorf("history of a revoked token: got %d events %v, want 2", len(page.Events), err)
@@ -126,6 +152,46 @@ func TestEndedTokenByID(t *testing.T) {
 	s.wait(400 * 24 * time.Hour)
 	if _, err := s.TokenEvents(t.Context(), ann, revoked.ID, 0, 0); refusalCode(t, err) != token.CodeNotFound {
 		t.Errorf("history past its retention: got %v, want %s", err, token.CodeNotFound)
+	}
+}
+
+// TestEndedTokenOfAnotherUser: only a caller who may view the token learns that it
+// has ended, and how.
+func TestEndedTokenOfAnotherUser(t *testing.T) {
+	s := newScene(t)
+	s.grant("deleter", settings.ActionDelete)
+	s.grant("viewer", settings.ActionView)
+	s.grant("warden", settings.ActionView, settings.ActionDelete)
+	expired, _ := s.create(person("ann"), "", token.Wish{ExpiresIn: time.Minute})
+	revoked, _ := s.create(person("ann"), "", token.Wish{})
+	if err := s.Revoke(t.Context(), person("ann"), revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.wait(time.Minute)
+	for caller, want := range map[string][4]string{ // Get and Revoke of the revoked token, Get and Revoke of the expired one
+		"ann":      {token.CodeNotFoundRevoked, token.CodeNotFoundRevoked, "", ""},
+		"viewer":   {token.CodeNotFoundRevoked, token.CodeNotFoundRevoked, "", token.CodePermissionDenied},
+		"warden":   {token.CodeNotFoundRevoked, token.CodeNotFoundRevoked, "", ""},
+		"deleter":  {token.CodeNotFound, token.CodeNotFound, token.CodeNotFound, token.CodeNotFound},
+		"stranger": {token.CodeNotFound, token.CodeNotFound, token.CodeNotFound, token.CodeNotFound},
+	} {
+		by := person(caller)
+		_, getRevoked := s.Get(t.Context(), by, revoked.ID)
+		_, getExpired := s.Get(t.Context(), by, expired.ID)
+		_, asked := s.Get(t.Context(), by, revoked.ID, events.StateRevoked)
+		got := [4]string{
+			refusalCode(t, getRevoked), refusalCode(t, s.Revoke(t.Context(), by, revoked.ID)),
+			refusalCode(t, getExpired), refusalCode(t, s.Revoke(t.Context(), by, expired.ID)),
+		}
+		if got != want {
+			t.Errorf("%s: got %q, want %q", caller, got, want)
+		}
+		if sees := asked == nil; sees != (want[2] == "") {
+			t.Errorf("%s asks for the state revoked: got %v", caller, asked)
+		}
+		if want[0] == token.CodeNotFound && *getRevoked.(*events.Refusal) != *token.NotFound() {
+			t.Errorf("%s: got %+v, want the refusal of a missing token", caller, getRevoked)
+		}
 	}
 }
 

@@ -182,7 +182,7 @@ func TestConcurrentRevokesAndCreatesKeepLimitAndLog(t *testing.T) {
 }
 
 // TestTokenIsRevokedOnlyOnce: of many concurrent revocations one succeeds, and the
-// others get not_found.
+// others get not_found_revoked.
 func TestTokenIsRevokedOnlyOnce(t *testing.T) {
 	s := newScene(t)
 	made, shown := s.create(person("ann"), "", token.Wish{})
@@ -196,8 +196,8 @@ func TestTokenIsRevokedOnlyOnce(t *testing.T) {
 	for _, err := range errs {
 		if err == nil {
 			done++
-		} else if refusalCode(t, err) != token.CodeNotFound {
-			t.Errorf("got %v, want %s", err, token.CodeNotFound)
+		} else if refusalCode(t, err) != token.CodeNotFoundRevoked {
+			t.Errorf("got %v, want %s", err, token.CodeNotFoundRevoked)
 		}
 	}
 	if done != 1 || len(s.checkedLog("ann")) != 2 || s.denialOf(shown) != guard.CodeRevoked {

@@ -12,19 +12,41 @@ import (
 )
 
 // Revoke ends a live token; this is final. The guard denies the token as soon as
-// Revoke has returned. An ended token, a missing token, and another user's token
-// that the caller may not view are not_found. A token that the caller may view
-// but not delete is permission_denied; then Revoke reads only the token's view and
-// not the owner's stream.
+// Revoke has returned. To revoke an expired token is no error and changes nothing.
+// A missing token and another user's token that the caller may not view are
+// not_found. A revoked token that the caller may view is not_found_revoked. A
+// token that the caller may view but not delete is permission_denied; then Revoke
+// reads only the token's view and not the owner's stream.
 func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) error {
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
 		return err
 	}
-	if !t.LiveAt(i.now()) {
-		return token.NotFound()
+	if t.LiveAt(i.now()) {
+		err := i.revoke(ctx, i.meta(by, set), maker(by, set, t.Owner), policy(set), t.View)
+		if !isNotFound(err) {
+			return err
+		}
+		// Another command or the time was faster. The view shows how the token ended.
+		if t, set, err = i.find(ctx, by, id); err != nil {
+			return err
+		}
 	}
-	return i.revoke(ctx, i.meta(by, set), maker(by, set, t.Owner), policy(set), t.View)
+	return revokeEnded(t, maker(by, set, t.Owner))
+}
+
+// revokeEnded returns the answer to a revocation of a token that has ended.
+func revokeEnded(t Token, by token.Maker) error {
+	switch t.State {
+	case events.StateRevoked:
+		return token.NotFoundRevoked(t.EndedTime())
+	case events.StateExpired:
+		if err := token.Check(token.Revoke{By: by, ID: t.ID, Owner: t.Owner}); err != nil {
+			return fmt.Errorf("checking the revocation: %w", err)
+		}
+		return nil
+	}
+	return token.NotFound()
 }
 
 // revoke returns not_found always with the same text. The view before the command

@@ -2,6 +2,7 @@ package token
 
 import (
 	"fmt"
+	"time"
 
 	"apitoken/events"
 	"apitoken/events/name"
@@ -13,6 +14,7 @@ const (
 	CodePermissionDenied = "permission_denied"
 	CodeDeniedByOwner    = "permission_denied_by_owner"
 	CodeNotFound         = "not_found"
+	CodeNotFoundRevoked  = "not_found_revoked"
 	CodeLimitReached     = "token_limit_reached"
 	CodeRateExceeded     = "change_rate_exceeded"
 	CodeExpiryTooLate    = "expiry_exceeds_maximum"
@@ -34,11 +36,22 @@ const (
 	fieldSourceIPs      = "source_ips"
 )
 
-// NotFound is the refusal for a token that does not exist, that has ended, or
-// that the caller may not see. All three have the same text, so that an answer
-// does not reveal which case it is.
+// NotFound is the refusal for a token that does not exist, that is past its
+// retention, or that the caller may not see. All three have the same text, so
+// that an answer does not reveal which case it is.
 func NotFound() *events.Refusal {
 	return &events.Refusal{Code: CodeNotFound, Detail: "there is no such token"}
+}
+
+// NotFoundRevoked is the refusal for a revoked token that the caller may see.
+func NotFoundRevoked(at time.Time) *events.Refusal {
+	return &events.Refusal{Code: CodeNotFoundRevoked, Detail: "the token is revoked; its history and lists of revoked tokens still show it", EndedAt: at}
+}
+
+// NotInState is the refusal for a token that the caller may see, but that is in
+// none of the states that the caller asked for.
+func NotInState() *events.Refusal {
+	return &events.Refusal{Code: CodeNotFound, Field: "state", Detail: "the token is in none of these states"}
 }
 
 func refuse(code, field, format string, args ...any) *events.Refusal {

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"apitoken/events/guard"
+	"apitoken/events/secret"
 	"apitoken/functions/gateway"
 	"apitoken/functions/wiring/telemetry"
 )
@@ -27,17 +28,17 @@ func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 	began := a.now()
 	q, err := gateway.ParseQuestion(ctx, payload)
 	if err != nil {
-		a.logQuestion(ctx, q, "internal", "", began, err)
+		a.logQuestion(ctx, q, "internal", guard.Principal{}, began, err)
 		return nil, err
 	}
 	p, err := a.guard.Authorize(q.Request, q.Source)
 	denial, denied := errors.AsType[*guard.Denial](err)
 	if err != nil && !denied {
 		err = fmt.Errorf("authorizing: %w", err)
-		a.logQuestion(ctx, q, "unavailable", "", began, err)
+		a.logQuestion(ctx, q, "unavailable", guard.Principal{}, began, err)
 		return nil, err
 	}
-	a.logQuestion(ctx, q, codeOf(denial), p.TokenID, began, nil)
+	a.logQuestion(ctx, q, codeOf(denial), p, began, nil)
 	return a.verdict(q, p, denial)
 }
 
@@ -67,16 +68,39 @@ func codeOf(d *guard.Denial) string {
 }
 
 // logQuestion writes one log line for each question. A refused caller sees only
-// API Gateway's request id, so the line contains that id.
-func (a *authorizer) logQuestion(ctx context.Context, q gateway.Question, code, tokenID string, began time.Time, fault error) {
+// API Gateway's request id, so the line contains that id. p is the principal of
+// the token if its secret is right, also if the token is refused.
+func (a *authorizer) logQuestion(ctx context.Context, q gateway.Question, code string, p guard.Principal, began time.Time, fault error) {
 	level := slog.LevelInfo
-	attrs := []slog.Attr{
-		slog.String("operation", "authorize"), slog.String("code", code), slog.String("token_id", tokenID),
-		slog.Duration("duration", a.now().Sub(began)), slog.String("request_id", q.RequestID),
-	}
+	attrs := make([]slog.Attr, 0, 12)
+	attrs = append(attrs,
+		slog.String("operation", "authorize"), slog.String("code", code),
+		slog.String("token_id", p.TokenID), slog.String("owner", p.Owner))
+	attrs = append(attrs, callOf(q)...)
+	attrs = append(attrs, slog.Duration("duration", a.now().Sub(began)), slog.String("request_id", q.RequestID))
 	if fault != nil {
 		level = slog.LevelError
 		attrs = append(attrs, slog.String("error", fault.Error()))
 	}
 	a.log.LogAttrs(ctx, level, telemetry.Request, attrs...)
+}
+
+// callOf returns the attributes of the call that the question is about, without
+// query and without a text that may contain a token.
+func callOf(q gateway.Question) []slog.Attr {
+	if q.Request == nil {
+		return nil // the payload could not be read
+	}
+	address := ""
+	if q.Source.IsValid() {
+		address = q.Source.String()
+	}
+	attrs := []slog.Attr{
+		slog.String("address", address), slog.String("user_agent", secret.LogText(q.Request.UserAgent())),
+		slog.String("method", secret.LogText(q.Request.Method)), slog.String("route", q.Route),
+	}
+	if q.Route == "" {
+		attrs = append(attrs, slog.String("path", secret.LogPath(q.Request.URL.EscapedPath())))
+	}
+	return attrs
 }

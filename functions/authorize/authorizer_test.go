@@ -274,6 +274,82 @@ var requestIDs = map[string]string{
 	"authorizer-http-2.0": "JKJaXmPLvHcESHA=",
 }
 
+// TestLogNamesARefusedTokenIfItsSecretIsRight: on AWS all 401 look alike to the
+// caller. The log shows which token was refused, and why.
+func TestLogNamesARefusedTokenIfItsSecretIsRight(t *testing.T) {
+	s := newScene(t)
+	revoked, revokedText := s.token(token.Wish{})
+	if err := s.issuer.Revoke(t.Context(), guard.Principal{Owner: "ann"}, revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+	expired, expiredText := s.token(token.Wish{ExpiresIn: time.Minute})
+	away, awayText := s.token(token.Wish{SourceIPs: []netip.Prefix{netip.MustParsePrefix("198.51.100.0/24")}})
+	scoped, scopedText := s.token(token.Wish{Scopes: []string{"GET /elsewhere"}})
+	s.now = s.now.Add(time.Minute)
+	for _, c := range []struct{ text, code, id string }{
+		{revokedText, "token_revoked", revoked.ID}, {expiredText, "token_expired", expired.ID},
+		{awayText, "permission_denied_by_source", away.ID}, {scopedText, "permission_denied_by_scope", scoped.ID},
+	} {
+		for _, form := range forms {
+			s.log.Reset()
+			_, _ = s.ask(form, c.text)
+			if line := s.line(); line["code"] != c.code || line["token_id"] != c.id || line["owner"] != "ann" {
+				t.Errorf("%s: got %v, want %s with the token %s of ann", form, line, c.code, c.id)
+			}
+		}
+	}
+	s.log.Reset()
+	_, _ = s.ask("authorizer-request", vector) // an unknown token
+	if line := s.line(); line["code"] != "token_invalid" || line["token_id"] != "" || line["owner"] != "" {
+		t.Errorf("got %v, want no token", line)
+	}
+}
+
+// line decodes the only line of the log.
+func (s *scene) line() (line map[string]any) {
+	s.Helper()
+	if err := json.Unmarshal(s.log.Bytes(), &line); err != nil {
+		s.Fatalf("log %q: %v", s.log.String(), err)
+	}
+	return line
+}
+
+func TestLogHasTheCallOfTheQuestion(t *testing.T) {
+	s := newScene(t)
+	_, text := s.token(token.Wish{})
+	const route = "/v1/auth/access-tokens/{id}"
+	for _, c := range []struct {
+		form, old, new string
+		want           map[string]any
+	}{
+		{"authorizer-request", "", "", map[string]any{"address": "203.0.113.9", "user_agent": "curl/8.5.0", "method": "GET", "route": route, "path": nil}},
+		{"authorizer-http-2.0", "", "", map[string]any{"address": "203.0.113.9", "user_agent": "curl/8.5.0", "method": "GET", "route": route, "path": nil}},
+		{"authorizer-token", "", "", map[string]any{"address": "", "user_agent": "", "method": "GET", "route": "", "path": "/v1/auth/access-tokens"}},
+		{"authorizer-http-2.0", `GET ` + route, "$default", map[string]any{"route": "", "path": "/v1/auth/access-tokens/JhxND7ci"}},
+		{"authorizer-request", route, "/{proxy+}", map[string]any{"route": "", "path": "/v1/auth/access-tokens/JhxND7ci"}},
+		{"authorizer-http-2.0", `GET ` + route, "ANY /{proxy+}", map[string]any{"route": ""}},
+		{"authorizer-request", "curl/8.5.0", strings.Repeat("x ", 99), map[string]any{"user_agent": strings.Repeat("x ", 64)}},
+		{"authorizer-request", "curl/8.5.0", "x " + text, map[string]any{"user_agent": "[redacted]"}},
+		{"authorizer-token", "access-tokens", "access-tokens/" + text, map[string]any{"path": "[redacted]"}},
+		{"authorizer-token", "access-tokens", "access-tokens/" + text[:30], map[string]any{"path": "/v1/auth/access-tokens/*"}},
+	} {
+		s.log.Reset()
+		payload := strings.ReplaceAll(string(payloads.Read(t, c.form)), vector, text)
+		if c.old != "" && !strings.Contains(payload, c.old) {
+			t.Fatalf("%s has no %q", c.form, c.old)
+		}
+		_, _ = s.Invoke(t.Context(), []byte(strings.ReplaceAll(payload, c.old, c.new)))
+		for name, want := range c.want {
+			if line := s.line(); line[name] != want {
+				t.Errorf("%s with %.40q: %s: got %v, want %v", c.form, c.new, name, line[name], want)
+			}
+		}
+		if strings.Contains(s.log.String(), text[9:20]) {
+			t.Errorf("%s: the log has the secret: %s", c.form, s.log.String())
+		}
+	}
+}
+
 // TestEachQuestionIsLoggedOnceWithoutTheSecret expects one log line for each
 // question, with outcome and token id, and no part of the secret in the log or
 // in the answers.
@@ -297,7 +373,7 @@ func TestEachQuestionIsLoggedOnceWithoutTheSecret(t *testing.T) {
 		t.Fatalf("got %d lines, want one for each question:\n%s", len(lines), s.log.String())
 	}
 	for i, line := range lines {
-		want := `"code":"ok","token_id":"` + made.ID + `"`
+		want := `"code":"ok","token_id":"` + made.ID + `","owner":"ann"`
 		if i >= len(forms) {
 			want = `"code":"token_malformed","token_id":""`
 		}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/netip"
+	"strings"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 )
@@ -21,6 +22,10 @@ type Question struct {
 	// Source is the client's address. It is invalid if the payload has none, as
 	// the payload of a TOKEN authorizer.
 	Source netip.Addr
+
+	// Route is the path of the API's route, with the names of its parameters. It is
+	// "" if the payload has none, and if the route takes any path.
+	Route string
 
 	// RequestID is API Gateway's id of the request, which its answers contain;
 	// "" if the payload has none.
@@ -96,7 +101,9 @@ func restQuestion(ctx context.Context, payload []byte, decoded bool) (Question, 
 			Path: in.RequestContext.Path, Identity: lambdaevents.APIGatewayRequestIdentity{SourceIP: source},
 		},
 	})
-	return Question{Request: r, Source: parseAddress(source), RequestID: in.RequestContext.RequestID, stage: arn.stage}, err
+	return Question{
+		Request: r, Source: parseAddress(source), Route: routeOf(in.Resource), RequestID: in.RequestContext.RequestID, stage: arn.stage,
+	}, err
 }
 
 func httpQuestion(ctx context.Context, payload []byte) (Question, error) {
@@ -112,8 +119,18 @@ func httpQuestion(ctx context.Context, payload []byte) (Question, error) {
 		RouteKey: in.RouteKey, RawPath: in.RawPath, RawQueryString: in.RawQueryString, Headers: in.Headers,
 		PathParameters: in.PathParameters, RequestContext: in.RequestContext,
 	})
+	_, route, _ := strings.Cut(in.RouteKey, " ") // "$default" has no path
 	return Question{
-		Request: r, Source: parseAddress(in.RequestContext.HTTP.SourceIP), RequestID: in.RequestContext.RequestID,
+		Request: r, Source: parseAddress(in.RequestContext.HTTP.SourceIP), Route: routeOf(route), RequestID: in.RequestContext.RequestID,
 		stage: arn.stage, simple: true,
 	}, err
+}
+
+// routeOf returns a route, or "" if the route has a parameter that takes the rest
+// of a path.
+func routeOf(route string) string {
+	if strings.Contains(route, "+}") {
+		return ""
+	}
+	return route
 }

@@ -39,9 +39,12 @@ type answer struct {
 // Constant header values. All answers share these slices, so no code may write
 // to them.
 var (
-	noStore       = []string{"no-store"}
-	noSniff       = []string{"nosniff"}
-	contentPolicy = []string{"default-src 'none'; frame-ancestors 'none'"}
+	noStore  = []string{"no-store"}
+	noSniff  = []string{"nosniff"}
+	identity = []string{"identity"}
+
+	closeConnection = []string{"close"}
+	contentPolicy   = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
 // write sends the answer. It returns the status, and the code for the log: "ok"
@@ -69,6 +72,9 @@ func (x *exchange) write(a answer, err error) (status int, code string) {
 	if a.etag != "" {
 		h["Etag"] = []string{a.etag}
 	}
+	if x.leavesBody() {
+		h["Connection"] = closeConnection
+	}
 	h["Content-Type"] = []string{a.mediaType()}
 	h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	x.w.WriteHeader(status)
@@ -76,6 +82,23 @@ func (x *exchange) write(a answer, err error) (status int, code string) {
 		_, _ = x.w.Write(body) // after an error the connection is broken, and no other answer can be sent
 	}
 	return status, code
+}
+
+// drainTime is how long a connection is read after an answer that did not wait for
+// the rest of the request. If the connection were closed with bytes unread, the
+// client's system might drop the answer.
+const drainTime = time.Second
+
+// leavesBody reports whether the answer is sent before the body of the request was
+// read. Without the header Connection: close, the server of net/http would first
+// wait for the body. So a client without a credential that never sends its body
+// could hold a connection, and its answer, for a long time. On Lambda the body is
+// there already, and the connection is the gateway's.
+func (x *exchange) leavesBody() bool {
+	if x.bodyRead || x.r.ContentLength == 0 || x.r.ProtoMajor != 1 {
+		return false
+	}
+	return http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(drainTime)) == nil
 }
 
 func (a answer) mediaType() string {
@@ -115,7 +138,9 @@ func (p *Problem) encoded() []byte {
 func (x *exchange) problemHeaders(h http.Header, p *Problem) {
 	switch p.Status {
 	case http.StatusUnauthorized:
-		h["Www-Authenticate"] = []string{challenge(p.Code)}
+		h["Www-Authenticate"] = challenges(p.Code)
+	case http.StatusUnsupportedMediaType:
+		h["Accept-Encoding"] = identity // RFC 9110 section 15.5.16
 	case http.StatusMethodNotAllowed:
 		h["Allow"] = []string{x.allow}
 	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
@@ -133,13 +158,20 @@ func (x *exchange) secondsUntil(at time.Time) string {
 	return strconv.FormatInt(int64((wait+time.Second-1)/time.Second), 10)
 }
 
-// challenge is the WWW-Authenticate header. As RFC 6750 section 3.1 asks, it has
-// no error member if the request had no credential.
-func challenge(code string) string {
+// The WWW-Authenticate headers. Clients choose a scheme from them: wget and curl
+// --anyauth send a password only if Basic is there. Api-Token and Token carry the
+// same credential as Bearer and are no registered schemes. As RFC 6750 section
+// 3.1 asks, there is no error member if the request had no credential.
+var (
+	challengesBare    = []string{`Bearer realm="apitoken"`, `Basic realm="apitoken"`}
+	challengesInvalid = []string{`Bearer realm="apitoken", error="invalid_token"`, `Basic realm="apitoken"`}
+)
+
+func challenges(code string) []string {
 	if code == "credential_missing" {
-		return `Bearer realm="apitoken"`
+		return challengesBare
 	}
-	return `Bearer realm="apitoken", error="invalid_token"`
+	return challengesInvalid
 }
 
 // problem turns an error into the problem object that the client gets. All
@@ -197,6 +229,7 @@ func refusalProblem(r *events.Refusal) *Problem {
 		p.TokenLimit, p.LiveTokens = &r.Limit.TokenLimit, &r.Limit.Live
 		p.SoonestExpiry = &Time{r.Limit.SoonestExpiry}
 	}
+	p.EndedTime = Time{r.EndedAt}
 	return p
 }
 

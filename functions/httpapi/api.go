@@ -14,8 +14,8 @@ import (
 	"apitoken/events/issuer"
 )
 
-// Config is the configuration of the handler. Issuer and Logger are required,
-// and so is Guard unless TrustPrincipal is set.
+// Config is the configuration of the handler. Issuer and Logger are required. So
+// is Guard, unless TrustPrincipal is set and no route in Only has Self.
 type Config struct {
 	Issuer  *issuer.Issuer
 	Guard   *guard.Guard
@@ -26,8 +26,8 @@ type Config struct {
 	// answers events.
 	Deployment string
 
-	// Ready returns an error if the service cannot do its work now. The default
-	// is that it always can.
+	// Ready returns an error if the service cannot do its work now. The handler
+	// calls it at most once a second. The default is that it always can.
 	Ready func(context.Context) error
 
 	// Only has names of Lambda functions (Route.Function). The handler serves only
@@ -36,14 +36,15 @@ type Config struct {
 
 	// TrustPrincipal says that a gateway has authenticated each request: the
 	// handler takes the principal from the request's context and refuses a
-	// request without one. Otherwise the handler calls Guard itself.
+	// request without one. Otherwise the handler calls Guard itself. A route with
+	// Self always calls Guard.
 	TrustPrincipal bool
 
 	// Source returns the address that a request came from, or the zero Addr if
 	// the address is unknown. The default reads RemoteAddr.
 	Source func(*http.Request) netip.Addr
 
-	Now func() time.Time // for the durations in the log; default time.Now
+	Now func() time.Time // for the durations in the log and for Ready; default time.Now
 }
 
 // api is the handler.
@@ -67,6 +68,7 @@ func New(c Config) http.Handler {
 	if c.Ready == nil {
 		c.Ready = func(context.Context) error { return nil }
 	}
+	c.Ready = (&readiness{check: c.Ready, now: c.Now}).ready
 	a := &api{Config: c, mux: http.NewServeMux()}
 	a.notFound = &resource{api: a}
 	a.mux.Handle("/", a.notFound)

@@ -9,7 +9,7 @@ import (
 	"maps"
 	"net/http"
 	"slices"
-	"unicode/utf8"
+	"strings"
 
 	"apitoken/events/name"
 	"apitoken/events/secret"
@@ -33,25 +33,30 @@ type nested struct {
 	members []member
 }
 
-// decode reads the request's body into the members. It ignores Content-Type. It
+// decode reads the request's body into the members. It ignores the media type. It
 // reads an empty body as an empty object, because some clients send an empty
 // chunked body. It skips a member that is null. It refuses, by name, a member
-// that is unknown, that is given twice, or that has another type.
+// that is unknown, that is given twice, or that has another type. For a body that
+// is not UTF-8 text of a JSON object, the refusal names what the body is.
 func (x *exchange) decode(members ...member) error {
+	if names := contentEncodings(x.r.Header["Content-Encoding"]); len(names) > 0 && x.r.ContentLength != 0 {
+		return newProblem("encoding_unsupported", "The request body has the Content-Encoding "+strings.Join(names, ", ")+"; only a body without encoding is allowed.")
+	}
 	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
 		return newProblem("body_too_large", fmt.Sprintf("The request body is too large; at most %d bytes are allowed.", maxBody))
 	}
+	x.bodyRead = err == nil
 	if err != nil {
 		return newProblem("malformed_json", "The request body is incomplete: the connection ended too early.")
-	}
-	if !utf8.Valid(body) {
-		return newProblem("malformed_json", "The request body is not valid UTF-8; only UTF-8 is allowed.")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
-	return fill(body, "", members)
+	if what := foreignEncoding(body, x.r.Header.Get("Content-Type")); what != "" {
+		return newProblem("malformed_json", "The request body "+what+".")
+	}
+	return namedForm(fill(body, "", members), body)
 }
 
 // fill reads one object into the members. Problems name a member by path and
@@ -122,7 +127,11 @@ func split(object []byte, path string) (map[string]json.RawMessage, error) {
 	if _, err := d.Token(); err != nil {
 		return nil, malformed(err)
 	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
+	switch next, err := d.Token(); {
+	case errors.Is(err, io.EOF):
+	case next == json.Delim('{'):
+		return nil, newProblem("malformed_json", "The request body has a second JSON object after its JSON object (NDJSON, or two bodies in one); only one object is allowed.")
+	default:
 		return nil, newProblem("malformed_json", "The request body has text after its JSON object; only one object is allowed.")
 	}
 	return given, nil

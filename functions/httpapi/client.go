@@ -106,6 +106,24 @@ func (c *Client) UserEvents(ctx context.Context, user string, q HistoryQuery) (H
 	return ask[History](ctx, c, http.MethodGet, "/v1/users/"+segment(user)+"/events", pageQuery(q.After, q.Limit), nil)
 }
 
+// GetSelf returns the client's own token without its secret. The calls about the
+// own token need no scope.
+func (c *Client) GetSelf(ctx context.Context) (Entry, error) {
+	return ask[Entry](ctx, c, http.MethodGet, selfPath, nil, nil)
+}
+
+// RevokeSelf ends the client's own token. The client can make no more calls.
+func (c *Client) RevokeSelf(ctx context.Context) error {
+	_, err := ask[struct{}](ctx, c, http.MethodDelete, selfPath, nil, nil)
+	return err
+}
+
+// SelfEvents returns one page of the history of the client's own token, the
+// oldest record first.
+func (c *Client) SelfEvents(ctx context.Context, q HistoryQuery) (History, error) {
+	return ask[History](ctx, c, http.MethodGet, selfPath+"/events", pageQuery(q.After, q.Limit), nil)
+}
+
 // WhoAmI returns the user that the client's token acts for.
 func (c *Client) WhoAmI(ctx context.Context) (Self, error) {
 	return ask[Self](ctx, c, http.MethodGet, "/v1/session/who-am-i", nil, nil)

@@ -69,8 +69,8 @@ func TestClientReturnsRefusalsAsProblems(t *testing.T) {
 		t.Errorf("got %v, want the problem", err)
 	}
 	_, err = w.client(w.admin).Get(t.Context(), w.admin) // a token in place of an id
-	if p, ok := errors.AsType[*httpapi.Problem](err); !ok || p.Code != "not_found" {
-		t.Errorf("got %v, want not_found", err)
+	if p, ok := errors.AsType[*httpapi.Problem](err); !ok || p.Code != "token_in_path" {
+		t.Errorf("got %v, want token_in_path", err)
 	}
 	if strings.Contains(fmt.Sprintf("%v %+v", err, err), w.admin[9:]) {
 		t.Errorf("the error contains the token: %v", err)

@@ -8,8 +8,8 @@
 //     request id, and the log line of the request has the same id.
 //   - A refused request stores nothing.
 //   - An outage is a 5xx, never a 401.
-//   - No log line and no error contains a token, a body, a query, or a path that
-//     the service does not know.
+//   - No log line and no error contains a token, a large part of a token, a body or
+//     a query. A log line has the pattern of a path, or an unknown path that is cut.
 //
 // It leaves decisions to others. Package guard decides whether a credential
 // passes. Package issuer and the rules decide what the caller may do and which

@@ -4,8 +4,10 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"mime"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -99,12 +101,16 @@ func (d *document) schema(pointer string) (*jsonschema.Schema, error) {
 	return d.compiler.Compile("api.json" + pointer)
 }
 
-// pathOf returns the documented path that matches the path of a request, or "".
+// pathOf returns the documented path that matches the path of a request, or "". A
+// path without parameters wins.
 func (d *document) pathOf(path string) string {
 	path, _, _ = strings.Cut(path, "?")
 	given := strings.Split(strings.TrimSuffix(path, "/"), "/")
 	paths, _ := d.at("paths")
-	for pattern := range paths.(map[string]any) {
+	if _, literal := paths.(map[string]any)[strings.Join(given, "/")]; literal {
+		return strings.Join(given, "/")
+	}
+	for _, pattern := range slices.Sorted(maps.Keys(paths.(map[string]any))) {
 		want := strings.Split(pattern, "/")
 		same := len(want) == len(given)
 		for i := 0; same && i < len(want); i++ {

@@ -8,6 +8,7 @@ import (
 	"log/slog"
 	"maps"
 	"net/http"
+	"net/netip"
 	"net/url"
 	"runtime"
 	"slices"
@@ -52,10 +53,12 @@ type exchange struct {
 	*resource
 	w         http.ResponseWriter
 	r         *http.Request
-	principal guard.Principal // zero until the caller is authenticated
+	address   netip.Addr      // that the request came from; invalid if unknown
+	principal guard.Principal // of the token if its secret is right, also if the token is refused
 	query     url.Values
 	requestID string
 	operation string // the name of the function, or "none" if no call matches
+	bodyRead  bool   // to its end
 }
 
 // ServeHTTP answers one request and writes its log line.
@@ -74,8 +77,11 @@ func (x *exchange) answer() (a answer, err error) {
 			err = panicFault(p)
 		}
 	}()
+	x.address = x.api.Source(x.r)
 	c, ok := x.calls[x.r.Method]
 	switch {
+	case tokenInPath(x.r.URL):
+		return answer{}, newProblem("token_in_path", tokenInPathDetail)
 	case x.pattern == "":
 		return answer{}, newProblem("path_not_found", "There is no such path. GET /openapi.yaml lists all paths.")
 	case !ok:
@@ -85,7 +91,7 @@ func (x *exchange) answer() (a answer, err error) {
 	if c.Open {
 		return c.serve(x)
 	}
-	if err := x.authenticate(); err != nil {
+	if err := x.authenticate(c.Route); err != nil {
 		return answer{}, err
 	}
 	if x.query, err = parseQuery(x.r.URL.RawQuery, c.parameters); err != nil {
@@ -95,10 +101,16 @@ func (x *exchange) answer() (a answer, err error) {
 }
 
 // authenticate sets the principal of the request. It checks the scopes also after
-// a gateway: the gateway may have cached its answer to another call.
-func (x *exchange) authenticate() (err error) {
+// a gateway: the gateway may have cached its answer to another call. A call about
+// the caller's own token has no authorizer, so authenticate ignores the principal
+// of a gateway there.
+func (x *exchange) authenticate(route Route) (err error) {
+	if route.Self {
+		x.principal, err = x.api.Guard.Authenticate(x.r, x.address)
+		return asOutage(err)
+	}
 	if !x.api.TrustPrincipal {
-		x.principal, err = x.api.Guard.Authorize(x.r, x.api.Source(x.r))
+		x.principal, err = x.api.Guard.Authorize(x.r, x.address)
 		return asOutage(err)
 	}
 	principal, ok := guard.PrincipalFrom(x.r.Context())
@@ -110,6 +122,22 @@ func (x *exchange) authenticate() (err error) {
 		return newProblem("permission_denied_by_scope", "The token's scopes do not allow this call.")
 	}
 	return nil
+}
+
+// tokenID returns the id of the token that the call is about: the id in the path,
+// or the id of the acting token for a call about self.
+func (x *exchange) tokenID() string {
+	if strings.HasPrefix(x.pattern, selfPath) {
+		return x.principal.TokenID
+	}
+	return x.r.PathValue("id")
+}
+
+const tokenInPathDetail = "The path has a whole token, and logs may keep paths. Revoke this token now: DELETE " + collectionPath +
+	"/ID with its id, the 8 characters before the dot."
+
+func tokenInPath(u *url.URL) bool {
+	return secret.WithinEscaped(u.EscapedPath()) || secret.Within(u.Path)
 }
 
 // path returns the path as the client sent it, with the prefix of a gateway.
@@ -133,23 +161,50 @@ func (x *exchange) instance() string {
 	return x.path()
 }
 
-// log writes the one log line of this request. The line has no text that a
-// client can choose freely: no path, query, header, body or unknown method.
+// log writes the one log line of this request. The line has no query, no body, no
+// header but a cut user agent, and no method or path that a client can choose
+// freely: a known path is logged as its pattern, and an unknown one is cut.
 func (x *exchange) log(status int, code string, err error, took time.Duration) {
-	level := slog.LevelInfo
-	attrs := make([]slog.Attr, 0, 9)
+	level := x.level(status)
+	if !x.api.Logger.Enabled(x.r.Context(), level) {
+		return
+	}
+	attrs := make([]slog.Attr, 0, 13)
 	attrs = append(attrs,
-		slog.String("operation", x.operation), slog.String("code", code), slog.String("token_id", x.principal.TokenID),
-		slog.String("method", knownMethod(x.r.Method)), slog.String("route", x.pattern), slog.Int("status", status),
-		slog.Duration("duration", took), slog.String("request_id", x.requestID))
+		slog.String("operation", x.operation), slog.String("code", code),
+		slog.String("token_id", x.principal.TokenID), slog.String("owner", x.principal.Owner),
+		slog.String("address", textOf(x.address)), slog.String("user_agent", secret.LogText(x.r.UserAgent())),
+		slog.String("method", knownMethod(x.r.Method)), slog.String("route", x.pattern))
+	if x.pattern == "" {
+		attrs = append(attrs, slog.String("path", secret.LogPath(x.r.URL.EscapedPath())))
+	}
+	attrs = append(attrs, slog.Int("status", status), slog.Float64("duration_ms", milliseconds(took)), slog.String("request_id", x.requestID))
 	if status >= http.StatusInternalServerError {
 		attrs = append(attrs, slog.Any("error", err))
-		if !errors.Is(x.r.Context().Err(), context.Canceled) { // a client that closes the connection is not a fault of the service
-			level = slog.LevelError
-		}
 	}
 	x.api.Logger.LogAttrs(x.r.Context(), level, "request", attrs...)
 }
+
+// level returns the level of the log line. A client that closes the connection is
+// not a fault of the service. Load balancers ask for the health every few seconds.
+func (x *exchange) level(status int) slog.Level {
+	switch {
+	case status >= http.StatusInternalServerError && !errors.Is(x.r.Context().Err(), context.Canceled):
+		return slog.LevelError
+	case status == http.StatusOK && x.pattern == healthPath:
+		return slog.LevelDebug
+	}
+	return slog.LevelInfo
+}
+
+func textOf(a netip.Addr) string {
+	if !a.IsValid() {
+		return ""
+	}
+	return a.String()
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func knownMethod(method string) string {
 	switch method {

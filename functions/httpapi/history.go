@@ -11,16 +11,13 @@ import (
 )
 
 func (x *exchange) tokenEvents() (answer, error) {
-	id := x.r.PathValue("id")
+	id := x.tokenID()
 	return x.history(func(after uint64, limit int) (issuer.HistoryPage, error) {
 		return x.api.Issuer.TokenEvents(x.r.Context(), x.principal, id, after, limit)
 	})
 }
 
 func (x *exchange) userEvents() (answer, error) {
-	if err := noToken(text{"user", x.r.PathValue("user")}); err != nil {
-		return answer{}, err
-	}
 	user, err := name.ParseIdentity(x.r.PathValue("user"))
 	if err != nil {
 		return answer{}, fmt.Errorf("reading the user: %w", err)

@@ -48,6 +48,33 @@ var refusals = []struct {
 	{"null", `null`, 400, "malformed_json", "one JSON object", ""},
 	{"two objects", `{}{}`, 400, "malformed_json", "after its JSON object", ""},
 	{"trailing garbage", `{} x`, 400, "malformed_json", "after its JSON object", ""},
+	{"gzip", "\x1f\x8b\x08\x00\x00\x00\x00\x00", 400, "malformed_json", "compressed with gzip", ""},
+	{"zstd", "\x28\xb5\x2f\xfd\x04\x00", 400, "malformed_json", "compressed with zstd", ""},
+	{"deflate", "\x78\x9c\xab\x56", 400, "malformed_json", "compressed with zlib", ""},
+	{"a zip archive", "PK\x03\x04\xff", 400, "malformed_json", "compressed with zip", ""},
+	{"UTF-16 with a mark", "\xff\xfe{\x00}\x00", 400, "malformed_json", "UTF-16", ""},
+	{"UTF-16 with the other mark", "\xfe\xff\x00{\x00}", 400, "malformed_json", "UTF-16", ""},
+	{"UTF-16 without a mark", "{\x00}\x00", 400, "malformed_json", "UTF-16", ""},
+	{"UTF-32", "\x00\x00\x00{", 400, "malformed_json", "UTF-32", ""},
+	{"a byte order mark", "\ufeff{}", 400, "malformed_json", "byte order mark", ""},
+	{"a multipart form", "--x\r\nContent-Disposition: form-data; name=\"name\"\r\n", 400, "malformed_json", "multipart form", ""},
+	{"a form with one name", `expires_in=7D`, 400, "malformed_json", "it is a form", ""},
+	{"a form with an object in it", `%7B%22name%22%3A%22x%22%7D=`, 400, "malformed_json", "percent-encoded", ""},
+	{"XML", `<?xml version="1.0"?><token/>`, 400, "malformed_json", "XML or HTML", ""},
+	{"HTML", `<!DOCTYPE html>`, 400, "malformed_json", "XML or HTML", ""},
+	{"NDJSON", "{\"name\":\"x\"}\n{\"name\":\"y\"}\n", 400, "malformed_json", "NDJSON", ""},
+	{"YAML", "name: x\nexpires_in: 7D\n", 400, "malformed_json", "YAML", ""},
+	{"YAML with its mark", "---\nname: x\n", 400, "malformed_json", "YAML", ""},
+	{"apostrophes of a shell", `'{"name":"x"}'`, 400, "malformed_json", "apostrophes", ""},
+	{"the name of a file", `@body.json`, 400, "malformed_json", "name of a file", ""},
+	{"the name of a variable", `$BODY`, 400, "malformed_json", "variable", ""},
+	{"a comment", "// a token\n{}", 400, "malformed_json", "comment", ""},
+	{"base64", `eyJuYW1lIjoieCJ9`, 400, "malformed_json", "base64", ""},
+	{"single quotes", `{'name': 'x'}`, 400, "malformed_json", "single quotes", ""},
+	{"names without quotes", `{name: "x"}`, 400, "malformed_json", "names without quotes", ""},
+	{"an object of another language", `{"name" => "x"}`, 400, "malformed_json", "=>", ""},
+	{"an object that was not encoded", `[object Object]`, 400, "malformed_json", "JavaScript", ""},
+	{"a list of objects", `[{"name":"x"}]`, 400, "malformed_json", "one JSON object", ""},
 	{"a member twice", `{"name":"a","name":"b"}`, 400, "malformed_json", "name is given twice; each member is allowed once", "name"},
 	{"a member twice in user", `{"user":{"name":"a","name":"b"}}`, 400, "malformed_json", "user.name is given twice; each member is allowed once", "user.name"},
 	{"no UTF-8", "{\"name\":\"\xff\"}", 400, "malformed_json", "UTF-8", ""},
@@ -143,6 +170,77 @@ func TestBadBodiesAreRefusedByNameAndStoreNothing(t *testing.T) {
 	}
 }
 
+// TestEncodedBodyIsRefusedByName: the service reads no encoding, and says so
+// before it reads the body.
+func TestEncodedBodyIsRefusedByName(t *testing.T) {
+	w := settledScene(t)
+	before := w.contents()
+	send := func(path, body string, encoding ...string) answer {
+		header := http.Header{"Authorization": {"Bearer " + w.admin}, "Content-Encoding": encoding}
+		return w.send("POST", path, header, strings.NewReader(body))
+	}
+	for _, c := range []struct {
+		encoding []string
+		names    string
+	}{
+		{[]string{"gzip"}, "Content-Encoding gzip;"},
+		{[]string{"zstd"}, "Content-Encoding zstd;"},
+		{[]string{"br"}, "Content-Encoding br;"},
+		{[]string{"deflate"}, "Content-Encoding deflate;"},
+		{[]string{"GZIP"}, "Content-Encoding GZIP;"},
+		{[]string{"x-gzip"}, "Content-Encoding x-gzip;"},
+		{[]string{"aws-chunked"}, "Content-Encoding aws-chunked;"},
+		{[]string{"gzip, br"}, "Content-Encoding gzip, br;"},
+		{[]string{"identity,gzip"}, "Content-Encoding gzip;"},
+		{[]string{"gzip", "zstd"}, "Content-Encoding gzip, zstd;"},
+		{[]string{"utf-8"}, "Content-Encoding utf-8;"},
+		{[]string{"<" + w.admin + ">"}, "a name that is not shown"},
+	} {
+		for _, path := range []string{collection, "/v1/auth/authorize"} {
+			s := send(path, "{}", c.encoding...).expect(t, http.StatusUnsupportedMediaType, "encoding_unsupported")
+			if p := s.problem(t); !strings.Contains(p.Detail, c.names) || s.header.Get("Accept-Encoding") != "identity" {
+				t.Errorf("%q: got %v %s, want a detail with %q", c.encoding, s.header, s.body, c.names)
+			}
+		}
+	}
+	if w.contents() != before || strings.Contains(w.log.String(), w.admin[9:]) {
+		t.Error("the store has changed, or the log has the token")
+	}
+	for i, encoding := range [][]string{{"identity"}, {"IDENTITY, identity"}, {""}, {" , "}} {
+		send(collection, fmt.Sprintf(`{"user":{"name":"u%d"}}`, i), encoding...).expect(t, http.StatusOK, "")
+	}
+	send(collection, "", "gzip").expect(t, http.StatusOK, "") // no body
+}
+
+// TestOtherCharsetIsRefusedByName: bytes that are UTF-8 by chance are another text
+// in another charset.
+func TestOtherCharsetIsRefusedByName(t *testing.T) {
+	w := newScene(t)
+	send := func(contentType, body string) answer {
+		header := http.Header{"Authorization": {"Bearer " + w.admin}, "Content-Type": {contentType}}
+		return w.send("POST", collection, header, strings.NewReader(body))
+	}
+	for _, c := range []struct{ contentType, body, names string }{
+		{"application/json; charset=iso-8859-1", "{\"name\":\"\xe9\"}", "iso-8859-1"},
+		{"application/json; charset=ISO-8859-15", `{"name":"é"}`, "iso-8859-15"},
+		{"application/json;charset=\"windows-1252\"", `{"name":"é"}`, "windows-1252"},
+		{"application/json; charset=utf-16", `{"name":"é"}`, "utf-16"},
+		{"text/plain; charset=shift_jis", "{\"name\":\"\x83\x41\"}", "shift_jis"},
+		{"application/json; charset=" + strings.Repeat("x", 99), `{"name":"é"}`, "not shown"},
+	} {
+		p := send(c.contentType, c.body).expect(t, http.StatusBadRequest, "malformed_json").problem(t)
+		if !strings.Contains(p.Detail, c.names) {
+			t.Errorf("%s: got %q, want a detail with %q", c.contentType, p.Detail, c.names)
+		}
+	}
+	for i, contentType := range []string{
+		"application/json; charset=utf-8", "application/json; charset=UTF8", "application/json", "application/x-www-form-urlencoded", "text/plain; charset", "", ";;",
+	} {
+		send(contentType, fmt.Sprintf(`{"user":{"name":"u%d"},"name":"é"}`, i)).expect(t, http.StatusOK, "")
+	}
+	send("application/json; charset=iso-8859-1", `{"user":{"name":"v"},"name":"e"}`).expect(t, http.StatusOK, "") // only ASCII
+}
+
 func TestValuesAtTheirMaximumAreAllowed(t *testing.T) {
 	w := newScene(t)
 	for i, body := range []string{
@@ -236,7 +334,9 @@ func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
 		{history + "?limit=0", "invalid_parameter", "limit"},
 		{history + "?state=active", "invalid_parameter", "state"},
 		{"/v1/users/gid:7/events", "invalid_field", "group"},
-		{collection + made.Entries[0].ID + "?fields=id", "invalid_parameter", "fields is unknown; allowed: none"},
+		{collection + made.Entries[0].ID + "?fields=id", "invalid_parameter", "fields is unknown; allowed: state"},
+		{collection + made.Entries[0].ID + "?state=ended", "invalid_parameter", "state"},
+		{collection + "self?fields=id", "invalid_parameter", "fields is unknown; allowed: none"},
 		{"/v1/session/who-am-i?user=ann", "invalid_parameter", "user"},
 	} {
 		p := w.do("GET", c.path, w.admin, "").expect(t, http.StatusBadRequest, c.code).problem(t)
@@ -250,6 +350,42 @@ func TestBadQueriesAreRefusedAndStoreNothing(t *testing.T) {
 	w.do("GET", "/healthz?t=1", "", "").expect(t, http.StatusOK, "")
 	if w.contents() != before {
 		t.Error("the store has changed")
+	}
+}
+
+// TestTokenInThePathIsRefused: the answer says what to do, without the token. It
+// is the same with and without a credential, and on every path.
+func TestTokenInThePathIsRefused(t *testing.T) {
+	w := newScene(t)
+	_, text := w.make(httpapi.CreateRequest{User: named("ann")})
+	dot := strings.Replace(text, ".", "%2e", 1)
+	for _, path := range []string{
+		collection + text, collection + text + "/", collection + text + "/events", collection + text + "/rotate", collection + "acme_" + text,
+		collection + dot, collection + strings.Replace(text, ".", "%2E", 1), collection + strings.Replace(text, ".", "%252E", 1),
+		collection + "%22" + text + "%22", collection + text + "?state=revoked", collection + "self/" + text, collection + "/" + text,
+		"/v1/users/" + text + "/events", "/v1/users/auth_id:" + dot + "/events/", "/v1/" + text, "/" + text, "//" + text, "/v1/%2e%2e/" + text,
+		"/healthz/" + text, collection + "%2F" + dot,
+	} {
+		for _, method := range []string{"GET", "DELETE", "POST", "HEAD", "OPTIONS"} {
+			for _, token := range []string{w.admin, "", "garbage"} {
+				s := handle(w.handler(), request(t, method, "http://localhost"+path, token))
+				if s.status != http.StatusBadRequest || method != "HEAD" && s.problem(t).Code != "token_in_path" {
+					t.Errorf("%s %s: got %d %s, want 400 token_in_path", method, path, s.status, s.body)
+				}
+				if method != "HEAD" && (s.problem(t).Instance != "" || !strings.Contains(s.problem(t).Detail, "8 characters before the dot")) {
+					t.Errorf("%s %s: got %s, want the advice and no instance", method, path, s.body)
+				}
+				if strings.Contains(string(s.body)+fmt.Sprint(s.header)+w.log.String(), text[9:]) {
+					t.Fatalf("%s %s: the answer or the log has the secret: %s", method, path, w.log)
+				}
+			}
+		}
+	}
+	for _, path := range []string{collection + text[:8], collection + text[:40], collection + text[9:], collection + text[:39] + "0", "/v1/users/ann.smith/events"} {
+		s := handle(w.handler(), request(t, "GET", "http://localhost"+path, w.admin))
+		if strings.Contains(string(s.body), "token_in_path") {
+			t.Errorf("%s: got %s, but the path has no whole token", path, s.body)
+		}
 	}
 }
 

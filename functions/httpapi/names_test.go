@@ -131,12 +131,20 @@ func reads(domain, name string) string {
 		}
 		return r
 	}, norm.NFKC.String(name))
-	seen = strings.ReplaceAll(strings.Join(strings.Fields(seen), " "), "i\u0307", "i")
+	seen = withoutDots(strings.Join(strings.Fields(seen), " "))
 	if domain == "ACTIVE_DIRECTORY" {
 		seen = strings.ReplaceAll(strings.ToLower(strings.ToUpper(seen)), "\u00df", "ss")
-		seen = strings.ReplaceAll(seen, "i\u0307", "i")
+		seen = withoutDots(seen)
 	}
 	return domain + ":" + seen
+}
+
+// withoutDots removes all marks U+0307 after an i: a reader sees only its own dot.
+func withoutDots(text string) string {
+	for strings.Contains(text, "i\u0307") {
+		text = strings.ReplaceAll(text, "i\u0307", "i")
+	}
+	return text
 }
 
 // TestLimitHoldsForNamesThatReadAlike creates tokens for one name in many spellings.

@@ -29,6 +29,8 @@ type Problem struct {
 	LiveTokens    *int  `json:"live_tokens,omitempty"`
 	SoonestExpiry *Time `json:"soonest_expiry,omitempty"` // "" if no live token expires
 
+	EndedTime Time `json:"ended_time,omitzero"` // when the token was revoked; only with the code not_found_revoked
+
 	retryAt time.Time // when the client may send the request again; zero: after retryAfter
 }
 
@@ -66,16 +68,21 @@ var kinds = map[string]kind{
 	"change_rate_exceeded":        {http.StatusTooManyRequests, "The user's tokens were changed too often"},
 	"credential_missing":          {http.StatusUnauthorized, "A credential is needed"},
 	"credential_repeated":         {http.StatusUnauthorized, "More than one credential was given"},
+	"encoding_unsupported":        {http.StatusUnsupportedMediaType, "The request body is encoded"},
+	"expectation_unsupported":     {http.StatusExpectationFailed, "The request expects something unknown"},
 	"expiry_exceeds_maximum":      {http.StatusUnprocessableEntity, "The token would live too long"},
 	"expiry_in_past":              {http.StatusUnprocessableEntity, "The token would already be expired"},
 	"expiry_outlives_maker":       {http.StatusUnprocessableEntity, "The token would expire after the acting token"},
+	"header_too_large":            {http.StatusRequestHeaderFieldsTooLarge, "The request's header is too large"},
 	"internal":                    {http.StatusInternalServerError, "The service failed"},
 	"invalid_field":               {http.StatusBadRequest, "A member of the request is not valid"},
 	"invalid_parameter":           {http.StatusBadRequest, "A parameter of the request is not valid"},
 	"last_edit_holder":            {http.StatusUnprocessableEntity, "The last user with the permission edit cannot lose it"},
 	"malformed_json":              {http.StatusBadRequest, "The request body is not one JSON object"},
+	"malformed_request":           {http.StatusBadRequest, "The request is not valid HTTP"},
 	"method_not_allowed":          {http.StatusMethodNotAllowed, "The path does not allow this method"},
 	"not_found":                   {http.StatusNotFound, "There is no such token"},
+	"not_found_revoked":           {http.StatusNotFound, "The token is revoked"},
 	"path_not_found":              {http.StatusNotFound, "There is no such path"},
 	"permission_denied":           {http.StatusForbidden, "A permission is missing"},
 	"permission_denied_by_owner":  {http.StatusForbidden, "The user has a permission that the caller does not have"},
@@ -87,14 +94,17 @@ var kinds = map[string]kind{
 	"state_too_large":             {http.StatusUnprocessableEntity, "The data is too large to store"},
 	"token_disabled":              {http.StatusUnauthorized, "The token is disabled"},
 	"token_expired":               {http.StatusUnauthorized, "The token is expired"},
+	"token_in_path":               {http.StatusBadRequest, "A token in the path is not allowed"},
 	"token_in_query":              {http.StatusBadRequest, "A token in the query is not allowed"},
 	"token_invalid":               {http.StatusUnauthorized, "The token is not valid"},
 	"token_limit_reached":         {http.StatusConflict, "The user's token limit is reached"},
 	"token_malformed":             {http.StatusUnauthorized, "The token is malformed"},
 	"token_revoked":               {http.StatusUnauthorized, "The token is revoked"},
 	"too_many_holders":            {http.StatusUnprocessableEntity, "Too many users have permissions"},
+	"transfer_unsupported":        {http.StatusNotImplemented, "The Transfer-Encoding is not supported"},
 	"unavailable":                 {http.StatusServiceUnavailable, "The service is not available"},
 	"unknown_member":              {http.StatusBadRequest, "The request has an unknown member"},
+	"version_unsupported":         {http.StatusHTTPVersionNotSupported, "The version of HTTP is not supported"},
 	"wrong_type":                  {http.StatusBadRequest, "A member of the request has the wrong type"},
 }
 

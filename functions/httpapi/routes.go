@@ -7,8 +7,10 @@ import (
 )
 
 const (
+	healthPath     = "/healthz"
 	collectionPath = "/v1/auth/access-tokens"
 	itemPattern    = collectionPath + "/{id}"
+	selfPath       = collectionPath + "/self" // "self" is no token id: ids have 8 characters
 )
 
 // Route is one operation: which function answers it, where, and what it does.
@@ -21,9 +23,10 @@ type Route struct {
 	Path     string
 
 	Open    bool // it needs no credential
+	Self    bool // it is about the token that the caller shows: it needs no scope, and checks that token itself
 	Command bool // it writes the log
 	Mints   bool // its answer contains a new secret
-	Checks  bool // it checks a token itself, and stores the last use of that token
+	Checks  bool // it checks a token itself, and stores the last use of that token; every route with Self does
 	Events  bool // its answer contains events, in the form in which they are published
 }
 
@@ -41,14 +44,17 @@ func calls() []call {
 	return []call{
 		{Route{Function: "create", Method: http.MethodPost, Path: collectionPath, Command: true, Mints: true}, (*exchange).create, nil},
 		{Route{Function: "list", Method: http.MethodGet, Path: collectionPath}, (*exchange).list, listing},
-		{Route{Function: "get", Method: http.MethodGet, Path: itemPattern}, (*exchange).get, nil},
+		{Route{Function: "get", Method: http.MethodGet, Path: itemPattern}, (*exchange).get, []string{"state"}},
 		{Route{Function: "revoke", Method: http.MethodDelete, Path: itemPattern, Command: true}, (*exchange).revoke, nil},
 		{Route{Function: "history", Method: http.MethodGet, Path: itemPattern + "/events", Events: true}, (*exchange).tokenEvents, paging},
 		{Route{Function: "history", Method: http.MethodGet, Path: "/v1/users/{user}/events", Events: true}, (*exchange).userEvents, paging},
 		{Route{Function: "introspect", Method: http.MethodPost, Path: "/v1/auth/authorize", Checks: true}, (*exchange).introspect, nil},
-		{Route{Function: "introspect", Method: http.MethodGet, Path: "/v1/session/who-am-i"}, (*exchange).whoAmI, nil},
+		{Route{Function: "self", Method: http.MethodGet, Path: selfPath, Self: true, Checks: true}, (*exchange).get, nil},
+		{Route{Function: "self", Method: http.MethodDelete, Path: selfPath, Self: true, Checks: true, Command: true}, (*exchange).revoke, nil},
+		{Route{Function: "self", Method: http.MethodGet, Path: selfPath + "/events", Self: true, Checks: true, Events: true}, (*exchange).tokenEvents, paging},
+		{Route{Function: "self", Method: http.MethodGet, Path: "/v1/session/who-am-i", Self: true, Checks: true}, (*exchange).whoAmI, nil},
 		{Route{Function: "about", Method: http.MethodGet, Path: "/v1/version", Open: true}, (*exchange).version, nil},
-		{Route{Function: "about", Method: http.MethodGet, Path: "/healthz", Open: true}, (*exchange).health, nil},
+		{Route{Function: "about", Method: http.MethodGet, Path: healthPath, Open: true}, (*exchange).health, nil},
 		{Route{Function: "about", Method: http.MethodGet, Path: "/openapi.yaml", Open: true}, (*exchange).openAPI, nil},
 	}
 }

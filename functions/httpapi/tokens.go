@@ -128,7 +128,11 @@ func badCursor() *Problem {
 }
 
 func (x *exchange) get() (answer, error) {
-	t, err := x.api.Issuer.Get(x.r.Context(), x.principal, x.r.PathValue("id"))
+	want, err := states(x.query)
+	if err != nil {
+		return answer{}, err
+	}
+	t, err := x.api.Issuer.Get(x.r.Context(), x.principal, x.tokenID(), want...)
 	if err != nil {
 		return answer{}, fmt.Errorf("showing a token: %w", err)
 	}
@@ -136,7 +140,7 @@ func (x *exchange) get() (answer, error) {
 }
 
 func (x *exchange) revoke() (answer, error) {
-	if err := x.api.Issuer.Revoke(x.r.Context(), x.principal, x.r.PathValue("id")); err != nil {
+	if err := x.api.Issuer.Revoke(x.r.Context(), x.principal, x.tokenID()); err != nil {
 		return answer{}, fmt.Errorf("revoking a token: %w", err)
 	}
 	return answer{body: struct{}{}}, nil

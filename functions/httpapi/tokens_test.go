@@ -108,11 +108,24 @@ func TestRevokedTokenIsNotFoundAndKeepsItsHistory(t *testing.T) {
 	if s := w.do("DELETE", collection+made.ID+"/", w.admin, "").expect(t, http.StatusOK, ""); string(s.body) != "{}\n" {
 		t.Errorf("got %q, want {}", s.body)
 	}
-	w.do("DELETE", collection+made.ID, w.admin, "").expect(t, http.StatusNotFound, "not_found")
-	w.do("GET", collection+made.ID, w.admin, "").expect(t, http.StatusNotFound, "not_found")
+	at := w.clock()
+	w.sleep(time.Hour)
+	for _, method := range []string{"GET", "DELETE"} {
+		p := w.do(method, collection+made.ID, w.admin, "").expect(t, http.StatusNotFound, "not_found_revoked").problem(t)
+		if !p.EndedTime.Equal(at) {
+			t.Errorf("%s: got ended_time %s, want %s", method, p.EndedTime, at)
+		}
+	}
+	for _, state := range []string{"revoked", "active,revoked", "expired,revoked,active,disabled"} {
+		e := decodeAs[httpapi.Entry](t, w.do("GET", collection+made.ID+"?state="+state, w.admin, "").expect(t, http.StatusOK, ""))
+		if e.State != "revoked" || !e.EndedTime.Equal(at) {
+			t.Errorf("?state=%s: got %+v, want the revoked token with ended_time %s", state, e, at)
+		}
+	}
+	w.do("GET", collection+made.ID+"?state=active,expired", w.admin, "").expect(t, http.StatusNotFound, "not_found_revoked")
 	w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusUnauthorized, "token_revoked")
 	page := decodeAs[httpapi.List](t, w.do("GET", collection+"?state=revoked", w.admin, ""))
-	if len(page.Entries) != 1 || page.Entries[0].State != "revoked" {
+	if len(page.Entries) != 1 || page.Entries[0].State != "revoked" || !page.Entries[0].EndedTime.Equal(at) {
 		t.Errorf("?state=revoked: got %+v", page.Entries)
 	}
 	history := decodeAs[httpapi.History](t, w.do("GET", collection+made.ID+"/events", w.admin, "").expect(t, http.StatusOK, ""))
@@ -121,7 +134,9 @@ func TestRevokedTokenIsNotFoundAndKeepsItsHistory(t *testing.T) {
 	}
 }
 
-func TestExpiredTokenIsShownAndCannotBeRevoked(t *testing.T) {
+// TestExpiredTokenIsShownAndItsRevocationChangesNothing: all calls agree before
+// and after the expiry is recorded.
+func TestExpiredTokenIsShownAndItsRevocationChangesNothing(t *testing.T) {
 	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h"})
 	w.sleep(time.Hour - time.Microsecond)
@@ -132,7 +147,23 @@ func TestExpiredTokenIsShownAndCannotBeRevoked(t *testing.T) {
 	if entry.State != "expired" {
 		t.Errorf("got state %s, want expired", entry.State)
 	}
-	w.do("DELETE", collection+made.ID, w.admin, "").expect(t, http.StatusNotFound, "not_found")
+	for range 2 {
+		for _, query := range []string{"", "?state=expired", "?state=expired,revoked"} {
+			entry := decodeAs[httpapi.Entry](t, w.do("GET", collection+made.ID+query, w.admin, "").expect(t, http.StatusOK, ""))
+			if entry.State != "expired" || !entry.EndedTime.Equal(made.ExpirationTime.Time) {
+				t.Errorf("%s: got %+v, want expired at %s", query, entry, made.ExpirationTime)
+			}
+		}
+		w.do("GET", collection+made.ID+"?state=revoked", w.admin, "").expect(t, http.StatusNotFound, "not_found")
+		w.do("DELETE", collection+made.ID, w.admin, "").expect(t, http.StatusOK, "")
+		w.make(httpapi.CreateRequest{User: named("ann")}) // it records the expiry
+	}
+	live, _ := w.make(httpapi.CreateRequest{User: named("ann")})
+	w.do("GET", collection+live.ID+"?state=revoked", w.admin, "").expect(t, http.StatusNotFound, "not_found")
+	s := w.do("GET", collection+live.ID+"?state=active", w.admin, "").expect(t, http.StatusOK, "")
+	if strings.Contains(string(s.body), "ended_time") {
+		t.Errorf("got %s, want no ended_time for a live token", s.body)
+	}
 }
 
 // TestAnotherUsersTokenLooksLikeAMissingToken compares whole answers, because a
@@ -141,12 +172,12 @@ func TestAnotherUsersTokenLooksLikeAMissingToken(t *testing.T) {
 	w := newScene(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 	_, bob := w.make(httpapi.CreateRequest{User: named("bob")})
-	for _, c := range []struct{ method, tail string }{{"GET", ""}, {"DELETE", ""}, {"GET", "/events"}} {
-		hers := w.do(c.method, collection+made.ID+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")
-		none := w.do(c.method, collection+"zzzzzzzz"+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")
-		if got, want := withoutIDs(t, hers, made.ID), withoutIDs(t, none, "zzzzzzzz"); got != want {
-			t.Errorf("%s %s: got\n%s\nfor another user's token and\n%s\nfor a missing token", c.method, c.tail, got, want)
-		}
+	for _, end := range []func(){
+		func() {},
+		func() { w.do("DELETE", collection+made.ID, w.admin, "").expect(t, http.StatusOK, "") },
+	} {
+		end()
+		strangerSeesNothing(t, w, made.ID, bob)
 	}
 	w.do("POST", collection, bob, `{"user":{"name":"ann"}}`).expect(t, http.StatusForbidden, "permission_denied")
 	if page := decodeAs[httpapi.List](t, w.do("GET", collection+"?user=ann", bob, "")); len(page.Entries) != 0 {
@@ -154,6 +185,21 @@ func TestAnotherUsersTokenLooksLikeAMissingToken(t *testing.T) {
 	}
 	if page := decodeAs[httpapi.List](t, w.do("GET", collection, bob, "")); len(page.Entries) != 1 {
 		t.Errorf("got %d entries for bob, want only bob's own token", len(page.Entries))
+	}
+}
+
+// strangerSeesNothing compares the answers about a token with those about a
+// missing token.
+func strangerSeesNothing(t *testing.T, w *scene, id, bob string) {
+	t.Helper()
+	for _, c := range []struct{ method, tail string }{
+		{"GET", ""}, {"GET", "?state=revoked"}, {"GET", "?state=active"}, {"DELETE", ""}, {"GET", "/events"},
+	} {
+		hers := w.do(c.method, collection+id+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")
+		none := w.do(c.method, collection+"zzzzzzzz"+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")
+		if got, want := withoutIDs(t, hers, id), withoutIDs(t, none, "zzzzzzzz"); got != want {
+			t.Errorf("%s %s: got\n%s\nfor another user's token and\n%s\nfor a missing token", c.method, c.tail, got, want)
+		}
 	}
 }
 

@@ -1,5 +1,5 @@
 // Command introspect is the Lambda function that checks a token for another
-// service, and shows callers their own user and token.
+// service.
 package main
 
 import "apitoken/functions/wiring/api"

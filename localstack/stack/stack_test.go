@@ -45,9 +45,12 @@ func (s *stack) routes(t *testing.T) {
 	for _, r := range httpapi.Routes() {
 		path := strings.NewReplacer("{id}", "00000000", "{user}", "ann").Replace(r.Path)
 		for _, path := range []string{path, path + "/"} {
-			if r.Open {
+			switch {
+			case r.Open:
 				s.checkOpenRoute(t, r.Method, path)
-			} else {
+			case r.Self:
+				s.checkSelfRoute(t, r.Method, path)
+			default:
 				s.checkGuardedRoute(t, r.Method, path)
 			}
 		}
@@ -67,13 +70,29 @@ func (s *stack) checkGuardedRoute(t *testing.T, method, path string) {
 	for _, bearer := range []string{"", unknownToken, "garbage"} {
 		a := s.api.request(t, method, path, bearer, nil)
 		p := problemOf(t, a)
-		if a.Status != http.StatusUnauthorized || p.Code != "token_invalid" || a.Header.Get("WWW-Authenticate") != `Bearer realm="apitoken"` {
+		if a.Status != http.StatusUnauthorized || p.Code != "token_invalid" || a.Header.Get("WWW-Authenticate") != `Bearer realm="apitoken", Basic realm="apitoken"` {
 			t.Errorf("%s %s with token %q: got %s, want 401 with a challenge", method, path, bearer, a)
 		}
 	}
 	a := s.api.request(t, method, path, s.admin, object{})
 	if a.Status == http.StatusUnauthorized || a.Status >= 500 || codeOf(a) == "path_not_found" {
 		t.Errorf("%s %s as admin: got %s", method, path, a)
+	}
+}
+
+// checkSelfRoute calls a route about the acting token. The function answers 401
+// itself, so its answers have their own codes. It needs no scope.
+func (s *stack) checkSelfRoute(t *testing.T, method, path string) {
+	t.Helper()
+	for bearer, code := range map[string]string{"": "credential_missing", unknownToken: "token_invalid", "garbage": "token_malformed"} {
+		a := s.api.request(t, method, path, bearer, nil)
+		if p := problemOf(t, a); a.Status != http.StatusUnauthorized || p.Code != code {
+			t.Errorf("%s %s with token %q: got %s, want 401 %s", method, path, bearer, a, code)
+		}
+	}
+	c := s.createToken(t, httpapi.CreateRequest{User: newUser("self"), Scopes: []string{"GET /elsewhere"}})
+	if a := s.api.request(t, method, path, c.BearerToken.Reveal(), nil); !a.OK() {
+		t.Errorf("%s %s with a scoped token: got %s, want 200", method, path, a)
 	}
 }
 

@@ -101,9 +101,11 @@ func (s *stack) kindsOf(t *testing.T, h httpapi.History) (kinds []string) {
 }
 
 func (s *stack) scopedToken(t *testing.T) {
-	c := s.createToken(t, httpapi.CreateRequest{User: newUser("scoped"), Scopes: []string{"GET /v1/session/*"}})
+	user := newUser("scoped")
+	history := "/v1/users/" + user.Name + "/events"
+	c := s.createToken(t, httpapi.CreateRequest{User: user, Scopes: []string{"GET /v1/users/*"}})
 	bearer := c.BearerToken.Reveal()
-	for _, path := range []string{"/v1/session/who-am-i", "/v1/session/who-am-i/"} {
+	for _, path := range []string{history, history + "/"} {
 		if a := s.api.request(t, "GET", path, bearer, nil); a.Status != http.StatusOK {
 			t.Errorf("GET %s within the scope: got %s", path, a)
 		}

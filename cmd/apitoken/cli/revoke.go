@@ -2,9 +2,12 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/spf13/cobra"
+
+	"apitoken/functions/httpapi"
 )
 
 type revoke struct {
@@ -33,11 +36,20 @@ func (o *revoke) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := client.Revoke(ctx, id); err != nil {
+	err = client.Revoke(ctx, id)
+	if p, ok := errors.AsType[*httpapi.Problem](err); ok && p.Code == codeRevoked {
+		e.messagef("the token was already revoked at %s", formatTime(p.EndedTime))
+		err = nil
+	}
+	if err != nil {
 		return explain(err)
 	}
 	return o.print(e, id)
 }
+
+// codeRevoked is the code of the answer about a token that is revoked already. To
+// revoke it again is no error, so a script can go on.
+const codeRevoked = "not_found_revoked"
 
 func (o *revoke) print(e *env, id string) error {
 	_, err := fmt.Fprintf(e.out, "ApiToken with id: %s has been revoked\n", id)

@@ -26,12 +26,14 @@ func Run(function string) {
 // serve returns the handler of one function. A function without peppers verifies
 // no token, so it gets neither guard nor issuer.
 func serve(f wiring.Function, function string) lambda.Handler {
-	if jobOf(function, httpapi.Routes()).Need()&wiring.Peppers == 0 {
+	job := jobOf(function, httpapi.Routes())
+	if job.Need()&wiring.Peppers == 0 {
 		return serveOpen(f, function)
 	}
+	trust := !job.Self && !f.AuthorizeInHandler
 	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Prefix: f.Prefix, Logger: f.Log})
-	return gateway.New(gateway.Config{TrustAuthorizer: !f.AuthorizeInHandler, ValidOwner: name.ValidOwner, Handler: httpapi.New(httpapi.Config{
-		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Deployment: f.Deployment, Only: []string{function}, TrustPrincipal: !f.AuthorizeInHandler,
+	return gateway.New(gateway.Config{TrustAuthorizer: trust, ValidOwner: name.ValidOwner, Handler: httpapi.New(httpapi.Config{
+		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Deployment: f.Deployment, Only: []string{function}, TrustPrincipal: trust,
 	})})
 }
 

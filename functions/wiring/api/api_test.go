@@ -170,6 +170,23 @@ func TestAuthorizerContextIsIgnoredIfHandlersAuthorize(t *testing.T) {
 	}
 }
 
+// TestSelfChecksTheCredentialItself: no authorizer runs before the function self.
+// A context that claims another caller changes nothing.
+func TestSelfChecksTheCredentialItself(t *testing.T) {
+	d := deploy(t, false)
+	text, id := d.token(token.Wish{Scopes: []string{"GET /hello"}})
+	d.Deployment = "test"
+	self := serve(d.Function, "self")
+	for _, format := range []string{"rest-get", "http-get"} {
+		if got := d.call(self, format, vector, text, "access-tokens/JhxND7ci", "access-tokens/self"); got.StatusCode != 200 || !strings.Contains(got.Body, id) {
+			t.Errorf("%s with a token: got %+v, want that token", format, got)
+		}
+		if got := d.call(self, format, "access-tokens/JhxND7ci", "access-tokens/self"); got.StatusCode != 401 {
+			t.Errorf("%s with an unknown token and a context: got %+v, want 401", format, got)
+		}
+	}
+}
+
 func TestFunctionAnswersOnlyItsOwnCalls(t *testing.T) {
 	d := deploy(t, false)
 	if got := d.call(serve(d.Function, "get"), "rest-list"); got.StatusCode != 404 {
@@ -262,13 +279,14 @@ func TestEveryFunctionHasAJobAndItsMain(t *testing.T) {
 	}
 }
 
-func TestFunctionWithOpenAndGuardedRoutesDoesNotStart(t *testing.T) {
+func TestFunctionWithRoutesThatDoNotFitDoesNotStart(t *testing.T) {
 	for _, c := range []struct {
 		function string
 		routes   []httpapi.Route
 		reason   string
 	}{
 		{"mixed", []httpapi.Route{{Function: "mixed", Open: true}, {Function: "mixed"}}, `"mixed" has both open and guarded routes`},
+		{"half", []httpapi.Route{{Function: "half", Self: true}, {Function: "half"}}, `"half" has routes both with and without an authorizer`},
 		{"gte", httpapi.Routes(), `no route belongs to a function "gte"`},
 	} {
 		func() {
@@ -295,6 +313,7 @@ func TestJobIsTheSumOfItsRoutes(t *testing.T) {
 		{[]httpapi.Route{{}, {Command: true}, {Mints: true}}, wiring.Job{Guarded: true, Command: true, Mints: true}, wiring.Peppers},
 		{[]httpapi.Route{{}, {Events: true}}, wiring.Job{Guarded: true, Events: true}, wiring.Peppers | wiring.Deployment},
 		{[]httpapi.Route{{Checks: true}, {}}, wiring.Job{Guarded: true, Checks: true}, wiring.Peppers},
+		{[]httpapi.Route{{Self: true, Checks: true}, {Self: true, Checks: true, Command: true}}, wiring.Job{Guarded: true, Self: true, Checks: true, Command: true}, wiring.Peppers},
 		{[]httpapi.Route{{Open: true, Command: true}}, wiring.Job{Open: true, Command: true}, wiring.Peppers},
 		{[]httpapi.Route{{}, {Function: "other", Command: true, Mints: true, Checks: true, Events: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
 	} {

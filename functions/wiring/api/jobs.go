@@ -23,15 +23,19 @@ func Jobs() []wiring.Job {
 	return all
 }
 
-// jobOf computes the job of a function from its routes. It panics for a function
-// without a route, and for a function with both open and guarded routes: both are
-// errors in the program. An open route answers requests without a credential, so
-// it must not share the peppers and the role of guarded routes.
+// jobOf computes the job of a function from its routes. It panics for errors in
+// the program: a function without a route, a function with both open and guarded
+// routes, and a function with routes both with Self and without. An open route
+// answers requests without a credential, so it must not share the peppers and the
+// role of guarded routes. A route with Self has no authorizer, so it must not
+// share the function of routes that trust one.
 func jobOf(function string, routes []httpapi.Route) wiring.Job {
 	j := wiring.Job{Function: function}
+	authorized := false
 	for _, r := range routes {
 		if r.Function == function {
 			j.Open, j.Guarded = j.Open || r.Open, j.Guarded || !r.Open
+			j.Self, authorized = j.Self || r.Self, authorized || !r.Open && !r.Self
 			j.Command, j.Mints, j.Checks = j.Command || r.Command, j.Mints || r.Mints, j.Checks || r.Checks
 			j.Events = j.Events || r.Events
 		}
@@ -41,6 +45,9 @@ func jobOf(function string, routes []httpapi.Route) wiring.Job {
 	}
 	if j.Open && j.Guarded {
 		panic(fmt.Sprintf("wiring/api: the function %q has both open and guarded routes", function))
+	}
+	if j.Self && authorized {
+		panic(fmt.Sprintf("wiring/api: the function %q has routes both with and without an authorizer", function))
 	}
 	return j
 }

@@ -67,7 +67,7 @@ func checkHeaders(t *testing.T, headers any, p httpapi.Problem) {
 	want(t, headers, "context.requestId", "X-Request-Id")
 	var challenge, retry any
 	if p.Status == 401 {
-		challenge = `'Bearer realm="apitoken"'`
+		challenge = `'Bearer realm="apitoken", Basic realm="apitoken"'`
 	}
 	if p.Status == 503 || p.Status == 429 {
 		retry = "'1'"
@@ -79,6 +79,32 @@ func checkHeaders(t *testing.T, headers any, p httpapi.Problem) {
 	}
 	if p.Status == 403 && !strings.Contains(p.Detail, "permission_denied") {
 		t.Errorf("a client that looks for the word permission_denied would continue after %q", p.Detail)
+	}
+}
+
+// TestREADMENamesTheCallsWithARenamedChallenge: a REST API renames the challenge
+// of a function's own 401, and clients look for the name that they know.
+func TestREADMENamesTheCallsWithARenamedChallenge(t *testing.T) {
+	b, err := os.ReadFile(top + "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, text, _ := strings.Cut(string(b), "functions answer 401 themselves:")
+	text, renamed, _ := strings.Cut(text, "renames their `WWW-Authenticate` to")
+	for _, r := range httpapi.Routes() {
+		if !r.Self {
+			continue
+		}
+		path := strings.TrimSuffix(r.Path, "/events")
+		if r.Path == "/v1/session/who-am-i" {
+			path = "who-am-i"
+		}
+		if !strings.Contains(text, "`"+r.Function+"`") || !strings.Contains(text, path) {
+			t.Errorf("README.md does not name %s %s of the function %s", r.Method, r.Path, r.Function)
+		}
+	}
+	if !strings.HasPrefix(strings.TrimSpace(renamed), "`x-amzn-Remapped-WWW-Authenticate`") {
+		t.Errorf("README.md does not name the header that API Gateway sends: %.60q", renamed)
 	}
 }
 

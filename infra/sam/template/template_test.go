@@ -84,7 +84,7 @@ func TestResourcesThatCannotBeMadeAgainAreRetained(t *testing.T) {
 // served is a route as the template has it.
 type served struct {
 	function, method, path string
-	open                   bool
+	unauthorized           bool // no authorizer runs before it
 }
 
 func TestEveryRouteHasItsFunction(t *testing.T) {
@@ -96,15 +96,15 @@ func TestEveryRouteHasItsFunction(t *testing.T) {
 				continue
 			}
 			want(t, e, ref("Api"), "Properties", "RestApiId")
-			open := at(e, "Properties", "Auth") != nil
-			if open {
+			unauthorized := at(e, "Properties", "Auth") != nil
+			if unauthorized {
 				want(t, e, object{"Authorizer": "NONE"}, "Properties", "Auth")
 			}
-			got = append(got, served{name, strings.ToUpper(at(e, "Properties", "Method").(string)), at(e, "Properties", "Path").(string), open})
+			got = append(got, served{name, strings.ToUpper(at(e, "Properties", "Method").(string)), at(e, "Properties", "Path").(string), unauthorized})
 		}
 	}
 	for _, r := range httpapi.Routes() {
-		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open})
+		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open || r.Self})
 	}
 	for _, r := range routes {
 		if !slices.Contains(got, r) {
@@ -192,7 +192,7 @@ func variables(all object) map[string]variable {
 		"EVENT_BUS":            {carries, ref("Bus"), "B"},
 		"DEPLOYMENT":           {publishes, object{"Fn::Select": list(2, object{"Fn::Split": list("/", ref("AWS::StackId"))})}, "51af3dc0-da77-11e4-872e-1234567db123"},
 		"TOKEN_PREFIX":         {mints, ref("TokenPrefix"), ""},
-		"AUTHORIZE_IN_HANDLER": {guarded, ref("AuthorizeInHandler"), "false"},
+		"AUTHORIZE_IN_HANDLER": {authorized, ref("AuthorizeInHandler"), "false"},
 		"AUTHORIZER_ANSWER":    {authorizes, ref("AuthorizerAnswer"), answer},
 		"PEPPERS":              {hasPeppers, sub("1:{{resolve:secretsmanager:${PepperOne}:SecretString:::}}"), "1:" + strings.Repeat("QUJD", 11)},
 	}

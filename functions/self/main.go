@@ -1,0 +1,10 @@
+// Command self is the Lambda function of the calls about the token that the
+// caller shows. It shows this token, its user and its history, and revokes it.
+//
+// These calls need no scope. No gateway authorizer runs before them, so the
+// function checks the credential itself.
+package main
+
+import "apitoken/functions/wiring/api"
+
+func main() { api.Run("self") }
