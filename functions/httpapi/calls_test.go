@@ -9,6 +9,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
@@ -63,6 +64,8 @@ func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 			live, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 			revoked, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 			w.do("DELETE", collection+revoked.ID, w.admin, "").expect(t, http.StatusOK, "")
+			expired, _ := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h"})
+			w.sleep(time.Hour)
 			used := &usage{Store: w.store}
 			h := w.afterAuthorizer(used)
 			for _, c := range []struct {
@@ -71,6 +74,8 @@ func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 				code       string
 			}{
 				{"viewer", live.ID, http.StatusForbidden, "permission_denied"},
+				{"viewer", expired.ID, http.StatusForbidden, "permission_denied"},
+				{"stranger", expired.ID, http.StatusNotFound, "not_found"},
 				{"viewer", revoked.ID, http.StatusNotFound, "not_found_revoked"},
 				{"stranger", live.ID, http.StatusNotFound, "not_found"},
 				{"stranger", revoked.ID, http.StatusNotFound, "not_found"},
