@@ -52,7 +52,7 @@ func sourceWithoutTests(t *testing.T) string {
 
 // TestEveryCommandOnAnothersTokenIsRefused gives every command about one token to
 // callers without its permission. Only a caller who may view the token learns that
-// it exists.
+// it exists, or that it was revoked.
 func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 	for _, route := range httpapi.Routes() {
 		if !route.Command || !strings.Contains(route.Path, "{id}") {
@@ -62,6 +62,8 @@ func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 			w := newScene(t)
 			w.change(settings.Grant{User: "viewer", Actions: []string{settings.ActionView}})
 			live, _ := w.make(httpapi.CreateRequest{User: named("ann")})
+			revoked, _ := w.make(httpapi.CreateRequest{User: named("ann")})
+			w.do("DELETE", collection+revoked.ID, w.admin, "").expect(t, http.StatusOK, "")
 			expired, _ := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h"})
 			w.sleep(time.Hour)
 			used := &usage{Store: w.store}
@@ -74,7 +76,9 @@ func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 				{"viewer", live.ID, http.StatusForbidden, "permission_denied"},
 				{"viewer", expired.ID, http.StatusForbidden, "permission_denied"},
 				{"stranger", expired.ID, http.StatusNotFound, "not_found"},
+				{"viewer", revoked.ID, http.StatusNotFound, "not_found_revoked"},
 				{"stranger", live.ID, http.StatusNotFound, "not_found"},
+				{"stranger", revoked.ID, http.StatusNotFound, "not_found"},
 			} {
 				r := request(t, route.Method, strings.ReplaceAll(route.Path, "{id}", c.id), "")
 				got := handle(h, asPrincipal(r, guard.Principal{Owner: c.caller}))
