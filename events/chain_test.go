@@ -115,13 +115,13 @@ func TestRecordsCannotBeSwappedRepeatedOrMoved(t *testing.T) {
 // TestALinkedRecordMustBeTheNextOfItsStream: the hashes of these chains are
 // correct; only the sequence or the stream is wrong.
 func TestALinkedRecordMustBeTheNextOfItsStream(t *testing.T) {
-	k := keys(t, pepperA)
-	first := commit(t, k, "user/ann", events.Head{}, meta, anns[1])
+	k, revoked := keys(t, pepperA), events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann", Cause: events.CauseUser}
+	first := commit(t, k, "user/ann", events.Head{}, meta, revoked)
 	skipping := first.Head()
 	skipping.Version = 5
 	for name, second := range map[string]events.Commit{
-		"a number is skipped": commit(t, k, "user/ann", skipping, meta, anns[1]),
-		"another stream":      commit(t, k, "user/bob", first.Head(), meta, anns[1]),
+		"a number is skipped": commit(t, k, "user/ann", skipping, meta, revoked),
+		"another stream":      commit(t, k, "user/bob", first.Head(), meta, revoked),
 	} {
 		if events.Verify(events.Hash{}, append(first.Records(), second.Records()...)) == nil {
 			t.Errorf("%s: it is not noticed", name)
@@ -185,7 +185,8 @@ func resealed(h events.Head, seal events.Verifier) events.Head {
 // TestHashCoversEveryPartWithItsLength computes a hash by hand, to notice every
 // change of the encoding. A change would break the chain of every existing log.
 func TestHashCoversEveryPartWithItsLength(t *testing.T) {
-	r := commit(t, keys(t, pepperA), "user/ann", events.Head{}, meta, anns[1]).Records()[0]
+	revoked := events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann", Cause: events.CauseUser}
+	r := commit(t, keys(t, pepperA), "user/ann", events.Head{}, meta, revoked).Records()[0]
 	digest := sha256.Sum256(r.Private)
 	var covered []byte
 	for _, part := range []string{

@@ -25,16 +25,30 @@ var every = append(slices.Clone(anns),
 var streams = []events.Stream{events.UserStream("ann"), events.SettingsStream}
 
 // folds are the rules packages by name. Each folds the facts of its streams,
-// and panics on other facts.
+// and panics on other facts. A fact that changes nothing is an error.
 var folds = map[string]func(t *testing.T, f events.Fact){
 	"events/token": func(t *testing.T, f events.Fact) {
 		var before token.State
 		if _, first := f.(events.TokenCreated); !first {
 			before = token.Fold(before, events.TokenCreated{TokenID: recordOf(t, f).Subject(), Owner: "ann"}, noon)
 		}
-		token.Effect(before, token.Fold(before, f, noon), []events.Fact{f}, noon, 0)
+		after := token.Fold(before, f, noon)
+		effect := token.Effect(before, after, []events.Fact{f}, noon, 0)
+		if len(effect.Minted)+len(effect.Changed) == 0 {
+			t.Errorf("events/token: the fact %T changes no view (Effect)", f)
+		}
+		after.Version = before.Version
+		if reflect.DeepEqual(before, after) {
+			t.Errorf("events/token: the fact %T changes no state (Fold)", f)
+		}
 	},
-	"events/settings": func(t *testing.T, f events.Fact) { settings.Fold(settings.Initial(), f, noon) },
+	"events/settings": func(t *testing.T, f events.Fact) {
+		after := settings.Fold(settings.Initial(), f, noon)
+		after.Version = settings.Initial().Version
+		if reflect.DeepEqual(settings.Initial(), after) {
+			t.Errorf("events/settings: the fact %T changes no state (Fold)", f)
+		}
+	},
 }
 
 // kindOf is the row of a fact in the table.
@@ -92,6 +106,11 @@ func TestEveryFactIsInTheTableAndTested(t *testing.T) {
 		}
 		if !slices.Contains(tested, name) {
 			t.Errorf("the list every (kinds_test.go) has no %s with all its members", name)
+		}
+	}
+	for _, k := range events.Kinds() {
+		if slices.Contains(k.Streams, events.UserStreams) && !slices.ContainsFunc(anns, func(f events.Fact) bool { return kindOf(t, f).Name == k.Name }) {
+			t.Errorf("the list anns (scene_test.go) has no %s, a fact of a user's stream", k.Name)
 		}
 	}
 	if len(rows) != len(declared) || len(tested) != len(declared) {

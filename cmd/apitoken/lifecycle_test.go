@@ -20,9 +20,9 @@ import (
 )
 
 // run starts a server on dir. The server ends with the test.
-func run(t *testing.T, dir string) *server {
+func run(t *testing.T, dir string, flags ...string) *server {
 	t.Helper()
-	s, err := startServer(exec.Command("apitoken", "serve", "--listen", "127.0.0.1:0", "--data", dir))
+	s, err := startServer(exec.Command("apitoken", append([]string{"serve", "--listen", "127.0.0.1:0", "--data", dir}, flags...)...))
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"mode":         scriptMode,
 			"truncate":     scriptTruncate,
 			"grab":         scriptGrab,
+			"encode":       scriptEncode,
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {
@@ -190,6 +191,21 @@ func scriptTruncate(ts *testscript.TestScript, neg bool, args []string) {
 	info, err := os.Stat(ts.MkAbs(args[0]))
 	ts.Check(err)
 	ts.Check(os.Truncate(ts.MkAbs(args[0]), info.Size()/2))
+}
+
+// scriptEncode is `encode FILE`: it writes the text of the file in other encodings
+// into utf16le, utf16be, utf32 and, without a byte order mark, bare16.
+func scriptEncode(ts *testscript.TestScript, neg bool, args []string) {
+	files := map[string][]byte{"utf16le": {0xFF, 0xFE}, "utf16be": {0xFE, 0xFF}, "utf32": {0xFF, 0xFE, 0, 0}, "bare16": nil}
+	for _, c := range []byte(strings.TrimSpace(ts.ReadFile(args[0]))) {
+		files["utf16le"] = append(files["utf16le"], c, 0)
+		files["utf16be"] = append(files["utf16be"], 0, c)
+		files["utf32"] = append(files["utf32"], c, 0, 0, 0)
+		files["bare16"] = append(files["bare16"], c, 0)
+	}
+	for name, b := range files {
+		ts.Check(os.WriteFile(ts.MkAbs(name), b, 0o600))
+	}
 }
 
 // scriptGrab is `grab VARIABLE REGEXP FILE`: it sets the variable to the first

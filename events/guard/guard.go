@@ -130,8 +130,8 @@ func denialFor(v events.View, state events.TokenState, source netip.Addr) *Denia
 // if the secret is wrong. It may act only if Denial is nil.
 func (i Inspection) Principal() Principal {
 	return Principal{
-		Owner: i.View.Owner, TokenID: i.View.ID, Scopes: i.View.Scopes, SourceIPs: i.View.SourceIPs,
-		ExpiresAt: i.View.ExpiresAt, Address: i.Source,
+		Owner: i.View.Owner, TokenID: i.View.ID, Kind: KindToken, Credential: CredentialCurrent,
+		Scopes: i.View.Scopes, SourceIPs: i.View.SourceIPs, ExpiresAt: i.View.ExpiresAt, Address: i.Source,
 	}
 }
 

@@ -10,15 +10,27 @@ import (
 	"apitoken/events/scope"
 )
 
+// KindToken is the kind of a principal that showed an API token. There is no
+// other kind yet.
+const KindToken = "token"
+
+// CredentialCurrent means that the principal showed the token's current secret.
+// There is no other credential yet.
+const CredentialCurrent = "current"
+
 // Principal is the result of a credential check: the owner that a request acts
 // for, the acting token, and the limits of that token. Do not change its slices.
 type Principal struct {
-	Owner     string         // owner key
-	TokenID   string         // of the acting token
-	Scopes    []string       // of the token; none: all that the owner may do
-	SourceIPs []netip.Prefix // of the token; none: from any address
-	ExpiresAt time.Time      // of the token, UTC; zero: never
-	Address   netip.Addr     // of the client; invalid if unknown
+	Owner       string         // owner key
+	TokenID     string         // of the acting token
+	Kind        string         // KindToken
+	Credential  string         // CredentialCurrent
+	Permissions []string       // of a session; a token has those of its owner, and none here
+	Via         string         // how a session was opened; "" for a token
+	Scopes      []string       // of the token; none: all that the owner may do
+	SourceIPs   []netip.Prefix // of the token; none: from any address
+	ExpiresAt   time.Time      // of the token, UTC; zero: never
+	Address     netip.Addr     // of the client; invalid if unknown
 }
 
 // Allows reports whether the token's scopes allow the call.

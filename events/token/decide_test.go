@@ -322,10 +322,13 @@ func TestADisabledTokenTakesASlot(t *testing.T) {
 
 func TestEveryCommandFirstRecordsPastExpiries(t *testing.T) {
 	s := given(noon.Add(-day), append(several(25, "e", noon.Add(-time.Hour)), several(2, "l", noon.Add(tick))...)...)
-	for name, command := range map[string]Command{
-		"create": ann(nil),
-		"revoke": Revoke{At: noon, Policy: five, By: Maker{Owner: "ann"}, ID: s.Tokens[26].ID, Owner: "ann"},
+	rows := map[string]bool{}
+	for _, command := range []Command{
+		ann(nil),
+		Revoke{At: noon, Policy: five, By: Maker{Owner: "ann"}, ID: s.Tokens[26].ID, Owner: "ann"},
 	} {
+		name := reflect.TypeOf(command).Name()
+		rows[name] = true
 		facts, err := Decide(s, command)
 		if err != nil || len(facts) != 21 {
 			t.Fatalf("%s: got %d facts, %v, want 20 expiries and one more", name, len(facts), err)
@@ -346,6 +349,11 @@ func TestEveryCommandFirstRecordsPastExpiries(t *testing.T) {
 			t.Errorf("%s: %d expiries are left for the next command, want 5", name, n)
 		}
 		s = given(noon.Add(-day), append(several(25, "e", noon.Add(-time.Hour)), several(2, "l", noon.Add(tick))...)...)
+	}
+	for _, name := range declaredCommands(t) {
+		if !rows[name] {
+			t.Errorf("TestEveryCommandFirstRecordsPastExpiries (decide_test.go) has no row for the command %s", name)
+		}
 	}
 }
 

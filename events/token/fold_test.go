@@ -90,7 +90,7 @@ func TestEffectsOnViews(t *testing.T) {
 		revoked.Seq, revoked.Ended, revoked.EndedAt, revoked.KeepUntil = 5, events.EndedRevoked, noon, keep(noon)
 		want := events.Effect{Minted: []events.View{after.Tokens[1]}, Changed: []events.View{expired, revoked}}
 		if got := Effect(before, after, facts, noon, retention); !reflect.DeepEqual(got, want) {
-			t.Errorf("kept for %v:\ngot  %+v\nwant %+v", retention, got, want)
+			t.Errorf("the effect has the view of each new and of each changed token; kept for %v:\ngot  %+v\nwant %+v", retention, got, want)
 		}
 	}
 	if minted := after.Tokens[1]; minted.ID != "DDDDDDDD" || minted.First != 6 || minted.Seq != 6 {

@@ -4,9 +4,9 @@
 //
 // It answers 401 if the credential is missing or refused. It answers 403 if the
 // token is valid but may not make the call. If it cannot decide, it fails: a
-// fault must never look like a denial. For an allowed request it passes owner,
-// token_id, scopes, expires_at and source_ips to the handlers, in the
-// authorizer's context, but never the token.
+// fault must never look like a denial. For an allowed request it passes the
+// members of gateway.Context to the handlers, in the authorizer's context, but
+// never the token.
 package main
 
 import (

@@ -20,16 +20,32 @@ type Config struct {
 	// request's context. If it is false, the gateway ignores the authorizer's
 	// context, and the handler must check the credential.
 	TrustAuthorizer bool
+
+	// ValidOwner refuses a text that is not an owner key. It is required if
+	// TrustAuthorizer is true: the gateway refuses a context with such an owner. It
+	// is a parameter, because the authorizer links this package and must not link
+	// the rules of names.
+	ValidOwner func(owner string) error
+
+	Now func() time.Time // default time.Now
 }
 
 // Gateway answers proxy payloads with an http.Handler. It is a lambda.Handler.
 type Gateway struct {
-	handler http.Handler
-	trust   bool
+	handler    http.Handler
+	trust      bool
+	validOwner func(string) error
+	now        func() time.Time
 }
 
 // New makes a gateway.
-func New(c Config) *Gateway { return &Gateway{handler: c.Handler, trust: c.TrustAuthorizer} }
+func New(c Config) *Gateway {
+	g := &Gateway{handler: c.Handler, trust: c.TrustAuthorizer, validOwner: c.ValidOwner, now: c.Now}
+	if g.now == nil {
+		g.now = time.Now
+	}
+	return g
+}
 
 // version distinguishes the payloads. REST APIs send no version.
 type version struct {
@@ -90,14 +106,14 @@ func (g *Gateway) answerHTTP(ctx context.Context, payload []byte) ([]byte, error
 }
 
 // withPrincipal adds the principal of the authorizer's context to ctx, if the
-// gateway trusts that context and it is complete. Otherwise the handler finds
-// no principal and refuses the call.
+// gateway trusts that context, and it is complete, not expired and of a valid
+// owner. Otherwise the handler finds no principal and refuses the call.
 func (g *Gateway) withPrincipal(ctx context.Context, authorizer map[string]any, source string) context.Context {
 	if !g.trust {
 		return ctx
 	}
 	p, err := parsePrincipal(authorizer)
-	if err != nil {
+	if err != nil || g.checkPrincipal(p) != nil {
 		return ctx
 	}
 	p.Address = parseAddress(source)

@@ -21,6 +21,7 @@ import (
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 
 	"apitoken/events/guard"
+	rules "apitoken/events/name"
 	"apitoken/functions/payloads"
 )
 
@@ -34,7 +35,7 @@ func TestRequestsArriveAsSent(t *testing.T) {
 	for _, name := range append(payloads.Names(t, "rest-*"), payloads.Names(t, "http-*")...) {
 		t.Run(name, func(t *testing.T) {
 			var got string
-			g := New(Config{TrustAuthorizer: true, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = dump(t, r) })})
+			g := New(Config{TrustAuthorizer: true, ValidOwner: anyOwner, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { got = dump(t, r) })})
 			if _, err := g.Invoke(t.Context(), payloads.Read(t, name)); err != nil {
 				t.Fatalf("Invoke: %v", err)
 			}
@@ -42,6 +43,8 @@ func TestRequestsArriveAsSent(t *testing.T) {
 		})
 	}
 }
+
+func anyOwner(string) error { return nil }
 
 // dump returns a request as text, with its headers and principal.
 func dump(t *testing.T, r *http.Request) string {
@@ -185,7 +188,9 @@ func TestQueriesKeepAllValues(t *testing.T) {
 // all calls.
 func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
 	complete := func() map[string]any {
-		return Context(guard.Principal{Owner: "ann", TokenID: "JhxND7ci", Scopes: []string{"GET /v1/x"}})
+		return Context(guard.Principal{
+			Owner: "ann", TokenID: "JhxND7ci", Kind: guard.KindToken, Credential: guard.CredentialCurrent, Scopes: []string{"GET /v1/x"},
+		})
 	}
 	if p, err := parsePrincipal(complete()); err != nil || p.Owner != "ann" || !slices.Equal(p.Scopes, []string{"GET /v1/x"}) {
 		t.Fatalf("the complete context: got %+v, %v", p, err)
@@ -204,6 +209,19 @@ func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
 		"invalid expiry":      func(c map[string]any) { c["expires_at"] = "soon" },
 		"no expiry":           func(c map[string]any) { delete(c, "expires_at") },
 		"owner is a number":   func(c map[string]any) { c["owner"] = 7.0 },
+		"no kind":             func(c map[string]any) { delete(c, "kind") },
+		"empty kind":          func(c map[string]any) { c["kind"] = "" },
+		"unknown kind":        func(c map[string]any) { c["kind"] = "session" },
+		"no credential":       func(c map[string]any) { delete(c, "credential") },
+		"unknown credential":  func(c map[string]any) { c["credential"] = "outgoing" },
+		"no permissions":      func(c map[string]any) { delete(c, "permissions") },
+		"null permissions":    func(c map[string]any) { c["permissions"] = "null" },
+		"empty permissions":   func(c map[string]any) { c["permissions"] = "" },
+		"a list, not text":    func(c map[string]any) { c["permissions"] = []any{} },
+		"token, permissions":  func(c map[string]any) { c["permissions"] = `["edit"]` },
+		"no via":              func(c map[string]any) { delete(c, "via") },
+		"token with via":      func(c map[string]any) { c["via"] = "oidc" },
+		"via is null":         func(c map[string]any) { c["via"] = nil },
 	} {
 		c := complete()
 		damage(c)
@@ -213,10 +231,63 @@ func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
 	}
 }
 
+// TestContextHasAllMembersAsText: API Gateway passes scalars only. The members
+// never contain the token.
+func TestContextHasAllMembersAsText(t *testing.T) {
+	c := Context(guard.Principal{
+		Owner: "ann", TokenID: "JhxND7ci", Kind: guard.KindToken, Credential: guard.CredentialCurrent,
+		SourceIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
+	})
+	want := map[string]any{
+		"owner": "ann", "token_id": "JhxND7ci", "kind": "token", "credential": "current", "permissions": "[]", "via": "",
+		"scopes": "[]", "expires_at": "", "source_ips": `["203.0.113.0/24"]`,
+	}
+	if !maps.Equal(c, want) {
+		t.Errorf("got %v, want %v", c, want)
+	}
+}
+
+// TestContextOfAnExpiredTokenOrAnInvalidOwnerIsDenied: the right to invoke a
+// function must not be the right to act for every owner, or for ever.
+func TestContextOfAnExpiredTokenOrAnInvalidOwnerIsDenied(t *testing.T) {
+	expiry := time.Date(2026, 11, 21, 12, 0, 0, 0, time.UTC)
+	for name, row := range map[string]struct {
+		now   time.Time
+		owner string
+		want  bool
+	}{
+		"before the expiry":      {expiry.Add(-1), "ann", true},
+		"at the expiry":          {expiry, "ann", false},
+		"after the expiry":       {expiry.Add(time.Hour), "ann", false},
+		"the operator":           {expiry.Add(-1), "API_OPERATOR_DOMAIN:operator", false},
+		"a name with blanks":     {expiry.Add(-1), " ann", false},
+		"another spelling":       {expiry.Add(-1), "local:ann", false},
+		"an invisible character": {expiry.Add(-1), "a\u200bnn", false},
+		"a line end":             {expiry.Add(-1), "ann\n", false},
+	} {
+		found := false
+		g := New(Config{
+			TrustAuthorizer: true, ValidOwner: rules.ValidOwner, Now: func() time.Time { return row.now },
+			Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, found = guard.PrincipalFrom(r.Context()) }),
+		})
+		payload, err := json.Marshal(lambdaevents.APIGatewayProxyRequest{
+			HTTPMethod: "GET", Path: "/v1/x", RequestContext: lambdaevents.APIGatewayProxyRequestContext{Authorizer: Context(guard.Principal{
+				Owner: row.owner, TokenID: "JhxND7ci", Kind: guard.KindToken, Credential: guard.CredentialCurrent, ExpiresAt: expiry,
+			})},
+		})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := g.Invoke(t.Context(), payload); err != nil || found != row.want {
+			t.Errorf("%s: got a principal %t, %v, want %t", name, found, err, row.want)
+		}
+	}
+}
+
 func TestAuthorizerContextIsIgnoredUnlessTrusted(t *testing.T) {
 	for _, trust := range []bool{false, true} {
 		var found bool
-		g := New(Config{TrustAuthorizer: trust, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		g := New(Config{TrustAuthorizer: trust, ValidOwner: anyOwner, Handler: http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_, found = guard.PrincipalFrom(r.Context())
 		})})
 		for _, name := range []string{"rest-get", "http-get"} {

@@ -15,25 +15,33 @@ import (
 // requestContext.authorizer.lambda (format 2.0). API Gateway passes scalars only,
 // so lists are JSON text.
 const (
-	keyOwner     = "owner"
-	keyTokenID   = "token_id"
-	keyScopes    = "scopes"
-	keyExpiresAt = "expires_at"
-	keySourceIPs = "source_ips"
+	keyOwner       = "owner"
+	keyTokenID     = "token_id"
+	keyKind        = "kind"
+	keyCredential  = "credential"
+	keyPermissions = "permissions"
+	keyVia         = "via"
+	keyScopes      = "scopes"
+	keyExpiresAt   = "expires_at"
+	keySourceIPs   = "source_ips"
 )
 
 // Context returns the authorizer's context for the principal. All values are
-// text: the owner key; the token's id; the token's scopes and source ranges as
-// JSON arrays ("[]" means all calls, and any address); the token's expiry in
-// the form of package instant ("" if it never expires). The token itself is not in the context.
+// text: the owner key; the token's id; the kind (guard.KindToken) and which of the
+// token's secrets was shown (guard.CredentialCurrent); the permissions of a
+// session ("[]" for a token) and how it was opened ("" for a token); the token's
+// scopes and source ranges as JSON arrays ("[]" means all calls, and any address);
+// the token's expiry in the form of package instant ("" if it never expires). The
+// token itself is not in the context.
 func Context(p guard.Principal) map[string]any {
 	expires := ""
 	if !p.ExpiresAt.IsZero() {
 		expires = instant.Format(p.ExpiresAt)
 	}
 	return map[string]any{
-		keyOwner: p.Owner, keyTokenID: p.TokenID, keyExpiresAt: expires,
-		keyScopes: jsonList(p.Scopes), keySourceIPs: jsonList(p.SourceIPs),
+		keyOwner: p.Owner, keyTokenID: p.TokenID, keyKind: p.Kind, keyCredential: p.Credential,
+		keyPermissions: jsonList(p.Permissions), keyVia: p.Via,
+		keyScopes: jsonList(p.Scopes), keyExpiresAt: expires, keySourceIPs: jsonList(p.SourceIPs),
 	}
 }
 
@@ -53,11 +61,13 @@ var errNoContext = errors.New("the authorizer's context is missing or incomplete
 
 // parsePrincipal reads the result of Context. It accepts only a complete
 // context: an incomplete one is from another authorizer, and a missing list of
-// scopes must never mean all calls.
+// scopes must never mean all calls. It refuses a principal of an unknown kind or
+// credential, because no rule limits such a principal yet.
 func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
-	var owner, id, scopes, expires, sources string
+	var permissions, scopes, expires, sources string
 	for name, into := range map[string]*string{
-		keyOwner: &owner, keyTokenID: &id, keyScopes: &scopes, keyExpiresAt: &expires, keySourceIPs: &sources,
+		keyOwner: &p.Owner, keyTokenID: &p.TokenID, keyKind: &p.Kind, keyCredential: &p.Credential, keyVia: &p.Via,
+		keyPermissions: &permissions, keyScopes: &scopes, keyExpiresAt: &expires, keySourceIPs: &sources,
 	} {
 		value, ok := context[name].(string)
 		if !ok {
@@ -65,10 +75,15 @@ func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
 		}
 		*into = value
 	}
-	if owner == "" || id == "" {
+	if p.Owner == "" || p.TokenID == "" {
 		return p, errNoContext
 	}
-	p = guard.Principal{Owner: owner, TokenID: id}
+	if p.Permissions, err = parseList[string](keyPermissions, permissions); err != nil {
+		return p, err
+	}
+	if err := checkKind(p); err != nil {
+		return p, err
+	}
 	if p.Scopes, err = parseList[string](keyScopes, scopes); err != nil {
 		return p, err
 	}
@@ -81,6 +96,30 @@ func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
 		}
 	}
 	return p, nil
+}
+
+// checkKind accepts a token with its current secret. Only a session has
+// permissions of its own.
+func checkKind(p guard.Principal) error {
+	if p.Kind != guard.KindToken || p.Credential != guard.CredentialCurrent || len(p.Permissions) > 0 || p.Via != "" {
+		return fmt.Errorf("authorizer context: %s %q, %s %q, %s %q and %s %q do not describe a token with its current secret",
+			keyKind, p.Kind, keyCredential, p.Credential, keyPermissions, p.Permissions, keyVia, p.Via)
+	}
+	return nil
+}
+
+// checkPrincipal refuses a principal of an expired token and of an owner that the
+// service cannot have. A right to invoke the function is a right to choose the
+// context, and a cache of API Gateway may keep a context longer than the token
+// lives.
+func (g *Gateway) checkPrincipal(p guard.Principal) error {
+	if !p.ExpiresAt.IsZero() && !g.now().Before(p.ExpiresAt) {
+		return fmt.Errorf("authorizer context: token %s has expired", p.TokenID)
+	}
+	if err := g.validOwner(p.Owner); err != nil {
+		return fmt.Errorf("authorizer context: %w", err)
+	}
+	return nil
 }
 
 func parseList[T any](name, text string) (values []T, err error) {

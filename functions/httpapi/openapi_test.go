@@ -130,10 +130,11 @@ func TestOpenAPICheckerNoticesAnIncompleteDocument(t *testing.T) {
 		t.Helper()
 		d := parseDocument(t)
 		object, _ := d.at(path...)
-		if _, there := object.(map[string]any)[key]; !there {
+		members, _ := object.(map[string]any)
+		if _, there := members[key]; !there {
 			t.Fatalf("there is no %s in %v", key, path)
 		}
-		delete(object.(map[string]any), key)
+		delete(members, key)
 		noticed(strings.Join(path, " ")+" "+key, d, answers)
 	}
 	whole := parseDocument(t)

@@ -20,7 +20,7 @@ var codeForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 
 // TestEveryCodeOfARefusalIsInTheTable reads the source code of events and of this
 // package. It takes constants named Code..., values of fields named Code, and the
-// codes of problems that this package creates.
+// codes of refusals and problems that functions create.
 func TestEveryCodeOfARefusalIsInTheTable(t *testing.T) {
 	table := httpapi.Codes()
 	used := map[string]bool{}
@@ -67,6 +67,9 @@ func codesIn(t *testing.T, folder string) (codes []string) {
 	return codes
 }
 
+// creators are the functions with a code as their first argument.
+var creators = []string{"newProblem", "fieldProblem", "refuse"}
+
 // codeOf returns the code that a node gives to a constant, a refusal or a problem,
 // or "".
 func codeOf(n ast.Node) string {
@@ -80,7 +83,7 @@ func codeOf(n ast.Node) string {
 			return literal(n.Value)
 		}
 	case *ast.CallExpr:
-		if f, ok := n.Fun.(*ast.Ident); ok && (f.Name == "newProblem" || f.Name == "fieldProblem") {
+		if f, ok := n.Fun.(*ast.Ident); ok && slices.Contains(creators, f.Name) {
 			return literal(n.Args[0])
 		}
 	}

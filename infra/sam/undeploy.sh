@@ -26,7 +26,13 @@ $(printf '  secret %s\n' $peppers)
 Without the peppers the tokens in these tables can never be checked again.
 
 END
+table=$(aws dynamodb describe-table --region "$region" --table-name "$audit" --query Table.TableArn --output text)
 "$sam" delete --stack-name "$stack" --region "$region"
+
+# Until here the table's policy protects the copies. It names a role that is deleted now, so no other stack that takes
+# over the table could write to it.
+aws dynamodb delete-resource-policy --region "$region" --resource-arn "$table" ||
+  echo "The policy of table $audit is still there: aws dynamodb delete-resource-policy --region $region --resource-arn $table" >&2
 cat <<END
 
 To delete these resources permanently:

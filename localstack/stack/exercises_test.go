@@ -38,8 +38,9 @@ func (s *stack) exercises() map[string]exercise {
 		"Self NoteLastUse": s.notedUse(func(t *testing.T, bearer string) engines.Answer {
 			return s.api.request(t, "GET", tokens+"/self", bearer, nil)
 		}),
-		"Self ReadHeads": s.revokeSelfCall,
-		"Self Commit":    s.revokeSelfCall,
+		"Self ReadHeads":   s.revokeSelfCall,
+		"Self Commit":      s.revokeSelfCall,
+		"Self ReadHistory": s.apiCall("GET", tokens+"/self/events", nil),
 
 		"Create ReadHeads":             s.createCall,
 		"Create Commit":                s.createCall,

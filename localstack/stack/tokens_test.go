@@ -132,9 +132,10 @@ func (s *stack) exampleAPI(t *testing.T) {
 		var hello struct {
 			Hello   string `json:"hello"`
 			TokenID string `json:"token_id"`
+			Kind    string `json:"kind"`
 		}
-		if engines.Decode(t, a.Body, &hello); hello.Hello != bob.Name || hello.TokenID != c.ID {
-			t.Errorf("got %s, want the owner %s and the token %s", a, bob.Name, c.ID)
+		if engines.Decode(t, a.Body, &hello); hello.Hello != bob.Name || hello.TokenID != c.ID || hello.Kind != "token" {
+			t.Errorf("got %s, want the owner %s and the token %s, of kind token", a, bob.Name, c.ID)
 		}
 	}
 }

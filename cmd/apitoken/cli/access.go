@@ -7,11 +7,12 @@ import (
 	"net/http"
 	"net/netip"
 	"net/url"
-	"os"
 	"time"
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/datadir"
+	"apitoken/cmd/apitoken/setting"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
@@ -24,12 +25,14 @@ const (
 // access holds the flags that say how a command calls the service.
 type access struct {
 	url, tokenFile, caFile string
+	tokenFileShared        bool
 	insecureHTTP           bool
 }
 
 func (a *access) add(c *cobra.Command) {
 	c.Flags().StringVar(&a.url, "url", "", "the service's address (default $APITOKEN_URL or "+defaultURL+")")
 	c.Flags().StringVar(&a.tokenFile, "token-file", "", "a file (mode 0600) that contains your token; - reads it from standard input (default $APITOKEN_TOKEN_FILE)")
+	c.Flags().BoolVar(&a.tokenFileShared, "token-file-shared", false, "accept a token file that other users can read, if this user cannot change it: an orchestrator mounts it (default $APITOKEN_TOKEN_FILE_SHARED)")
 	c.Flags().StringVar(&a.caFile, "ca-file", "", "a file with PEM certificates to trust in addition to the system's, such as tls.crt in a data folder (default $APITOKEN_CA_FILE)")
 	c.Flags().BoolVar(&a.insecureHTTP, "insecure-http", false, "allow plain http to another machine; others on the network can then read the token")
 }
@@ -74,7 +77,14 @@ func (a *access) endpoint(e *env) (string, *http.Client, error) {
 // base returns the address of the service, if a token may be sent there. The
 // errors do not quote the address, because users put passwords into URLs.
 func (a *access) base(e *env) (string, error) {
-	text := firstOf(a.url, e.getenv("APITOKEN_URL"), defaultURL)
+	given, err := e.envValue("APITOKEN_URL")
+	if a.url != "" {
+		given, err = read("--url", a.url, setting.Value)
+	}
+	if err != nil {
+		return "", err
+	}
+	text := firstOf(given, defaultURL)
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
@@ -95,11 +105,14 @@ func local(host string) bool {
 
 // roots are the certificates to trust, nil for only those of the system.
 func (a *access) roots(e *env) (*x509.CertPool, error) {
-	path := firstOf(a.caFile, e.getenv("APITOKEN_CA_FILE"))
+	path := a.caFile
 	if path == "" {
-		return nil, nil
+		var err error
+		if path, err = e.envPath("APITOKEN_CA_FILE"); path == "" {
+			return nil, err
+		}
 	}
-	pem, err := os.ReadFile(path)
+	pem, err := datadir.ReadPublicOrPipe(path)
 	if err != nil {
 		return nil, usagef("reading the certificates to trust: %s", err)
 	}
@@ -107,7 +120,7 @@ func (a *access) roots(e *env) (*x509.CertPool, error) {
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
-	if !pool.AppendCertsFromPEM(pem) {
+	if !pool.AppendCertsFromPEM([]byte(pem)) {
 		return nil, usagef("%s contains no PEM certificate", path)
 	}
 	return pool, nil

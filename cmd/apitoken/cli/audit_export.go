@@ -68,6 +68,6 @@ func printEvent(e *env, m events.Message) error {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.out, "%s\n", detail)
+	_, err = fmt.Fprintf(e.out, "%s\n", escapeJSON(detail))
 	return err
 }

@@ -34,22 +34,29 @@ func (f *sourceFlags) openTables(ctx context.Context, e *env) (*source, error) {
 }
 
 func (f *sourceFlags) keys(e *env) (events.Keys, error) {
-	text, from := e.getenv("PEPPERS"), "PEPPERS"
-	if f.peppers != "" {
-		var err error
-		if text, err = datadir.ReadPrivate(f.peppers); err != nil {
-			return events.Keys{}, err
-		}
-		from = f.peppers
-	}
-	if text == "" {
-		return events.Keys{}, usagef("--table needs the peppers of the stack: set PEPPERS or give --peppers-file")
+	text, from, err := f.peppersText(e)
+	if err != nil {
+		return events.Keys{}, err
 	}
 	k, err := events.ParseKeys(text)
 	if err != nil {
 		return k, fmt.Errorf("reading %s: %w", from, err)
 	}
 	return k, nil
+}
+
+// peppersText reads the peppers from the file or the variable. from names the
+// source in errors.
+func (f *sourceFlags) peppersText(e *env) (text, from string, err error) {
+	if f.peppers != "" {
+		text, err = datadir.ReadSecret(f.peppers)
+		return text, f.peppers, err
+	}
+	text, err = e.envValue("PEPPERS")
+	if err == nil && text == "" {
+		err = usagef("--table needs the peppers of the stack: set PEPPERS or give --peppers-file")
+	}
+	return text, "PEPPERS", err
 }
 
 func (f *sourceFlags) openFolder(ctx context.Context, _ *env) (*source, error) {

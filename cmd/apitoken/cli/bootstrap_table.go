@@ -82,14 +82,20 @@ func (b tableBootstrap) run(ctx context.Context, e *env) error {
 // config builds the configuration of an issuer on the table. With
 // --create-table it creates the table.
 func (b tableBootstrap) config(ctx context.Context, e *env) (c issuer.Config, err error) {
-	peppers := e.getenv("PEPPERS")
+	peppers, err := e.envValue("PEPPERS")
+	if err != nil {
+		return c, err
+	}
 	if peppers == "" {
 		return c, usagef("PEPPERS is not set: --table needs the peppers of the stack")
 	}
 	if c.Keys, err = events.ParseKeys(peppers); err != nil {
 		return c, fmt.Errorf("reading PEPPERS: %w", err)
 	}
-	if c.Prefix = e.getenv("TOKEN_PREFIX"); c.Prefix != "" {
+	if c.Prefix, err = e.envValue("TOKEN_PREFIX"); err != nil {
+		return c, err
+	}
+	if c.Prefix != "" {
 		if err := secret.ValidPrefix(c.Prefix); err != nil {
 			return c, fmt.Errorf("reading TOKEN_PREFIX: %w", err)
 		}
@@ -125,7 +131,7 @@ func (b tableBootstrap) done(ctx context.Context, log events.Log, g *guard.Guard
 	if err != nil {
 		return false, err
 	}
-	t, err := secret.Parse(text)
+	t, err := datadir.ParseToken(text)
 	if err != nil {
 		return false, nil // the text is damaged or was never written: no caller can use it
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"apitoken/events/name"
+	"apitoken/events/secret"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
@@ -71,6 +72,9 @@ func (o *create) run(ctx context.Context, e *env, given func(flag string) bool) 
 	if err != nil {
 		return createError(err)
 	}
+	if err := checkCreated(made); err != nil {
+		return createError(err)
+	}
 	if err := o.print(e, made); err != nil {
 		return fmt.Errorf("printing the new token %s (revoke this token and create another): %w", made.ID, err)
 	}
@@ -117,6 +121,15 @@ func (o *create) print(e *env, made httpapi.Created) error {
 	}
 	_, err := fmt.Fprintf(e.out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
 	return err
+}
+
+// checkCreated refuses an answer without a token of this form. Another service
+// could otherwise write any text to the terminal as the new token.
+func checkCreated(made httpapi.Created) error {
+	if _, err := secret.Parse(made.BearerToken.Reveal()); err != nil || !secret.IsID(made.ID) {
+		return errors.New("the answer has no valid token and id; check the address of the service")
+	}
+	return nil
 }
 
 // createError builds the error of a failed create. After a problem of the

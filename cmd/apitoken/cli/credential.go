@@ -2,18 +2,19 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
-	"strings"
 
 	"golang.org/x/term"
 
 	"apitoken/cmd/apitoken/datadir"
+	"apitoken/cmd/apitoken/setting"
 	"apitoken/events/secret"
 )
 
-// maxToken is the number of bytes that are read as a token: more than any token
-// has.
+// maxToken is the maximum number of bytes of a token on standard input: more than
+// any token has, also in UTF-16.
 const maxToken = 4 << 10
 
 // token returns the caller's token. It refuses a text that does not have the
@@ -32,42 +33,77 @@ func (a *access) token(ctx context.Context, e *env) (secret.Secret, error) {
 // readToken reads the token from the first source that is given: --token-file,
 // then one of the two variables. from names the source in errors.
 func (a *access) readToken(ctx context.Context, e *env) (text, from string, err error) {
-	path, inline := e.getenv("APITOKEN_TOKEN_FILE"), e.getenv("APITOKEN_TOKEN")
-	switch {
-	case a.tokenFile == "-":
+	if a.tokenFile == "-" {
 		text, err = readStdin(ctx, e)
 		return text, "standard input", err
-	case a.tokenFile != "":
-		text, err = datadir.ReadPrivate(a.tokenFile)
+	}
+	if a.tokenFile != "" {
+		text, err = a.readTokenFile(e, a.tokenFile)
 		return text, a.tokenFile, err
+	}
+	path, err := e.envPath("APITOKEN_TOKEN_FILE")
+	if err != nil {
+		return "", "", err
+	}
+	inline, err := e.envValue("APITOKEN_TOKEN")
+	switch {
+	case err != nil:
+		return "", "", err
 	case path != "" && inline != "":
 		return "", "", usagef("APITOKEN_TOKEN and APITOKEN_TOKEN_FILE are both set: unset one")
 	case path != "":
-		text, err = datadir.ReadPrivate(path)
+		text, err = a.readTokenFile(e, path)
 		return text, path, err
 	case inline != "":
-		return strings.TrimSpace(inline), "APITOKEN_TOKEN", nil
+		return inline, "APITOKEN_TOKEN", nil
 	}
 	return "", "", usagef("no token is given: set APITOKEN_TOKEN_FILE to a file that contains one (`apitoken serve` writes DIR/admin.token), or set APITOKEN_TOKEN, or give --token-file - and write the token to standard input")
 }
 
+// readTokenFile reads the token from a file. The error for a file that other users
+// can read names the flag for files that orchestrators mount.
+func (a *access) readTokenFile(e *env, path string) (string, error) {
+	shared, err := e.envBool("APITOKEN_TOKEN_FILE_SHARED")
+	if err != nil {
+		return "", err
+	}
+	text, err := datadir.ReadToken(path, shared || a.tokenFileShared)
+	open, isOpen := errors.AsType[*datadir.OpenToOthersError](err)
+	switch {
+	case !isOpen || open.Changeable():
+		return text, err
+	case shared || a.tokenFileShared:
+		return "", fmt.Errorf("%w. --token-file-shared is only for a file that this user cannot change", err)
+	}
+	return "", fmt.Errorf("%w; if an orchestrator mounts the file read-only, give --token-file-shared or set APITOKEN_TOKEN_FILE_SHARED=1", err)
+}
+
 // readStdin reads the token from standard input. A terminal does not show the
 // typed characters.
-func readStdin(ctx context.Context, e *env) (text string, err error) {
-	if e.interactive() {
-		fmt.Fprint(e.err, "Token: ")
-		text, err = e.readTerminal(ctx, func() (string, error) {
-			b, err := term.ReadPassword(int(e.in.Fd()))
-			return string(b), err
-		})
-		fmt.Fprintln(e.err)
-	} else {
-		var b []byte
-		b, err = io.ReadAll(io.LimitReader(e.in, maxToken))
-		text = string(b)
-	}
-	if err != nil {
+func readStdin(ctx context.Context, e *env) (string, error) {
+	text, err := readInput(ctx, e)
+	switch {
+	case err != nil:
 		return "", fmt.Errorf("reading the token from standard input: %w", err)
+	case len(text) > maxToken:
+		return "", fmt.Errorf("standard input is too long for a token; allowed: at most %d bytes", maxToken)
 	}
-	return strings.TrimSpace(text), nil
+	value, err := setting.Value(text)
+	if err != nil {
+		return "", fmt.Errorf("standard input %w", err)
+	}
+	return value, nil
+}
+
+func readInput(ctx context.Context, e *env) (string, error) {
+	if !e.interactive() {
+		b, err := io.ReadAll(io.LimitReader(e.in, maxToken+1))
+		return string(b), err
+	}
+	fmt.Fprint(e.err, "Token: ")
+	defer fmt.Fprintln(e.err)
+	return e.readTerminal(ctx, func() (string, error) {
+		b, err := term.ReadPassword(int(e.in.Fd()))
+		return string(b), err
+	})
 }

@@ -96,9 +96,11 @@ func hint(err error) string {
 var wholeToken = regexp.MustCompile(`[0-9A-Za-z]{8}\.[0-9A-Za-z]{32}`)
 
 // messagef writes a message of one line to standard error. It redacts tokens: a
-// user may have typed or pasted a token in a wrong place.
+// user may have typed or pasted a token in a wrong place. It replaces unprintable
+// characters: an error may contain a text of the service.
 func (e *env) messagef(format string, args ...any) {
 	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
+	line = plain(strings.ReplaceAll(line, "\t", " "))
 	fmt.Fprintln(e.err, wholeToken.ReplaceAllString(line, "[redacted]"))
 }
 

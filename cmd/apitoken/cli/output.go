@@ -1,16 +1,12 @@
 package cli
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"slices"
 	"strings"
 	"syscall"
-	"text/tabwriter"
 	"time"
-	"unicode"
 
 	"github.com/spf13/cobra"
 
@@ -32,31 +28,6 @@ func checkOutput(output string, formats ...string) error {
 		return usagef("--output has an unknown value; allowed: %s", strings.Join(formats, ", "))
 	}
 	return nil
-}
-
-func printJSON(w io.Writer, v any) error {
-	e := json.NewEncoder(w)
-	e.SetIndent("", "  ")
-	e.SetEscapeHTML(false)
-	return e.Encode(v)
-}
-
-// printRows prints rows as a table with column heads. With output "text" it
-// prints the rows without heads and separates the values by tabs.
-func printRows(w io.Writer, output string, heads []string, rows [][]string) error {
-	if output == "text" {
-		var lines strings.Builder
-		for _, row := range rows {
-			lines.WriteString(strings.Join(row, "\t") + "\n")
-		}
-		_, err := io.WriteString(w, lines.String())
-		return err
-	}
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	for _, row := range append([][]string{heads}, rows...) {
-		fmt.Fprintln(t, strings.TrimRight(strings.Join(row, "\t"), "\t"))
-	}
-	return t.Flush()
 }
 
 // explain returns an error that the user can act on: for a problem of the
@@ -91,18 +62,6 @@ func describe(p *httpapi.Problem) error {
 		text += "; it was revoked at " + formatTime(p.EndedTime)
 	}
 	return errors.New(plain(text))
-}
-
-// plain replaces unprintable characters: a text of another user must not send
-// control sequences to the terminal. It keeps the two joiners, U+200C and U+200D,
-// which the spelling of some names needs.
-func plain(text string) string {
-	return strings.Map(func(r rune) rune {
-		if unicode.IsPrint(r) || r == '\u200c' || r == '\u200d' {
-			return r
-		}
-		return unicode.ReplacementChar
-	}, text)
 }
 
 // formatTime is an instant in whole seconds, or "-" for no instant.

@@ -23,6 +23,9 @@ The commands that call a service read these variables:
   APITOKEN_URL         the address of the service (default http://127.0.0.1:8080)
   APITOKEN_TOKEN_FILE  a file (mode 0600) that contains your token
   APITOKEN_TOKEN       your token itself; set only one of these two
+  APITOKEN_TOKEN_FILE_SHARED
+                       1 to accept a token file that other users can read, if
+                       you cannot change it: an orchestrator mounts it
   APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's`,
 		SilenceErrors: true,
 		SilenceUsage:  true,

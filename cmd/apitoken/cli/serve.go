@@ -24,6 +24,9 @@ for each request. DIR/events.jsonl receives every event. After SIGTERM or Ctrl-C
 the service answers the requests in flight and then exits.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("trusted-proxies") && len(o.TrustedProxies) == 0 {
+				return usagef("--trusted-proxies is empty; give addresses or CIDR ranges, or leave the flag out")
+			}
 			o.Version, o.Out, o.Logger = release(), e.out, slog.New(slog.NewJSONHandler(e.err, nil))
 			return serve.Run(c.Context(), o)
 		},
@@ -34,5 +37,6 @@ the service answers the requests in flight and then exits.`,
 	f.BoolVar(&o.TLSSelfSigned, "tls-self-signed", false, "serve https with a self-signed certificate, stored as DIR/tls.crt")
 	f.StringVar(&o.TLSCert, "tls-cert", "", "serve https with the certificate in this file (PEM)")
 	f.StringVar(&o.TLSKey, "tls-key", "", "the file with the key of that certificate (PEM, mode 0600)")
+	f.StringSliceVar(&o.TrustedProxies, "trusted-proxies", nil, "addresses and CIDR ranges of reverse proxies; only for requests from these, the client's address is read from X-Forwarded-For (default: none)")
 	return c
 }

@@ -11,7 +11,6 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
-	"apitoken/events/secret"
 )
 
 // Admin is the user that the bootstrap makes the administrator: the user gets all
@@ -105,7 +104,7 @@ func (f *Folder) AdminWorks(ctx context.Context, g *guard.Guard) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	parsed, err := secret.Parse(text)
+	parsed, err := ParseToken(text)
 	if err != nil {
 		return false, nil // the text is damaged: no caller can use it
 	}

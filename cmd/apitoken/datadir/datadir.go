@@ -15,20 +15,22 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 
 	"apitoken/events"
 	"apitoken/infra/bolt"
 )
 
-// The files of a data folder. The server has two more, for its certificate.
+// The files of a data folder.
 const (
 	storeFile  = "apitoken.db"
 	pepperFile = "peppers"
 	adminFile  = "admin.token"
 	markerFile = "admin.pending"
 	eventsFile = "events.jsonl"
-	tempMark   = ".tmp-" // part of the names of files that are not complete yet
+	tempMark   = ".tmp-" // between the name of a file that is not complete yet and its digits
+
+	certificateFile = "tls.crt"
+	keyFile         = "tls.key"
 )
 
 // Folder is an open data folder. No other process can open it until Close.
@@ -79,6 +81,11 @@ func open(ctx context.Context, dir string, onCommit func()) (*Folder, error) {
 // Path is the path of the file called name in the folder.
 func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
+// CertificatePath and KeyPath are the paths of the self-signed certificate and of
+// its key.
+func (f *Folder) CertificatePath() string { return f.Path(certificateFile) }
+func (f *Folder) KeyPath() string         { return f.Path(keyFile) }
+
 // EventsPath is the path of the file of events.
 func (f *Folder) EventsPath() string { return f.Path(eventsFile) }
 
@@ -101,15 +108,15 @@ func (f *Folder) checkKeys(ctx context.Context) error {
 	return nil
 }
 
-// removeIncomplete removes files that an interrupted process did not finish. This
-// process holds the lock of the store, so no other process is writing them now.
+// removeIncomplete removes the regular files that an interrupted process did not
+// finish. It leaves everything else: another program or a user made it. This process holds the lock of the store, so no other process is writing them now.
 func (f *Folder) removeIncomplete() error {
 	entries, err := os.ReadDir(f.Dir)
 	if err != nil {
 		return fmt.Errorf("reading the data folder: %w", err)
 	}
 	for _, e := range entries {
-		if !strings.Contains(e.Name(), tempMark) {
+		if !isTemporary(e.Name()) || !e.Type().IsRegular() {
 			continue
 		}
 		if err := os.Remove(f.Path(e.Name())); err != nil {

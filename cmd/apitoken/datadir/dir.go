@@ -6,7 +6,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
 
 // makeDir creates the folder. It also accepts an empty folder that exists, and
@@ -43,7 +42,10 @@ func checkDir(dir string) error {
 			return err
 		}
 	}
-	if err := checkPrivate(dir, info, "700"); err != nil {
+	if err := errors.Join(checkOwner(dir, info), checkPrivate(dir, info, "700")); err != nil {
+		return err
+	}
+	if err := checkFiles(dir); err != nil {
 		return err
 	}
 	if evidence != "" && missingOrEmpty(dir, storeFile) {
@@ -81,7 +83,7 @@ func checkForeign(dir string) error {
 		return fmt.Errorf("reading the data folder: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() != pepperFile && e.Name() != markerFile && !strings.Contains(e.Name(), tempMark) {
+		if e.Name() != pepperFile && e.Name() != markerFile && !isTemporary(e.Name()) {
 			return fmt.Errorf("%s is not a data folder of apitoken: it contains %q; give an empty or a new folder", dir, e.Name())
 		}
 	}
@@ -94,7 +96,40 @@ func checkPrivate(path string, info fs.FileInfo, mode string) error {
 	if info.Mode().Perm()&0o077 == 0 {
 		return nil
 	}
-	return fmt.Errorf("%s is open to other users (mode %03o): run `chmod %s %s`", path, info.Mode().Perm(), mode, path)
+	return &OpenToOthersError{Path: path, Mode: info.Mode().Perm(), remedy: mode}
+}
+
+// checkFiles refuses a file of the folder that is no regular file or that belongs
+// to another user. Opening a named pipe would wait for its other end, and another
+// user could replace the peppers or the store. A file may be a symbolic link.
+func checkFiles(dir string) error {
+	for _, name := range []string{pepperFile, storeFile, adminFile, markerFile, eventsFile, certificateFile, keyFile} {
+		path := filepath.Join(dir, name)
+		info, err := os.Stat(path)
+		if errors.Is(err, fs.ErrNotExist) {
+			continue
+		}
+		if err != nil {
+			return fmt.Errorf("checking the data folder: %w", err)
+		}
+		if err := regular(path, info); err != nil {
+			return err
+		}
+		if err := checkOwner(path, info); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// checkOwner refuses a file or folder of another user. Root may enter the folder of
+// every user; that user could then change what root uses.
+func checkOwner(path string, info fs.FileInfo) error {
+	user := os.Geteuid()
+	if owner(info) == user {
+		return nil
+	}
+	return fmt.Errorf("%s belongs to user %d, but this process runs as user %d: run the command as user %d, or give the folder and its files to user %d with chown", path, owner(info), user, owner(info), user)
 }
 
 func exists(dir, name string) bool {

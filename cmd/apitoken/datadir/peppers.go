@@ -23,7 +23,7 @@ func loadKeys(dir string) (events.Keys, error) {
 			return events.Keys{}, err
 		}
 	}
-	text, err := ReadPrivate(path)
+	text, err := ReadSecret(path)
 	if err != nil {
 		return events.Keys{}, err
 	}

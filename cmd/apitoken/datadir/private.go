@@ -3,42 +3,10 @@ package datadir
 import (
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strings"
 )
-
-// maxPrivate is the number of bytes that ReadPrivate reads at most: more than any
-// file of a secret has.
-const maxPrivate = 64 << 10
-
-// ReadPrivate reads a small file that contains a secret, and returns its text
-// without white space at both ends. It refuses a file that other users may read or
-// change; the error has the command that corrects the mode.
-func ReadPrivate(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", fmt.Errorf("opening a file with a secret: %w", err)
-	}
-	defer file.Close()
-	info, err := file.Stat()
-	if err != nil {
-		return "", fmt.Errorf("checking %s: %w", path, err)
-	}
-	if info.IsDir() {
-		return "", fmt.Errorf("%s is a folder, not a file with a secret", path)
-	}
-	if err := checkPrivate(path, info, "600"); err != nil {
-		return "", err
-	}
-	b, err := io.ReadAll(io.LimitReader(file, maxPrivate))
-	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", path, err)
-	}
-	return strings.TrimSpace(string(b)), nil
-}
 
 // WritePrivate writes text and a line end into a file with mode 0600. It replaces
 // an earlier file durably and atomically: after a kill at any moment a reader

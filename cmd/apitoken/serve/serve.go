@@ -36,22 +36,28 @@ const (
 	shutdownTimeout   = 30 * time.Second
 )
 
-// Config is what a server needs. All fields but the three of TLS are required.
+// Config is what a server needs. All fields but TrustedProxies and the three of TLS
+// are required.
 type Config struct {
-	Listen        string       // host:port; port 0 selects a free port
-	Data          string       // the data folder; created if it is missing
-	TLSSelfSigned bool         // use a self-signed certificate, stored in the folder
-	TLSCert       string       // or use the certificate of this PEM file
-	TLSKey        string       // the PEM file of its key
-	Version       string       // the answer of the call for the version
-	Out           io.Writer    // messages for people: the address, the path of the token
-	Logger        *slog.Logger // a line for each request
+	Listen         string       // host:port; port 0 selects a free port
+	Data           string       // the data folder; created if it is missing
+	TrustedProxies []string     // addresses and ranges of proxies in front of the server
+	TLSSelfSigned  bool         // use a self-signed certificate, stored in the folder
+	TLSCert        string       // or use the certificate of this PEM file
+	TLSKey         string       // the PEM file of its key
+	Version        string       // the answer of the call for the version
+	Out            io.Writer    // messages for people: the address, the path of the token
+	Logger         *slog.Logger // a line for each request
 }
 
 // Run serves until ctx is done and all requests in flight have ended. Its errors
 // are sentences for the person who started the server.
 func Run(ctx context.Context, c Config) error {
 	given, err := certificateOfFiles(c)
+	if err != nil {
+		return err
+	}
+	trusted, err := parseProxies(c.TrustedProxies)
 	if err != nil {
 		return err
 	}
@@ -65,18 +71,18 @@ func Run(ctx context.Context, c Config) error {
 	if err != nil {
 		return err
 	}
-	return errors.Join(serveFolder(ctx, c, listener, given, f, w), f.Close())
+	return errors.Join(serveFolder(ctx, c, listener, given, trusted, f, w), f.Close())
 }
 
 // serveFolder is the part of Run that starts when the address and the folder are
 // open.
-func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tls.Config, f *datadir.Folder, w *wakeUp) error {
+func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tls.Config, trusted proxies, f *datadir.Folder, w *wakeUp) error {
 	relay, err := openRelayLoop(f, w, c.Logger)
 	if err != nil {
 		return err
 	}
 	defer relay.file.Close()
-	handler, err := assemble(ctx, c, f)
+	handler, err := assemble(ctx, c, trusted, f)
 	if err != nil {
 		return err
 	}
@@ -93,7 +99,7 @@ func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tl
 }
 
 // assemble builds the service on the folder's store. It bootstraps a new folder.
-func assemble(ctx context.Context, c Config, f *datadir.Folder) (http.Handler, error) {
+func assemble(ctx context.Context, c Config, trusted proxies, f *datadir.Folder) (http.Handler, error) {
 	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Logger: c.Logger})
 	started, err := f.EnsureAdmin(ctx, i)
 	if err != nil {
@@ -102,6 +108,7 @@ func assemble(ctx context.Context, c Config, f *datadir.Folder) (http.Handler, e
 	reportStart(c, f, started)
 	return httpapi.New(httpapi.Config{
 		Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Deployment: f.Store.Deployment(), Ready: f.Store.Ready,
+		Source: trusted.source,
 	}), nil
 }
 

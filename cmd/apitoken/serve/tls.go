@@ -13,16 +13,12 @@ import (
 	"fmt"
 	"math/big"
 	"net"
-	"os"
 	"time"
 
 	"apitoken/cmd/apitoken/datadir"
 )
 
 const (
-	certificateFile = "tls.crt"
-	keyFile         = "tls.key"
-
 	certificateLife  = 2 * 365 * 24 * time.Hour
 	certificateRenew = 30 * 24 * time.Hour // the time before its end when it is replaced
 )
@@ -54,7 +50,7 @@ func tlsConfig(c Config, given *tls.Config, f *datadir.Folder) (*tls.Config, err
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(c.Out, "the certificate is %s, SHA-256 % X\n", f.Path(certificateFile), sha256.Sum256(cert.Certificate[0]))
+	fmt.Fprintf(c.Out, "the certificate is %s, SHA-256 % X\n", f.CertificatePath(), sha256.Sum256(cert.Certificate[0]))
 	return newTLSConfig(cert), nil
 }
 
@@ -63,7 +59,7 @@ func newTLSConfig(cert tls.Certificate) *tls.Config {
 }
 
 func loadPair(certPath, keyPath string) (tls.Certificate, error) {
-	certPEM, err := os.ReadFile(certPath)
+	certPEM, err := datadir.ReadPublic(certPath)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("reading the certificate: %w", err)
 	}
@@ -71,7 +67,7 @@ func loadPair(certPath, keyPath string) (tls.Certificate, error) {
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("reading the certificate's key: %w", err)
 	}
-	cert, err := tls.X509KeyPair(certPEM, []byte(keyPEM))
+	cert, err := tls.X509KeyPair([]byte(certPEM), []byte(keyPEM))
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("reading %s and %s: %w", certPath, keyPath, err)
 	}
@@ -92,14 +88,14 @@ func hosts(listen string) []string {
 // that names the hosts until certificateRenew before its end, because clients
 // that trust it must be configured again for a new one.
 func selfSigned(f *datadir.Folder, names []string, now time.Time) (tls.Certificate, error) {
-	cert, err := loadPair(f.Path(certificateFile), f.Path(keyFile))
+	cert, err := loadPair(f.CertificatePath(), f.KeyPath())
 	if err == nil && usable(cert, names, now) {
 		return cert, nil
 	}
 	if err := makePair(f, names, now); err != nil {
 		return tls.Certificate{}, fmt.Errorf("making a certificate: %w", err)
 	}
-	return loadPair(f.Path(certificateFile), f.Path(keyFile))
+	return loadPair(f.CertificatePath(), f.KeyPath())
 }
 
 func usable(cert tls.Certificate, names []string, now time.Time) bool {
@@ -125,10 +121,10 @@ func makePair(f *datadir.Folder, names []string, now time.Time) error {
 	if err != nil {
 		return fmt.Errorf("encoding the key: %w", err)
 	}
-	if err := datadir.WritePrivate(f.Path(keyFile), pemText("PRIVATE KEY", pkcs8)); err != nil {
+	if err := datadir.WritePrivate(f.KeyPath(), pemText("PRIVATE KEY", pkcs8)); err != nil {
 		return err
 	}
-	return datadir.WritePrivate(f.Path(certificateFile), pemText("CERTIFICATE", der))
+	return datadir.WritePrivate(f.CertificatePath(), pemText("CERTIFICATE", der))
 }
 
 // certificateTemplate is the certificate without its signature. It is valid from

@@ -11,6 +11,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
+	"apitoken/events/name"
 	"apitoken/functions/gateway"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/wiring"
@@ -31,7 +32,7 @@ func serve(f wiring.Function, function string) lambda.Handler {
 	}
 	trust := !job.Self && !f.AuthorizeInHandler
 	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Prefix: f.Prefix, Logger: f.Log})
-	return gateway.New(gateway.Config{TrustAuthorizer: trust, Handler: httpapi.New(httpapi.Config{
+	return gateway.New(gateway.Config{TrustAuthorizer: trust, ValidOwner: name.ValidOwner, Handler: httpapi.New(httpapi.Config{
 		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Deployment: f.Deployment, Only: []string{function}, TrustPrincipal: trust,
 	})})
 }

@@ -133,7 +133,8 @@ func TestNextPageKeepsThePrefix(t *testing.T) {
 	}
 }
 
-// TestRequestWithoutAuthorizerContextIsDenied, even with a valid credential.
+// TestRequestWithoutAuthorizerContextIsDenied, even with a valid credential. So is
+// a request with a context that our authorizer does not make.
 func TestRequestWithoutAuthorizerContextIsDenied(t *testing.T) {
 	d := deploy(t, false)
 	text, id := d.token(token.Wish{})
@@ -144,6 +145,14 @@ func TestRequestWithoutAuthorizerContextIsDenied(t *testing.T) {
 		}
 		if got := d.call(get, format, vector, text, "JhxND7ci", id); got.StatusCode != 200 {
 			t.Errorf("%s with context: got %+v, want 200", format, got)
+		}
+		for _, change := range [][]string{
+			{`"owner": "ann"`, `"owner": "API_OPERATOR_DOMAIN:operator"`}, {`"owner": "ann"`, `"owner": "local:ann"`},
+			{"2126-01-01", "2025-01-01"}, {`"kind": "token"`, `"kind": "session"`}, {`"credential"`, `"other"`}, {`"via"`, `"other"`},
+		} {
+			if got := d.call(get, format, append([]string{vector, text, "JhxND7ci", id}, change...)...); got.StatusCode != 401 {
+				t.Errorf("%s with %s instead of %s: got %+v, want 401", format, change[1], change[0], got)
+			}
 		}
 		if got := d.call(get, format, vector, text, "JhxND7ci", id, `GET /v1/auth/access-tokens/*`, `GET /v1/elsewhere`); got.StatusCode != 403 {
 			t.Errorf("%s with a context of other scopes: got %+v, want 403", format, got)

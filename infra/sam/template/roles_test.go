@@ -149,7 +149,9 @@ func TestNoFunctionMayDeleteACopy(t *testing.T) {
 			if got := texts(s["Action"]); len(got) != 1 {
 				t.Errorf("%s, statement %q: %v share the condition for deletes", name, s["Sid"], got)
 			}
-			want(t, s, object{"ForAllValues:StringEquals": object{"dynamodb:LeadingKeys": list(copies.WaitPK)}}, "Condition")
+			want(t, s, object{
+				"ForAllValues:StringEquals": object{"dynamodb:LeadingKeys": list(copies.WaitPK)}, "Null": object{"dynamodb:LeadingKeys": "false"},
+			}, "Condition")
 		}
 	}
 }

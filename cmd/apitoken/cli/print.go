@@ -1,0 +1,111 @@
+package cli
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/clipperhouse/displaywidth"
+)
+
+// printJSON prints a value as JSON. The service's texts reach a terminal, so
+// unprintable characters are escaped. A reader of the JSON gets the same texts.
+func printJSON(w io.Writer, v any) error {
+	var b bytes.Buffer
+	e := json.NewEncoder(&b)
+	e.SetIndent("", "  ")
+	e.SetEscapeHTML(false)
+	if err := e.Encode(v); err != nil {
+		return err
+	}
+	_, err := w.Write(escapeJSON(b.Bytes()))
+	return err
+}
+
+// escapeJSON escapes the unprintable characters of a JSON text that JSON itself
+// allows: DEL, the control characters above U+007F, marks of direction, and bytes
+// that are not UTF-8. In valid JSON they are only inside strings.
+func escapeJSON(text []byte) []byte {
+	out := make([]byte, 0, len(text))
+	for len(text) > 0 {
+		r, size := utf8.DecodeRune(text)
+		switch {
+		case r == utf8.RuneError && size == 1:
+			out = append(out, `\ufffd`...)
+		case r < ' ' || printable(r):
+			out = append(out, text[:size]...)
+		default:
+			out = appendEscape(out, r)
+		}
+		text = text[size:]
+	}
+	return out
+}
+
+func appendEscape(out []byte, r rune) []byte {
+	if r < 0x10000 {
+		return fmt.Appendf(out, `\u%04x`, r)
+	}
+	r -= 0x10000
+	return fmt.Appendf(out, `\u%04x\u%04x`, 0xd800+r>>10, 0xdc00+r&0x3ff)
+}
+
+// printRows prints rows as a table with column heads. With output "text" it
+// prints the rows without heads and separates the values by tabs.
+func printRows(w io.Writer, output string, heads []string, rows [][]string) error {
+	var lines strings.Builder
+	if output == "text" {
+		for _, row := range rows {
+			lines.WriteString(strings.Join(row, "\t") + "\n")
+		}
+	} else {
+		writeTable(&lines, append([][]string{heads}, rows...))
+	}
+	_, err := io.WriteString(w, lines.String())
+	return err
+}
+
+// columnGap is the number of blanks between two columns.
+const columnGap = 2
+
+// writeTable aligns columns by the width that a text has in a terminal: two columns
+// for Chinese, Japanese and Korean characters and for emoji, none for combining
+// marks.
+func writeTable(lines *strings.Builder, rows [][]string) {
+	widths := columnWidths(rows)
+	for _, row := range rows {
+		var line strings.Builder
+		for i, cell := range row {
+			line.WriteString(cell + strings.Repeat(" ", widths[i]-displaywidth.String(cell)+columnGap))
+		}
+		lines.WriteString(strings.TrimRight(line.String(), " ") + "\n")
+	}
+}
+
+func columnWidths(rows [][]string) []int {
+	widths := make([]int, len(rows[0]))
+	for _, row := range rows {
+		for i, cell := range row {
+			widths[i] = max(widths[i], displaywidth.String(cell))
+		}
+	}
+	return widths
+}
+
+// plain replaces unprintable characters: a text of another user must not send
+// control sequences to the terminal. It keeps the two joiners, U+200C and U+200D,
+// which the spelling of some names needs.
+func plain(text string) string {
+	return strings.Map(func(r rune) rune {
+		if printable(r) {
+			return r
+		}
+		return unicode.ReplacementChar
+	}, text)
+}
+
+func printable(r rune) bool { return unicode.IsPrint(r) || r == '\u200c' || r == '\u200d' }

@@ -1,0 +1,179 @@
+package api
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"slices"
+	"strings"
+	"testing"
+
+	lambdaevents "github.com/aws/aws-lambda-go/events"
+	"github.com/aws/aws-lambda-go/lambda"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/events/storetest"
+	"apitoken/events/token"
+	"apitoken/functions/gateway"
+	"apitoken/functions/httpapi"
+	"apitoken/functions/wiring"
+	"apitoken/functions/wiring/telemetry"
+	"apitoken/infra/dynamo"
+	"apitoken/infra/sam/template/roletest"
+	"apitoken/localstack/engines"
+)
+
+// TestFunctionsMakeOnlyTheCallsOfTheirRole calls every route with the rights that
+// its function has in template.yaml: for the caller's own tokens, for another
+// user's with the permission and without, and with commits that get no answer.
+func TestFunctionsMakeOnlyTheCallsOfTheirRole(t *testing.T) {
+	root := engines.Connect(t, engines.DynamoDB).DynamoDB(t)
+	for _, function := range httpFunctions() {
+		t.Run(function, func(t *testing.T) {
+			s := newRoleScene(t, root, function)
+			for _, r := range httpapi.Routes() {
+				if r.Function == function {
+					s.callRoute(r)
+				}
+			}
+			s.Check(t, nil)
+		})
+	}
+}
+
+func httpFunctions() (all []string) {
+	for _, r := range httpapi.Routes() {
+		all = append(all, r.Function)
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}
+
+// roleScene is one function on a table with an administrator and two users.
+type roleScene struct {
+	*testing.T
+	*roletest.Scene
+	function string
+	issuer   *issuer.Issuer // with all rights
+	users    int
+}
+
+func newRoleScene(t *testing.T, root *dynamodb.Client, function string) *roleScene {
+	t.Helper()
+	s := &roleScene{T: t, Scene: roletest.NewScene(t, root, function, "TokenTable"), function: function}
+	s.issuer = issuer.New(issuer.Config{Store: dynamo.New(root, s.Table), Keys: storetest.Keys})
+	if _, _, err := s.issuer.Bootstrap(t.Context(), "admin", false); err != nil {
+		t.Fatal(err)
+	}
+	return s
+}
+
+// handler returns the function, as its main makes it.
+func (s *roleScene) handler(client *dynamodb.Client) lambda.Handler {
+	return serve(wiring.Function{
+		Settings: wiring.Settings{Keys: storetest.Keys, Deployment: "test"}, Store: dynamo.New(client, s.Table),
+		Log: telemetry.NewLogger(telemetry.Config{Out: s.Output(), Function: s.function}),
+	}, s.function)
+}
+
+// callRoute makes the calls of one route: about a token of the caller, about one
+// of another user with and without the permission, and without an answer to a
+// commit.
+func (s *roleScene) callRoute(r httpapi.Route) {
+	s.Helper()
+	h := s.handler(s.Client)
+	for _, query := range queries[r.Function] {
+		for _, who := range []string{own, other, admin} {
+			a := s.send(h, r, who, query)
+			if a.StatusCode >= 500 || who != other && a.StatusCode != 200 {
+				s.Errorf("%s %s?%s of %s: got %+v", r.Method, r.Path, query, who, a)
+			}
+		}
+	}
+	if r.Command {
+		silent := s.Role.Client(dynamodb.New(s.Root.Options(), func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: &unanswered{}} }))
+		if a := s.send(s.handler(silent), r, admin, ""); a.StatusCode != 200 {
+			s.Errorf("%s %s without an answer to its commit: got %+v, want 200", r.Method, r.Path, a)
+		}
+	}
+}
+
+// The callers of a call about a user's token.
+const own, other, admin = "the user", "bob", "admin"
+
+// queries has the queries of the calls of a function. USER is the token's user.
+var queries = map[string][]string{
+	"list":   {"", "user=USER", "state=revoked", "user=USER&state=revoked"},
+	"create": {""}, "get": {""}, "revoke": {""}, "history": {""}, "introspect": {""}, "about": {""},
+}
+
+// send makes a call about a new token of a new user.
+func (s *roleScene) send(h lambda.Handler, r httpapi.Route, caller, query string) (a answer) {
+	s.Helper()
+	s.users++
+	user := fmt.Sprintf("user%d", s.users)
+	made, text, err := s.issuer.Create(s.Context(), guard.Principal{Owner: admin}, user, token.Wish{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	if caller == own {
+		caller = user
+	}
+	bodies := map[string]string{
+		"POST /v1/auth/access-tokens": `{"user": {"name": "` + user + `"}}`,
+		"POST /v1/auth/authorize":     `{"token": "` + text.Reveal() + `"}`,
+	}
+	asked, err := url.ParseQuery(strings.ReplaceAll(query, "USER", user))
+	if err != nil {
+		s.Fatal(err)
+	}
+	path := strings.NewReplacer("{id}", made.ID, "{user}", user).Replace(r.Path)
+	payload, err := json.Marshal(lambdaevents.APIGatewayProxyRequest{
+		HTTPMethod: r.Method, Path: path, Body: bodies[r.Method+" "+r.Path], Headers: map[string]string{"Content-Type": "application/json"},
+		MultiValueQueryStringParameters: asked,
+		RequestContext: lambdaevents.APIGatewayProxyRequestContext{Path: path, Authorizer: gateway.Context(guard.Principal{
+			Owner: caller, TokenID: made.ID, Kind: guard.KindToken, Credential: guard.CredentialCurrent,
+		})},
+	})
+	if err != nil {
+		s.Fatal(err)
+	}
+	out, err := h.Invoke(s.Context(), payload)
+	if err != nil {
+		s.Fatal(err)
+	}
+	if err := json.Unmarshal(out, &a); err != nil {
+		s.Fatal(err)
+	}
+	return a
+}
+
+// unanswered applies the first commit and loses its answers, and those of the
+// read that looks for its outcome. The issuer sends the commit again, gets a
+// conflict, and looks at the history.
+type unanswered struct{ commits int }
+
+// lostAnswers is the number of attempts of the store for one commit.
+const lostAnswers = 3
+
+var errSilent = errors.New("no answer")
+
+func (u *unanswered) RoundTrip(r *http.Request) (*http.Response, error) {
+	_, operation, _ := strings.Cut(r.Header.Get("X-Amz-Target"), ".")
+	switch {
+	case operation == "TransactWriteItems":
+		u.commits++
+	case operation != "GetItem" || u.commits == 0:
+		return http.DefaultTransport.RoundTrip(r)
+	}
+	a, err := http.DefaultTransport.RoundTrip(r)
+	if u.commits <= lostAnswers && err == nil {
+		a.Body.Close()
+		return nil, errSilent
+	}
+	return a, err
+}

@@ -1,0 +1,184 @@
+package roletest_test
+
+import (
+	"strings"
+	"testing"
+
+	"apitoken/infra/dynamo/item"
+	"apitoken/infra/sam/template/roletest"
+
+	"github.com/aws/aws-sdk-go-v2/aws"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+)
+
+const log, audit = "T", "A"
+
+var tables = map[string]string{log: "TokenTable", audit: "AuditTable"}
+
+func update(pk, sk, expression string) *dynamodb.UpdateItemInput {
+	return &dynamodb.UpdateItemInput{TableName: aws.String(log), Key: item.Key(pk, sk), UpdateExpression: &expression}
+}
+
+func get(pk string) *dynamodb.GetItemInput {
+	return &dynamodb.GetItemInput{TableName: aws.String(log), Key: item.Key(pk, "HEAD")}
+}
+
+func put(table, pk string) *dynamodb.PutItemInput {
+	return &dynamodb.PutItemInput{TableName: &table, Item: item.Key(pk, "x")}
+}
+
+func query(table, index, condition, key string) *dynamodb.QueryInput {
+	in := &dynamodb.QueryInput{TableName: &table, KeyConditionExpression: &condition, ExpressionAttributeValues: item.Item{":v": item.Text(key)}}
+	if index != "" {
+		in.IndexName = &index
+	}
+	return in
+}
+
+func transaction(parts ...types.TransactWriteItem) *dynamodb.TransactWriteItemsInput {
+	return &dynamodb.TransactWriteItemsInput{TransactItems: parts}
+}
+
+func putPart(pk string) types.TransactWriteItem {
+	return types.TransactWriteItem{Put: &types.Put{TableName: aws.String(log), Item: item.Key(pk, "x")}}
+}
+
+// returning changes the ReturnValues of an update.
+func returning(in *dynamodb.UpdateItemInput, v types.ReturnValue) *dynamodb.UpdateItemInput {
+	in.ReturnValues = v
+	return in
+}
+
+// on adds a condition to an update.
+func on(in *dynamodb.UpdateItemInput, condition string) *dynamodb.UpdateItemInput {
+	in.ConditionExpression = &condition
+	return in
+}
+
+// aliased replaces the names of an update.
+func aliased(in *dynamodb.UpdateItemInput, names map[string]string) *dynamodb.UpdateItemInput {
+	in.ExpressionAttributeNames = names
+	return in
+}
+
+func batch(pks ...string) *dynamodb.BatchGetItemInput {
+	var keys []map[string]types.AttributeValue
+	for _, pk := range pks {
+		keys = append(keys, item.Key(pk, "x"))
+	}
+	return &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{log: {Keys: keys}}}
+}
+
+// TestCallsOutsideOfTheRoleAreRefused has, for each role, a call of the function
+// and calls that an attacker who controls the function would try.
+func TestCallsOutsideOfTheRoleAreRefused(t *testing.T) {
+	touch := "SET used_at = :at, address = :address"
+	sent := "REMOVE unsent, unsent_at"
+	for _, row := range []struct {
+		function string
+		in       any
+		allowed  bool
+	}{
+		{"authorize", update("TOKEN#a", "USE", touch), true},
+		{"authorize", on(update("TOKEN#a", "USE", touch), "used_at <= :old"), true},
+		{"authorize", aliased(update("TOKEN#a", "USE", "SET #u = :at"), map[string]string{"#u": "used_at"}), true},
+		{"authorize", update("USER#ann", "HEAD", touch), false},
+		{"authorize", update("SETTINGS", "HEAD", touch), false},
+		{"authorize", update("TOKEN#a", "TOKEN", "SET verifier = :v"), false},
+		{"authorize", update("TOKEN#a", "TOKEN", "SET used_at = :at REMOVE ended"), false},
+		{"authorize", aliased(update("TOKEN#a", "TOKEN", "SET #u = :at"), map[string]string{"#u": "expires_at"}), false},
+		{"authorize", update("TOKEN#a", "TOKEN", "SET scopes[0] = :s"), false},
+		{"authorize", on(update("TOKEN#a", "USE", touch), "begins_with(verifier, :guess)"), false},
+		{"authorize", returning(update("TOKEN#a", "TOKEN", touch), types.ReturnValueAllNew), false},
+		{"authorize", returning(update("TOKEN#a", "TOKEN", touch), types.ReturnValueUpdatedNew), true},
+		{"authorize", query(log, "", "PK = :v", "TOKEN#a"), true},
+		{"authorize", query(log, "", "PK = :v", "USER#ann"), false},
+		{"authorize", query(log, "list", "list = :v", "LIST#2026-11"), false},
+		{"authorize", query(audit, "", "PK = :v", "TOKEN#a"), false},
+		{"authorize", put(log, "TOKEN#a"), false},
+		{"authorize", &dynamodb.ScanInput{TableName: aws.String(log)}, false},
+		{"authorize", transaction(types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: aws.String(log), Key: item.ViewKey("a"), ConditionExpression: aws.String("attribute_exists(PK)"),
+		}}), true},
+		{"authorize", transaction(types.TransactWriteItem{ConditionCheck: &types.ConditionCheck{
+			TableName: aws.String(log), Key: item.Key("USER#ann", "HEAD"), ConditionExpression: aws.String("attribute_exists(PK)"),
+		}}), false},
+		{"introspect", update("SETTINGS", "HEAD", touch), false},
+		{"introspect", get("SETTINGS"), true},
+		{"introspect", get("USER#ann"), false},
+		{"create", transaction(putPart("USER#ann"), putPart("TOKEN#a")), true},
+		{"create", transaction(putPart("USER#ann"), putPart("SETTINGS")), false},
+		{"create", transaction(putPart("USER#ann"), types.TransactWriteItem{Delete: &types.Delete{TableName: aws.String(log), Key: item.Key("USER#ann", "x")}}), false},
+		{"create", put(log, "NOTICE#TokenExpiring/a"), false},
+		{"create", put(audit, "user/ann"), false},
+		{"create", get("TOKEN#a"), false},
+		{"list", batch("TOKEN#a", "TOKEN#b"), true},
+		{"list", batch("TOKEN#a", "USER#ann"), false},
+		{"list", query(log, "list", "list = :v AND list_at > :after", "LIST#2026-11"), true},
+		{"list", query(log, "unsent", "unsent = :v", "UNSENT#0"), false},
+		{"get", get("USER#ann"), false},
+		{"history", query(log, "", "PK = :v", "SETTINGS"), false},
+		{"history", query(log, "", "SK = :v", "USER#ann"), false}, // it names no partition
+		{"about", get("SETTINGS"), true},
+		{"about", get("TOKEN#a"), false},
+		{"about", get("USER#ann"), false},
+		{"about", get("SETTINGS2"), false},
+		{"publish", update("USER#ann", "EVENT#000000000001", sent), true},
+		{"publish", update("NOTICE#a", "NOTICE", sent), true},
+		{"publish", update("TOKEN#a", "TOKEN", sent), false},
+		{"publish", update("USER#ann", "HEAD", "SET version = :v"), false},
+		{"publish", returning(update("USER#ann", "EVENT#000000000001", sent), types.ReturnValueAllOld), false},
+		{"publish", get("SETTINGS"), false},
+		{"reconcile", query(log, "unsent", "unsent = :v AND unsent_at < :at", "UNSENT#0"), true},
+		{"reconcile", query(log, "list", "list = :v", "LIST#2026-11"), false},
+		{"reconcile", batch("USER#ann", "NOTICE#a"), true},
+		{"reconcile", batch("USER#ann", "TOKEN#a"), false},
+		{"audit", put(audit, "user/ann"), true},
+		{"audit", put(audit, "other"), false},
+		{"audit", put(log, "USER#ann"), false},
+		{"audit", &dynamodb.DeleteItemInput{TableName: aws.String(audit), Key: item.Key("wait", "x")}, true},
+		{"audit", &dynamodb.DeleteItemInput{TableName: aws.String(audit), Key: item.Key("user/ann", "x")}, false},
+		{"audit", &dynamodb.DescribeTableInput{TableName: aws.String(audit)}, false},
+	} {
+		err := roletest.Of(t, row.function, tables).Allow(row.in)
+		if (err == nil) != row.allowed {
+			t.Errorf("%s: %T %+v: got %v, want allowed %t", row.function, row.in, row.in, err, row.allowed)
+		}
+	}
+}
+
+// failures records what a test reports.
+type failures struct {
+	testing.TB
+	lines []string
+}
+
+func (f *failures) Helper()           {}
+func (f *failures) Error(args ...any) { f.lines = append(f.lines, args[0].(string)) }
+func (f *failures) Errorf(format string, args ...any) {
+	f.lines = append(f.lines, format+" "+args[0].(string))
+}
+
+// TestACallOutsideAndARightThatIsNotNeededFailTheTest of a function.
+func TestACallOutsideAndARightThatIsNotNeededFailTheTest(t *testing.T) {
+	r := roletest.Of(t, "about", tables)
+	f := &failures{TB: t}
+	r.Check(f, nil)
+	if len(f.lines) != 1 || !strings.Contains(f.lines[0], "SeeThatTheTableAnswers dynamodb:GetItem") {
+		t.Errorf("without a call: got %q, want the right that no call needed", f.lines)
+	}
+	if err := r.Allow(get("SETTINGS")); err != nil {
+		t.Fatal(err)
+	}
+	f.lines = nil
+	if r.Check(f, nil); len(f.lines) > 0 {
+		t.Errorf("after the call: got %q", f.lines)
+	}
+	if err := r.Allow(get("TOKEN#a")); err == nil || !strings.Contains(err.Error(), "AccessDeniedException") {
+		t.Errorf("a call outside: got %v", err)
+	}
+	if r.Check(f, nil); len(f.lines) != 1 || !strings.Contains(f.lines[0], `keys ["TOKEN#a"]`) {
+		t.Errorf("after a call outside: got %q", f.lines)
+	}
+}
