@@ -351,7 +351,7 @@ func TestLogNamesARefusedTokenIfItsSecretIsRight(t *testing.T) {
 		}
 		wrong := secret.Mint("")
 		wrong.ID = c.id
-		for _, text := range []string{forged(wrong), c.text[:9] + "x" + c.text[10:]} {
+		for _, text := range []string{forged(wrong), c.text[:9] + "-" + c.text[10:]} {
 			w.do("GET", collection, text, "").expect(t, http.StatusUnauthorized, "")
 			if line := w.log.last(t); line["token_id"] != "" || line["owner"] != "" {
 				t.Errorf("got %v for a wrong secret, want no token", line)
