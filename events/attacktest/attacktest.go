@@ -304,8 +304,8 @@ func viewPutBack(t *testing.T, open func(*testing.T) Store) {
 			t.Errorf("after the second revocation: got %q, want %s", got, guard.CodeRevoked)
 		}
 		err := x.Revoke(t.Context(), ann, shown.ID)
-		if r, refused := errors.AsType[*events.Refusal](err); !refused || r.Code != token.CodeNotFound {
-			t.Errorf("a third revocation: got %v, want %s", err, token.CodeNotFound)
+		if r, refused := errors.AsType[*events.Refusal](err); !refused || r.Code != token.CodeNotFoundRevoked {
+			t.Errorf("a third revocation: got %v, want %s", err, token.CodeNotFoundRevoked)
 		}
 	}
 	x.expectSound("ann")

@@ -146,7 +146,7 @@ func TestPlacesOfViewsAreComputedAgain(t *testing.T) {
 	for _, v := range []events.View{ended, view, bare} {
 		for attr, others := range map[string][]types.AttributeValue{
 			item.ListPK: {item.Text("LIST#2026-12"), item.Text(""), nil},
-			item.ListSK: {item.Text(item.PositionSK(events.Position{At: at.Add(1), ID: v.ID})), item.Text(item.PositionSK(events.Position{At: at, ID: "other"})), nil},
+			item.ListSK: {item.Text(item.PositionSK(events.Position{At: at.Add(time.Microsecond), ID: v.ID})), item.Text(item.PositionSK(events.Position{At: at, ID: "other"})), nil},
 			item.TTL:    {item.Number(1), item.Number(4_000_000_000)},
 			"digest":    {&types.AttributeValueMemberB{Value: make([]byte, 32)}, nil},
 		} {
