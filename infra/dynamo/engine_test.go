@@ -60,12 +60,6 @@ func dropAfter(t testing.TB, c *dynamodb.Client, table string) {
 	})
 }
 
-func newStore(t testing.TB) *dynamo.Store {
-	t.Helper()
-	c := client(t)
-	return dynamo.New(c, newTable(t, c))
-}
-
 // via returns the client with another HTTP transport between SDK and engine.
 func via(c *dynamodb.Client, transport http.RoundTripper) *dynamodb.Client {
 	return dynamodb.New(c.Options(), func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: transport} })
