@@ -1,8 +1,9 @@
 // Package events is the core of the service: what can happen to tokens and
 // settings, the log that keeps it, and the ports to stores and the bus. The
-// packages below it are the rules (token, scope, settings), the service that
-// applies them (issuer, guard, relay, audit) and the test suites that check the
-// ports' promises for every store and bus (storetest, bustest).
+// packages below it are the rules (token, scope, settings), the forms of their
+// values (name, instant, secret), the service that applies the rules (issuer,
+// guard, relay, audit) and the test suites: storetest and bustest check the ports'
+// promises for every store and bus, attacktest plays a writer of the store.
 //
 // This package has the facts with their one table, the records and their hash
 // chain, the commits that add records, and the ports. The package does not decide
