@@ -154,8 +154,12 @@ func (x *scene) eachChange(key, other string, do func(change string)) {
 		do(change + " " + member)
 	}
 	for _, member := range slices.Sorted(maps.Keys(original)) {
+		varied := x.Vary(original[member])
+		if reflect.DeepEqual(varied, original[member]) {
+			x.Errorf("Vary does not change the member %s", member)
+		}
 		try("without", member, nil)
-		try("with a changed", member, x.Vary(original[member]))
+		try("with a changed", member, varied)
 		try("with another item's", member, foreign[member])
 	}
 	for _, member := range slices.Sorted(maps.Keys(foreign)) {

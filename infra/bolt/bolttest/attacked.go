@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"reflect"
 	"strconv"
 	"strings"
 	"testing"
@@ -76,8 +75,7 @@ func (*Attacked) RecordKey(s events.Stream, seq uint64) string {
 // ViewKey names the item of a view.
 func (*Attacked) ViewKey(id string) string { return "token " + id }
 
-// Item returns the members of an item by their numbers, nil if it is missing. It
-// skips a zero time, because such a member is the same as none.
+// Item returns the members of an item by their numbers, nil if it is missing.
 func (a *Attacked) Item(t testing.TB, key string) (members map[string]any) {
 	t.Helper()
 	a.alter(t, func(tx *bbolt.Tx) error {
@@ -93,9 +91,6 @@ func (a *Attacked) Item(t testing.TB, key string) (members map[string]any) {
 		}
 		members = map[string]any{}
 		for n, v := range numbered {
-			if reflect.DeepEqual(v, []any{uint64(0), uint64(0)}) {
-				continue
-			}
 			members[strconv.FormatUint(n, 10)] = v
 		}
 		return nil
@@ -168,9 +163,6 @@ func (*Attacked) Vary(value any) any {
 	case bool:
 		return !v
 	case []any:
-		if seconds, ok := v[0].(uint64); ok && len(v) == 2 {
-			return []any{seconds + 1, v[1]}
-		}
 		return v[:len(v)-1]
 	}
 	panic(fmt.Sprintf("bolttest: no other value of type %T", value))

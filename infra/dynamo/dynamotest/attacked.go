@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"apitoken/events"
 	"apitoken/infra/dynamo"
@@ -104,7 +105,7 @@ func (*Attacked) Vary(value any) any {
 	switch v := value.(type) {
 	case *types.AttributeValueMemberS:
 		if at, err := item.ParseTime(v.Value); err == nil {
-			return item.Text(item.Time(at.Add(1)))
+			return item.Text(item.Time(at.Add(time.Microsecond)))
 		}
 		return item.Text(v.Value + "x")
 	case *types.AttributeValueMemberB:
