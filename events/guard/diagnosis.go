@@ -32,16 +32,26 @@ func diagnose(header string) *Denial {
 	return diagnoseScheme(header)
 }
 
-// severalCredentials reports whether a header has two tokens, or two schemes
-// with a credential each. Gateways join repeated headers with commas.
+// otherSchemes are schemes that the service does not accept: those of IANA's HTTP
+// Authentication Scheme Registry, and a few that products use.
+var otherSchemes = []string{
+	"Concealed", "Digest", "DPoP", "GNAP", "HOBA", "Mutual", "Negotiate", "OAuth", "PrivateToken", "SCRAM-SHA-1",
+	"SCRAM-SHA-256", "vapid", "NTLM", "ApiKey", "Api-Key", "AWS4-HMAC-SHA256", "GoogleLogin", "Hawk", "Key", "PRIVATE-TOKEN", "Signature",
+}
+
+// severalCredentials reports whether a header has two tokens, or two known schemes
+// with a text each. Gateways join repeated headers with commas. Other words before a
+// text are no scheme: a header may have the text of an error message in place of a
+// token.
 func severalCredentials(header string) bool {
 	if tokensIn(header) > 1 {
 		return true
 	}
+	known := slices.Concat(tokenSchemes, []string{basicScheme}, otherSchemes)
 	credentials := 0
 	for part := range strings.SplitSeq(header, ",") {
 		scheme, text, _ := strings.Cut(strings.TrimSpace(part), " ")
-		if text != "" && strings.Trim(scheme, letters+"-") == "" {
+		if text != "" && isOneOf(scheme, known) {
 			credentials++
 		}
 	}
