@@ -31,15 +31,16 @@ type Introspection struct {
 	ExpiresAt time.Time
 }
 
-// Self is the answer to a caller about itself.
-type Self struct {
+// Caller is the answer to a caller about itself.
+type Caller struct {
 	Owner       string
 	Permissions []string // actions on the realm security
 }
 
 // Introspect answers whether a token would pass, for services that check tokens
 // themselves. text is the whole token. action is a call, "METHOD PATH"; a token
-// with scopes does not pass without it. source is the address of the client; the
+// with scopes does not pass without it. The calls of this service about the acting
+// token need no scope (scope.IsAboutSelf). source is the address of the client; the
 // zero address means unknown. Callers may ask about their own tokens. For every
 // other text they need the permission view. Without it they get the same refusal
 // for every token of another user, for an unknown token and for a text that is no
@@ -90,7 +91,7 @@ func (i *Issuer) introspection(ctx context.Context, found guard.Inspection, aske
 		answer.Reason = found.Denial.Code
 	case !asked && len(p.Scopes) > 0:
 		answer.Reason = ReasonActionMissing
-	case !p.Allows(call):
+	case !p.Allows(call) && !scope.IsAboutSelf(call):
 		answer.Reason = guard.CodeOutOfScope
 	default:
 		answer.Active = true
@@ -100,12 +101,12 @@ func (i *Issuer) introspection(ctx context.Context, found guard.Inspection, aske
 }
 
 // WhoAmI returns the caller and its permissions.
-func (i *Issuer) WhoAmI(ctx context.Context, by guard.Principal) (Self, error) {
+func (i *Issuer) WhoAmI(ctx context.Context, by guard.Principal) (Caller, error) {
 	set, err := i.recentSettings(ctx)
 	if err != nil {
-		return Self{}, err
+		return Caller{}, err
 	}
-	return Self{Owner: by.Owner, Permissions: set.Actions(by.Owner)}, nil
+	return Caller{Owner: by.Owner, Permissions: set.Actions(by.Owner)}, nil
 }
 
 // maxAction is the maximum length of an action in bytes.

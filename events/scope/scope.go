@@ -49,6 +49,15 @@ func Allows(scopes []string, c Call) bool {
 	})
 }
 
+// aboutSelf has the calls of this service that are about the acting token itself.
+var aboutSelf = []string{
+	"GET /v1/auth/access-tokens/self", "DELETE /v1/auth/access-tokens/self", "GET /v1/auth/access-tokens/self/events", "GET /v1/session/who-am-i",
+}
+
+// IsAboutSelf reports whether a call of this service is about the acting token
+// itself. Such a call needs no scope: a token can always see and end itself.
+func IsAboutSelf(c Call) bool { return Allows(aboutSelf, c) }
+
 func allowsPath(pattern, path string) bool {
 	if begin, open := strings.CutSuffix(pattern, "*"); open {
 		return strings.HasPrefix(closed(path)+"/", begin)

@@ -125,8 +125,8 @@ func (c *Client) SelfEvents(ctx context.Context, q HistoryQuery) (History, error
 }
 
 // WhoAmI returns the user that the client's token acts for.
-func (c *Client) WhoAmI(ctx context.Context) (Self, error) {
-	return ask[Self](ctx, c, http.MethodGet, "/v1/session/who-am-i", nil, nil)
+func (c *Client) WhoAmI(ctx context.Context) (WhoAmI, error) {
+	return ask[WhoAmI](ctx, c, http.MethodGet, "/v1/session/who-am-i", nil, nil)
 }
 
 // Version returns the release of the service. It needs no token.

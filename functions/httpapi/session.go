@@ -9,11 +9,11 @@ import (
 )
 
 func (x *exchange) whoAmI() (answer, error) {
-	self, err := x.api.Issuer.WhoAmI(x.r.Context(), x.principal)
+	caller, err := x.api.Issuer.WhoAmI(x.r.Context(), x.principal)
 	if err != nil {
 		return answer{}, fmt.Errorf("reading the caller's permissions: %w", err)
 	}
-	return answer{body: Self{ID: self.Owner, Name: displayName(self.Owner), Permissions: orEmpty(self.Permissions)}}, nil
+	return answer{body: WhoAmI{ID: caller.Owner, Name: displayName(caller.Owner), Permissions: orEmpty(caller.Permissions)}}, nil
 }
 
 // displayName returns the name in an owner key, or the whole key if it has no

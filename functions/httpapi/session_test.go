@@ -110,14 +110,14 @@ func TestIntrospectionRefusesWrongMembersByName(t *testing.T) {
 
 func TestWhoAmIGivesAnIDThatWorksAsAuthID(t *testing.T) {
 	w := newScene(t)
-	self := decodeAs[httpapi.Self](t, w.do("GET", "/v1/session/who-am-i", w.admin, ""))
+	self := decodeAs[httpapi.WhoAmI](t, w.do("GET", "/v1/session/who-am-i", w.admin, ""))
 	if self.ID != "admin" || len(self.Permissions) != 4 {
 		t.Errorf("got %+v, want admin with four permissions", self)
 	}
 	for _, user := range []string{`{"uid":7}`, `{"auth_id":"500"}`, `{"domain":"ACTIVE_DIRECTORY","name":"ann"}`, `{"name":"ann"}`} {
 		s := w.do("POST", collection, w.admin, `{"user":`+user+`}`).expect(t, http.StatusOK, "")
 		text := decodeAs[httpapi.Created](t, s).BearerToken.Reveal()
-		self := decodeAs[httpapi.Self](t, w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, ""))
+		self := decodeAs[httpapi.WhoAmI](t, w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, ""))
 		again := w.do("POST", collection, text, `{"user":{"auth_id":"`+self.ID+`"}}`).expect(t, http.StatusOK, "")
 		if got, want := decodeAs[httpapi.Created](t, again).User, decodeAs[httpapi.Created](t, s).User; got.Name != want.Name || got.Domain != want.Domain || got.AuthID != want.AuthID {
 			t.Errorf("%s: got %+v, want %+v", user, got, want)
@@ -140,5 +140,43 @@ func TestAScopeForGETAllowsHEAD(t *testing.T) {
 	_, other := w.make(httpapi.CreateRequest{User: named("ann"), Scopes: []string{"POST /v1/*", "DELETE /*"}})
 	if s := w.do("HEAD", collection, other, ""); s.status != http.StatusForbidden {
 		t.Errorf("HEAD without a scope for GET: got %d, want 403", s.status)
+	}
+}
+
+// TestIntrospectionAgreesWithTheServiceAboutItsOwnCalls makes each call with a token
+// of a scope, and asks whether the call would pass.
+func TestIntrospectionAgreesWithTheServiceAboutItsOwnCalls(t *testing.T) {
+	type call struct{ method, path string }
+	var all []call
+	for _, route := range httpapi.Routes() {
+		if route.Open {
+			continue
+		}
+		path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
+		all = append(all, call{route.Method, path}, call{route.Method, path + "/"})
+		if route.Method == "GET" {
+			all = append(all, call{"HEAD", path})
+		}
+	}
+	const tokens = "/v1/auth/access-tokens/"
+	all = append(all, call{"GET", tokens + "%73elf"}, call{"GET", tokens + "self%2Fevents"}, call{"GET", tokens + "SELF"}, call{"GET", tokens + "selves"},
+		call{"GET", tokens + "%2573elf"}, call{"GET", tokens + "self;x"})
+	passed := 0
+	for _, scope := range []string{"GET /hello", "GET /v1/auth/*", "* /v1/users/*"} {
+		for _, c := range all {
+			w := newScene(t)
+			_, text := w.make(httpapi.CreateRequest{User: named("ann"), Scopes: []string{scope}})
+			asked := decodeAs[httpapi.Introspection](t, w.do("POST", "/v1/auth/authorize", w.admin, fmt.Sprintf(`{"token":%q,"action":"%s %s"}`, text, c.method, c.path)))
+			s := w.do(c.method, c.path, text, "")
+			if refused := s.status == http.StatusForbidden; asked.Active == refused {
+				t.Errorf("scope %s, %s %s: introspection says %t, and the call is answered with %d", scope, c.method, c.path, asked.Active, s.status)
+			}
+			if asked.Active {
+				passed++
+			}
+		}
+	}
+	if passed < 20 || passed > 60 {
+		t.Errorf("%d of %d calls passed, so this test shows little", passed, 3*len(all))
 	}
 }

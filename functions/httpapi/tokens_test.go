@@ -36,7 +36,7 @@ func TestOnlyCreateAnswersTheTokenAndTheTokenAuthenticates(t *testing.T) {
 	if strings.Contains(string(shown.body), "bearer_token") {
 		t.Errorf("got %s, want no token in it", shown.body)
 	}
-	self := decodeAs[httpapi.Self](t, w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, ""))
+	self := decodeAs[httpapi.WhoAmI](t, w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, ""))
 	if self.ID != "ann" || self.Name != "ann" || len(self.Permissions) != 0 {
 		t.Errorf("got %+v, want ann without permissions", self)
 	}

@@ -97,9 +97,9 @@ type CreateRequest struct {
 	SourceIPs      []string       `json:"source_ips,omitempty"`
 }
 
-// Self is the caller: the owner key, the name in the owner key, and the actions
+// WhoAmI is the caller: the owner key, the name in the owner key, and the actions
 // that the caller has on the realm "security".
-type Self struct {
+type WhoAmI struct {
 	ID          string   `json:"id"`
 	Name        string   `json:"name"`
 	Permissions []string `json:"permissions"`

@@ -23,9 +23,10 @@ func newHistory(e *env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "history ID | --owner USER",
 		Short: "Show the events of a token, or of all tokens of a user",
-		Long: `Show the events of a token, or of all tokens of a user, oldest first. With
---output json each event is the CloudEvents object that was published. The hash
-of the event can be verified from this object.`,
+		Long: `Show the events of a token, or of all tokens of a user, oldest first. The ID
+self is the token that you use; it needs no scope. With --output json each event
+is the CloudEvents object that was published. The hash of the event can be
+verified from this object.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	c.Flags().StringVar(&o.owner, "owner", "", "show the events of this user's tokens")
@@ -56,17 +57,25 @@ func (o *history) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	read := func(ctx context.Context, q httpapi.HistoryQuery) (httpapi.History, error) {
-		if id != "" {
-			return client.TokenEvents(ctx, id, q)
-		}
-		return client.UserEvents(ctx, o.owner, q)
-	}
-	entries, err := allPages(ctx, read)
+	entries, err := allPages(ctx, o.reader(client, id))
 	if err != nil {
 		return explain(err)
 	}
 	return o.print(e, entries)
+}
+
+// reader returns how the pages are read: of self, of a token, or of a user if id is
+// "".
+func (o *history) reader(client *httpapi.Client, id string) readPage {
+	return func(ctx context.Context, q httpapi.HistoryQuery) (httpapi.History, error) {
+		switch id {
+		case self:
+			return client.SelfEvents(ctx, q)
+		case "":
+			return client.UserEvents(ctx, o.owner, q)
+		}
+		return client.TokenEvents(ctx, id, q)
+	}
 }
 
 // allPages returns the entries of all pages.

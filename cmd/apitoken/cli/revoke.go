@@ -20,6 +20,8 @@ func newRevoke(e *env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "revoke ID",
 		Short: "Revoke a token, immediately and permanently",
+		Long: `Revoke a token, immediately and permanently. The ID self is the token that you
+use; it needs no scope.`,
 		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	o.id.add(c)
@@ -36,7 +38,7 @@ func (o *revoke) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	err = client.Revoke(ctx, id)
+	err = end(ctx, client, id)
 	if p, ok := errors.AsType[*httpapi.Problem](err); ok && p.Code == codeRevoked {
 		e.messagef("the token was already revoked at %s", formatTime(p.EndedTime))
 		err = nil
@@ -45,6 +47,13 @@ func (o *revoke) run(ctx context.Context, e *env, args []string) error {
 		return explain(err)
 	}
 	return o.print(e, id)
+}
+
+func end(ctx context.Context, c *httpapi.Client, id string) error {
+	if id == self {
+		return c.RevokeSelf(ctx)
+	}
+	return c.Revoke(ctx, id)
 }
 
 // codeRevoked is the code of the answer about a token that is revoked already. To

@@ -50,12 +50,15 @@ func noArgs(c *cobra.Command, args []string) error {
 	return nil
 }
 
-// oneID reads a token id from the argument or from the flag --id. Users of
-// other command lines are used to both.
+// self is the id that names the token of the call itself.
+const self = "self"
+
+// oneID reads a token id, or self, from the argument or from the flag --id. Users
+// of other command lines are used to both.
 type oneID struct{ flag string }
 
 func (o *oneID) add(c *cobra.Command) {
-	c.Flags().StringVar(&o.flag, "id", "", "the token's id, in place of the argument ID")
+	c.Flags().StringVar(&o.flag, "id", "", "the token's id, or self, in place of the argument ID")
 }
 
 func (o *oneID) from(args []string) (string, error) {
@@ -64,7 +67,7 @@ func (o *oneID) from(args []string) (string, error) {
 		given = append(given[:len(given):len(given)], o.flag)
 	}
 	if len(given) != 1 {
-		return "", usagef("give exactly one token id (8 characters), as an argument or with --id")
+		return "", usagef("give exactly one token id (8 characters, or self for the token that you use), as an argument or with --id")
 	}
 	return checkID(given[0])
 }
@@ -75,8 +78,8 @@ func checkID(id string) (string, error) {
 	if wholeToken.MatchString(id) {
 		return "", usagef("the token id is a whole token: give only the 8 characters before the dot. Your shell's history may now contain the token; revoke the token if others can read that history")
 	}
-	if !secret.IsID(id) {
-		return "", usagef("the token id is invalid: it must have exactly 8 characters, letters or digits")
+	if id != self && !secret.IsID(id) {
+		return "", usagef("the token id is invalid: it must have exactly 8 characters, letters or digits, or be self for the token that you use")
 	}
 	return id, nil
 }

@@ -25,19 +25,16 @@ func TestEveryRouteHasACommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, command := range clientCommands(newRoot(&env{getenv: os.Getenv}), "") {
-		for _, args := range [][]string{nil, {"JhxND7ci"}, {"--owner", "ann"}} {
+		for _, args := range [][]string{nil, {"JhxND7ci"}, {"self"}, {"--owner", "ann"}} {
 			e := &env{out: io.Discard, err: io.Discard, getenv: func(string) string { return "" }}
 			run(t.Context(), e, append(strings.Fields(command+" --url "+server.URL+" --token-file "+file), args...))
 		}
 	}
 	for _, route := range r.Missing(map[string]string{
-		"POST /v1/auth/authorize":                "services ask it about other callers",
-		"GET /v1/auth/access-tokens/self":        "programs ask it about their own token; whoami shows a person's user, and show takes an id",
-		"DELETE /v1/auth/access-tokens/self":     "programs end their own token with it; revoke takes an id",
-		"GET /v1/auth/access-tokens/self/events": "programs ask it about their own token; history takes an id",
-		"GET /v1/version":                        "the command version is about the program itself",
-		"GET /healthz":                           "load balancers ask it",
-		"GET /openapi.yaml":                      "it is a document",
+		"POST /v1/auth/authorize": "services ask it about other callers",
+		"GET /v1/version":         "the command version is about the program itself",
+		"GET /healthz":            "load balancers ask it",
+		"GET /openapi.yaml":       "it is a document",
 	}) {
 		t.Errorf("no command of the command line asks %s", route)
 	}

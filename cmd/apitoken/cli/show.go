@@ -20,6 +20,8 @@ func newShow(e *env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "show ID",
 		Short: "Show one token, without its secret",
+		Long: `Show one token, without its secret. The ID self is the token that you use; it
+needs no scope.`,
 		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	o.id.add(c)
@@ -40,11 +42,18 @@ func (o *show) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	entry, err := client.Get(ctx, id)
+	entry, err := entryOf(ctx, client, id)
 	if err != nil {
 		return explain(err)
 	}
 	return o.print(e, entry)
+}
+
+func entryOf(ctx context.Context, c *httpapi.Client, id string) (httpapi.Entry, error) {
+	if id == self {
+		return c.GetSelf(ctx)
+	}
+	return c.Get(ctx, id)
 }
 
 func (o *show) print(e *env, entry httpapi.Entry) error {

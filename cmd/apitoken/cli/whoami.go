@@ -35,18 +35,18 @@ func (o *whoAmI) run(ctx context.Context, e *env) error {
 	if err != nil {
 		return err
 	}
-	self, err := client.WhoAmI(ctx)
+	caller, err := client.WhoAmI(ctx)
 	if err != nil {
 		return explain(err)
 	}
-	return o.print(e, self)
+	return o.print(e, caller)
 }
 
-func (o *whoAmI) print(e *env, self httpapi.Self) error {
+func (o *whoAmI) print(e *env, caller httpapi.WhoAmI) error {
 	if o.output == "json" {
-		return printJSON(e.out, self)
+		return printJSON(e.out, caller)
 	}
 	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, [][]string{
-		{"id", plain(self.ID)}, {"name", plain(self.Name)}, {"permissions", orDash(strings.Join(self.Permissions, ", "))},
+		{"id", plain(caller.ID)}, {"name", plain(caller.Name)}, {"permissions", orDash(strings.Join(caller.Permissions, ", "))},
 	})
 }
