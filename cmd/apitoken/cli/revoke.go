@@ -22,7 +22,7 @@ func newRevoke(e *env) *cobra.Command {
 		Short: "Revoke a token, immediately and permanently",
 		Long: `Revoke a token, immediately and permanently. The ID self is the token that you
 use; it needs no scope.`,
-		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	o.id.add(c)
 	o.access.add(c)

@@ -22,7 +22,7 @@ func newShow(e *env) *cobra.Command {
 		Short: "Show one token, without its secret",
 		Long: `Show one token, without its secret. The ID self is the token that you use; it
 needs no scope.`,
-		RunE:  func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
+		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	o.id.add(c)
 	outputFlag(c, &o.output, formats...)
