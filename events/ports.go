@@ -87,15 +87,16 @@ type Outbox interface {
 	// Pending returns messages that were written before olderThan and are not
 	// yet sent, at most limit (1 or more), the oldest of each stream first. It
 	// may skip a message that it cannot decode, and all later messages of that
-	// stream. It then returns the other messages and an error.
+	// stream. It then returns the other messages and an error that wraps
+	// ErrDamaged. After any other error it may return no messages.
 	Pending(ctx context.Context, olderThan time.Time, limit int) ([]Message, error)
 
 	// Sent removes messages from the outbox by their ids. It ignores unknown
 	// ids.
 	Sent(ctx context.Context, ids ...string) error
 
-	// Notify puts a notice into the outbox. A notice with the same id is put
-	// only once, for ever.
+	// Notify puts a notice into the outbox. A notice with the same id is put only
+	// once in 30 days from its time, at least; also after the notice was sent.
 	Notify(context.Context, Message) error
 }
 

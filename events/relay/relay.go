@@ -82,16 +82,18 @@ type Outcome struct {
 	Sent   int
 	Failed map[string]error // the messages that the bus refused, by message id
 	More   bool             // the outbox may have more messages
+	Unread error            // names the messages that the outbox cannot read; nil: none
 }
 
-// Once sends one batch, the oldest messages of each stream first. An error is
-// about the outbox or the bus as a whole. Messages that the bus accepted before
+// Once sends one batch, the oldest messages of each stream first. It sends the other
+// messages if the outbox cannot read some. An error is about the outbox or the bus as
+// a whole. Messages that the bus accepted before
 // the error count as sent.
 func (r *Relay) Once(ctx context.Context) (Outcome, error) {
 	limit := r.c.Batch + r.stuck // otherwise refused messages could fill the batch, and all other streams would wait
-	ms, err := r.c.Outbox.Pending(ctx, endOfTime, limit)
-	if err != nil {
-		return Outcome{}, fmt.Errorf("relaying: %w", err)
+	ms, unread := r.c.Outbox.Pending(ctx, endOfTime, limit)
+	if unread != nil && !errors.Is(unread, events.ErrDamaged) {
+		return Outcome{}, fmt.Errorf("relaying: %w", unread)
 	}
 	sent, failed, err := Send(ctx, r.c.Bus, ms)
 	if len(sent) > 0 {
@@ -101,13 +103,14 @@ func (r *Relay) Once(ctx context.Context) (Outcome, error) {
 		return Outcome{Sent: len(sent)}, fmt.Errorf("relaying: %w", err)
 	}
 	r.stuck = len(ms) - len(sent)
-	return Outcome{Sent: len(sent), Failed: failed, More: len(ms) == limit}, nil
+	return Outcome{Sent: len(sent), Failed: failed, More: len(ms) == limit, Unread: unread}, nil
 }
 
 // Run sends messages until ctx ends, and finishes its current batch then. While
 // the bus fails, the pauses grow, with jitter. Run logs each change of state
 // once. It returns the error that the bus or the outbox had last, if any; the
-// messages that were not sent stay in the outbox.
+// messages that were not sent stay in the outbox. A message that the outbox cannot
+// read delays only its own stream.
 func (r *Relay) Run(ctx context.Context) error {
 	var trouble error
 	for pause := r.c.Every; ctx.Err() == nil; {
@@ -119,7 +122,7 @@ func (r *Relay) Run(ctx context.Context) error {
 			r.wait(ctx, jitter(pause), nil) // a Wake does not shorten the pause of a bus that fails
 			pause = min(2*pause, maxPause)
 		case o.More && o.Sent > 0: // no pause
-		case len(o.Failed) > 0:
+		case len(o.Failed) > 0, o.Unread != nil:
 			r.wait(ctx, jitter(pause), r.wake)
 			pause = min(2*pause, maxPause)
 		default:
@@ -155,6 +158,7 @@ func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
 const (
 	stateFlowing = "flowing"
 	stateStuck   = "stuck"
+	stateDamaged = "damaged"
 	stateFailing = "failing"
 )
 
@@ -167,6 +171,8 @@ func (r *Relay) report(ctx context.Context, o Outcome, err error) {
 	switch r.state {
 	case stateFailing:
 		r.c.Logger.ErrorContext(ctx, "events do not reach the bus", "error", err)
+	case stateDamaged:
+		r.c.Logger.ErrorContext(ctx, "events cannot be read; they and the later events of the same users do not reach the bus", "error", o.Unread)
 	case stateStuck:
 		id, cause := first(o.Failed)
 		r.c.Logger.WarnContext(ctx, "the bus refuses events", "refused", len(o.Failed), "id", id, "error", cause)
@@ -179,6 +185,8 @@ func stateOf(o Outcome, err error) string {
 	switch {
 	case err != nil:
 		return stateFailing
+	case o.Unread != nil:
+		return stateDamaged
 	case len(o.Failed) > 0:
 		return stateStuck
 	}

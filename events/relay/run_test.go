@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"slices"
 	"strings"
@@ -20,8 +21,9 @@ import (
 // cannot wait for a file.
 type outbox struct {
 	events.Outbox
-	mu sync.Mutex
-	ms []events.Message
+	mu     sync.Mutex
+	ms     []events.Message
+	unread error // of Pending
 }
 
 func (o *outbox) put(ms ...events.Message) {
@@ -33,7 +35,7 @@ func (o *outbox) put(ms ...events.Message) {
 func (o *outbox) Pending(_ context.Context, _ time.Time, limit int) ([]events.Message, error) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	return slices.Clone(o.ms[:min(limit, len(o.ms))]), nil
+	return slices.Clone(o.ms[:min(limit, len(o.ms))]), o.unread
 }
 
 func (o *outbox) Sent(ctx context.Context, ids ...string) error {
@@ -155,6 +157,30 @@ func TestRunLogsRefusalsOnceAndGoesOn(t *testing.T) {
 		}
 		if got := strings.Count(logs.String(), "\n"); got != 1 || !strings.Contains(logs.String(), "user/ann/1") {
 			t.Errorf("logs: got %d lines, want one that names user/ann/1:\n%s", got, logs.String())
+		}
+	})
+}
+
+// TestRunSendsOtherStreamsIfAMessageCannotBeRead: a Wake sends them at once, without
+// the pauses of a bus that fails.
+func TestRunSendsOtherStreamsIfAMessageCannotBeRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var logs bytes.Buffer
+		o, b := &outbox{unread: fmt.Errorf("record 7 of stream user/ann: %w", events.ErrDamaged)}, &bus{}
+		r, stop := running(t, o, b, &logs)
+		for n := range 5 {
+			o.put(message("bob", n+1))
+			r.Wake()
+			synctest.Wait()
+			if got := len(b.ids()); got != n+1 || o.len() != 0 {
+				t.Fatalf("%d messages of the other stream arrived and %d are left, want %d and none", got, o.len(), n+1)
+			}
+		}
+		if err := stop(); err != nil {
+			t.Errorf("Run: %v", err)
+		}
+		if got := strings.Count(logs.String(), "\n"); got != 1 || !strings.Contains(logs.String(), "record 7 of stream user/ann") {
+			t.Errorf("logs: got %d lines, want one that names the record:\n%s", got, logs.String())
 		}
 	})
 }

@@ -21,6 +21,9 @@ type Attacker interface {
 	Item(t testing.TB, key string) map[string]any
 	PutItem(t testing.TB, key string, members map[string]any)
 
+	// Spoil changes the item of a record so that the store cannot decode it.
+	Spoil(t testing.TB, key string)
+
 	// SetHeadVersion changes the version in a stored head.
 	SetHeadVersion(t testing.TB, s events.Stream, version uint64)
 

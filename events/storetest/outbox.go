@@ -1,6 +1,7 @@
 package storetest
 
 import (
+	"errors"
 	"testing"
 	"time"
 
@@ -98,6 +99,40 @@ func outboxReturnsOlder(t testing.TB, s events.Store) {
 	equal(x, "the messages older than the first", older(first[0].Time)(), nil)
 	equal(x, "the messages older than the second", older(second[0].Time)(), []string{first[0].ID})
 	equal(x, "the number of messages older than a moment later", len(older(x.now.Add(time.Microsecond))()), 3)
+}
+
+// unreadDelaysOnlyItsStream spoils the second of three records. The first one, and
+// all messages of the other stream, also the later ones, are still returned.
+func unreadDelaysOnlyItsStream(t testing.TB, s events.Store) {
+	x, a := newScene(t, s), AttackerOf(t, s)
+	y := x.other()
+	var mine, others []events.Message
+	for range 3 {
+		mine = append(mine, messages(x.write(events.Effect{}))...)
+		others = append(others, messages(y.write(events.Effect{}))...)
+		x.now = x.now.Add(time.Microsecond)
+		y.now = x.now
+	}
+	eventually(x, "the stream's messages", mine, func() []events.Message { return x.pending() })
+	eventually(y, "the other stream's messages", others, func() []events.Message { return y.pending() })
+	defer putBack(t, a, a.RecordKey(x.stream(), 2))()
+	a.Spoil(t, a.RecordKey(x.stream(), 2))
+	all, err := x.Pending(x.ctx, x.now.Add(24*time.Hour), 1_000_000)
+	if !errors.Is(err, events.ErrDamaged) {
+		t.Errorf("Pending with a message that cannot be decoded: got %v, want %v", err, events.ErrDamaged)
+	}
+	equal(x, "the messages before the one that cannot be decoded", of(x.stream(), all), mine[:1])
+	equal(x, "the messages of the other stream", of(y.stream(), all), others)
+}
+
+// of returns the messages of a stream.
+func of(s events.Stream, all []events.Message) (ms []events.Message) {
+	for _, m := range all {
+		if m.Stream == s {
+			ms = append(ms, m)
+		}
+	}
+	return ms
 }
 
 func noticeOnce(t testing.TB, s events.Store) {

@@ -53,6 +53,7 @@ var checks = []check{
 	{"TheOutboxHasTheUnsentMessages", outboxHasUnsent},
 	{"TheOutboxKeepsEachStreamsOrder", outboxKeepsOrder},
 	{"TheOutboxReturnsOlderMessagesOnly", outboxReturnsOlder},
+	{"AMessageThatCannotBeReadDelaysOnlyItsStream", unreadDelaysOnlyItsStream},
 	{"ANoticeIsPutOnce", noticeOnce},
 }
 

@@ -316,6 +316,26 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 				return b.Store.Pending(ctx, olderThan.Add(time.Microsecond), limit)
 			}
 		}},
+		{"the outbox stops at a damaged message", "AMessageThatCannotBeReadDelaysOnlyItsStream", "the messages before the one", func(_ *testing.T, b *broken) {
+			b.pending = func(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
+				ms, err := b.Store.Pending(ctx, olderThan, limit)
+				if err != nil {
+					return nil, err
+				}
+				return ms, nil
+			}
+		}},
+		{"the outbox goes on after a damaged message", "AMessageThatCannotBeReadDelaysOnlyItsStream", "the messages before the one", func(_ *testing.T, b *broken) {
+			var before []events.Message
+			b.pending = func(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
+				ms, err := b.Store.Pending(ctx, olderThan, limit)
+				if err != nil {
+					return before, err
+				}
+				before = append(before, ms...)
+				return ms, nil
+			}
+		}},
 		{"a notice is put twice", "ANoticeIsPutOnce", "the notice: still", func(_ *testing.T, b *broken) {
 			var all []events.Message
 			b.notify = func(_ context.Context, m events.Message) error { all = append(all, m); return nil }

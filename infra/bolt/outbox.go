@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -12,24 +13,43 @@ import (
 )
 
 // Pending implements events.Outbox. The outbox is sorted by time. The times of
-// a stream never decrease, so each stream's messages are in order.
+// a stream never decrease, so each stream's messages are in order. If Pending cannot
+// decode a message, it skips this message and the later ones of the same stream, and
+// the error names the message.
 func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) (ms []events.Message, err error) {
+	var faults error
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
 		end := appendTime(nil, olderThan)
+		blocked := map[events.Stream]bool{}
 		c := tx.Bucket(outboxBucket).Cursor()
 		for k, b := c.First(); k != nil && len(ms) < limit && bytes.Compare(k[:timeLen], end) < 0; k, b = c.Next() {
+			stream := streamAt(k)
+			if blocked[stream] {
+				continue
+			}
 			m, err := messageAt(tx, k, b)
 			if err != nil {
-				return err
+				faults = errors.Join(faults, err)
+				blocked[stream] = stream != ""
+				continue
 			}
 			ms = append(ms, m)
 		}
 		return nil
 	})
-	if err != nil {
-		return nil, fmt.Errorf("reading the outbox: %w", err)
+	if err := errors.Join(err, faults); err != nil {
+		return ms, fmt.Errorf("reading the outbox: %w", err)
 	}
 	return ms, nil
+}
+
+// streamAt returns the stream of the message under an outbox key, "" for a notice.
+func streamAt(key []byte) events.Stream {
+	if key[timeLen] == noticeKind {
+		return ""
+	}
+	st, _ := splitRecordKey(key[timeLen+1:])
+	return st
 }
 
 func messageAt(tx *bbolt.Tx, key, value []byte) (events.Message, error) {

@@ -62,6 +62,13 @@ func (l *relayLoop) run(ctx context.Context) (stop func() error) {
 	}
 }
 
+func unreadError(unread error) error {
+	if unread == nil {
+		return nil
+	}
+	return fmt.Errorf("some events cannot be read and are not in the file of events: %w", unread)
+}
+
 func (l *relayLoop) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
@@ -75,7 +82,7 @@ func (l *relayLoop) drain(ctx context.Context) error {
 			return fmt.Errorf("%d events could not be written to the file of events and stay in the store: %w", len(o.Failed), causes)
 		}
 		if o.Sent == 0 {
-			return nil
+			return unreadError(o.Unread)
 		}
 	}
 }

@@ -138,6 +138,14 @@ func splitUse(bucket string, b []byte) (use, rest []byte) {
 	return bytes.Clone(b[start:end]), b[end:]
 }
 
+// Spoil gives a member of an item a type that the store does not decode.
+func (a *Attacked) Spoil(t testing.TB, key string) {
+	t.Helper()
+	members := a.Item(t, key)
+	members["1"] = map[string]any{"not": "decoded"}
+	a.PutItem(t, key, members)
+}
+
 // SetHeadVersion changes the version in a stored head.
 func (a *Attacked) SetHeadVersion(t testing.TB, s events.Stream, version uint64) {
 	t.Helper()

@@ -92,6 +92,14 @@ func (a *Attacked) PutItem(t testing.TB, key string, members map[string]any) {
 	}
 }
 
+// Spoil gives an attribute of an item a type that the store does not decode.
+func (a *Attacked) Spoil(t testing.TB, key string) {
+	t.Helper()
+	members := a.Item(t, key)
+	members["type"] = item.Number(1)
+	a.PutItem(t, key, members)
+}
+
 // SetHeadVersion changes the version in a stored head.
 func (a *Attacked) SetHeadVersion(t testing.TB, s events.Stream, version uint64) {
 	t.Helper()
