@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -33,7 +34,7 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 		return Token{}, secret.Secret{}, err
 	}
 	if replace {
-		if _, err := i.revokeWhere(ctx, set, owner, anyID); err != nil {
+		if err := i.revokeEvery(ctx, set, owner); err != nil {
 			return Token{}, secret.Secret{}, err
 		}
 	}
@@ -79,7 +80,44 @@ func (i *Issuer) RevokeAgain(ctx context.Context, owner string, revoked map[stri
 	return append(ended, more...), err
 }
 
-func anyID(string) bool { return true }
+// revokeEvery revokes all tokens of the owner that the guard accepts: those in the
+// owner's head, and those with a live view that was put back after their end.
+func (i *Issuer) revokeEvery(ctx context.Context, set settings.State, owner string) error {
+	if _, err := i.revokeWhere(ctx, set, owner, func(string) bool { return true }); err != nil {
+		return err
+	}
+	listed, err := i.listedLive(ctx, owner)
+	if err != nil {
+		return err
+	}
+	_, err = i.revokeAll(ctx, set, listed)
+	return err
+}
+
+// listedLive returns the owner's live views from the list of the store, each read
+// again by its id, because the list may lag. It leaves out damaged views: the guard
+// accepts none of them.
+func (i *Issuer) listedLive(ctx context.Context, owner string) (live []events.View, err error) {
+	q := events.Query{
+		Owners: []string{owner}, States: []events.TokenState{events.StateActive, events.StateDisabled}, Now: i.now(), Limit: MaxLimit,
+	}
+	for more := true; more; {
+		page, err := i.fromList(ctx, q)
+		if err != nil {
+			return nil, err
+		}
+		for _, v := range page.Views {
+			switch v, err := i.liveView(ctx, owner, v.ID); {
+			case err != nil && !errors.Is(err, events.ErrDamaged):
+				return nil, err
+			case err == nil && v.ID != "":
+				live = append(live, v)
+			}
+		}
+		more, q.After = page.More, page.Next
+	}
+	return live, nil
+}
 
 // revokeWhere revokes the owner's live tokens that accept selects, and returns
 // their ids. It skips a token that another command ended meanwhile. With an

@@ -78,6 +78,44 @@ func TestRevokeAgainEndsATokenThatItsHeadDoesNotHave(t *testing.T) {
 	}
 }
 
+// TestBootstrapEndsTokensThatWerePutBack: replace must leave the administrator no
+// other token, also if the head does not have it. A damaged view does not stop it.
+func TestBootstrapEndsTokensThatWerePutBack(t *testing.T) {
+	s := newScene(t)
+	store := bolttest.OpenAttacked(t, filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
+	s.store = store
+	s.useStore(store)
+	_, kept := s.create(person("ann"), "", token.Wish{})
+	var back []secret.Token
+	for n := range 7 { // more than the token limit
+		made, shown := s.bootstrap(false)
+		live := store.Item(t, store.ViewKey(made.ID))
+		if err := s.Revoke(t.Context(), person("admin"), made.ID); err != nil {
+			t.Fatal(err)
+		}
+		if n == 0 {
+			live["3"] = "another name"
+		}
+		store.PutItem(t, store.ViewKey(made.ID), live)
+		if n > 0 {
+			back = append(back, shown)
+		}
+	}
+	if s.denialOf(back[0]) != "" {
+		t.Fatal("a view that was put back does not pass, so this test shows nothing")
+	}
+	_, shown := s.bootstrap(true)
+	for _, old := range back {
+		if got := s.denialOf(old); got != guard.CodeRevoked {
+			t.Errorf("a token that was put back gets %q, want %s", got, guard.CodeRevoked)
+		}
+	}
+	if s.denialOf(shown) != "" || s.denialOf(kept) != "" {
+		t.Errorf("the new token gets %q and ann's %q, want both to pass", s.denialOf(shown), s.denialOf(kept))
+	}
+	s.checkedLog("admin")
+}
+
 // TestBootstrapMayRunAgain: it adds a token, or it replaces all tokens.
 func TestBootstrapMayRunAgain(t *testing.T) {
 	s := newScene(t)

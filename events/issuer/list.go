@@ -103,6 +103,11 @@ func (i *Issuer) views(ctx context.Context, q events.Query) (events.Page, error)
 	if live && len(q.Owners) > 0 && len(q.Owners) <= maxHeads {
 		return i.fromHeads(ctx, q)
 	}
+	return i.fromList(ctx, q)
+}
+
+// fromList reads the list of the store, without its damaged views.
+func (i *Issuer) fromList(ctx context.Context, q events.Query) (events.Page, error) {
 	page, err := i.store.Tokens(ctx, q)
 	if err != nil {
 		return events.Page{}, fmt.Errorf("listing tokens: %w", busyUnlessDamaged(err))
