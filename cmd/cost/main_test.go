@@ -2,21 +2,58 @@ package main
 
 import (
 	"encoding/json"
+	"fmt"
 	"math"
-	"os"
 	"strings"
 	"testing"
+
+	"apitoken/infra/sam/template"
 )
 
-// TestAlarmsAreThoseOfTheTemplate: each alarm has a price.
-func TestAlarmsAreThoseOfTheTemplate(t *testing.T) {
-	template, err := os.ReadFile("../../template.yaml")
+// TestAlarmsAndSchedulesAreThoseOfTheTemplate: each alarm and each scheduled run has
+// a price.
+func TestAlarmsAndSchedulesAreThoseOfTheTemplate(t *testing.T) {
+	all, err := template.Read("../../template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if got := strings.Count(string(template), "Type: AWS::CloudWatch::Alarm"); got != alarms {
-		t.Errorf("template.yaml has %d alarms, the cost counts %d", got, alarms)
+	watching, runs := 0, 0
+	for name, resource := range template.At(all, "Resources").(template.Object) {
+		if template.At(resource, "Type") == "AWS::CloudWatch::Alarm" {
+			watching++
+		}
+		sources, _ := template.At(resource, "Properties", "Events").(template.Object)
+		for _, source := range sources {
+			if kind, _ := template.At(source, "Type").(string); strings.HasPrefix(kind, "Schedule") {
+				runs += runsOfMonth(t, name, source)
+			}
+		}
 	}
+	if watching != alarms {
+		t.Errorf("template.yaml has %d alarms, the cost counts %d", watching, alarms)
+	}
+	if runs != scheduledRuns {
+		t.Errorf("the schedules of template.yaml run functions %d times a month, the cost counts %d", runs, scheduledRuns)
+	}
+}
+
+// runsOfMonth returns how often a schedule like rate(5 minutes) runs in a month.
+func runsOfMonth(t *testing.T, function string, source any) int {
+	t.Helper()
+	rate, _ := template.At(source, "Properties", "Schedule").(string)
+	if rate == "" {
+		rate, _ = template.At(source, "Properties", "ScheduleExpression").(string)
+	}
+	var n int
+	var unit string
+	if _, err := fmt.Sscanf(rate, "rate(%d %s", &n, &unit); err != nil {
+		t.Fatalf("%s has the schedule %q, which this test cannot read: %v", function, rate, err)
+	}
+	minutes := map[string]int{"minute": 1, "hour": 60, "day": 24 * 60}[strings.TrimRight(unit, "s)")]
+	if minutes == 0 {
+		t.Fatalf("%s has the schedule %q with an unknown unit", function, rate)
+	}
+	return hoursOfMonth * 60 / (n * minutes)
 }
 
 func TestEveryPriceHasItsSourceAndUse(t *testing.T) {

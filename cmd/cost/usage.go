@@ -7,27 +7,29 @@ const (
 	authorizeReadUnits = 1
 )
 
-// TestAlarmsAreThoseOfTheTemplate compares this number with template.yaml.
-const alarms = 13
+// The numbers of template.yaml. Tests compare them with the template.
+const (
+	alarms        = 13
+	scheduledRuns = 2 * 12 * hoursOfMonth // of all functions with a schedule, in a month
+)
 
 // Assumptions. Where a number is unknown, a high one is assumed.
 const (
-	noteUseWriteUnits   = 1 // as if each authorization wrote its use; each token writes at most one in 15 minutes
-	markSentWriteUnits  = 2 // the record and its item in the index of unsent records
-	auditWriteUnits     = 2 // the copy, of up to 2 KB
-	auditReadUnits      = 1 // the copies of the events before and after this event
-	reconcileReadUnits  = 8 // one for each shard of the index of unsent records
-	hoursOfMonth        = 730
-	tracedOfRequests    = 0.05 // X-Ray's default rule: one request a second and 5 %
-	functionMemoryGB    = 0.25
-	authorizeSeconds    = 0.020 // one DynamoDB read and the network; not measured on AWS
-	createSeconds       = 0.040 // a read and a transaction; not measured on AWS
-	backgroundSeconds   = 0.050
-	logGB               = 1.2e-6  // one line of this service and three of Lambda
-	metricsInUse        = 15      // each name with its dimensions counts; see functions/wiring/telemetry
-	queuePollsOfMonth   = 650_000 // Lambda polls an empty queue with five long polls of 20 s
-	schedules           = 2
-	runsOfScheduleAHour = 12
+	noteUseWriteUnits  = 1 // as if each authorization wrote its use; each token writes at most one in 15 minutes
+	markSentWriteUnits = 2 // the record and its item in the index of unsent records
+	auditWriteUnits    = 2 // the copy, of up to 2 KB
+	auditReadUnits     = 1 // the copies of the events before and after this event
+	reconcileReadUnits = 8 // one for each shard of the index of unsent records
+	hoursOfMonth       = 730
+	tracedOfRequests   = 0.05 // X-Ray's default rule: one request a second and 5 %
+	functionMemoryGB   = 0.25
+	authorizeSeconds   = 0.020 // one DynamoDB read and the network; not measured on AWS
+	createSeconds      = 0.040 // a read and a transaction; not measured on AWS
+	backgroundSeconds  = 0.050
+	logGB              = 1.2e-6  // one line of this service and three of Lambda
+	metricsInUse       = 15      // each name with its dimensions counts; see functions/wiring/telemetry
+	queuePollsOfMonth  = 650_000 // Lambda polls an empty queue with five long polls of 20 s
+	reconcileRuns      = 12 * hoursOfMonth
 )
 
 // authorization is one request to a guarded API.
@@ -70,7 +72,7 @@ var fixed = usage{
 	"metric_month":           metricsInUse,
 	"sqs_request":            queuePollsOfMonth,
 	"dynamodb_gb_month_pitr": 1,
-	"lambda_request":         schedules * runsOfScheduleAHour * hoursOfMonth,
-	"lambda_gb_second_arm64": schedules * runsOfScheduleAHour * hoursOfMonth * backgroundSeconds * functionMemoryGB,
-	"dynamodb_read_unit":     runsOfScheduleAHour * hoursOfMonth * reconcileReadUnits,
+	"lambda_request":         scheduledRuns,
+	"lambda_gb_second_arm64": scheduledRuns * backgroundSeconds * functionMemoryGB,
+	"dynamodb_read_unit":     reconcileRuns * reconcileReadUnits,
 }

@@ -378,6 +378,10 @@ func TestFunctionsAnswerBeforeTheGatewayTimesOut(t *testing.T) {
 	})
 }
 
+// saysWhatToDo matches two or more sentences, with a later one that begins with what
+// to do.
+var saysWhatToDo = regexp.MustCompile(`^[A-Z][^.]+\. ([A-Z][^.]+\. )*(Look|Check|Find|Run|Raise|Remove|Keep) [^.]+\.$`)
+
 func TestEveryTroubleHasAnAlarm(t *testing.T) {
 	all := read(t)
 	type metric struct{ namespace, name, of string }
@@ -386,8 +390,8 @@ func TestEveryTroubleHasAnAlarm(t *testing.T) {
 		p := at(a, "Properties")
 		want(t, p, "notBreaching", "TreatMissingData")
 		want(t, p, object{"Fn::If": list("HasAlarmTopic", list(ref("AlarmTopic")), ref("AWS::NoValue"))}, "AlarmActions")
-		if at(p, "AlarmDescription") == nil {
-			t.Errorf("%s has no description for the person on call", name)
+		if text, _ := at(p, "AlarmDescription").(string); !saysWhatToDo.MatchString(text) || len(text) > 1024 { // CloudWatch's limit
+			t.Errorf("%s has the description %q; the person on call needs a sentence about what happened, and one about what to do", name, text)
 		}
 		for _, d := range objects(at(p, "Dimensions")) {
 			of, _ := at(d, "Value", "Ref").(string)
@@ -432,6 +436,26 @@ func TestTheRunbookKnowsEveryAlarm(t *testing.T) {
 	for logical := range resources(t, read(t), "CloudWatch::Alarm") {
 		if name := strings.TrimSuffix(logical, "Alarm"); !strings.Contains(string(readme), "`"+name+"`") {
 			t.Errorf("the README does not say what to do after the alarm %s", name)
+		}
+	}
+}
+
+// TestTheRunbookStopsEveryFunctionThatChecksTokens: in a restored table revoked
+// tokens are live again, until they are revoked there.
+func TestTheRunbookStopsEveryFunctionThatChecksTokens(t *testing.T) {
+	readme, err := os.ReadFile(top + "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	_, restore, _ := strings.Cut(string(readme), "**Restore without reviving revoked tokens.**")
+	step, _, found := strings.Cut(restore, "\n2. ")
+	if !found || !strings.Contains(step, "put-function-concurrency") {
+		t.Fatalf("the README has no step that stops functions before a restore: %q", step)
+	}
+	for _, job := range api.Jobs() {
+		f := "`" + template.Logical(job.Function, "Function") + "`"
+		if stops := strings.Contains(step, f); stops != (authorizes(job) || job.Self) {
+			t.Errorf("the first step stops %s: got %t, want %t", f, stops, !stops)
 		}
 	}
 }
