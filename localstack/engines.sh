@@ -208,10 +208,12 @@ find_python() {
     "on PATH or in pyenv"
 }
 
-# python_env creates the engine's Python environment. The requirements list every package, so pip resolves nothing.
+# python_env creates the engine's Python environment. The lock file lists every package with its hashes, so pip resolves
+# nothing and refuses a changed file. pip does not check the tools with which it builds packages that have no wheel.
 python_env() {
   "$1" -m venv "$home/venv"
-  "$home/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps -r "$2"
+  "$home/venv/bin/python" -m pip install -q --disable-pip-version-check --no-deps --require-hashes \
+    -r "$here/engines/$engine/requirements.lock"
 }
 
 die_with_log() {

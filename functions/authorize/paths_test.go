@@ -183,6 +183,12 @@ func TestTheAuthorizerDecodesPathsAsTheyAreSent(t *testing.T) {
 		{"authorizer-http-1.0", "/files/%61", codeOutOfScope}, {"authorizer-http-2.0", "/files/%61", codeOutOfScope},
 		{"authorizer-request", "/files/%2561", codeOutOfScope}, {"authorizer-token", "/files/%2561", codeOutOfScope},
 		{"authorizer-http-1.0", "/files/a", codeOK}, {"authorizer-http-2.0", "/files/a", codeOK},
+		{"authorizer-request", "/%66iles/a", codeOK}, {"authorizer-http-2.0", "/%66iles/a", codeOutOfScope},
+		{"authorizer-request", "/%66%69%6c%65%73/%61/", codeOK}, {"authorizer-http-1.0", "/%66%69%6c%65%73/%61/", codeOutOfScope},
+		{"authorizer-request", "/files%2Fa", codeOutOfScope}, {"authorizer-http-2.0", "/files%2Fa", codeOutOfScope},
+		{"authorizer-request", "/files/%2561", codeOutOfScope}, {"authorizer-http-2.0", "/files/%2561", codeOutOfScope},
+		{"authorizer-request", "/files/%zz", codeOutOfScope}, {"authorizer-http-2.0", "/files/%zz", codeOutOfScope},
+		{"authorizer-http-2.0", "/files/a/", codeOK}, {"authorizer-http-2.0", "/files/%41", codeOutOfScope},
 	} {
 		s.log.Reset()
 		s.decode(s.Invoke(t.Context(), s.asked(c.form, text, "GET", c.path)))

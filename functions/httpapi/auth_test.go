@@ -9,7 +9,9 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"net/netip"
+	"os"
 	"os/exec"
+	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
@@ -77,6 +79,14 @@ func TestAllFourSchemesAreAccepted(t *testing.T) {
 	}
 }
 
+// waitForChallenge is a program for Python's standard library.
+const waitForChallenge = `
+import sys, urllib.request
+passwords = urllib.request.HTTPPasswordMgrWithDefaultRealm()
+passwords.add_password(None, sys.argv[1], "x", sys.argv[2])
+urllib.request.build_opener(urllib.request.HTTPBasicAuthHandler(passwords)).open(sys.argv[1], timeout=20)
+`
+
 // TestClientsThatWaitForAChallengeSendTheToken runs clients that send a password
 // only after a 401 with a challenge for Basic: with the challenges of this
 // service, and with both in one header, as API Gateway sends them.
@@ -89,11 +99,18 @@ func TestClientsThatWaitForAChallengeSendTheToken(t *testing.T) {
 		}
 	}))
 	defer oneHeader.Close()
+	netrc := filepath.Join(t.TempDir(), "netrc")
+	if err := os.WriteFile(netrc, []byte("machine 127.0.0.1 login x password "+w.admin+"\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for _, url := range []string{w.server.URL + "/v1/session/who-am-i", oneHeader.URL} {
 		for _, command := range [][]string{
 			{"wget", "--quiet", "--output-document=-", "--tries=1", "--user=x", "--password=" + w.admin, url},
 			{"curl", "--silent", "--fail", "--anyauth", "--user", "x:" + w.admin, url},
 			{"curl", "--silent", "--fail", "--user", "x:" + w.admin, url},
+			{"curl", "--silent", "--fail", "--anyauth", "--netrc-file", netrc, url},
+			{"wget", "--quiet", "--output-document=-", "--tries=1", "--http-user=x", "--http-password=" + w.admin, url},
+			{"python3", "-c", waitForChallenge, url, w.admin},
 		} {
 			if _, err := exec.LookPath(command[0]); err != nil {
 				t.Logf("skipped, because this machine has no %s", command[0])

@@ -24,12 +24,23 @@ func (f foreign) matches(body []byte) bool { return regexp.MustCompile(f.begins)
 // compression. Brotli has no such bytes.
 var compressed = []struct{ begins, name string }{
 	{"\x1f\x8b", "gzip"}, {"\x28\xb5\x2f\xfd", "zstd"}, {"BZh", "bzip2"}, {"\xfd7zXZ", "xz"}, {"PK\x03\x04", "zip"},
+	{"\x04\x22\x4d\x18", "lz4"}, {"\xff\x06\x00\x00sNaPpY", "snappy"}, {"\x1f\x9d", "compress"}, {"7z\xbc\xaf", "7-Zip"},
 	{"\x78\x01", "zlib (deflate)"}, {"\x78\x5e", "zlib (deflate)"}, {"\x78\x9c", "zlib (deflate)"}, {"\x78\xda", "zlib (deflate)"},
+}
+
+// binaryForms are binary forms of JSON objects. No UTF-8 text begins with their bytes.
+var binaryForms = []struct {
+	begins func(body []byte) bool
+	name   string
+}{
+	{func(b []byte) bool { return b[0]&0xe0 == 0xa0 || bytes.HasPrefix(b, []byte("\xd9\xd9\xf7")) }, "CBOR"}, // RFC 8949: a map, or a tag for CBOR
+	{func(b []byte) bool { return b[0]&0xf0 == 0x80 }, "MessagePack"},                                        // a map of up to 15 members
 }
 
 // foreignTexts are recognized by the text at the beginning of a body. A JSON
 // object matches none of them.
 var foreignTexts = []foreign{
+	{`^[\x00-\x08\x0e-\x1f]`, "binary data"},
 	{`^\[object `, "an object of JavaScript that was not encoded"},
 	{`^(---\s|%YAML|[A-Za-z_]+:\s)`, "YAML"},
 	{`^--`, "a multipart form"},
@@ -66,26 +77,49 @@ func foreignEncoding(body []byte, contentType string) string {
 	valid := utf8.Valid(body)
 	charset := declaredCharset(contentType)
 	switch {
+	case isUTF32(body):
+		return "is UTF-32 text; only UTF-8 is allowed"
 	case bytes.HasPrefix(body, []byte{0xff, 0xfe}), bytes.HasPrefix(body, []byte{0xfe, 0xff}), len(body) > 1 && (body[0] == 0) != (body[1] == 0):
 		return "is UTF-16 text; only UTF-8 is allowed"
-	case bytes.HasPrefix(body, []byte{0, 0}):
-		return "is UTF-32 text; only UTF-8 is allowed"
 	case bytes.HasPrefix(body, []byte("\xef\xbb\xbf")):
 		return "begins with a byte order mark; only UTF-8 without the mark is allowed"
+	case compression(body) != "":
+		return "is compressed with " + compression(body) + "; only a body without compression is allowed"
 	case valid && (charset == "" || isASCII(body)):
 		return ""
 	case valid: // by chance: in the other charset the bytes are another text
 		return "has the charset " + charset + " in its Content-Type; only UTF-8 is allowed"
 	}
-	for _, c := range compressed {
-		if bytes.HasPrefix(body, []byte(c.begins)) {
-			return "is compressed with " + c.name + "; only a body without compression is allowed"
+	for _, form := range binaryForms {
+		if form.begins(body) {
+			return "is " + form.name + "; only JSON is allowed"
 		}
 	}
 	if charset != "" {
 		return "is not valid UTF-8 (its Content-Type says " + charset + "); only UTF-8 is allowed"
 	}
 	return "is not valid UTF-8; only UTF-8 is allowed"
+}
+
+// compression returns the name of a body's compression, or "".
+func compression(body []byte) string {
+	for _, c := range compressed {
+		if bytes.HasPrefix(body, []byte(c.begins)) {
+			return c.name
+		}
+	}
+	return ""
+}
+
+// isUTF32 reports whether a body begins with the byte order mark of UTF-32, or with a
+// character below U+0100 in this encoding.
+func isUTF32(body []byte) bool {
+	if len(body) < 4 {
+		return false
+	}
+	first := body[:4]
+	return bytes.Equal(first, []byte{0xff, 0xfe, 0, 0}) || bytes.Equal(first, []byte{0, 0, 0xfe, 0xff}) ||
+		bytes.Equal(first[:3], []byte{0, 0, 0}) || first[0] != 0 && bytes.Equal(first[1:], []byte{0, 0, 0})
 }
 
 // declaredCharset returns the charset of a Content-Type as an answer may repeat

@@ -26,7 +26,7 @@ install() {
   mkdir -p "$home/lib/java" "$home/lib/dynamodb-local"
   ln -s "${java%/bin/java}" "$home/lib/java/21"
   ln -s "$dynamodb" "$home/lib/dynamodb-local/2"
-  python_env "$(find_python 3.13)" "$here/engines/localstack/requirements.txt"
+  python_env "$(find_python 3.13)"
   cp -R "$here/process-executor" "$home/process-executor"
   "$home/venv/bin/python" -m pip install -q --no-deps --no-build-isolation "$home/process-executor"
 }

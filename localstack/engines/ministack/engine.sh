@@ -14,7 +14,7 @@ inputs=("$here"/engines/ministack/*)
 
 prerequisites() { find_python 3.11 3.12 3.13 >/dev/null; }
 
-install() { python_env "$(find_python 3.11 3.12 3.13)" "$here/engines/ministack/requirements.txt"; }
+install() { python_env "$(find_python 3.11 3.12 3.13)"; }
 
 # Functions inherit AWS_ENDPOINT_URL and so find the emulator. The URL has the address and not the name localhost, so
 # that clients of S3 put the bucket into the path.

@@ -15,7 +15,7 @@ prerequisites() { find_python 3.11 3.12 3.13 >/dev/null; }
 
 install() {
   local arch rie
-  python_env "$(find_python 3.11 3.12 3.13)" "$here/engines/sam/requirements.txt"
+  python_env "$(find_python 3.11 3.12 3.13)"
   case $(uname -m) in
     x86_64) arch=x86_64 ;;
     aarch64) arch=arm64 ;;
