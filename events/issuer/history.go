@@ -16,9 +16,14 @@ import (
 // one token may be far apart in its owner's stream.
 const scanPage = 100
 
+// maxScan is the number of records after which a call stops to read, with the page
+// that it has: the records of a busy owner may be millions. Its last read may take
+// more than maxScan.
+const maxScan = 2000
+
 // HistoryPage is a part of a history: events as published, the oldest first.
 // Records past their retention are skipped, so the beginning of a history may be
-// missing.
+// missing. A page may have fewer events than the limit, or none, and More.
 type HistoryPage struct {
 	Events []events.Message
 	More   bool   // there are more events
@@ -63,7 +68,7 @@ func (i *Issuer) UserEvents(ctx context.Context, by guard.Principal, owner strin
 
 // history reads the records after the sequence after, up to last and to the head,
 // and returns those that accept selects. It looks for one record more than it
-// returns, to know whether there are more. A record without the MAC of this
+// returns, to know whether there are more, or stops after maxScan records. A record without the MAC of this
 // service is a fault. history checks the MAC of a record before it skips the
 // record, because something else may have written its retention or its subject.
 func (i *Issuer) history(ctx context.Context, s events.Stream, after, last uint64, limit int, accept func(events.Message) bool) (HistoryPage, error) {
@@ -75,7 +80,8 @@ func (i *Issuer) history(ctx context.Context, s events.Stream, after, last uint6
 	limit, now := pageSize(limit), i.now()
 	size := max(limit+1, scanPage)
 	found := []events.Message{}
-	for more := true; more && after < last && len(found) <= limit; {
+	more, scanned := true, 0
+	for more && after < last && len(found) <= limit && scanned < maxScan {
 		rs, err := i.store.History(ctx, s, after, size)
 		if err != nil {
 			return HistoryPage{}, fmt.Errorf("reading the history of stream %s: %w", s, busyUnlessDamaged(err))
@@ -92,9 +98,12 @@ func (i *Issuer) history(ctx context.Context, s events.Stream, after, last uint6
 				found = append(found, m)
 			}
 		}
-		more = len(rs) == size
+		more, scanned = len(rs) == size, scanned+len(rs)
 	}
-	if len(found) <= limit {
+	switch {
+	case len(found) <= limit && more && after < last:
+		return HistoryPage{Events: found, More: true, Next: after}, nil
+	case len(found) <= limit:
 		return HistoryPage{Events: found}, nil
 	}
 	return HistoryPage{Events: slices.Clip(found[:limit]), More: true, Next: found[limit-1].Seq}, nil

@@ -91,13 +91,16 @@ func kinds(ms []events.Message) (all []string) {
 // historySpy counts the reads of a history, and has the after of the last read.
 type historySpy struct {
 	events.Store
-	calls int
-	after uint64
+	calls   int
+	after   uint64
+	records int // that the reads returned
 }
 
 func (h *historySpy) History(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Record, error) {
 	h.calls, h.after = h.calls+1, after
-	return h.Store.History(ctx, s, after, limit)
+	rs, err := h.Store.History(ctx, s, after, limit)
+	h.records += len(rs)
+	return rs, err
 }
 
 // TestTokenHistoryReadsOnlyTheRangeOfTheToken: it reads no records from before the
@@ -117,6 +120,43 @@ func TestTokenHistoryReadsOnlyTheRangeOfTheToken(t *testing.T) {
 	}
 	if page, err := s.TokenEvents(t.Context(), ann, made.ID, made.Seq, 0); err != nil || len(page.Events) != 0 || spy.calls != 1 {
 		t.Errorf("past the end: got %d events %v after %d reads, want no events and no further read", len(page.Events), err, spy.calls)
+	}
+}
+
+// TestOneCallReadsABoundedPartOfTheHistory: a user can put any number of records
+// between two records of one token. All pages together still have both.
+func TestOneCallReadsABoundedPartOfTheHistory(t *testing.T) {
+	s := newScene(t)
+	ann := person("ann")
+	s.changeRate(0)
+	made, _ := s.create(ann, "", token.Wish{})
+	for range 2600 {
+		s.createAndRevoke("ann")
+	}
+	if err := s.Revoke(t.Context(), ann, made.ID); err != nil {
+		t.Fatal(err)
+	}
+	spy := &historySpy{Store: s.store}
+	s.useStore(spy)
+	for _, limit := range []int{1, 100, 1000} {
+		pages, empty := 0, 0
+		got := allEvents(t, limit, func(after uint64, limit int) (issuer.HistoryPage, error) {
+			before := spy.records
+			page, err := s.TokenEvents(t.Context(), ann, made.ID, after, limit)
+			if read := spy.records - before; read > 3100 {
+				t.Errorf("limit %d: one call read %d records, want at most 3100", limit, read)
+			}
+			if pages++; len(page.Events) == 0 {
+				empty++
+			}
+			return page, err
+		})
+		if fmt.Sprint(kinds(got)) != "[1TokenCreated 5202TokenRevoked]" || pages < 2 || pages > 4 {
+			t.Errorf("limit %d: got %v in %d pages, want both records in 2 to 4 pages", limit, kinds(got), pages)
+		}
+		if limit == 100 && empty == 0 {
+			t.Error("no page is empty, so this test shows little")
+		}
 	}
 }
 
