@@ -4,11 +4,13 @@ import (
 	"encoding/json"
 	"fmt"
 	"net/http"
+	"net/netip"
 	"regexp"
 	"strings"
 	"testing"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
@@ -39,6 +41,34 @@ func TestOnlyCreateAnswersTheTokenAndTheTokenAuthenticates(t *testing.T) {
 	self := decodeAs[httpapi.WhoAmI](t, w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, ""))
 	if self.ID != "ann" || self.Name != "ann" || len(self.Permissions) != 0 {
 		t.Errorf("got %+v, want ann without permissions", self)
+	}
+}
+
+// TestEntriesHaveTheLastUseWithItsAddress: an operator must see from where a token is
+// used.
+func TestEntriesHaveTheLastUseWithItsAddress(t *testing.T) {
+	w := newScene(t)
+	made, text := w.make(httpapi.CreateRequest{User: named("ann")})
+	unused := w.do("GET", collection+made.ID, w.admin, "")
+	if strings.Contains(string(unused.body), "last_used") {
+		t.Errorf("got %s, want no last use of a token that was never used", unused.body)
+	}
+	for _, address := range []string{"192.0.2.9", "2001:db8::7", "::ffff:198.51.100.1", ""} {
+		w.sleep(events.TouchEvery)
+		h := w.handler(func(c *httpapi.Config) {
+			c.Source = func(*http.Request) netip.Addr {
+				a, _ := netip.ParseAddr(address)
+				return a
+			}
+		})
+		handle(h, request(t, "GET", "/v1/session/who-am-i", text)).expect(t, http.StatusOK, "")
+		want := strings.TrimPrefix(address, "::ffff:")
+		listed := decodeAs[httpapi.List](t, w.do("GET", collection+"?user=ann", w.admin, "")).Entries[0]
+		for _, e := range []httpapi.Entry{decodeAs[httpapi.Entry](t, w.do("GET", collection+made.ID, w.admin, "")), listed} {
+			if e.LastAddress != want || !e.LastUsed.Equal(w.clock()) {
+				t.Errorf("got a use at %s from %q, want one at %s from %q", e.LastUsed, e.LastAddress, w.clock(), want)
+			}
+		}
 	}
 }
 
