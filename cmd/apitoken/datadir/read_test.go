@@ -56,17 +56,24 @@ func TestAMountedTokenIsAcceptedOnlyIfThisUserCannotChangeIt(t *testing.T) {
 		shared string
 		group  uint32
 		want   string
+		own    bool // the file belongs to this user
 	}{
-		{"readable to all", 0o444, "1", 65534, `result "` + aToken + `"`},
-		{"readable to the group", 0o440, "1", 0, `result "` + aToken + `"`},
-		{"readable to all, writable to the owner", 0o644, "1", 65534, `result "` + aToken + `"`},
-		{"without the flag", 0o444, "0", 65534, "is open to other users (mode 444)"},
-		{"writable to the group", 0o664, "1", 65534, "is open to other users (mode 664)"},
-		{"writable to all", 0o666, "1", 65534, "is open to other users (mode 666)"},
-		{"not readable to this user", 0o440, "1", 65534, "permission denied"},
+		{"readable to all", 0o444, "1", 65534, `result "` + aToken + `"`, false},
+		{"readable to the group", 0o440, "1", 0, `result "` + aToken + `"`, false},
+		{"readable to all, writable to the owner", 0o644, "1", 65534, `result "` + aToken + `"`, false},
+		{"without the flag", 0o444, "0", 65534, "is open to other users (mode 444)", false},
+		{"writable to the group", 0o664, "1", 65534, "is open to other users (mode 664)", false},
+		{"writable to all", 0o666, "1", 65534, "is open to other users (mode 666)", false},
+		{"not readable to this user", 0o440, "1", 65534, "permission denied", false},
+		{"of this user", 0o444, "1", 65534, "run `chmod 600 ", true},
+		{"of this user, readable to the group", 0o440, "1", 65534, "run `chmod 600 ", true},
 	} {
+		path := mounted(t, row.mode)
+		if row.own {
+			try(t, os.Chown(path, 65534, 65534))
+		}
 		c := exec.Command("/proc/self/exe", "-test.v", "-test.run=^"+t.Name()+"$")
-		c.Env = append(os.Environ(), "READ_TOKEN_TEST="+mounted(t, row.mode), "READ_TOKEN_SHARED="+row.shared)
+		c.Env = append(os.Environ(), "READ_TOKEN_TEST="+path, "READ_TOKEN_SHARED="+row.shared)
 		c.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: row.group}}
 		c.Dir = "/"
 		if out, err := c.CombinedOutput(); err != nil || !strings.Contains(string(out), row.want) {

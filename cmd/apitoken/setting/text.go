@@ -11,9 +11,8 @@ import (
 	"unicode/utf8"
 )
 
-// The byte order marks of the encodings in which editors and shells write text.
+// The byte order marks of UTF-16 and UTF-32.
 var (
-	markUTF8    = []byte{0xEF, 0xBB, 0xBF}
 	markUTF16LE = []byte{0xFF, 0xFE}
 	markUTF16BE = []byte{0xFE, 0xFF}
 	markUTF32LE = []byte{0xFF, 0xFE, 0, 0}
@@ -25,7 +24,6 @@ var (
 // without a byte order mark, and UTF-16 with one. Windows PowerShell writes UTF-16
 // with its operator `>`.
 func Text(b []byte) (string, error) {
-	var text string
 	switch {
 	case bytes.HasPrefix(b, markUTF32LE), bytes.HasPrefix(b, markUTF32BE):
 		return "", errors.New("is encoded as UTF-32; save it as UTF-8")
@@ -33,9 +31,8 @@ func Text(b []byte) (string, error) {
 		return textOfUTF16(b[2:], binary.LittleEndian)
 	case bytes.HasPrefix(b, markUTF16BE):
 		return textOfUTF16(b[2:], binary.BigEndian)
-	default:
-		text = string(bytes.TrimPrefix(b, markUTF8))
 	}
+	text := string(b) // trim removes the byte order mark of UTF-8, which is an invisible character
 	if encoding := unmarkedUTF16(b); encoding != "" {
 		return "", fmt.Errorf("is encoded as %s without a byte order mark; save it as UTF-8", encoding)
 	}
