@@ -65,8 +65,8 @@ func TestEntriesHaveTheLastUseWithItsAddress(t *testing.T) {
 		want := strings.TrimPrefix(address, "::ffff:")
 		listed := decodeAs[httpapi.List](t, w.do("GET", collection+"?user=ann", w.admin, "")).Entries[0]
 		for _, e := range []httpapi.Entry{decodeAs[httpapi.Entry](t, w.do("GET", collection+made.ID, w.admin, "")), listed} {
-			if e.LastAddress != want || !e.LastUsed.Equal(w.clock()) {
-				t.Errorf("got a use at %s from %q, want one at %s from %q", e.LastUsed, e.LastAddress, w.clock(), want)
+			if e.LastUsedAddress != want || !e.LastUsed.Equal(w.clock()) {
+				t.Errorf("got a use at %s from %q, want one at %s from %q", e.LastUsed, e.LastUsedAddress, w.clock(), want)
 			}
 		}
 	}

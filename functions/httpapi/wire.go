@@ -44,20 +44,20 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 
 // Entry is one token as answers show it. It never contains the secret.
 type Entry struct {
-	ID             string         `json:"id"`
-	Name           string         `json:"name"`
-	Description    string         `json:"description"`
-	User           name.Identity  `json:"user"`    // the token acts for this user
-	Creator        name.Identity  `json:"creator"` // this user made the token
-	CreationTime   Time           `json:"creation_time"`
-	ExpirationTime Time           `json:"expiration_time"` // zero: never
-	Enabled        bool           `json:"enabled"`
-	State          string         `json:"state"`                       // active, disabled, expired or revoked
-	EndedTime      Time           `json:"ended_time,omitzero"`         // when it was revoked or expired; zero: it is live
-	LastUsed       Time           `json:"last_used,omitzero"`          // at most 15 minutes before the real last use; zero: never used
-	LastAddress    string         `json:"last_used_address,omitempty"` // of that use; "" if unknown
-	Scopes         []string       `json:"scopes"`                      // the allowed calls; none: all that the user may do
-	SourceIPs      []netip.Prefix `json:"source_ips"`                  // the allowed addresses; none: all
+	ID              string         `json:"id"`
+	Name            string         `json:"name"`
+	Description     string         `json:"description"`
+	User            name.Identity  `json:"user"`    // the token acts for this user
+	Creator         name.Identity  `json:"creator"` // this user made the token
+	CreationTime    Time           `json:"creation_time"`
+	ExpirationTime  Time           `json:"expiration_time"` // zero: never
+	Enabled         bool           `json:"enabled"`
+	State           string         `json:"state"`                       // active, disabled, expired or revoked
+	EndedTime       Time           `json:"ended_time,omitzero"`         // when it was revoked or expired; zero: it is live
+	LastUsed        Time           `json:"last_used,omitzero"`          // at most 15 minutes before the real last use; zero: never used
+	LastUsedAddress string         `json:"last_used_address,omitempty"` // of that use; "" if unknown
+	Scopes          []string       `json:"scopes"`                      // the allowed calls; none: all that the user may do
+	SourceIPs       []netip.Prefix `json:"source_ips"`                  // the allowed addresses; none: all
 }
 
 // Created is the answer to a create: the entry and the whole token. No later
@@ -133,7 +133,7 @@ func entryOf(t issuer.Token) Entry {
 		ID: t.ID, Name: t.Name, Description: t.Description,
 		User: name.IdentityOf(t.Owner), Creator: name.IdentityOf(t.Creator),
 		CreationTime: Time{t.CreatedAt}, ExpirationTime: Time{t.ExpiresAt},
-		Enabled: !t.Disabled, State: string(t.State), EndedTime: Time{t.EndedTime()}, LastUsed: Time{t.LastUse.At}, LastAddress: t.LastUse.Address,
+		Enabled: !t.Disabled, State: string(t.State), EndedTime: Time{t.EndedTime()}, LastUsed: Time{t.LastUse.At}, LastUsedAddress: t.LastUse.Address,
 		Scopes: orEmpty(t.Scopes), SourceIPs: orEmpty(t.SourceIPs),
 	}
 }

@@ -73,7 +73,7 @@ func fields(e httpapi.Entry) [][]string {
 		{"id", plain(e.ID)}, {"name", orDash(e.Name)}, {"description", orDash(e.Description)},
 		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", plain(e.State)},
 		{"created", formatTime(e.CreationTime)}, {"expires", formatTime(e.ExpirationTime)}, {"last used", formatTime(e.LastUsed)},
-		{"last used from", orDash(e.LastAddress)},
+		{"last used from", orDash(e.LastUsedAddress)},
 		{"scopes", orDash(strings.Join(e.Scopes, ", "))}, {"source ranges", orDash(strings.Join(ranges, ", "))},
 	}
 }
