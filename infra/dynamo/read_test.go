@@ -151,7 +151,7 @@ func TestAListCallIsBoundedAndItsCursorReachesTheEnd(t *testing.T) {
 	}
 	seen := map[string]bool{}
 	for _, body := range s.of("Query") {
-		month := fmt.Sprint(decode(t, body)["ExpressionAttributeValues"].(map[string]any)[":month"])
+		month := fmt.Sprint(decode(t, body)["ExpressionAttributeValues"].(map[string]any)[":hash"])
 		if seen[month] {
 			t.Errorf("%s was asked for twice", month)
 		}
