@@ -147,6 +147,9 @@ func TestAListCallIsBoundedAndItsCursorReachesTheEnd(t *testing.T) {
 		if n := len(s.calls) - before; n > 36 {
 			t.Fatalf("one call made %d queries", n)
 		}
+		if p.More && p.Next.Compare(q.After) <= 0 {
+			t.Fatalf("the next page begins at %v, which is not after %v", p.Next, q.After)
+		}
 		q.After, more = p.Next, p.More
 	}
 	seen := map[string]bool{}
