@@ -57,8 +57,10 @@ type Views interface {
 	// fields, is a *DamagedView. Token does not check the seal; the caller does.
 	Token(ctx context.Context, id string) (View, Use, error)
 
-	// Tokens lists views in the order of Position. The list may lack the latest
-	// commits, so no rule decides by it. A view may have the digest of its
+	// Tokens lists views in the order of Position. The work of one call has a
+	// bound, so a page may be short or empty and still have More. For a query with
+	// owners, a call reads no tokens of other owners, and Page.Next names none. The
+	// list may lack the latest commits, so no rule decides by it. A view may have the digest of its
 	// verifier in place of the verifier. Page.Damaged has the entries that cannot
 	// be decoded. Tokens does not check the seals; the caller does.
 	Tokens(context.Context, Query) (Page, error)

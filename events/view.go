@@ -84,8 +84,8 @@ func (v View) LiveAt(now time.Time) bool {
 // Position is the place of the token in lists.
 func (v View) Position() Position { return Position{At: v.CreatedAt, ID: v.ID} }
 
-// Position is a place in the order of lists: by creation, then by id. The zero
-// Position is before everything.
+// Position is a place in the order of lists: by creation, then by id. Without an
+// id it is before all tokens of its time. The zero Position is before everything.
 type Position struct {
 	At time.Time
 	ID string
@@ -99,7 +99,7 @@ func (p Position) Compare(q Position) int {
 
 // Query selects tokens for a list.
 type Query struct {
-	Owners []string     // the tokens of these owners; none: of all owners
+	Owners []string     // the tokens of these owners, which are few; none: of all owners
 	States []TokenState // tokens in one of these states at Now; none: in any state but StateGone
 	Now    time.Time
 	After  Position // only tokens after this position
@@ -111,19 +111,27 @@ func (q Query) Matches(v View) bool {
 	if len(q.Owners) > 0 && !slices.Contains(q.Owners, v.Owner) {
 		return false
 	}
-	state := v.StateAt(q.Now)
-	if len(q.States) == 0 {
-		return state != StateGone && v.Position().Compare(q.After) > 0
-	}
-	return slices.Contains(q.States, state) && v.Position().Compare(q.After) > 0
+	return q.SelectsState(v) && v.Position().Compare(q.After) > 0
 }
 
-// Page is a part of a list, in its order.
+// SelectsState reports whether the query selects the state of the view. It needs
+// only the fields of the view that StateAt needs.
+func (q Query) SelectsState(v View) bool {
+	state := v.StateAt(q.Now)
+	if len(q.States) == 0 {
+		return state != StateGone
+	}
+	return slices.Contains(q.States, state)
+}
+
+// Page is a part of a list, in its order. It may have fewer tokens than the limit,
+// even none, and still have More: a store ends a page after a bounded amount of
+// work.
 type Page struct {
 	Views   []View
 	Damaged []*DamagedView // entries that the store could not decode; Views lacks them
 	More    bool           // there may be more
-	Next    Position       // where the next page begins, if More
+	Next    Position       // the After of the next page, if More; later than the After of this page
 }
 
 // Use is when and from where a token was last used.

@@ -36,6 +36,9 @@ func largeStore(f folder, report func(budget), n, rounds int) error {
 	if err := f.authorize(report, samples, n, rounds); err != nil {
 		return err
 	}
+	if err := f.list(report, n); err != nil {
+		return err
+	}
 	return f.memory(report, samples, n)
 }
 

@@ -295,6 +295,43 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 				return b.Store.Tokens(ctx, q)
 			}
 		}},
+		{"a list ends after 36 months", "TokensOfManyMonthsAreListedOnce", "months in pages of 1: still", func(_ *testing.T, b *broken) {
+			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+				p, err := b.Store.Tokens(ctx, q)
+				if q.After.At.After(q.Now.AddDate(0, 36-months, 0)) {
+					return events.Page{}, err
+				}
+				return p, err
+			}
+		}},
+		{"a page does not move", "TokensOfManyMonthsAreListedOnce", "which is not after", func(_ *testing.T, b *broken) {
+			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+				p, err := b.Store.Tokens(ctx, q)
+				if p.More && len(q.States) == 1 {
+					p.Next = q.After
+				}
+				return p, err
+			}
+		}},
+		{"a page ends at the last token that was looked at", "PagesNameOnlyTokensOfTheirOwners", "which is no token of these owners", lookAtEveryone},
+		{"a page ends between the tokens", "PagesNameOnlyTokensOfTheirOwners", "which is no token of these owners", func(_ *testing.T, b *broken) {
+			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+				p, err := b.Store.Tokens(ctx, q)
+				if p.More {
+					p.Next.At = p.Next.At.Add(time.Microsecond)
+				}
+				return p, err
+			}
+		}},
+		{"an index keeps the first state", "AListFollowsEveryChangeOfState", "tokens after a change to disabled: still", func(_ *testing.T, b *broken) {
+			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+				states := q.States
+				q.States = nil
+				p, err := b.Store.Tokens(ctx, q)
+				p.Views = slices.DeleteFunc(p.Views, func(events.View) bool { return !slices.Contains(states, events.StateActive) })
+				return p, err
+			}
+		}},
 		{"every use is stored", "AUseIsStoredEveryFifteenMinutes", "a use soon after: got", func(_ *testing.T, b *broken) {
 			kept := map[string]events.Use{}
 			b.touch = func(_ context.Context, id string, u events.Use) error { kept[id] = u; return nil }
@@ -378,6 +415,17 @@ func ignoreBase(t *testing.T, b *broken) {
 			return err
 		}
 		return b.Store.Commit(ctx, rebuilt(t, c, h, c.Effect()))
+	}
+}
+
+// lookAtEveryone reads the list of all owners, and drops the tokens of others.
+func lookAtEveryone(_ *testing.T, b *broken) {
+	b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+		all := q
+		all.Owners, all.States = nil, nil
+		p, err := b.Store.Tokens(ctx, all)
+		p.Views = slices.DeleteFunc(p.Views, func(v events.View) bool { return !q.Matches(v) })
+		return p, err
 	}
 }
 

@@ -21,7 +21,7 @@ const maxAnswer = 16 << 20
 
 // Client calls the service. Its methods return a *Problem if the answer is not a
 // success, also if the answer comes from a proxy or from another service. Other
-// errors are wrapped errors of the network. No error and no URL contains the
+// errors are wrapped errors of the network, or say that a page leads to itself. No error and no URL contains the
 // token. A Client follows no redirect: the service sends none, and another host
 // must not get the token.
 type Client struct {
@@ -72,7 +72,8 @@ func (c *Client) Create(ctx context.Context, in CreateRequest) (Created, error) 
 	return ask[Created](ctx, c, http.MethodPost, collectionPath, nil, in)
 }
 
-// List returns one page of tokens, in the order of their creation.
+// List returns one page of tokens, in the order of their creation. A page may have
+// no entries and still have a next page. Pages reads all pages.
 func (c *Client) List(ctx context.Context, q ListQuery) (List, error) {
 	query := pageQuery(q.After, q.Limit)
 	if q.User != "" {
@@ -81,7 +82,11 @@ func (c *Client) List(ctx context.Context, q ListQuery) (List, error) {
 	if len(q.States) > 0 {
 		query.Set("state", strings.Join(q.States, ","))
 	}
-	return ask[List](ctx, c, http.MethodGet, collectionPath, query, nil)
+	page, err := ask[List](ctx, c, http.MethodGet, collectionPath, query, nil)
+	if err == nil {
+		err = checkMoves(q.After, page.Paging)
+	}
+	return page, err
 }
 
 // Get returns one token without its secret.
@@ -97,13 +102,13 @@ func (c *Client) Revoke(ctx context.Context, id string) error {
 
 // TokenEvents returns one page of a token's history, the oldest record first.
 func (c *Client) TokenEvents(ctx context.Context, id string, q HistoryQuery) (History, error) {
-	return ask[History](ctx, c, http.MethodGet, itemPath(id)+"/events", pageQuery(q.After, q.Limit), nil)
+	return c.history(ctx, itemPath(id)+"/events", q)
 }
 
 // UserEvents returns one page of the history of all tokens of a user, the oldest
 // record first. The user is written as in ListQuery.
 func (c *Client) UserEvents(ctx context.Context, user string, q HistoryQuery) (History, error) {
-	return ask[History](ctx, c, http.MethodGet, "/v1/users/"+segment(user)+"/events", pageQuery(q.After, q.Limit), nil)
+	return c.history(ctx, "/v1/users/"+segment(user)+"/events", q)
 }
 
 // GetSelf returns the client's own token without its secret. The calls about the
@@ -121,7 +126,15 @@ func (c *Client) RevokeSelf(ctx context.Context) error {
 // SelfEvents returns one page of the history of the client's own token, the
 // oldest record first.
 func (c *Client) SelfEvents(ctx context.Context, q HistoryQuery) (History, error) {
-	return ask[History](ctx, c, http.MethodGet, selfPath+"/events", pageQuery(q.After, q.Limit), nil)
+	return c.history(ctx, selfPath+"/events", q)
+}
+
+func (c *Client) history(ctx context.Context, path string, q HistoryQuery) (History, error) {
+	page, err := ask[History](ctx, c, http.MethodGet, path, pageQuery(q.After, q.Limit), nil)
+	if err == nil {
+		err = checkMoves(q.After, page.Paging)
+	}
+	return page, err
 }
 
 // WhoAmI returns the user that the client's token acts for.

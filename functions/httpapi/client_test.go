@@ -37,7 +37,7 @@ func TestClientReturnsTheAnswersOfTheService(t *testing.T) {
 	if err != nil || len(page.Entries) != 1 || page.Paging.After() == "" {
 		t.Fatalf("got %+v, %v", page, err)
 	}
-	page, err = c.List(ctx, httpapi.ListQuery{User: "ann", After: page.Paging.After(), Limit: 1})
+	page, err = c.List(ctx, httpapi.ListQuery{User: "ann", States: []string{"active", "disabled"}, After: page.Paging.After(), Limit: 1})
 	if err != nil || len(page.Entries) != 1 || page.Paging.After() != "" {
 		t.Errorf("got %+v, %v", page, err)
 	}

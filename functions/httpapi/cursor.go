@@ -1,23 +1,29 @@
 package httpapi
 
 import (
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"slices"
+	"strings"
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/issuer"
 	"apitoken/events/secret"
 )
 
-// A cursor is a Position: a version byte, nanoseconds since 1970, the token id.
-// It is a place in the order of the list, so it stays right when tokens are
-// created and end. It grants no access: with an invented cursor a client only
-// begins at another place of the same list.
+// A cursor is a version byte, the digest of the list, microseconds since 1970,
+// and a token id or nothing. The position is a place in the order of the list, so
+// it stays right when tokens are created and end. It grants no access: with an
+// invented cursor a client only begins at another place of the same list. It
+// names a token of the list, so it tells the caller nothing about other tokens.
 const (
-	cursorV    = 1
-	cursorHead = 1 + 8
-	cursorSize = cursorHead + 8
+	cursorV      = 2
+	digestSize   = 8
+	cursorHead   = 1 + digestSize + 8
+	cursorIDSize = 8
 )
 
 var (
@@ -25,23 +31,66 @@ var (
 	errCursor  = errors.New("not a cursor")
 )
 
-// cursorOf returns the cursor of a position. The position's ID is a token id.
-func cursorOf(p events.Position) string {
-	b := make([]byte, 0, cursorSize)
+// listDigest names a list: the caller and the filters. A page size is no filter,
+// so a client may change it between two pages.
+type listDigest [digestSize]byte
+
+func digestOf(caller string, q issuer.ListQuery) (d listDigest) {
+	h := sha256.New()
+	part := func(texts []string) {
+		texts = slices.Compact(slices.Sorted(slices.Values(texts)))
+		h.Write(binary.AppendUvarint(nil, uint64(len(texts))))
+		for _, s := range texts {
+			h.Write(binary.AppendUvarint(nil, uint64(len(s))))
+			h.Write([]byte(s))
+		}
+	}
+	part([]string{caller})
+	part(q.Owners)
+	var states []string
+	for _, s := range q.States {
+		states = append(states, string(s))
+	}
+	part(states)
+	copy(d[:], h.Sum(nil))
+	return d
+}
+
+// cursor is a cursor as it is read.
+type cursor struct {
+	list listDigest
+	at   events.Position
+}
+
+// cursorOf returns the cursor of a position in a list. The position may be
+// without an id: the start of a month. If something other than this service wrote
+// the id, the cursor begins a microsecond later, because every cursor must be
+// accepted and must move.
+func cursorOf(list listDigest, p events.Position) string {
+	if p.ID != "" && !secret.IsID(p.ID) {
+		p = events.Position{At: p.At.Add(time.Microsecond)}
+	}
+	b := make([]byte, 0, cursorHead+cursorIDSize)
 	b = append(b, cursorV)
-	b = binary.BigEndian.AppendUint64(b, uint64(p.At.UnixNano()))
+	b = append(b, list[:]...)
+	b = binary.BigEndian.AppendUint64(b, uint64(p.At.UnixMicro()))
 	b = append(b, p.ID...)
 	return cursorText.EncodeToString(b)
 }
 
-// parseCursor reads a text that cursorOf returned, and refuses any other text. It
-// checks the length of the text and the number of decoded bytes: the decoder
-// skips line ends, so a text of the right length may contain too few bytes.
-func parseCursor(text string) (events.Position, error) {
+// parseCursor reads a text that cursorOf returned, and refuses any other text. A
+// text with line ends is refused by itself, because the decoder skips them. A time outside of the years 0 to 9999 is refused: stores cannot write
+// such a time in the order of time.
+func parseCursor(text string) (c cursor, err error) {
 	b, err := cursorText.DecodeString(text)
-	if err != nil || len(text) != cursorText.EncodedLen(cursorSize) || len(b) != cursorSize || b[0] != cursorV || !secret.IsID(string(b[cursorHead:])) {
-		return events.Position{}, errCursor
+	if err != nil || len(b) < cursorHead || b[0] != cursorV {
+		return cursor{}, errCursor
 	}
-	at := int64(binary.BigEndian.Uint64(b[1:cursorHead]))
-	return events.Position{At: time.Unix(0, at).UTC(), ID: string(b[cursorHead:])}, nil
+	copy(c.list[:], b[1:])
+	micros := int64(binary.BigEndian.Uint64(b[1+digestSize:]))
+	c.at = events.Position{At: time.UnixMicro(micros).UTC(), ID: string(b[cursorHead:])}
+	if y := c.at.At.Year(); y < 0 || y > 9999 || strings.ContainsAny(text, "\r\n") || c.at.ID != "" && !secret.IsID(c.at.ID) {
+		return cursor{}, errCursor
+	}
+	return c, nil
 }

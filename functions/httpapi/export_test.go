@@ -1,17 +1,29 @@
 package httpapi
 
-import "apitoken/events"
+import (
+	"apitoken/events"
+	"apitoken/events/issuer"
+)
 
 // Unexported names that the tests of package httpapi_test need.
 
 // StatusOf returns the HTTP status of a code.
 func StatusOf(code string) int { return kinds[code].status }
 
-// CursorOf returns the cursor of a position.
-func CursorOf(p events.Position) string { return cursorOf(p) }
+// ListDigest names a list.
+type ListDigest = listDigest
+
+// DigestOf returns the digest of the caller's list.
+func DigestOf(caller string, q issuer.ListQuery) ListDigest { return digestOf(caller, q) }
+
+// CursorOf returns the cursor of a position in a list.
+func CursorOf(list ListDigest, p events.Position) string { return cursorOf(list, p) }
 
 // ParseCursor reads a cursor.
-func ParseCursor(text string) (events.Position, error) { return parseCursor(text) }
+func ParseCursor(text string) (ListDigest, events.Position, error) {
+	c, err := parseCursor(text)
+	return c.list, c.at, err
+}
 
 // MaxBody is the maximum size of a request body in bytes.
 const MaxBody = maxBody

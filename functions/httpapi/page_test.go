@@ -1,9 +1,7 @@
 package httpapi_test
 
 import (
-	"encoding/json"
 	"fmt"
-	"math"
 	"net/http"
 	"net/url"
 	"slices"
@@ -151,37 +149,4 @@ func TestHistoriesHavePagesAndVerify(t *testing.T) {
 	w.do("GET", "/v1/users/ann/events", bob, "").expect(t, http.StatusForbidden, "permission_denied")
 	w.do("GET", "/v1/users/nobody/events", bob, "").expect(t, http.StatusForbidden, "permission_denied")
 	w.do("GET", "/v1/users/bob/events", bob, "").expect(t, http.StatusOK, "")
-}
-
-func FuzzCursor(f *testing.F) {
-	at := time.Date(2026, 11, 21, 20, 59, 57, 642, time.UTC)
-	for _, p := range []events.Position{{At: at, ID: "JhxND7ci"}, {At: time.Unix(0, math.MinInt64), ID: "00000000"}, {At: time.Unix(0, math.MaxInt64), ID: "zzzzzzzz"}} {
-		f.Add(httpapi.CursorOf(p))
-	}
-	f.Add("")
-	f.Add("AA==")
-	f.Add(strings.Repeat("_", 23))
-	f.Add(strings.Repeat("\r", 23))
-	f.Fuzz(func(t *testing.T, text string) {
-		p, err := httpapi.ParseCursor(text)
-		if err != nil {
-			return
-		}
-		if back := httpapi.CursorOf(p); back != text {
-			t.Errorf("%q is read as %v, which is written %q", text, p, back)
-		}
-		if _, err := json.Marshal(p.At); err != nil || p.At.Location() != time.UTC {
-			t.Errorf("%q is read as the time %v", text, p.At)
-		}
-	})
-}
-
-func TestCursorsKeepTheirPosition(t *testing.T) {
-	for _, ns := range []int64{0, 1, -1, time.Now().UnixNano(), math.MaxInt64, math.MinInt64} {
-		want := events.Position{At: time.Unix(0, ns).UTC(), ID: "JhxND7ci"}
-		got, err := httpapi.ParseCursor(httpapi.CursorOf(want))
-		if err != nil || got.Compare(want) != 0 {
-			t.Errorf("%v: got %v, %v", want, got, err)
-		}
-	}
 }

@@ -2,10 +2,12 @@ package httpapi
 
 import (
 	"fmt"
+	"net/url"
 	"strconv"
 	"strings"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/issuer"
 	"apitoken/events/name"
 	"apitoken/events/token"
@@ -104,10 +106,9 @@ func (x *exchange) list() (answer, error) {
 	if want.Limit, err = pageLimit(q); err != nil {
 		return answer{}, err
 	}
-	if q.Has("after") {
-		if want.After, err = parseCursor(q.Get("after")); err != nil {
-			return answer{}, badCursor()
-		}
+	list := digestOf(x.principal.Owner, want)
+	if want.After, err = position(q, list); err != nil {
+		return answer{}, err
 	}
 	page, err := x.api.Issuer.List(x.r.Context(), x.principal, want)
 	if err != nil {
@@ -118,9 +119,25 @@ func (x *exchange) list() (answer, error) {
 		out.Entries[i] = entryOf(t)
 	}
 	if page.More {
-		out.Paging = x.next(cursorOf(page.Next))
+		out.Paging = x.next(cursorOf(list, page.Next))
 	}
 	return answer{body: out}, nil
+}
+
+// position reads the parameter after of a list. It refuses the cursor of another
+// list: the caller would get a part of this list, and take it for the whole.
+func position(q url.Values, list listDigest) (events.Position, error) {
+	if !q.Has("after") {
+		return events.Position{}, nil
+	}
+	c, err := parseCursor(q.Get("after"))
+	switch {
+	case err != nil:
+		return events.Position{}, badCursor()
+	case c.list != list:
+		return events.Position{}, fieldProblem("invalid_parameter", "after", "belongs to a list with other filters (user, state) or of another caller; leave it out to start at the first page")
+	}
+	return c.at, nil
 }
 
 func badCursor() *Problem {

@@ -144,18 +144,19 @@ func itemsOf(c events.Commit) (items []item, err error) {
 		err = errors.Join(err, e)
 		items = append(items, item{bucket, key, b})
 	}
-	mark := func(bucket, key []byte) { items = append(items, item{bucket, key, nil}) }
 	put(headBucket, []byte(c.Stream()), itemOfHead(c.Head()))
 	for _, r := range c.Records() {
 		key := recordKey(r.Stream, r.Seq)
 		put(recordBucket, key, itemOfRecord(r))
-		mark(outboxBucket, outboxKey(r.At, recordKind, key))
+		items = append(items, item{outboxBucket, outboxKey(r.At, recordKind, key), nil})
 	}
 	e := c.Effect()
 	for _, v := range append(e.Minted[:len(e.Minted):len(e.Minted)], e.Changed...) {
 		put(tokenBucket, []byte(v.ID), itemOfView(v))
-		mark(orderBucket, appendPosition(nil, v.Position()))
-		mark(ownerBucket, ownerKey(v.Owner, v.Position()))
+		index := indexValue(v)
+		items = append(items,
+			item{orderBucket, appendPosition(nil, v.Position()), index},
+			item{ownerBucket, ownerKey(v.Owner, v.Position()), index})
 	}
 	if r := e.Reply; r != nil {
 		put(replyBucket, []byte(r.Key), replyItem{Sealed: r.Sealed, At: instantOf(r.At)})

@@ -26,8 +26,8 @@ var (
 	headBucket   = []byte("head")   // stream
 	recordBucket = []byte("record") // stream, sequence
 	tokenBucket  = []byte("token")  // token id: its use and its view
-	orderBucket  = []byte("order")  // creation, token id: nothing
-	ownerBucket  = []byte("owner")  // owner, creation, token id: nothing
+	orderBucket  = []byte("order")  // creation, token id: indexValue
+	ownerBucket  = []byte("owner")  // owner, creation, token id: indexValue
 	replyBucket  = []byte("reply")  // reply key
 	outboxBucket = []byte("outbox") // time, record or notice: nothing or the notice
 	noticeBucket = []byte("notice") // notice id: its time; never removed
@@ -43,7 +43,7 @@ var (
 	formatKey     = []byte("format")
 	formatName    = []byte("apitoken")
 	versionKey    = []byte("version")
-	layoutVersion = []byte("2")
+	layoutVersion = []byte("3")
 	deploymentKey = []byte("deployment")
 )
 

@@ -8,7 +8,6 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -268,47 +267,5 @@ func TestTouchFailsWithoutWaitingWhenTheQueueIsFull(t *testing.T) {
 	}
 	if !errors.Is(err, errFull) {
 		t.Errorf("Touch of a store that cannot write: got %v, want %v", err, errFull)
-	}
-}
-
-// TestALongListContinuesInANewTransaction has more tokens than one transaction
-// reads, both before and after the first match.
-func TestALongListContinuesInANewTransaction(t *testing.T) {
-	s := openAt(t, newPath(t), Options{NoSync: true})
-	start := time.Now().UTC().Truncate(time.Microsecond)
-	base := events.Head{}
-	var want []string
-	for n := 0; n < 2*maxScan+100; {
-		var vs []events.View
-		for range 90 {
-			v := events.View{ID: fmt.Sprintf("%08d", n), Owner: "ann", CreatedAt: start.Add(time.Duration(n) * time.Microsecond), Disabled: n%9_999 == 9_998}
-			if v.Disabled {
-				want = append(want, v.ID)
-			}
-			vs = append(vs, v)
-			n++
-		}
-		c := newCommit(t, "ann", base, vs...)
-		commit(t, s, c)
-		base = c.Head()
-	}
-	for _, owners := range [][]string{nil, {"ann"}} {
-		for _, limit := range []int{1, 2, 100} {
-			q := events.Query{Owners: owners, States: []events.TokenState{events.StateDisabled}, Now: start, Limit: limit}
-			var got []string
-			for more := true; more; {
-				p, err := s.Tokens(t.Context(), q)
-				if err != nil {
-					t.Fatal(err)
-				}
-				for _, v := range p.Views {
-					got = append(got, v.ID)
-				}
-				more, q.After = p.More, p.Next
-			}
-			if !slices.Equal(got, want) {
-				t.Errorf("by pages of %d: got %v, want %v", limit, got, want)
-			}
-		}
 	}
 }

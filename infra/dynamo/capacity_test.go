@@ -2,10 +2,12 @@ package dynamo_test
 
 import (
 	"context"
+	"fmt"
 	"sync"
 	"testing"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/token"
@@ -58,7 +60,8 @@ func metered(c *dynamodb.Client, m *meter) *dynamodb.Client {
 }
 
 // TestReadsStayInTheirUnits counts as the engine does, for an owner with five
-// used tokens and one of them newly made.
+// used tokens and one of them newly made. The month also has a hundred tokens of
+// other owners, which cost more than these budgets.
 func TestReadsStayInTheirUnits(t *testing.T) {
 	c := client(t)
 	m := &meter{}
@@ -71,6 +74,11 @@ func TestReadsStayInTheirUnits(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := s.check(t, text); err != nil { // notes its first use
+			t.Fatal(err)
+		}
+	}
+	for n := range 100 {
+		if _, _, err := s.Create(t.Context(), guard.Principal{Owner: fmt.Sprint("other", n/tokenLimit)}, "", token.Wish{Description: "deployment from the build server"}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -93,6 +101,17 @@ func TestReadsStayInTheirUnits(t *testing.T) {
 			if err == nil && len(page.Tokens) != tokenLimit {
 				t.Errorf("got %d tokens, want %d", len(page.Tokens), tokenLimit)
 			}
+			return err
+		}},
+		{"list of one owner in all states", 4, func() error {
+			page, err := s.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, States: []events.TokenState{events.StateActive, events.StateDisabled, events.StateExpired, events.StateRevoked}})
+			if err == nil && len(page.Tokens) != tokenLimit {
+				t.Errorf("got %d tokens, want %d", len(page.Tokens), tokenLimit)
+			}
+			return err
+		}},
+		{"list of one owner's revoked tokens", 1, func() error {
+			_, err := s.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, States: []events.TokenState{events.StateRevoked}})
 			return err
 		}},
 	} {

@@ -147,11 +147,14 @@ func TestAListCallIsBoundedAndItsCursorReachesTheEnd(t *testing.T) {
 		if n := len(s.calls) - before; n > 36 {
 			t.Fatalf("one call made %d queries", n)
 		}
+		if p.More && p.Next.Compare(q.After) <= 0 {
+			t.Fatalf("the next page begins at %v, which is not after %v", p.Next, q.After)
+		}
 		q.After, more = p.Next, p.More
 	}
 	seen := map[string]bool{}
 	for _, body := range s.of("Query") {
-		month := fmt.Sprint(decode(t, body)["ExpressionAttributeValues"].(map[string]any)[":month"])
+		month := fmt.Sprint(decode(t, body)["ExpressionAttributeValues"].(map[string]any)[":hash"])
 		if seen[month] {
 			t.Errorf("%s was asked for twice", month)
 		}

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Table describes the table: its keys, its two sparse indexes and the change
+// Table describes the table: its keys, its three sparse indexes and the change
 // stream from which events are published. The deployment's template has the same
 // definition. Only the template sets point-in-time recovery, encryption and
 // deletion protection.
@@ -23,11 +23,15 @@ func Table(name string) *dynamodb.CreateTableInput {
 		BillingMode: types.BillingModePayPerRequest,
 		KeySchema:   keys(item.PK, item.SK),
 		AttributeDefinitions: texts(
-			item.PK, item.SK, item.ListPK, item.ListSK, item.UnsentPK, item.UnsentSK),
+			item.PK, item.SK, item.ListPK, item.ListSK, item.OwnerPK, item.UnsentPK, item.UnsentSK),
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{
 			{
 				IndexName: aws.String(item.ListIndex), KeySchema: keys(item.ListPK, item.ListSK),
 				Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: item.ListAttributes},
+			},
+			{
+				IndexName: aws.String(item.OwnerIndex), KeySchema: keys(item.OwnerPK, item.OwnerSK),
+				Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: item.OwnerAttributes},
 			},
 			{
 				IndexName: aws.String(item.UnsentIndex), KeySchema: keys(item.UnsentPK, item.UnsentSK),

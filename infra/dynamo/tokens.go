@@ -2,146 +2,106 @@ package dynamo
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"strings"
-	"time"
 
 	"apitoken/events"
-	"apitoken/infra/dynamo/item"
-
-	"github.com/aws/aws-sdk-go-v2/aws"
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// One call of Tokens makes at most listQueries queries and reads little more
-// than listItems tokens. It then returns the matches and the position where the
-// next call continues. This is about a second of work, even if few tokens match.
+// One call of Tokens makes at most listQueries queries, and one more for each
+// owner. It reads at most listItems entries of an index, and one more for each
+// owner. This is about a second of work, even if few tokens match.
 const (
 	listQueries = 36
 	listItems   = 10_000
 )
 
-// clockSkew is how much the clock of a token's creation may be ahead of the
-// query's clock.
-const clockSkew = time.Hour
-
-// maxOwners is the maximum number of owners in the IN of a filter (AWS limit:
-// 100).
-const maxOwners = 100
-
-// Tokens reads the partitions of the list index, one for each month of
-// creation. It starts with the month of q.After, or with item.FirstMonth, and
-// ends with the month of q.Now. A page with More may have less than q.Limit
-// tokens, even none. The views have the digest of the verifier in its place.
+// Tokens implements events.Views. It reads the owner index for each owner of the
+// query. Without owners it reads the list index, month after month. The views
+// have the digest of the verifier in its place.
 func (s *Store) Tokens(ctx context.Context, q events.Query) (events.Page, error) {
-	w := &walk{q: q, at: q.After}
-	last := item.MonthOf(q.Now.Add(clockSkew))
-	for m := item.MonthOf(q.After.At); !last.Before(m); m = m.Next() {
-		if err := s.walkMonth(ctx, w, m); err != nil {
-			return events.Page{}, fmt.Errorf("listing tokens of %s: %w", m.Start().Format("January 2006"), err)
-		}
-		if w.full() {
-			return w.page(true), nil
-		}
+	m := &merge{store: s, q: q, lists: listsOf(q), at: q.After}
+	if err := m.run(ctx); err != nil {
+		return events.Page{}, fmt.Errorf("listing tokens: %w", err)
 	}
-	return w.page(false), nil
+	return m.page, nil
 }
 
-// walk is the state of one call of Tokens: the matches, the position, the cost.
-type walk struct {
+// merge is the state of one call of Tokens. It merges lists, each of them in the
+// order of events.Position, until the page is full or the call reached a limit.
+type merge struct {
+	store   *Store
 	q       events.Query
-	found   []events.View
-	damaged []*events.DamagedView
-	at      events.Position // all tokens up to here were read
+	lists   []*list
+	page    events.Page
+	at      events.Position // all entries up to here were merged
 	queries int
 	items   int
 }
 
-// full reports whether the call has reached a limit. One token more than
-// q.Limit shows that there are more.
-func (w *walk) full() bool {
-	return len(w.found) > w.q.Limit || w.queries >= listQueries || w.items >= listItems
-}
-
-func (w *walk) page(more bool) events.Page {
-	if len(w.found) > w.q.Limit {
-		w.found = w.found[:w.q.Limit]
-		w.at = w.found[w.q.Limit-1].Position()
-	}
-	p := events.Page{Views: w.found, Damaged: w.damaged, More: more}
-	if more {
-		p.Next = w.at
-	}
-	return p
-}
-
-// walkMonth reads one month, from the position of the walk until it is full.
-func (s *Store) walkMonth(ctx context.Context, w *walk, m item.Month) error {
-	in := s.listQuery(w.q, m)
+func (m *merge) run(ctx context.Context) error {
 	for {
-		out, err := s.client.Query(ctx, in)
-		if err != nil {
+		l, spent, err := m.first(ctx)
+		switch {
+		case err != nil:
 			return err
+		case spent:
+			m.more(m.reached())
+			return nil
+		case l == nil:
+			return nil
 		}
-		w.queries++
-		w.items += int(out.ScannedCount)
-		for _, it := range out.Items {
-			v, err := item.ReadEntry(it)
-			damaged, isDamaged := errors.AsType[*events.DamagedView](err)
-			switch {
-			case isDamaged:
-				w.damaged = append(w.damaged, damaged)
-			case err != nil:
-				return err
-			case w.q.Matches(v):
-				w.found = append(w.found, v)
+		if e := l.entries[0]; m.wants(e) {
+			if m.full() {
+				m.more(m.at)
+				return nil
+			}
+			m.add(e)
+		}
+		m.at = l.entries[0].at
+		l.entries = l.entries[1:]
+	}
+}
+
+// first returns the list with the earliest entry that is not yet merged, nil if
+// there are no more entries. spent says that the call may read no more.
+func (m *merge) first(ctx context.Context) (first *list, spent bool, err error) {
+	for _, l := range m.lists {
+		for len(l.entries) == 0 && !l.done {
+			if m.spent() && (l.items > 0 || len(m.lists) == 1) {
+				return nil, true, nil
+			}
+			if err := m.read(ctx, l); err != nil {
+				return nil, false, err
 			}
 		}
-		if out.LastEvaluatedKey == nil {
-			w.at = later(w.at, events.Position{At: m.Next().Start()})
-			return nil
+		if len(l.entries) > 0 && (first == nil || l.entries[0].at.Compare(first.entries[0].at) < 0) {
+			first = l
 		}
-		if w.at, err = item.ReadPosition(out.LastEvaluatedKey); err != nil {
-			return err
-		}
-		if w.full() {
-			return nil
-		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
+	return first, false, nil
 }
 
-// listQuery returns the query for the tokens after q.After in one month. The
-// filter saves transfer, not read units; q.Matches decides. With a filter there
-// is no limit, because DynamoDB counts items before it filters them.
-func (s *Store) listQuery(q events.Query, m item.Month) *dynamodb.QueryInput {
-	in := &dynamodb.QueryInput{
-		TableName: &s.table, IndexName: aws.String(item.ListIndex),
-		KeyConditionExpression:   aws.String("#month = :month AND #place > :after"),
-		ExpressionAttributeNames: map[string]string{"#month": item.ListPK, "#place": item.ListSK},
-		ExpressionAttributeValues: item.Item{
-			":month": item.Text(m.PK()), ":after": item.Text(item.PositionSK(q.After)),
-		},
+func (m *merge) spent() bool { return m.queries >= listQueries || m.items >= listItems }
+
+// reached returns the position up to which all lists were read and merged.
+func (m *merge) reached() events.Position {
+	if len(m.lists) == 1 {
+		return m.lists[0].at // it may be later than the last entry: the start of a month
 	}
-	if len(q.Owners) == 0 || len(q.Owners) > maxOwners {
-		in.Limit = aws.Int32(int32(min(q.Limit, listItems) + 1))
-		return in
-	}
-	var names []string
-	for i, owner := range q.Owners {
-		name := fmt.Sprintf(":owner%d", i)
-		names = append(names, name)
-		in.ExpressionAttributeValues[name] = item.Text(owner)
-	}
-	in.ExpressionAttributeNames["#owner"] = item.OwnerAttribute
-	in.FilterExpression = aws.String("#owner IN (" + strings.Join(names, ", ") + ")")
-	return in
+	return m.at
 }
 
-func later(a, b events.Position) events.Position {
-	if b.Compare(a) > 0 {
-		return b
+// wants reports whether the entry is for the page. A damaged entry is.
+func (m *merge) wants(e entry) bool { return e.damaged != nil || m.q.Matches(e.view) }
+
+func (m *merge) full() bool { return len(m.page.Views) >= m.q.Limit }
+
+func (m *merge) add(e entry) {
+	if e.damaged != nil {
+		m.page.Damaged = append(m.page.Damaged, e.damaged)
+		return
 	}
-	return a
+	m.page.Views = append(m.page.Views, e.view)
 }
+
+func (m *merge) more(next events.Position) { m.page.More, m.page.Next = true, next }

@@ -116,9 +116,9 @@ func completeForEngine(t *testing.T, c *dynamodb.Client, table string, keys []it
 	for _, key := range keys {
 		_, err := c.UpdateItem(t.Context(), &dynamodb.UpdateItemInput{
 			TableName: &table, Key: key, ConditionExpression: aws.String("attribute_exists(PK)"),
-			UpdateExpression: aws.String("SET #l = if_not_exists(#l, :x), #la = if_not_exists(#la, :x), #u = if_not_exists(#u, :x), #ua = if_not_exists(#ua, :x)"),
+			UpdateExpression: aws.String("SET #l = if_not_exists(#l, :x), #la = if_not_exists(#la, :x), #o = if_not_exists(#o, :x), #u = if_not_exists(#u, :x), #ua = if_not_exists(#ua, :x)"),
 			ExpressionAttributeNames: map[string]string{
-				"#l": item.ListPK, "#la": item.ListSK, "#u": item.UnsentPK, "#ua": item.UnsentSK,
+				"#l": item.ListPK, "#la": item.ListSK, "#o": item.OwnerPK, "#u": item.UnsentPK, "#ua": item.UnsentSK,
 			},
 			ExpressionAttributeValues: item.Item{":x": item.Text("NOWHERE")},
 		})

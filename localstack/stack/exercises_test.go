@@ -47,6 +47,9 @@ func (s *stack) exercises() map[string]exercise {
 		"List ReadHeads":    func(t *testing.T) string { return s.apiCall("GET", tokens+"?user="+other(t).User.Name, nil)(t) },
 		"List ReadLastUses": s.apiCall("GET", tokens, nil),
 		"List ReadLists":    s.apiCall("GET", tokens+"?state=revoked", nil),
+		"List ReadListsOfOwners": func(t *testing.T) string {
+			return s.apiCall("GET", tokens+"?state=revoked&user="+other(t).User.Name, nil)(t)
+		},
 
 		"Get ReadTokenAndSettings": func(t *testing.T) string { return s.apiCall("GET", tokens+"/"+other(t).ID, nil)(t) },
 

@@ -81,17 +81,12 @@ func (o *history) reader(client *httpapi.Client, id string) readPage {
 // allPages returns the entries of all pages.
 func allPages(ctx context.Context, read readPage) ([]json.RawMessage, error) {
 	entries := []json.RawMessage{}
-	q := httpapi.HistoryQuery{Limit: maxPage}
-	for {
-		page, err := read(ctx, q)
-		if err != nil {
-			return nil, err
-		}
+	err := httpapi.Pages(func(after string) (httpapi.Paging, error) {
+		page, err := read(ctx, httpapi.HistoryQuery{After: after, Limit: maxPage})
 		entries = append(entries, page.Entries...)
-		if q.After = page.Paging.After(); q.After == "" {
-			return entries, nil
-		}
-	}
+		return page.Paging, err
+	})
+	return entries, err
 }
 
 func (o *history) print(e *env, entries []json.RawMessage) error {

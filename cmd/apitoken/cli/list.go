@@ -68,21 +68,19 @@ func (o *list) run(ctx context.Context, e *env, ownerGiven bool) error {
 // --limit allows.
 func (o *list) fetch(ctx context.Context, client *httpapi.Client) ([]httpapi.Entry, error) {
 	entries := []httpapi.Entry{}
-	q := httpapi.ListQuery{User: o.owner, States: o.states, Limit: maxPage}
-	for {
+	err := httpapi.Pages(func(after string) (httpapi.Paging, error) {
+		q := httpapi.ListQuery{User: o.owner, States: o.states, After: after, Limit: maxPage}
 		if o.limit > 0 {
 			q.Limit = min(maxPage, o.limit-len(entries))
 		}
 		page, err := client.List(ctx, q)
-		if err != nil {
-			return nil, err
-		}
 		entries = append(entries, page.Entries...)
-		q.After = page.Paging.After()
-		if q.After == "" || (o.limit > 0 && len(entries) >= o.limit) {
-			return entries, nil
+		if o.limit > 0 && len(entries) >= o.limit {
+			return httpapi.Paging{}, err
 		}
-	}
+		return page.Paging, err
+	})
+	return entries, err
 }
 
 func tokenRows(entries []httpapi.Entry) [][]string {

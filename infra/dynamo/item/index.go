@@ -3,13 +3,14 @@ package item
 import (
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"time"
 
 	"apitoken/events"
 )
 
-// The two indexes and their key attributes. Both indexes are sparse: an index
+// The three indexes and their key attributes. All indexes are sparse: an index
 // has only items with both of its key attributes. No decision reads an index,
 // because an index lags.
 const (
@@ -18,6 +19,13 @@ const (
 	ListIndex = "list"
 	ListPK    = "list"
 	ListSK    = "list_at"
+
+	// OwnerIndex has the same views by owner, in the same order. A view has both
+	// of its key attributes anyway, so this index does not make a view larger. No
+	// other item has both.
+	OwnerIndex = "owner"
+	OwnerPK    = viewOwner
+	OwnerSK    = ListSK
 
 	// UnsentIndex has the records and notices that were not yet sent, in
 	// UnsentShards partitions, the oldest first. It has only their keys.
@@ -30,12 +38,16 @@ const (
 // partitions share the load. All messages of one stream are in one partition.
 const UnsentShards = 4
 
-// ListAttributes are the attributes of the list index beside the keys: a view
+// ListAttributes are the attributes of the list index besides the keys: a view
 // with its seal, and with the digest of its verifier in place of the verifier.
 var ListAttributes = []string{
 	viewOwner, viewCreator, viewName, viewDescription, viewCreated, viewExpires, viewDisabled, viewScopes, viewSourceIPs,
 	viewFirst, viewSeq, viewEnded, viewEndedAt, viewKeepUntil, viewSealKid, viewSeal, viewDigest,
 }
+
+// OwnerAttributes are the attributes of the owner index besides the keys. So an
+// entry has the same attributes in both indexes.
+var OwnerAttributes = append([]string{ListPK}, slices.DeleteFunc(slices.Clone(ListAttributes), func(name string) bool { return name == OwnerPK })...)
 
 // FirstMonth is the first partition of the list index. No token is older than
 // this software. A token with an earlier time, from a wrong clock, is in the
@@ -75,8 +87,8 @@ func (m Month) PK() string { return fmt.Sprintf("LIST#%04d-%02d", m.Year, m.Mont
 // PositionSK returns the sort key of p in its partition of the list index.
 func PositionSK(p events.Position) string { return Time(p.At) + "#" + p.ID }
 
-// ReadPosition returns the list position of an entry of the list index, or of
-// the key of an entry.
+// ReadPosition returns the position of an entry of the list index or the owner
+// index, or of the key of an entry.
 func ReadPosition(it Item) (events.Position, error) {
 	r := &reader{it: it}
 	at, id, _ := strings.Cut(r.mustText(ListSK), "#")

@@ -301,31 +301,40 @@ func TestMonths(t *testing.T) {
 	}
 }
 
+// TestNoIndexHasAVerifier: an entry has the same attributes in the index by month
+// and in that by owner.
 func TestNoIndexHasAVerifier(t *testing.T) {
-	for _, attr := range item.ListAttributes {
-		if slices.Contains([]string{"kid", "mac", "private", "state"}, attr) {
-			t.Errorf("the list index has %s", attr)
-		}
-	}
-	part := item.Item{}
-	for _, key := range []string{item.PK, item.ListPK, item.ListSK} {
-		part[key] = item.View(ended)[key]
-	}
-	for _, attr := range item.ListAttributes {
-		if v, ok := item.View(ended)[attr]; ok {
-			part[attr] = v
-		}
-	}
 	want := ended
 	want.Verifier, want.VerifierDigest = events.Verifier{}, ended.Verifier.Digest()
-	if got, err := item.ReadEntry(part); err != nil || !reflect.DeepEqual(got, want) {
-		t.Errorf("an entry of the list index: got %+v, %v, want all but the verifier: %+v", got, err, want)
-	}
-	for _, attr := range []string{item.ListPK, item.ListSK, "digest"} {
-		moved := maps.Clone(part)
-		delete(moved, attr)
-		if _, err := item.ReadEntry(moved); !errors.Is(err, events.ErrDamaged) {
-			t.Errorf("an entry without %s: got %v, want ErrDamaged", attr, err)
+	var first item.Item
+	for index, attributes := range map[string][]string{
+		item.ListIndex:  append([]string{item.PK, item.SK, item.ListPK, item.ListSK}, item.ListAttributes...),
+		item.OwnerIndex: append([]string{item.PK, item.SK, item.OwnerPK, item.OwnerSK}, item.OwnerAttributes...),
+	} {
+		entry := item.Item{}
+		for _, attr := range attributes {
+			if slices.Contains([]string{"kid", "mac", "private", "state"}, attr) || entry[attr] != nil {
+				t.Errorf("the index %s has %s, or has it twice", index, attr)
+			}
+			if v, ok := item.View(ended)[attr]; ok {
+				entry[attr] = v
+			}
+		}
+		if first == nil {
+			first = entry
+		}
+		if !reflect.DeepEqual(entry, first) {
+			t.Errorf("an entry of the index %s: got %v, want the same as in the other index: %v", index, entry, first)
+		}
+		if got, err := item.ReadEntry(entry); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("an entry of the index %s: got %+v, %v, want all but the verifier: %+v", index, got, err, want)
+		}
+		for _, attr := range []string{item.ListPK, item.ListSK, "digest"} {
+			moved := maps.Clone(entry)
+			delete(moved, attr)
+			if _, err := item.ReadEntry(moved); !errors.Is(err, events.ErrDamaged) {
+				t.Errorf("an entry without %s: got %v, want ErrDamaged", attr, err)
+			}
 		}
 	}
 }

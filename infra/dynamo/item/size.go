@@ -1,7 +1,6 @@
 package item
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -65,7 +64,10 @@ func TransactionUnits(items ...Item) int {
 func IndexUnits(it Item) int {
 	n := 0
 	if it[ListPK] != nil {
-		n += units(Size(listed(it)), writeUnit)
+		n += units(Size(pick(it, append([]string{PK, SK, ListPK, ListSK}, ListAttributes...)...)), writeUnit)
+	}
+	if it[OwnerPK] != nil && it[OwnerSK] != nil {
+		n += units(Size(pick(it, append([]string{PK, SK, OwnerPK, OwnerSK}, OwnerAttributes...)...)), writeUnit)
 	}
 	if it[UnsentPK] != nil {
 		n += units(Size(pick(it, PK, SK, UnsentPK, UnsentSK)), writeUnit)
@@ -81,10 +83,6 @@ func ReadUnits(items ...Item) int {
 		n += Size(it)
 	}
 	return units(n, readUnit)
-}
-
-func listed(it Item) Item {
-	return pick(it, append(slices.Clone(ListAttributes), PK, SK, ListPK, ListSK)...)
 }
 
 func pick(it Item, names ...string) Item {

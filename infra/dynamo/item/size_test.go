@@ -106,6 +106,24 @@ func TestCreateStaysInItsWriteUnits(t *testing.T) {
 	}
 }
 
+// TestOnlyViewsAreInTheIndexesOfViews: another item there would be listed as a
+// damaged token, and cost write units.
+func TestOnlyViewsAreInTheIndexesOfViews(t *testing.T) {
+	its := append(created(t, 1), item.Reply(reply), item.Notice(notice))
+	for _, it := range its {
+		_, isOwned := it[item.OwnerPK]
+		_, isPlaced := it[item.OwnerSK]
+		_, isListed := it[item.ListPK]
+		isView := item.KindOf(it) == item.KindView
+		if both := isOwned && isPlaced; both != isView || isListed != isView {
+			t.Errorf("%s: in the index by owner %t, by month %t, want %t", item.Name(it), both, isListed, isView)
+		}
+	}
+	if got := item.IndexUnits(its[2]); got != 2 {
+		t.Errorf("a new view takes %d write units in the indexes, want one in each of the two", got)
+	}
+}
+
 func sizes(its []item.Item) (ns []int) {
 	for _, it := range its {
 		ns = append(ns, item.Size(it))

@@ -28,11 +28,8 @@ const (
 	viewKeepUntil   = "keep_until"
 	viewSealKid     = "seal_kid"
 	viewSeal        = "seal"
-	viewDigest      = "digest" // of the verifier, for the list index
+	viewDigest      = "digest" // of the verifier, for the indexes of views
 )
-
-// OwnerAttribute is the attribute by which a list is filtered by owner.
-const OwnerAttribute = viewOwner
 
 // View returns a token's view as an item. With the largest view that the rules
 // allow, the item and the item of its use have at most 4,096 bytes together, so
@@ -66,8 +63,8 @@ func View(v events.View) Item {
 // they follow from the fields of the view.
 var placed = []string{ListPK, ListSK, TTL}
 
-// putPlace writes the attributes by which the list index and the time to live
-// find the item. DynamoDB may delete only the views of ended tokens.
+// putPlace writes the attributes by which the indexes of views and the time to
+// live find the item. DynamoDB may delete only the views of ended tokens.
 func putPlace(it Item, v events.View) {
 	it[ListPK] = text(MonthOf(v.CreatedAt).PK())
 	it[ListSK] = text(PositionSK(v.Position()))
@@ -95,8 +92,8 @@ func ReadView(it Item) (events.View, error) {
 	return v, damagedView(v.ID, r.err)
 }
 
-// ReadEntry decodes an entry of the list index. It has the digest of the verifier
-// in place of the verifier. All its errors are a *events.DamagedView.
+// ReadEntry decodes an entry of the list index or the owner index. It has the
+// digest of the verifier in place of the verifier. All its errors are a *events.DamagedView.
 func ReadEntry(it Item) (events.View, error) {
 	r := &reader{it: it}
 	v := r.view()
@@ -114,7 +111,7 @@ func damagedView(id string, err error) error {
 	return &events.DamagedView{TokenID: id, Reason: err}
 }
 
-// view decodes the fields that a view and its entry in the list index have.
+// view decodes the fields that a view and its entries in the indexes have.
 func (r *reader) view() events.View {
 	id, ok := strings.CutPrefix(r.mustText(PK), pkToken)
 	if !ok {

@@ -21,6 +21,7 @@ var partitions = map[string][]string{
 	"ListRole ReadHeads":               {"USER#*", "SETTINGS"},
 	"ListRole ReadLastUses":            {"TOKEN#*"},
 	"ListRole ReadLists":               {"LIST#*"},
+	"ListRole ReadListsOfOwners":       {"*"},
 	"GetRole ReadTokenAndSettings":     {"TOKEN#*", "SETTINGS"},
 	"RevokeRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
 	"RevokeRole Commit":                {"USER#*", "TOKEN#*"},

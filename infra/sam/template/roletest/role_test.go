@@ -95,6 +95,7 @@ func TestCallsOutsideOfTheRoleAreRefused(t *testing.T) {
 		{"authorize", query(log, "", "PK = :v", "TOKEN#a"), true},
 		{"authorize", query(log, "", "PK = :v", "USER#ann"), false},
 		{"authorize", query(log, "list", "list = :v", "LIST#2026-11"), false},
+		{"authorize", query(log, "owner", "owner = :v", "ann"), false},
 		{"authorize", query(audit, "", "PK = :v", "TOKEN#a"), false},
 		{"authorize", put(log, "TOKEN#a"), false},
 		{"authorize", &dynamodb.ScanInput{TableName: aws.String(log)}, false},
@@ -119,6 +120,9 @@ func TestCallsOutsideOfTheRoleAreRefused(t *testing.T) {
 		{"list", batch("TOKEN#a", "TOKEN#b"), true},
 		{"list", batch("TOKEN#a", "USER#ann"), false},
 		{"list", query(log, "list", "list = :v AND list_at > :after", "LIST#2026-11"), true},
+		{"list", query(log, "owner", "owner = :v AND list_at > :after", "ann"), true},
+		{"list", query(log, "owner", "list_at = :v", "2026"), false}, // it names no partition
+		{"list", &dynamodb.ScanInput{TableName: aws.String(log), IndexName: aws.String("owner")}, false},
 		{"list", query(log, "unsent", "unsent = :v", "UNSENT#0"), false},
 		{"get", query(log, "", "PK = :v", "TOKEN#a"), true},
 		{"get", query(log, "", "PK = :v", "USER#ann"), false},
