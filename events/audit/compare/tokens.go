@@ -12,6 +12,7 @@ import (
 // must have. Only tokens that have not ended stay in memory. The rules of package
 // token give the views, so this is the only place that a new fact could concern.
 type tokens struct {
+	stream    events.Stream
 	owner     string // "" for a stream without tokens
 	state     token.State
 	partial   map[string]bool // unended tokens whose earlier events are missing
@@ -35,8 +36,11 @@ func (t *tokens) miss(to uint64) {
 }
 
 func newTokens(s events.Stream) *tokens {
-	owner, _ := s.Owner()
-	return &tokens{owner: owner, partial: map[string]bool{}}
+	t := &tokens{stream: s, partial: map[string]bool{}}
+	if owner, ok := s.Owner(); ok {
+		t.owner = owner
+	}
+	return t
 }
 
 // expected is a view as the events give it. Its verifier and seal are not known.
@@ -54,7 +58,7 @@ func (t *tokens) fold(m events.Message) (changed []expected, err error) {
 	}
 	t.miss(m.Seq - 1)
 	keep, known := t.retention.of(m)
-	f, err := factOf(m)
+	f, err := t.factOf(m)
 	if err != nil {
 		t.miss(m.Seq)
 		return nil, err
@@ -85,9 +89,10 @@ func (t *tokens) before(m events.Message) token.State {
 	return token.PutBack(s, events.View{ID: m.Subject, Owner: t.owner})
 }
 
-// factOf decodes the fact of an event. An event has no private part.
-func factOf(m events.Message) (events.Fact, error) {
-	return events.Decode(events.Record{Stream: m.Stream, Seq: m.Seq, Type: m.Type, V: m.V, At: m.Time, Public: m.Data, Private: []byte("{}")})
+// factOf decodes the fact of an event. An event has no private part. A fact of
+// another kind of stream is an error, because the rules of tokens cannot fold it.
+func (t *tokens) factOf(m events.Message) (events.Fact, error) {
+	return events.Decode(events.Record{Stream: t.stream, Seq: m.Seq, Type: m.Type, V: m.V, At: m.Time, Public: m.Data, Private: []byte("{}")})
 }
 
 // retention finds the retention that the settings had when a record was written.

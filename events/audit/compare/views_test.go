@@ -266,6 +266,22 @@ func TestAViewWithoutACopyIsFound(t *testing.T) {
 	}
 }
 
+// TestTheSettingsHaveNoViews: the rules of tokens cannot fold their facts.
+func TestTheSettingsHaveNoViews(t *testing.T) {
+	c, err := events.NewCommit(keys, events.SettingsStream, events.Head{}, events.Meta{Command: "c", Actor: "ann", At: noon.Add(-time.Hour)},
+		[]events.Fact{events.PermissionsChanged{User: "ann"}}, 1, []byte("{}"), events.Effect{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := newStore()
+	s.head, s.records = c.Head(), c.Records()
+	r, err := comparison(s, newMemory(s.messages()...)).Stream(t.Context(), events.SettingsStream)
+	if err != nil || r.Copies != 1 {
+		t.Errorf("got %+v, %v", r, err)
+	}
+	expect(t, "settings", r.Findings)
+}
+
 // TestAReadThatFailsIsNoFinding: then the stream is not compared.
 func TestAReadThatFailsIsNoFinding(t *testing.T) {
 	s, mem := tokens(t)
