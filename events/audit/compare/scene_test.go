@@ -155,13 +155,6 @@ func created(id string) events.TokenCreated {
 	}
 }
 
-// clone is a store that changes independently.
-func (s *fakeStore) clone() *fakeStore {
-	c := *s
-	c.views, c.damagedViews, c.damagedRecords = maps.Clone(s.views), map[string]bool{}, map[uint64]bool{}
-	return &c
-}
-
 func (s *fakeStore) messages() (ms []events.Message) {
 	for _, r := range s.records {
 		ms = append(ms, r.Message())
