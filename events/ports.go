@@ -45,7 +45,9 @@ type Log interface {
 	Commit(context.Context, Commit) error
 
 	// History returns the stored records with Seq > after, ascending, at most
-	// limit (1 or more). Fewer than limit records mean that there are no more.
+	// limit (1 or more). Fewer than limit records mean that there are no more. A
+	// record that cannot be decoded is a *DamagedRecord, beside the records before
+	// it.
 	History(ctx context.Context, s Stream, after uint64, limit int) ([]Record, error)
 }
 

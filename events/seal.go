@@ -38,6 +38,21 @@ func (d *DamagedView) Error() string {
 // Unwrap returns ErrDamaged and the reason.
 func (d *DamagedView) Unwrap() []error { return []error{ErrDamaged, d.Reason} }
 
+// DamagedRecord is the fault of a record, or of the copy of a record, that cannot
+// be decoded. It wraps ErrDamaged.
+type DamagedRecord struct {
+	Stream Stream
+	Seq    uint64 // from the key: a reader that goes on after Seq skips the record
+	Reason error
+}
+
+func (d *DamagedRecord) Error() string {
+	return fmt.Sprintf("record %s is damaged: %v", recordID(d.Stream, d.Seq), d.Reason)
+}
+
+// Unwrap returns ErrDamaged and the reason.
+func (d *DamagedRecord) Unwrap() []error { return []error{ErrDamaged, d.Reason} }
+
 // DamagedToken returns the id of the token with the damaged view that is the
 // reason of the error, and "" if the error has another reason.
 func DamagedToken(err error) string {

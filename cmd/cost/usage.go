@@ -9,8 +9,8 @@ const (
 
 // The numbers of template.yaml. Tests compare them with the template.
 const (
-	alarms        = 13
-	scheduledRuns = 2 * 12 * hoursOfMonth // of all functions with a schedule, in a month
+	alarms        = 16
+	scheduledRuns = frequentRuns + dailyRuns // of all functions with a schedule, in a month
 )
 
 // Assumptions. Where a number is unknown, a high one is assumed.
@@ -27,9 +27,13 @@ const (
 	createSeconds      = 0.040 // a read and a transaction; not measured on AWS
 	backgroundSeconds  = 0.050
 	logGB              = 1.2e-6  // one line of this service and three of Lambda
-	metricsInUse       = 15      // each name with its dimensions counts; see functions/wiring/telemetry
+	metricsInUse       = 17      // each name with its dimensions counts; see functions/wiring/telemetry
 	queuePollsOfMonth  = 650_000 // Lambda polls an empty queue with five long polls of 20 s
 	reconcileRuns      = 12 * hoursOfMonth
+	frequentRuns       = 2 * reconcileRuns // of reconcile and of the check for gaps
+	dailyRuns          = hoursOfMonth / 24 // of verify
+	verifyReadUnits    = 2 * 256           // the Scans of two small tables; each further 4 KB costs one half, and each event and view two
+	verifySeconds      = 10                // of a small deployment; a large one takes up to 600
 )
 
 // authorization is one request to a guarded API.
@@ -73,6 +77,6 @@ var fixed = usage{
 	"sqs_request":            queuePollsOfMonth,
 	"dynamodb_gb_month_pitr": 1,
 	"lambda_request":         scheduledRuns,
-	"lambda_gb_second_arm64": scheduledRuns * backgroundSeconds * functionMemoryGB,
-	"dynamodb_read_unit":     reconcileRuns * reconcileReadUnits,
+	"lambda_gb_second_arm64": (frequentRuns*backgroundSeconds + dailyRuns*verifySeconds) * functionMemoryGB,
+	"dynamodb_read_unit":     reconcileRuns*reconcileReadUnits + dailyRuns*verifyReadUnits,
 }

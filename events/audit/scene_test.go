@@ -1,10 +1,8 @@
 package audit_test
 
 import (
-	"cmp"
 	"context"
 	"crypto/rand"
-	"errors"
 	"slices"
 	"testing"
 	"time"
@@ -34,10 +32,7 @@ type wait struct {
 	since time.Time
 }
 
-var _ interface {
-	audit.Copies
-	audit.Reader
-} = (*memory)(nil)
+var _ audit.Copies = (*memory)(nil)
 
 func newMemory(ms ...events.Message) *memory {
 	mem := &memory{copies: map[string]events.Message{}, waits: map[wait]bool{}}
@@ -91,70 +86,27 @@ func (mem *memory) Arrived(_ context.Context, stream events.Stream, seq uint64, 
 	return mem.fails
 }
 
-func (mem *memory) Copy(_ context.Context, stream events.Stream, after uint64, limit int) (ms []events.Message, err error) {
-	for _, m := range mem.copies {
-		if m.Stream == stream && m.Seq > after {
-			ms = append(ms, m)
-		}
-	}
-	slices.SortFunc(ms, func(a, b events.Message) int { return cmp.Compare(a.Seq, b.Seq) })
-	return ms[:min(len(ms), limit)], mem.fails
-}
-
-// fakeLog is a log that a test may change.
-type fakeLog struct {
-	head    events.Head
-	records []events.Record
-	onHead  func() // called after the head was read
-}
-
-func (l *fakeLog) Head(context.Context, events.Stream) (events.Head, error) {
-	h := l.head
-	if l.onHead != nil {
-		l.onHead()
-	}
-	return h, nil
-}
-
-func (l *fakeLog) Commit(context.Context, events.Commit) error {
-	return errors.New("Compare does not write")
-}
-
-func (l *fakeLog) History(_ context.Context, _ events.Stream, after uint64, limit int) (rs []events.Record, err error) {
-	for _, r := range l.records {
-		if r.Seq > after && len(rs) < limit {
-			rs = append(rs, r)
-		}
-	}
-	return rs, nil
-}
-
-// add continues the log by n records, of the given age at noon.
-func (l *fakeLog) add(t testing.TB, n int, age, retention time.Duration) *fakeLog {
+// history returns the messages of a new log with n records.
+func history(t testing.TB, n int) (ms []events.Message) {
 	t.Helper()
+	var head events.Head
 	for range n {
-		m := events.Meta{Command: rand.Text(), Actor: "ann", At: noon.Add(-age), Retention: retention}
-		fact := events.TokenRevoked{TokenID: rand.Text()[:8], Owner: "ann"}
-		c, err := events.NewCommit(keys, ann, l.head, m, []events.Fact{fact}, 1, nil, events.Effect{})
-		if err != nil {
-			t.Fatal(err)
-		}
-		l.head, l.records = c.Head(), append(l.records, c.Records()...)
-	}
-	return l
-}
-
-func (l *fakeLog) messages() (ms []events.Message) {
-	for _, r := range l.records {
-		ms = append(ms, r.Message())
+		var m events.Message
+		m, head = next(t, head)
+		ms = append(ms, m)
 	}
 	return ms
 }
 
-// history returns the messages of a new log with n records.
-func history(t testing.TB, n int) []events.Message {
+// next returns the message of a record after a head, and the new head.
+func next(t testing.TB, head events.Head) (events.Message, events.Head) {
 	t.Helper()
-	return new(fakeLog).add(t, n, time.Hour, 0).messages()
+	fact := events.TokenRevoked{TokenID: rand.Text()[:8], Owner: "ann"}
+	c, err := events.NewCommit(keys, ann, head, events.Meta{Command: rand.Text(), Actor: "ann", At: noon.Add(-time.Hour)}, []events.Fact{fact}, 1, nil, events.Effect{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c.Records()[0].Message(), c.Head()
 }
 
 // kinds are the kinds and ids of the findings, sorted.

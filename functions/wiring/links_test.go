@@ -51,6 +51,8 @@ var forbidden = []struct {
 	{noCarrier, "apitoken/events/relay", "only the change stream sends events: a function that wrote and then sent could crash in between and lose an event"},
 	{carries, "apitoken/events/issuer", "it sends events and makes none"},
 	{copies, "apitoken/events/issuer", "a function that checks the log must not write to it"},
+	{copies, "apitoken/events/token", "it stores events and folds none"},
+	{verifies, "apitoken/events/issuer", "a function that checks the log must not write to it"},
 	{verifiesNothing, "apitoken/events/guard", "it verifies no credential and has no peppers"},
 }
 
@@ -85,6 +87,7 @@ func authorizes(j wiring.Job) bool { return j.Authorizes }
 func carries(j wiring.Job) bool    { return j.Carries }
 func noCarrier(j wiring.Job) bool  { return !j.Carries }
 func copies(j wiring.Job) bool     { return j.Copies }
+func verifies(j wiring.Job) bool   { return j.Verifies }
 
 // verifiesNothing selects functions without peppers that answer no HTTP calls. The
 // HTTP interface links the guard, even if all calls of a function are open.

@@ -173,6 +173,7 @@ func TestNeedFollowsFromTheJob(t *testing.T) {
 		{jobOf("publish"), Bus | Deployment},
 		{jobOf("reconcile"), Bus | Deployment},
 		{jobOf("audit"), 0},
+		{jobOf("verify"), 0},
 	} {
 		if got := c.job.Need(); got != c.want {
 			t.Errorf("%+v: got %b, want %b", c.job, got, c.want)

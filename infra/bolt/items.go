@@ -65,12 +65,13 @@ func itemOfRecord(r events.Record) recordItem {
 	}
 }
 
+// decodeRecord returns a *events.DamagedRecord for a value that it cannot decode.
 func decodeRecord(key, b []byte) (events.Record, error) {
+	s, seq := splitRecordKey(key)
 	var i recordItem
 	if err := decode(b, &i); err != nil {
-		return events.Record{}, err
+		return events.Record{}, &events.DamagedRecord{Stream: s, Seq: seq, Reason: err}
 	}
-	s, seq := splitRecordKey(key)
 	return events.Record{
 		Stream: s, Seq: seq, Type: i.Type, V: i.V, Command: i.Command, Actor: i.Actor, TokenID: i.TokenID,
 		At: i.At.time(), Public: i.Public, Private: i.Private, Prev: i.Prev, Hash: i.Hash, KeepUntil: i.KeepUntil.time(),

@@ -67,14 +67,14 @@ func (s *Store) History(ctx context.Context, st events.Stream, after uint64, lim
 			}
 			r, err := decodeRecord(k, b)
 			if err != nil {
-				return fmt.Errorf("record %d: %w", after+uint64(len(rs))+1, err)
+				return err
 			}
 			rs = append(rs, r)
 		}
 		return ctx.Err()
 	})
 	if err != nil {
-		return nil, fmt.Errorf("reading stream %s: %w", st, err)
+		return rs, fmt.Errorf("reading stream %s: %w", st, err)
 	}
 	return rs, nil
 }

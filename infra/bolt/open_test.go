@@ -190,7 +190,7 @@ func TestErrorsNameTheDamagedValue(t *testing.T) {
 	}
 	_, errPending := s.Pending(ctx, time.Now().Add(time.Hour), 10)
 	for what, err := range map[string]error{
-		"stream user/ann: record 1": errHistory, "head of stream user/ann": errHead, `token "JhxND7ci"`: errToken,
+		"stream user/ann: record user/ann/1": errHistory, "head of stream user/ann": errHead, `token "JhxND7ci"`: errToken,
 		`view of token "JhxND7ci"`: page.Damaged[0], "outbox: record 1 of stream user/ann": errPending,
 	} {
 		if !errors.Is(err, events.ErrDamaged) || !strings.Contains(err.Error(), what) {

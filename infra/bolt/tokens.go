@@ -45,6 +45,41 @@ func (s *Store) Tokens(ctx context.Context, q events.Query) (p events.Page, err 
 	return p, nil
 }
 
+// TokenIDs calls f for the id of each token that has a view. It returns the first
+// error of f. It reads keys only, so it finds a token whose view is damaged.
+func (s *Store) TokenIDs(ctx context.Context, f func(id string) error) error {
+	for last, more := []byte(nil), true; more; {
+		var ids []string
+		err := s.read(ctx, func(tx *bbolt.Tx) error {
+			ids, last, more = tokenKeys(tx, last)
+			return nil
+		})
+		if err != nil {
+			return fmt.Errorf("reading the ids of the tokens: %w", err)
+		}
+		for _, id := range ids {
+			if err := f(id); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// tokenKeys returns up to maxScan ids after last, and the last of them. more says
+// that there may be more.
+func tokenKeys(tx *bbolt.Tx, last []byte) (ids []string, _ []byte, more bool) {
+	c := tx.Bucket(tokenBucket).Cursor()
+	k, _ := c.Seek(last)
+	if last != nil && bytes.Equal(k, last) {
+		k, _ = c.Next()
+	}
+	for ; k != nil && len(ids) < maxScan; k, _ = c.Next() {
+		ids, last = append(ids, string(k)), bytes.Clone(k)
+	}
+	return ids, last, k != nil
+}
+
 // scan reads the views whose index entries have a state of the query. It skips
 // all other entries without a look at their views.
 func scan(tx *bbolt.Tx, q events.Query) (p events.Page) {

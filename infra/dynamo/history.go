@@ -35,7 +35,7 @@ func (s *Store) History(ctx context.Context, stream events.Stream, after uint64,
 		for _, it := range out.Items {
 			r, err := item.ReadRecord(it)
 			if err != nil {
-				return nil, err
+				return rs, fmt.Errorf("reading stream %s: %w", stream, err)
 			}
 			rs = append(rs, r)
 		}

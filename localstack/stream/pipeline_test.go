@@ -12,7 +12,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
 	"apitoken/events"
-	"apitoken/events/audit"
+	"apitoken/events/audit/compare"
 	"apitoken/infra/dynamo/item"
 	"apitoken/localstack/engines"
 )
@@ -124,9 +124,9 @@ func (p *pipeline) waitForArrival(t *testing.T, streams ...events.Stream) {
 	}
 }
 
-func (p *pipeline) compare(t *testing.T, s events.Stream) audit.Report {
+func (p *pipeline) compare(t *testing.T, s events.Stream) compare.Report {
 	t.Helper()
-	r, err := audit.Compare(t.Context(), p.store, p.copies, p.keys, s, time.Now())
+	r, err := compare.Comparison{Store: p.store, Copies: p.copies, Keys: p.keys, Now: time.Now}.Stream(t.Context(), s)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -26,7 +26,9 @@ func (f *sourceFlags) openTables(ctx context.Context, e *env) (*source, error) {
 		if s.keys, err = f.keys(e); err != nil {
 			return nil, err
 		}
-		s.log = dynamo.New(client, f.table)
+		store := dynamo.New(client, f.table)
+		s.log = store
+		s.ids = func(ctx context.Context, do func(string) error) error { return store.TokenIDs(ctx, 0, 1, do) }
 	}
 	table := copies.New(client, f.copies)
 	s.copies = table
@@ -64,7 +66,7 @@ func (f *sourceFlags) openFolder(ctx context.Context, _ *env) (*source, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &source{log: folder.Store, keys: folder.Keys, close: folder.Close}
+	s := &source{log: folder.Store, keys: folder.Keys, ids: folder.Store.TokenIDs, close: folder.Close}
 	if err := errors.Join(s.readOutbox(ctx, folder), s.openEventFile(folder)); err != nil {
 		return nil, errors.Join(err, s.close())
 	}

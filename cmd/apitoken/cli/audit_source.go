@@ -32,10 +32,14 @@ type source struct {
 	keys    events.Keys
 	copies  audit.Reader
 	streams []events.Stream // that have copies
+	ids     tokenIDs        // of the tokens with a view
 	faults  []audit.Finding // lines of the event file that are not copies
 	unsent  map[string]bool // ids of the events that are still in the outbox
 	close   func() error
 }
+
+// tokenIDs calls f for the id of each token that has a view.
+type tokenIDs func(ctx context.Context, f func(id string) error) error
 
 // withLogAndCopies is withCopies for a command that needs the log too.
 func (f *sourceFlags) withLogAndCopies(c *cobra.Command, e *env, do func(*source) error) error {

@@ -10,17 +10,21 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/audit"
+	"apitoken/events/audit/compare"
 )
 
 func newAuditVerify(e *env) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
 		Use:   "verify",
-		Short: "Compare every stream of the log with its copies",
-		Long: `Compare every stream of the log with its copies: each event with its own hash and
-with the event before it, the log with the copies, and the head with its seal and
-with the last event. Prints a line for each stream and a line for each finding.
-Fails if there is a finding. An event of the last 15 minutes may have no copy yet.
+		Short: "Compare every stream of the log, and the view of every token, with the copies",
+		Long: `Compare every stream of the log with its copies: each event with its own hash, its
+MAC and the event before it, the log with the copies, and the head with its seal
+and with the last event. Compare the view of every token with its seal and with the
+last event about the token, and look for views without a copy. Prints a line for
+each stream and a line for each finding. An item that cannot be decoded is a
+finding too. Fails if there is a finding. An event of the last 15 minutes may have
+no copy yet.
 
 With --table and --audit-table the log and the copies are tables of a deployed
 stack. The stack's peppers are in the variable PEPPERS (kid:base64, the current
@@ -30,7 +34,7 @@ which no server may use meanwhile. Events that were moved away from
 DIR/events.jsonl count as missing.`,
 		Args: noArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return f.withLogAndCopies(c, e, func(s *source) error { return s.verify(c.Context(), e) })
+			return f.withLogAndCopies(c, e, func(s *source) error { return newVerification(s, e).run(c.Context()) })
 		},
 	}
 	f.addCopies(c)
@@ -38,44 +42,70 @@ DIR/events.jsonl count as missing.`,
 	return c
 }
 
-func (s *source) verify(ctx context.Context, e *env) error {
-	streams, err := s.allStreams(ctx)
+// verification compares a whole source, without a limit of time.
+type verification struct {
+	*source
+	e       *env
+	compare compare.Comparison
+	once    compare.Once
+	found   int
+}
+
+func newVerification(s *source, e *env) *verification {
+	return &verification{source: s, e: e, compare: compare.Comparison{
+		Store: s.log, Copies: s.copies, Keys: s.keys, Now: time.Now, Unsent: func(id string) bool { return s.unsent[id] },
+	}}
+}
+
+func (v *verification) run(ctx context.Context) error {
+	if err := v.print(v.faults); err != nil {
+		return err
+	}
+	streams, err := v.allStreams(ctx)
 	if err != nil {
 		return err
 	}
-	if err := printFindings(e, s.faults); err != nil {
-		return err
-	}
-	n := len(s.faults)
 	for _, stream := range streams {
-		found, err := s.verifyStream(ctx, e, stream)
-		if err != nil {
+		if err := v.stream(ctx, stream); err != nil {
 			return err
 		}
-		n += found
 	}
-	if n > 0 {
-		return fmt.Errorf("the log and its copies do not agree: %d findings", n)
+	if err := v.ids(ctx, func(id string) error { return v.view(ctx, id) }); err != nil {
+		return err
+	}
+	if v.found > 0 {
+		return fmt.Errorf("the log and its copies do not agree: %d findings", v.found)
 	}
 	return nil
 }
 
-// verifyStream prints what it finds, and returns the number of findings.
-func (s *source) verifyStream(ctx context.Context, e *env, stream events.Stream) (int, error) {
-	r, err := audit.Compare(ctx, s.log, s.copies, s.keys, stream, time.Now())
+func (v *verification) stream(ctx context.Context, stream events.Stream) error {
+	r, err := v.compare.Stream(ctx, stream)
 	if err != nil {
-		return 0, fmt.Errorf("comparing stream %s: %w", stream, err)
+		return fmt.Errorf("comparing stream %s: %w", stream, err)
 	}
-	if _, err := fmt.Fprintf(e.out, "%s: %d in the log, %d copies\n", plain(string(stream)), r.Log, r.Copies); err != nil {
-		return 0, err
+	if _, err := fmt.Fprintf(v.e.out, "%s: %d in the log, %d copies\n", plain(string(stream)), r.Log, r.Copies); err != nil {
+		return err
 	}
-	found := slices.DeleteFunc(r.Findings, func(f audit.Finding) bool { return f.Kind == audit.Missing && s.unsent[f.ID] })
-	return len(found), printFindings(e, found)
+	return v.print(r.Findings)
 }
 
-func printFindings(e *env, found []audit.Finding) error {
-	for _, f := range found {
-		if _, err := fmt.Fprintf(e.out, "  %s\n", plain(f.String())); err != nil {
+func (v *verification) view(ctx context.Context, id string) error {
+	f, err := v.compare.View(ctx, id)
+	if err != nil {
+		return fmt.Errorf("looking for the copy of token %q: %w", id, err)
+	}
+	if f == nil {
+		return nil
+	}
+	return v.print([]audit.Finding{*f})
+}
+
+// print prints each finding once.
+func (v *verification) print(found []audit.Finding) error {
+	for _, f := range v.once.First(found...) {
+		v.found++
+		if _, err := fmt.Fprintf(v.e.out, "  %s\n", plain(f.String())); err != nil {
 			return err
 		}
 	}
@@ -83,20 +113,26 @@ func printFindings(e *env, found []audit.Finding) error {
 }
 
 // allStreams are the streams that have copies, and the streams that the log may
-// have without copies: the settings, and one for each owner of a token.
-func (s *source) allStreams(ctx context.Context) ([]events.Stream, error) {
-	streams := append(slices.Clone(s.streams), events.SettingsStream)
+// have without copies: the settings, and one for each owner of a token. It prints
+// a finding for an entry of the list that cannot be decoded.
+func (v *verification) allStreams(ctx context.Context) ([]events.Stream, error) {
+	streams := append(slices.Clone(v.streams), events.SettingsStream)
 	q := events.Query{
 		States: []events.TokenState{events.StateActive, events.StateDisabled, events.StateExpired, events.StateRevoked, events.StateGone},
 		Now:    time.Now(), Limit: 1000,
 	}
 	for {
-		page, err := s.log.Tokens(ctx, q)
+		page, err := v.log.Tokens(ctx, q)
 		if err != nil {
 			return nil, fmt.Errorf("listing the owners: %w", err)
 		}
-		for _, v := range page.Views {
-			streams = append(streams, events.UserStream(v.Owner))
+		for _, view := range page.Views {
+			streams = append(streams, events.UserStream(view.Owner))
+		}
+		for _, d := range page.Damaged {
+			if err := v.print([]audit.Finding{audit.View(audit.Damaged, d.TokenID, d.Error())}); err != nil {
+				return nil, err
+			}
 		}
 		slices.Sort(streams)
 		streams = slices.Compact(streams)

@@ -27,8 +27,9 @@ const (
 	// all functions of a stack.
 	Damaged = "Damaged"
 
-	AuditMismatch = "AuditMismatch" // events that do not match their copies or neighbours
+	AuditMismatch = "AuditMismatch" // events, heads and views that do not match the copies or their neighbours
 	AuditGap      = "AuditGap"      // events that are missing from the copies
+	Unverified    = "Unverified"    // parts of the tables, streams and tokens that a run of verify did not compare
 )
 
 // LogGroup is a dimension of Damaged: the log group of the stack's functions.

@@ -61,11 +61,12 @@ func withDetail(key item.Item, detail []byte) item.Item {
 	return key
 }
 
-// message reads what withDetail wrote.
+// message reads what withDetail wrote. Its errors are a *events.DamagedRecord.
 func message(it item.Item) (events.Message, error) {
 	m, err := events.ParseDetail([]byte(item.TextOf(it, detailAttr)))
 	if err != nil {
-		return m, fmt.Errorf("copy %s %s: %w", item.TextOf(it, item.PK), item.TextOf(it, item.SK), err)
+		pk, sk := item.Partition(it), item.TextOf(it, item.SK)
+		return m, &events.DamagedRecord{Stream: events.Stream(pk), Seq: item.SequenceOf(sk), Reason: fmt.Errorf("copy %s %s: %w", pk, sk, err)}
 	}
 	return m, nil
 }

@@ -3,7 +3,6 @@ package copies
 import (
 	"context"
 	"fmt"
-	"strings"
 	"time"
 
 	"apitoken/events"
@@ -35,7 +34,9 @@ func (t *Table) Around(ctx context.Context, s events.Stream, seq uint64) (before
 	return before, after, nil
 }
 
-// Copy reads the copies of a stream with Seq > after, ascending, at most limit.
+// Copy reads the copies of a stream with Seq > after, ascending, at most limit. A
+// copy that cannot be decoded is a *events.DamagedRecord, beside the copies before
+// it.
 func (t *Table) Copy(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Message, error) {
 	its, err := t.query(ctx, string(s), item.Sequence(after+1), item.Sequence(item.LastSeq), limit)
 	if err != nil {
@@ -45,7 +46,7 @@ func (t *Table) Copy(ctx context.Context, s events.Stream, after uint64, limit i
 	for _, it := range its {
 		m, err := message(it)
 		if err != nil {
-			return nil, err
+			return ms, err
 		}
 		ms = append(ms, m)
 	}
@@ -90,29 +91,6 @@ func (t *Table) query(ctx context.Context, pk, from, to string, limit int) (all 
 		}
 		if out.LastEvaluatedKey == nil {
 			return all, nil
-		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
-	}
-}
-
-// Streams calls f once for each stream that has copies. It scans the table, so
-// it is for an operator's tool only and not for a function.
-func (t *Table) Streams(ctx context.Context, f func(events.Stream)) error {
-	in := &dynamodb.ScanInput{TableName: &t.name, ProjectionExpression: aws.String("PK")}
-	seen := map[string]bool{noticePK: true, evidencePK: true, WaitPK: true}
-	for {
-		out, err := t.client.Scan(ctx, in)
-		if err != nil {
-			return fmt.Errorf("scanning the audit table: %w", err)
-		}
-		for _, it := range out.Items {
-			if pk := item.Partition(it); !seen[pk] {
-				seen[pk] = true
-				f(events.Stream(strings.Clone(pk)))
-			}
-		}
-		if out.LastEvaluatedKey == nil {
-			return nil
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}

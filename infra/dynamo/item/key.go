@@ -14,6 +14,8 @@ import (
 // LastSeq is the highest sequence that a sort key can hold: 12 digits.
 const LastSeq = 999_999_999_999
 
+const sequenceDigits = 12
+
 // StreamPK returns the partition key of a stream. It returns an error for a
 // stream of unknown form and for an owner that is not UTF-8: DynamoDB's strings
 // are UTF-8, so two such owners could get the same key.
@@ -72,6 +74,13 @@ func ViewKey(id string) Item { return Key(TokenPK(id), skView) }
 
 // UseKey returns the key of a token's last use.
 func UseKey(id string) Item { return Key(TokenPK(id), skUse) }
+
+// TokenID returns the token id in the key of a view, and false for the key of
+// another item.
+func TokenID(key Item) (string, bool) {
+	id, ok := strings.CutPrefix(TextOf(key, PK), pkToken)
+	return id, ok && TextOf(key, SK) == skView
+}
 
 // ReplyKey returns the key of a reply.
 func ReplyKey(name string) Item { return Key(pkReply+name, skReply) }

@@ -2,6 +2,8 @@ package item
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"apitoken/events"
 )
@@ -52,7 +54,8 @@ func Record(r events.Record) (Item, error) {
 }
 
 // ReadRecord decodes an item of Record. The item must be under the key of its
-// sequence: readers go on after the last sequence that they read.
+// sequence: readers go on after the last sequence that they read. All its errors
+// are a *events.DamagedRecord.
 func ReadRecord(it Item) (events.Record, error) {
 	r := &reader{it: it}
 	stream, err := streamOf(r.mustText(PK))
@@ -68,7 +71,30 @@ func ReadRecord(it Item) (events.Record, error) {
 	if r.text(SK) != RecordSK(rec.Seq) {
 		r.fail(recordSeq, fmt.Errorf("the record is under the key of another sequence"))
 	}
-	return rec, r.err
+	if r.err != nil {
+		return rec, &events.DamagedRecord{Stream: stream, Seq: SequenceOf(r.text(SK)), Reason: r.err}
+	}
+	return rec, nil
+}
+
+// SequenceOf returns the sequence in the sort key of a record. For a key that has
+// not the form of RecordSK, it returns the highest sequence whose key sorts before
+// this key. So a reader that goes on after this sequence never reads the key again.
+func SequenceOf(sk string) uint64 {
+	digits := []byte(strings.TrimPrefix(sk, skEvent))
+	for i := range sequenceDigits {
+		switch {
+		case i < len(digits) && '0' <= digits[i] && digits[i] <= '9':
+			continue
+		case i < len(digits) && digits[i] > '9':
+			n, _ := strconv.ParseUint(string(digits[:i])+strings.Repeat("9", sequenceDigits-i), 10, 64)
+			return n
+		}
+		n, _ := strconv.ParseUint(string(digits[:i])+strings.Repeat("0", sequenceDigits-i), 10, 64)
+		return max(n, 1) - 1
+	}
+	n, _ := strconv.ParseUint(string(digits[:sequenceDigits]), 10, 64)
+	return n
 }
 
 // Command returns the id of the command that wrote a record, "" if the item is

@@ -38,6 +38,8 @@ var partitions = map[string][]string{
 	"ReconcileRole FindUnsent":         {"UNSENT#*"},
 	"ReconcileRole ReadUnsent":         {"USER#*", "SETTINGS", "NOTICE#*"},
 	"ReconcileRole MarkSent":           {"USER#*", "SETTINGS", "NOTICE#*"},
+	"VerifyRole ReadStreamsAndTokens":  {"USER#*", "SETTINGS", "TOKEN#*"},
+	"VerifyRole ReadCopies":            {"user/*", "settings"},
 	"AuditRole KeepCopies":             {"user/*", "settings", "notice", "evidence", "wait"},
 	"AuditRole ForgetWaits":            {copies.WaitPK},
 }
@@ -112,6 +114,27 @@ func checkAttributes(t *testing.T, name string, s object) {
 	}
 	if got := texts(at(s, "Condition", "StringEqualsIfExists", "dynamodb:ReturnValues")); !slices.Equal(got, []string{"NONE", "UPDATED_OLD", "UPDATED_NEW"}) {
 		t.Errorf("%s: its condition dynamodb:ReturnValues is %q: an update could return the whole item", name, got)
+	}
+}
+
+// TestAScanReadsKeysOnly: IAM cannot limit a Scan to partitions.
+func TestAScanReadsKeysOnly(t *testing.T) {
+	all, scans := read(t), 0
+	for _, f := range functions(t, all) {
+		for _, s := range roleOf(t, all, f).statements {
+			if !slices.Contains(texts(s["Action"]), "dynamodb:Scan") {
+				continue
+			}
+			scans++
+			want(t, s, "dynamodb:Scan", "Action")
+			want(t, s, object{
+				"ForAllValues:StringEquals": object{"dynamodb:Attributes": list(item.PK, item.SK)}, "Null": object{"dynamodb:Attributes": "false"},
+				"StringEqualsIfExists": object{"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+			}, "Condition")
+		}
+	}
+	if scans != 2 {
+		t.Errorf("got %d statements about a Scan, want one for each table", scans)
 	}
 }
 

@@ -36,8 +36,10 @@ func authorizes(j wiring.Job) bool   { return j.Authorizes }
 func carries(j wiring.Job) bool      { return j.Carries }
 func publishes(j wiring.Job) bool    { return j.Carries || j.Events }
 func keepsCopies(j wiring.Job) bool  { return j.Copies }
+func usesCopies(j wiring.Job) bool   { return j.Copies || j.Verifies }
+func verifies(j wiring.Job) bool     { return j.Verifies }
 func readsTheLog(j wiring.Job) bool  { return !j.Copies }
 func hasPeppers(j wiring.Job) bool   { return j.Need()&wiring.Peppers != 0 }
 func background(j wiring.Job) bool   { return !j.HTTP() && !j.Authorizes }
 func updates(j wiring.Job) bool      { return j.Checks || j.Carries }
-func readsStreams(j wiring.Job) bool { return j.Command || j.Checks }
+func readsStreams(j wiring.Job) bool { return j.Command || j.Checks || j.Verifies }

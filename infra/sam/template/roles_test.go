@@ -102,10 +102,11 @@ var reserved = []right{
 	{"dynamodb:ConditionCheckItem", getAtt("TokenTable.Arn"), checks, "the first use of a token also checks that there is such a token"},
 	{"dynamodb:GetItem", getAtt("TokenTable.Arn"), none, "heads, views and records are queried; no function reads a reply"},
 	{"dynamodb:DeleteItem", getAtt("TokenTable.Arn"), none, "only the time to live deletes items of the log"},
-	{"dynamodb:Scan", getAtt("TokenTable.Arn"), none, "no call may depend on the table's size"},
+	{"dynamodb:Scan", getAtt("TokenTable.Arn"), verifies, "no call may depend on the table's size; only the daily comparison reads all keys"},
+	{"dynamodb:Scan", getAtt("AuditTable.Arn"), verifies, "no call may depend on the table's size; only the daily comparison reads all keys"},
 	{"dynamodb:PutItem", getAtt("AuditTable.Arn"), keepsCopies, "a copy is evidence about the log only if no other function can write copies"},
 	{"dynamodb:DeleteItem", getAtt("AuditTable.Arn"), keepsCopies, "a copy is evidence about the log only if no other function can write copies"},
-	{"dynamodb:Query", getAtt("AuditTable.Arn"), keepsCopies, "no other function has a use for the copies"},
+	{"dynamodb:Query", getAtt("AuditTable.Arn"), usesCopies, "no other function has a use for the copies"},
 	{"events:PutEvents", getAtt("Bus.Arn"), carries, "events go out through the change stream alone"},
 	{"kms:Decrypt", getAtt("ConfigKey.Arn"), hasPeppers, "peppers are for functions that verify or write"},
 }

@@ -188,7 +188,7 @@ func variables(all object) map[string]variable {
 	answer := at(all, "Parameters", "AuthorizerAnswer", "Default").(string)
 	return map[string]variable{
 		"TOKEN_TABLE":          {readsTheLog, ref("TokenTable"), "T"},
-		"AUDIT_TABLE":          {keepsCopies, ref("AuditTable"), "A"},
+		"AUDIT_TABLE":          {usesCopies, ref("AuditTable"), "A"},
 		"EVENT_BUS":            {carries, ref("Bus"), "B"},
 		"DEPLOYMENT":           {publishes, object{"Fn::Select": list(2, object{"Fn::Split": list("/", ref("AWS::StackId"))})}, "51af3dc0-da77-11e4-872e-1234567db123"},
 		"TOKEN_PREFIX":         {mints, ref("TokenPrefix"), ""},
@@ -409,6 +409,8 @@ func TestEveryTroubleHasAnAlarm(t *testing.T) {
 		{"AWS/Events", "FailedInvocations", "EventBusName=Bus"},
 		{telemetry.Namespace, telemetry.AuditMismatch, "function=AuditFunction"},
 		{telemetry.Namespace, telemetry.AuditGap, "function=AuditFunction"},
+		{telemetry.Namespace, telemetry.AuditMismatch, "function=VerifyFunction"},
+		{telemetry.Namespace, telemetry.Unverified, "function=VerifyFunction"},
 		{telemetry.Namespace, telemetry.Damaged, telemetry.LogGroup + "=FunctionLogs"},
 	}
 	for _, job := range api.Jobs() {

@@ -31,7 +31,7 @@ def context(body):
         if "PK" in item:
             keys.add(item["PK"].get("S", ""))
         keys |= queried(request, names)
-        if item:
+        if item or request.get("ProjectionExpression"):
             attributes |= set(item) | named(request, names)
     if keys:
         found["dynamodb:LeadingKeys"] = sorted(keys)
@@ -58,8 +58,9 @@ def queried(request, names):
 
 
 def named(request, names):
-    """The top-level attributes that the expressions of a write name."""
-    text = " ".join(request.get(e) or "" for e in ("UpdateExpression", "ConditionExpression"))
+    """The top-level attributes that the expressions of a write or of a Scan name."""
+    expressions = ("UpdateExpression", "ConditionExpression", "ProjectionExpression", "FilterExpression")
+    text = " ".join(request.get(e) or "" for e in expressions)
     words = re.findall(r"[.:]?[#A-Za-z_]\w*\(?", text)
     return {names.get(w, w) for w in words if w[0] not in ".:" and not w.endswith("(") and w.upper() not in KEYWORDS}
 

@@ -22,6 +22,7 @@ type Call struct {
 	Keys         []string // dynamodb:LeadingKeys: the partition keys, of the index if there is one
 	Attributes   []string // dynamodb:Attributes: the top-level attributes that the request names
 	ReturnValues string   // dynamodb:ReturnValues; "" if the request has none
+	Select       string   // dynamodb:Select; "" if the request has none
 }
 
 func (c Call) String() string {
@@ -47,7 +48,10 @@ func CallsOf(input any) ([]Call, error) {
 	case *dynamodb.QueryInput:
 		return []Call{query(in)}, nil
 	case *dynamodb.ScanInput:
-		return []Call{{Action: "dynamodb:Scan", Table: aws.ToString(in.TableName), Index: aws.ToString(in.IndexName)}}, nil
+		return []Call{{
+			Action: "dynamodb:Scan", Table: aws.ToString(in.TableName), Index: aws.ToString(in.IndexName), Select: string(in.Select),
+			Attributes: append(projected(in.ProjectionExpression, in.ExpressionAttributeNames), named(aws.ToString(in.FilterExpression), in.ExpressionAttributeNames)...),
+		}}, nil
 	case *dynamodb.PutItemInput:
 		return []Call{write("PutItem", in.TableName, in.Item, string(in.ReturnValues), in.ExpressionAttributeNames, in.ConditionExpression)}, nil
 	case *dynamodb.UpdateItemInput:

@@ -28,6 +28,10 @@ func (c Call) values(key string) []string {
 		return c.Keys
 	case "dynamodb:Attributes":
 		return c.Attributes
+	case "dynamodb:Select":
+		if c.Select != "" {
+			return []string{c.Select}
+		}
 	case "dynamodb:ReturnValues":
 		if c.ReturnValues != "" {
 			return []string{c.ReturnValues}

@@ -70,6 +70,21 @@ func batch(pks ...string) *dynamodb.BatchGetItemInput {
 	return &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{log: {Keys: keys}}}
 }
 
+// scan asks for some attributes, for all if there are none.
+func scan(table, attributes string, kind types.Select) *dynamodb.ScanInput {
+	in := &dynamodb.ScanInput{TableName: &table, Select: kind}
+	if attributes != "" {
+		in.ProjectionExpression = &attributes
+	}
+	return in
+}
+
+// filtered adds a filter to a Scan.
+func filtered(in *dynamodb.ScanInput, filter string) *dynamodb.ScanInput {
+	in.FilterExpression = &filter
+	return in
+}
+
 // TestCallsOutsideOfTheRoleAreRefused has, for each role, a call of the function
 // and calls that an attacker who controls the function would try.
 func TestCallsOutsideOfTheRoleAreRefused(t *testing.T) {
@@ -145,6 +160,22 @@ func TestCallsOutsideOfTheRoleAreRefused(t *testing.T) {
 		{"reconcile", query(log, "list", "list = :v", "LIST#2026-11"), false},
 		{"reconcile", batch("USER#ann", "NOTICE#a"), true},
 		{"reconcile", batch("USER#ann", "TOKEN#a"), false},
+		{"verify", scan(log, "PK, SK", types.SelectSpecificAttributes), true},
+		{"verify", scan(audit, "PK, SK", types.SelectSpecificAttributes), true},
+		{"verify", scan(log, "", ""), false},
+		{"verify", scan(log, "", types.SelectAllAttributes), false},
+		{"verify", scan(audit, "", ""), false},
+		{"verify", scan(log, "PK, SK, kid", types.SelectSpecificAttributes), false},
+		{"verify", scan(log, "PK", types.SelectAllAttributes), false},
+		{"verify", filtered(scan(log, "PK, SK", types.SelectSpecificAttributes), "begins_with(mac, :guess)"), false},
+		{"verify", query(log, "", "PK = :v", "USER#ann"), true},
+		{"verify", query(log, "", "PK = :v", "TOKEN#a"), true},
+		{"verify", query(log, "", "PK = :v", "REPLY#a"), false},
+		{"verify", query(audit, "", "PK = :v", "user/ann"), true},
+		{"verify", query(audit, "", "PK = :v", "evidence"), false},
+		{"verify", put(audit, "user/ann"), false},
+		{"verify", put(log, "USER#ann"), false},
+		{"verify", update("TOKEN#a", "TOKEN", touch), false},
 		{"audit", put(audit, "user/ann"), true},
 		{"audit", put(audit, "other"), false},
 		{"audit", put(log, "USER#ann"), false},

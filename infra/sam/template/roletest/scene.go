@@ -10,17 +10,31 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// Scene is the role of a function, and a table for the time of a test.
+// Scene is the role of a function, and tables for the time of a test.
 type Scene struct {
 	*Role
 	Root   *dynamodb.Client // with all rights
 	Client *dynamodb.Client // with the rights of the role
-	Table  string
+	Table  string           // the first table
+	Tables []string
 }
 
-// NewScene makes a table with a client of DynamoDB Local, and gives the function
-// its rights on it. logical is the name of the table in template.yaml.
-func NewScene(t testing.TB, root *dynamodb.Client, function, logical string) *Scene {
+// NewScene makes tables with a client of DynamoDB Local, and gives the function
+// its rights on them. logical has the names of the tables in template.yaml.
+func NewScene(t testing.TB, root *dynamodb.Client, function string, logical ...string) *Scene {
+	t.Helper()
+	s := &Scene{Root: root}
+	names := map[string]string{}
+	for _, l := range logical {
+		table := newTable(t, root)
+		s.Tables, names[table] = append(s.Tables, table), l
+	}
+	s.Table, s.Role = s.Tables[0], Of(t, function, names)
+	s.Client = s.Role.Client(root)
+	return s
+}
+
+func newTable(t testing.TB, root *dynamodb.Client) string {
 	t.Helper()
 	table := "apitoken-" + rand.Text()
 	definition := dynamo.Table(table)
@@ -31,6 +45,5 @@ func NewScene(t testing.TB, root *dynamodb.Client, function, logical string) *Sc
 	t.Cleanup(func() {
 		root.DeleteTable(context.WithoutCancel(t.Context()), &dynamodb.DeleteTableInput{TableName: &table})
 	})
-	r := Of(t, function, map[string]string{table: logical})
-	return &Scene{Role: r, Root: root, Client: r.Client(root), Table: table}
+	return table
 }
