@@ -2,6 +2,8 @@ package item
 
 import (
 	"fmt"
+	"strconv"
+	"strings"
 
 	"apitoken/events"
 )
@@ -69,6 +71,18 @@ func ReadRecord(it Item) (events.Record, error) {
 		r.fail(recordSeq, fmt.Errorf("the record is under the key of another sequence"))
 	}
 	return rec, r.err
+}
+
+// RecordIdentity are the attributes that tell one record from every other under
+// the same key.
+var RecordIdentity = []string{recordHash, recordKid, recordMAC}
+
+// KeySequence returns the sequence in the key of a record's item, and false if the
+// sort key is not one of RecordSK.
+func KeySequence(it Item) (uint64, bool) {
+	sk := TextOf(it, SK)
+	seq, err := strconv.ParseUint(strings.TrimPrefix(sk, skEvent), 10, 64)
+	return seq, err == nil && sk == RecordSK(seq)
 }
 
 // Command returns the id of the command that wrote a record, "" if the item is
