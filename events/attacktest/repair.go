@@ -72,6 +72,11 @@ func plantedRecordsAreRemoved(t *testing.T, open func(*testing.T) Store) {
 	x.expectSteps(x.repaired("user/ann"))
 	x.plant(x.forged(open(t)), 2)
 	x.expectSteps(x.repaired("user/ann"), "user/ann/2: the planted record is removed: record user/ann/2: the stored data is damaged: its MAC is wrong")
+	x.PutItem(t, x.RecordKey("user/ann", 2), map[string]any{}) // it cannot be decoded
+	_, _, err := x.Create(t.Context(), ann, "", token.Wish{})
+	x.expectFault("a create with a record that cannot be decoded", err)
+	expectText(t, err, "run apitoken audit repair --stream user/ann")
+	x.expectSteps(x.repaired("user/ann"), "user/ann/2: the planted record is removed: ")
 	x.revoke(ann, shown.ID)
 	x.expectWorks()
 	forged, next := x.forged(open(t)), uint64(len(x.records("user/ann"))+1)

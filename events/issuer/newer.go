@@ -35,6 +35,9 @@ func (l *losses) check(ctx context.Context, log events.Log, k events.Keys, s eve
 		return nil
 	}
 	newer, err := log.History(ctx, s, version, 1)
+	if errors.Is(err, events.ErrDamaged) {
+		return fmt.Errorf("a record is newer than the head, which has version %d, and cannot be decoded: %w: run apitoken audit repair --stream %s", version, err, s)
+	}
 	if err != nil {
 		return fmt.Errorf("looking for a record that is newer than the head of stream %s: %w", s, busyUnlessDamaged(err))
 	}

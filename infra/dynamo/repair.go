@@ -12,11 +12,16 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-var _ events.Repairs = (*Store)(nil)
+// WithRepairs is a Store that also implements events.Repairs. It is a type of its
+// own, so that no function links the repairs: the linker keeps all exported
+// methods of a type that it links.
+type WithRepairs struct{ *Store }
+
+var _ events.Repairs = WithRepairs{}
 
 // Newer implements events.Repairs. It ignores items under keys that no record can
 // have: they keep no commit from its keys.
-func (s *Store) Newer(ctx context.Context, stream events.Stream, after uint64, limit int) ([]events.Newer, error) {
+func (s WithRepairs) Newer(ctx context.Context, stream events.Stream, after uint64, limit int) ([]events.Newer, error) {
 	in, err := recordQuery(s.table, stream, after)
 	if err != nil || in == nil {
 		return nil, err
@@ -44,7 +49,7 @@ func (s *Store) Newer(ctx context.Context, stream events.Stream, after uint64, l
 }
 
 // Remove implements events.Repairs with one TransactWriteItems.
-func (s *Store) Remove(ctx context.Context, stream events.Stream, base uint64, n events.Newer) error {
+func (s WithRepairs) Remove(ctx context.Context, stream events.Stream, base uint64, n events.Newer) error {
 	stored, ours := n.Stored.(item.Item)
 	if !ours {
 		return fmt.Errorf("removing record %d of stream %s: the record is not from this store", n.Seq, stream)
@@ -63,7 +68,7 @@ func (s *Store) Remove(ctx context.Context, stream events.Stream, base uint64, n
 }
 
 // Advance implements events.Repairs with one TransactWriteItems.
-func (s *Store) Advance(ctx context.Context, a events.Advance) error {
+func (s WithRepairs) Advance(ctx context.Context, a events.Advance) error {
 	head, err := item.Head(a.Stream(), a.Head())
 	if err != nil {
 		return err
@@ -82,7 +87,7 @@ func (s *Store) Advance(ctx context.Context, a events.Advance) error {
 // sendOnce sends a transaction without a look at the log for its outcome. After an
 // attempt without an answer a conflict may come from this very transaction, so it
 // is then no ErrConflict.
-func (s *Store) sendOnce(ctx context.Context, t *transaction) error {
+func (s WithRepairs) sendOnce(ctx context.Context, t *transaction) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}

@@ -100,7 +100,7 @@ func (f *repairFlags) withLog(ctx context.Context, e *env, do func(issuer.Repair
 	if err != nil {
 		return err
 	}
-	return do(dynamo.New(client, f.table), k)
+	return do(dynamo.WithRepairs{Store: dynamo.New(client, f.table)}, k)
 }
 
 func repair(ctx context.Context, e *env, store issuer.RepairStore, k events.Keys, stream events.Stream) error {
