@@ -113,6 +113,36 @@ type Store interface {
 	Outbox
 }
 
+// Repairs ends the block of a stream that has a record newer than its head. Only
+// the command line of an operator uses it. A store has it beside its other ports.
+// After any error but ErrConflict the outcome of a write is unknown: read again.
+type Repairs interface {
+	// Newer reads consistently the records with Seq > after, ascending, at most
+	// limit (1 or more), also those that cannot be decoded. Fewer than limit
+	// records mean that there are no more.
+	Newer(ctx context.Context, s Stream, after uint64, limit int) ([]Newer, error)
+
+	// Remove removes a record that Newer returned, with its entry in the outbox,
+	// if the record is still the same and the stream still has the version base.
+	// Otherwise it returns ErrConflict, and nothing was removed. The removal is
+	// durable when Remove returns.
+	Remove(ctx context.Context, s Stream, base uint64, n Newer) error
+
+	// Advance writes the head and the views of an Advance, all or nothing, if the
+	// stream still has the version Base. Otherwise it returns ErrConflict, and
+	// nothing was written. It writes no record and nothing into the outbox. The
+	// writes are durable when it returns.
+	Advance(context.Context, Advance) error
+}
+
+// Newer is a stored record with a higher sequence than the head of its stream.
+type Newer struct {
+	Seq     uint64
+	Record  Record
+	Damaged error // why the record cannot be decoded; then Record is zero
+	Stored  any   // the record as the store has it, for Remove
+}
+
 // Bus sends messages to their subscribers.
 type Bus interface {
 	// Put sends the messages. failed has an entry, by message id, for each

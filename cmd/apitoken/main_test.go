@@ -48,6 +48,8 @@ func TestScripts(t *testing.T) {
 			"truncate":     scriptTruncate,
 			"grab":         scriptGrab,
 			"encode":       scriptEncode,
+			"plant":        scriptPlant,
+			"head":         scriptHead,
 		},
 		Condition: func(name string) (bool, error) {
 			if name == "root" {

@@ -29,6 +29,7 @@ import (
 // Store is a store and its attacker.
 type Store interface {
 	events.Store
+	events.Repairs
 	storetest.Attacker
 }
 
@@ -47,6 +48,15 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		{"AHeadThatWasPutBackIsAFault", headPutBack},
 		{"APlantedRecordIsAFault", plantedRecord},
 		{"EachFieldOfARecordIsProtected", eachFieldOfARecord},
+		{"ARepairRemovesPlantedRecords", plantedRecordsAreRemoved},
+		{"ARepairRemovesManyPlantedRecords", manyPlantedRecordsAreRemoved},
+		{"ARepairFoldsWhatIsNewerThanAHeadThatWasPutBack", headPutBackIsFolded},
+		{"ARepairEndsOlderViews", olderViewsAreEnded},
+		{"ARepairFoldsASecondRevocation", secondRevocationIsFolded},
+		{"ARepairFoldsSettings", settingsPutBackAreFolded},
+		{"ARepairDoesBothAndMayBeInterrupted", mixedRecordsAreRepaired},
+		{"ARepairRefusesUnclearRecords", unclearRecordsAreRefused},
+		{"ARepairYieldsToCommands", repairYieldsToCommands},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open) })
 	}
@@ -470,12 +480,18 @@ func plantedRecord(t *testing.T, open func(*testing.T) Store) {
 // writes it into an own store first.
 func (x *scene) forged(own Store) map[string]any {
 	x.Helper()
+	return x.forgedUnder("test:"+strings.Repeat("REVG", 11), own)
+}
+
+// forgedUnder is forged with the forger's peppers.
+func (x *scene) forgedUnder(peppers string, own Store) map[string]any {
+	x.Helper()
 	stream := events.UserStream("ann")
 	head, err := x.Store.Head(x.Context(), stream)
 	if err != nil {
 		x.Fatal(err)
 	}
-	forger, err := events.ParseKeys("test:" + strings.Repeat("REVG", 11))
+	forger, err := events.ParseKeys(peppers)
 	if err != nil {
 		x.Fatal(err)
 	}

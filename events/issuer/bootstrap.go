@@ -94,20 +94,22 @@ func (i *Issuer) revokeEvery(ctx context.Context, set settings.State, owner stri
 	return err
 }
 
-// listedLive returns the owner's live views from the list of the store, each read
-// again by its id, because the list may lag. It leaves out damaged views: the guard
-// accepts none of them.
+// listedLive returns the owner's live views. The list of the store names the
+// tokens, and each view is read again by its id: the list may lag, and a view that
+// was put back may be live where its index entry has ended. It leaves out damaged
+// views: the guard accepts none of them.
 func (i *Issuer) listedLive(ctx context.Context, owner string) (live []events.View, err error) {
 	q := events.Query{
-		Owners: []string{owner}, States: []events.TokenState{events.StateActive, events.StateDisabled}, Now: i.now(), Limit: MaxLimit,
+		Owners: []string{owner}, Now: i.now(), Limit: MaxLimit,
+		States: []events.TokenState{events.StateActive, events.StateDisabled, events.StateExpired, events.StateRevoked, events.StateGone},
 	}
 	for more := true; more; {
-		page, err := i.fromList(ctx, q)
+		page, err := i.store.Tokens(ctx, q)
 		if err != nil {
-			return nil, err
+			return nil, fmt.Errorf("listing the tokens of %s: %w", owner, busyUnlessDamaged(err))
 		}
-		for _, v := range page.Views {
-			switch v, err := i.liveView(ctx, owner, v.ID); {
+		for _, id := range listedIDs(page) {
+			switch v, err := i.liveView(ctx, owner, id); {
 			case err != nil && !errors.Is(err, events.ErrDamaged):
 				return nil, err
 			case err == nil && v.ID != "":
@@ -117,6 +119,18 @@ func (i *Issuer) listedLive(ctx context.Context, owner string) (live []events.Vi
 		more, q.After = page.More, page.Next
 	}
 	return live, nil
+}
+
+// listedIDs are the ids of all tokens of a page. An entry is also damaged if its
+// view is whole and differs from its index entry.
+func listedIDs(page events.Page) (ids []string) {
+	for _, v := range page.Views {
+		ids = append(ids, v.ID)
+	}
+	for _, d := range page.Damaged {
+		ids = append(ids, d.TokenID)
+	}
+	return ids
 }
 
 // revokeWhere revokes the owner's live tokens that accept selects, and returns

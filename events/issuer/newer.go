@@ -35,6 +35,9 @@ func (l *losses) check(ctx context.Context, log events.Log, k events.Keys, s eve
 		return nil
 	}
 	newer, err := log.History(ctx, s, version, 1)
+	if errors.Is(err, events.ErrDamaged) {
+		return fmt.Errorf("a record is newer than the head, which has version %d, and cannot be decoded: %w: run apitoken audit repair --stream %s", version, err, s)
+	}
 	if err != nil {
 		return fmt.Errorf("looking for a record that is newer than the head of stream %s: %w", s, busyUnlessDamaged(err))
 	}
@@ -48,14 +51,15 @@ func (l *losses) check(ctx context.Context, log events.Log, k events.Keys, s eve
 	return newerThanHead(k, newer[0].Message(), version)
 }
 
-// newerThanHead returns what a record that is newer than the head means.
+// newerThanHead returns what a record that is newer than the head means, and how
+// to end the block of the stream.
 func newerThanHead(k events.Keys, m events.Message, version uint64) error {
 	err := m.CheckMAC(k)
 	switch {
 	case errors.Is(err, events.ErrUnknownKid):
 		return fmt.Errorf("a record is newer than the head, which has version %d: %w", version, err)
 	case err != nil:
-		return fmt.Errorf("a record is newer than the head, which has version %d: the record was planted: %w", version, err)
+		return fmt.Errorf("a record is newer than the head, which has version %d: the record was planted: %w: run apitoken audit repair --stream %s", version, err, m.Stream)
 	}
-	return fmt.Errorf("record %s: %w: it is newer than the head, which has version %d, and its MAC is right: the head was put back to an older one", m.ID, events.ErrDamaged, version)
+	return fmt.Errorf("record %s: %w: it is newer than the head, which has version %d, and its MAC is right: the head was put back to an older one: run apitoken audit repair --stream %s", m.ID, events.ErrDamaged, version, m.Stream)
 }

@@ -43,6 +43,9 @@ var checks = []check{
 	{"AStoredHeadOfVersionZeroIsAFault", headOfVersionZeroIsAFault},
 	{"AMissingHeadWhereRecordsExistIsAFault", missingHeadIsAFault},
 	{"NoRecordIsOverwritten", noRecordIsOverwritten},
+	{"ANewerRecordIsRemovedOnlyIfNothingChanged", newerRecordsAreRemoved},
+	{"AnUndecodableNewerRecordIsReturned", undecodableRecordsAreReturned},
+	{"AHeadAdvancesOnlyFromItsBase", headAdvances},
 	{"ListsHaveSealedViews", listsHaveSealedViews},
 	{"ListsAreInOrder", listsAreInOrder},
 	{"ListsAreFilteredByOwnerAndState", listsAreFiltered},
@@ -61,7 +64,7 @@ var checks = []check{
 }
 
 // Run runs the suite. open returns the store for one check; it may return the
-// same store each time. The store must implement Attacker.
+// same store each time. The store must implement Attacker and events.Repairs.
 func Run(t *testing.T, open func(*testing.T) events.Store) {
 	t.Helper()
 	for _, c := range checks {

@@ -73,6 +73,9 @@ type broken struct {
 	reply    func(context.Context, string) (events.Reply, error)
 	lastUses func(context.Context, []string) (map[string]events.Use, error)
 	head     func(context.Context, events.Stream) (events.Head, error)
+	newer    func(context.Context, events.Stream, uint64, int) ([]events.Newer, error)
+	remove   func(context.Context, events.Stream, uint64, events.Newer) error
+	advance  func(context.Context, events.Advance) error
 }
 
 func (b *broken) Commit(ctx context.Context, c events.Commit) error { return b.commit(ctx, c) }
@@ -100,6 +103,43 @@ func (b *broken) Reply(ctx context.Context, key string) (events.Reply, error) {
 }
 func (b *broken) Head(ctx context.Context, s events.Stream) (events.Head, error) {
 	return b.head(ctx, s)
+}
+
+func (b *broken) Newer(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Newer, error) {
+	return b.newer(ctx, s, after, limit)
+}
+func (b *broken) Remove(ctx context.Context, s events.Stream, base uint64, n events.Newer) error {
+	return b.remove(ctx, s, base, n)
+}
+func (b *broken) Advance(ctx context.Context, a events.Advance) error { return b.advance(ctx, a) }
+
+// unbroken returns a store with all methods of s. An attack opens the embedded
+// store of s again, so each call looks it up.
+func unbroken(s *bolttest.Attacked) *broken {
+	return &broken{
+		Store: s, Attacker: s,
+		commit: func(ctx context.Context, c events.Commit) error { return s.Commit(ctx, c) },
+		history: func(ctx context.Context, st events.Stream, after uint64, limit int) ([]events.Record, error) {
+			return s.History(ctx, st, after, limit)
+		},
+		token:    func(ctx context.Context, id string) (events.View, events.Use, error) { return s.Token(ctx, id) },
+		tokens:   func(ctx context.Context, q events.Query) (events.Page, error) { return s.Tokens(ctx, q) },
+		touch:    func(ctx context.Context, id string, u events.Use) error { return s.Touch(ctx, id, u) },
+		notify:   func(ctx context.Context, m events.Message) error { return s.Notify(ctx, m) },
+		reply:    func(ctx context.Context, key string) (events.Reply, error) { return s.Reply(ctx, key) },
+		head:     func(ctx context.Context, st events.Stream) (events.Head, error) { return s.Head(ctx, st) },
+		lastUses: func(ctx context.Context, ids []string) (map[string]events.Use, error) { return s.LastUses(ctx, ids) },
+		pending: func(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
+			return s.Pending(ctx, olderThan, limit)
+		},
+		newer: func(ctx context.Context, st events.Stream, after uint64, limit int) ([]events.Newer, error) {
+			return s.Newer(ctx, st, after, limit)
+		},
+		remove: func(ctx context.Context, st events.Stream, base uint64, n events.Newer) error {
+			return s.Remove(ctx, st, base, n)
+		},
+		advance: func(ctx context.Context, a events.Advance) error { return s.Advance(ctx, a) },
+	}
 }
 
 // rebuilt returns the commit with another base and effect.
@@ -187,6 +227,44 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 			}
 		}},
 		{"a record is overwritten", "NoRecordIsOverwritten", "the planted record was overwritten", overwriteRecords},
+		{"a removal ignores the head", "ANewerRecordIsRemovedOnlyIfNothingChanged", "Remove at another version: got <nil>", func(_ *testing.T, b *broken) {
+			b.remove = func(ctx context.Context, s events.Stream, _ uint64, n events.Newer) error {
+				h, err := b.Store.Head(ctx, s)
+				if err != nil {
+					return err
+				}
+				return b.Store.(events.Repairs).Remove(ctx, s, h.Version, n)
+			}
+		}},
+		{"a removal ignores a change", "ANewerRecordIsRemovedOnlyIfNothingChanged", "Remove of a record that has changed: got <nil>", func(_ *testing.T, b *broken) {
+			b.remove = func(ctx context.Context, s events.Stream, base uint64, n events.Newer) error {
+				repairs := b.Store.(events.Repairs)
+				now, err := repairs.Newer(ctx, s, n.Seq-1, 1)
+				if err != nil || len(now) == 0 {
+					return errors.Join(err, events.ErrConflict)
+				}
+				return repairs.Remove(ctx, s, base, now[0])
+			}
+		}},
+		{"newer records that cannot be decoded are left out", "AnUndecodableNewerRecordIsReturned", "Newer with an empty item at 7: got []", func(_ *testing.T, b *broken) {
+			b.newer = func(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Newer, error) {
+				ns, err := b.Store.(events.Repairs).Newer(ctx, s, after, limit)
+				return slices.DeleteFunc(ns, func(n events.Newer) bool { return n.Record.Type == "" }), err
+			}
+		}},
+		{"an advance writes nothing", "AHeadAdvancesOnlyFromItsBase", "Advance after the head has moved: got <nil>", func(_ *testing.T, b *broken) {
+			b.advance = func(context.Context, events.Advance) error { return nil }
+		}},
+		{"an advance ignores its base", "AHeadAdvancesOnlyFromItsBase", "the view after a refused Advance: got", func(t *testing.T, b *broken) {
+			b.advance = func(ctx context.Context, a events.Advance) error {
+				err := b.Store.(events.Repairs).Advance(ctx, a)
+				if errors.Is(err, events.ErrConflict) {
+					b.SetHeadVersion(t, a.Stream(), a.Base())
+					err = b.Store.(events.Repairs).Advance(ctx, a)
+				}
+				return err
+			}
+		}},
 		{"a list drops the seals", "ListsHaveSealedViews", "a listed view: the view of token", func(_ *testing.T, b *broken) {
 			b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
 				p, err := b.Store.Tokens(ctx, q)
@@ -381,10 +459,7 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 	} {
 		t.Run(breach.what, func(t *testing.T) {
 			s := openAttacked(t)
-			b := &broken{
-				Store: s, Attacker: s, commit: s.Commit, history: s.History, token: s.Token, tokens: s.Tokens, touch: s.Touch,
-				pending: s.Pending, notify: s.Notify, reply: s.Reply, head: s.Head, lastUses: s.LastUses,
-			}
+			b := unbroken(s)
 			breach.breaks(t, b)
 			if got := outcome(t, breach.check, b); !strings.Contains(got, breach.says) {
 				t.Errorf("the failures of %s: got\n%s\nwant %q in them", breach.check, got, breach.says)

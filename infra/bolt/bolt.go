@@ -10,8 +10,9 @@
 // authorizing must not wait for a sync. A crash may lose the uses of the last
 // moments before it, and nothing else.
 //
-// One process at a time may have the file open. The store deletes nothing:
-// items past their retention stay in the file, and readers ignore them. The
+// One process at a time may have the file open. The store deletes
+// nothing but planted records, for a repair: items past their retention stay in
+// the file, and readers ignore them. The
 // package leaves retries after a conflict to its callers.
 package bolt
 

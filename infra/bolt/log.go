@@ -136,32 +136,46 @@ func admit(tx *bbolt.Tx, c events.Commit) error {
 // the stored one.
 type item struct{ bucket, key, value []byte }
 
-// itemsOf encodes a commit. It runs in the goroutine of the caller, because all
-// writes wait for the goroutine that writes.
-func itemsOf(c events.Commit) (items []item, err error) {
-	put := func(bucket, key []byte, value any) {
-		b, e := encode(value)
-		err = errors.Join(err, e)
-		items = append(items, item{bucket, key, b})
-	}
-	put(headBucket, []byte(c.Stream()), itemOfHead(c.Head()))
-	for _, r := range c.Records() {
-		key := recordKey(r.Stream, r.Seq)
-		put(recordBucket, key, itemOfRecord(r))
-		items = append(items, item{outboxBucket, outboxKey(r.At, recordKind, key), nil})
-	}
-	e := c.Effect()
-	for _, v := range append(e.Minted[:len(e.Minted):len(e.Minted)], e.Changed...) {
-		put(tokenBucket, []byte(v.ID), itemOfView(v))
+// encoder collects the items of a write.
+type encoder struct {
+	items []item
+	err   error
+}
+
+func (e *encoder) put(bucket, key []byte, value any) {
+	b, err := encode(value)
+	e.err = errors.Join(e.err, err)
+	e.items = append(e.items, item{bucket, key, b})
+}
+
+func (e *encoder) mark(bucket, key []byte) { e.items = append(e.items, item{bucket, key, nil}) }
+
+func (e *encoder) putViews(vs []events.View) {
+	for _, v := range vs {
+		e.put(tokenBucket, []byte(v.ID), itemOfView(v))
 		index := indexValue(v)
-		items = append(items,
+		e.items = append(e.items,
 			item{orderBucket, appendPosition(nil, v.Position()), index},
 			item{ownerBucket, ownerKey(v.Owner, v.Position()), index})
 	}
-	if r := e.Reply; r != nil {
-		put(replyBucket, []byte(r.Key), replyItem{Sealed: r.Sealed, At: instantOf(r.At)})
+}
+
+// itemsOf encodes a commit. It runs in the goroutine of the caller, because all
+// writes wait for the goroutine that writes.
+func itemsOf(c events.Commit) ([]item, error) {
+	e := &encoder{}
+	e.put(headBucket, []byte(c.Stream()), itemOfHead(c.Head()))
+	for _, r := range c.Records() {
+		key := recordKey(r.Stream, r.Seq)
+		e.put(recordBucket, key, itemOfRecord(r))
+		e.mark(outboxBucket, outboxKey(r.At, recordKind, key))
 	}
-	return items, err
+	e.putViews(c.Effect().Minted)
+	e.putViews(c.Effect().Changed)
+	if r := c.Effect().Reply; r != nil {
+		e.put(replyBucket, []byte(r.Key), replyItem{Sealed: r.Sealed, At: instantOf(r.At)})
+	}
+	return e.items, e.err
 }
 
 func putAll(tx *bbolt.Tx, items []item) error {
@@ -169,8 +183,8 @@ func putAll(tx *bbolt.Tx, items []item) error {
 		b := tx.Bucket(i.bucket)
 		if bytes.Equal(i.bucket, tokenBucket) {
 			use, _, err := splitToken(b.Get(i.key))
-			if err != nil && b.Get(i.key) != nil {
-				return err
+			if err != nil {
+				use = nil // there is no token yet, or its value was damaged and is replaced
 			}
 			i.value = joinToken(use, i.value)
 		}

@@ -14,16 +14,9 @@ import (
 // History reads consistently, because events.Landed relies on it. DynamoDB ends
 // a page after 1 MB; History then reads the next page.
 func (s *Store) History(ctx context.Context, stream events.Stream, after uint64, limit int) ([]events.Record, error) {
-	pk, err := item.StreamPK(stream)
-	if err != nil || after >= item.LastSeq {
+	in, err := recordQuery(s.table, stream, after)
+	if err != nil || in == nil {
 		return nil, err
-	}
-	in := &dynamodb.QueryInput{
-		TableName: &s.table, ConsistentRead: aws.Bool(true),
-		KeyConditionExpression: aws.String("PK = :pk AND SK BETWEEN :from AND :to"),
-		ExpressionAttributeValues: item.Item{
-			":pk": item.Text(pk), ":from": item.Text(item.RecordSK(after + 1)), ":to": item.Text(item.RecordSK(item.LastSeq)),
-		},
 	}
 	var rs []events.Record
 	for len(rs) < limit {
@@ -45,6 +38,22 @@ func (s *Store) History(ctx context.Context, stream events.Stream, after uint64,
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
 	return rs, nil
+}
+
+// recordQuery returns the consistent query for the records after a sequence, and
+// nil if there can be none.
+func recordQuery(table string, stream events.Stream, after uint64) (*dynamodb.QueryInput, error) {
+	pk, err := item.StreamPK(stream)
+	if err != nil || after >= item.LastSeq {
+		return nil, err
+	}
+	return &dynamodb.QueryInput{
+		TableName: &table, ConsistentRead: aws.Bool(true),
+		KeyConditionExpression: aws.String("PK = :pk AND SK BETWEEN :from AND :to"),
+		ExpressionAttributeValues: item.Item{
+			":pk": item.Text(pk), ":from": item.Text(item.RecordSK(after + 1)), ":to": item.Text(item.RecordSK(item.LastSeq)),
+		},
+	}, nil
 }
 
 // maxPage keeps the number of items of a page within the SDK's int32. DynamoDB

@@ -100,6 +100,26 @@ func TestFaultyLinesAreNamed(t *testing.T) {
 	}
 }
 
+// TestARepeatWithAnotherMACIsAFault: a record MAC belongs to the content of a copy,
+// though the hash does not cover it.
+func TestARepeatWithAnotherMACIsAFault(t *testing.T) {
+	ms := stream(t, "user/ann", 2)
+	for what, mac := range map[string]events.Verifier{
+		"another MAC": {Kid: ms[1].MAC.Kid, MAC: []byte("0123456789abcdef0123456789abcdef")},
+		"another kid": {Kid: "other", MAC: ms[1].MAC.MAC},
+	} {
+		other := ms[1]
+		other.MAC = mac
+		c := written(t, unchanged, ms[0], ms[1], ms[1], other)
+		if len(c.Faults) != 1 || c.Faults[0].Line != 4 || c.Faults[0].ID != "user/ann/2" {
+			t.Errorf("%s: got faults %v, want line 4", what, c.Faults)
+		}
+		if kept, err := c.Copy(t.Context(), "user/ann", 0, 10); err != nil || !reflect.DeepEqual(kept, ms) {
+			t.Errorf("%s: got %v, %v, want the first of each", what, kept, err)
+		}
+	}
+}
+
 // TestAnIncompleteLastLineIsIgnored: Open removes such a line too.
 func TestAnIncompleteLastLineIsIgnored(t *testing.T) {
 	c := written(t, func(text string) string { return text[:len(text)-1] }, stream(t, "user/ann", 2)...)

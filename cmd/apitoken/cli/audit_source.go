@@ -3,6 +3,7 @@ package cli
 import (
 	"context"
 	"errors"
+	"fmt"
 
 	"github.com/spf13/cobra"
 
@@ -69,6 +70,10 @@ func (f *sourceFlags) withCopies(c *cobra.Command, e *env, do func(*source) erro
 // copiesPage is how many copies are read at a time.
 const copiesPage = 500
 
+// errCopyOrder is the fault of a reader that returns copies which are not in the
+// order of their sequences. Without a check, a full page could repeat for ever.
+var errCopyOrder = errors.New("the copies are not in the order of their sequences")
+
 // eachCopy calls do for each copy of a stream, in the stream's order.
 func (s *source) eachCopy(ctx context.Context, stream events.Stream, do func(events.Message) error) error {
 	for after := uint64(0); ; {
@@ -77,6 +82,9 @@ func (s *source) eachCopy(ctx context.Context, stream events.Stream, do func(eve
 			return err
 		}
 		for _, m := range ms {
+			if m.Seq <= after {
+				return fmt.Errorf("reading the copies of stream %s: copy %d was returned after copy %d: %w", stream, m.Seq, after, errCopyOrder)
+			}
 			if err := do(m); err != nil {
 				return err
 			}

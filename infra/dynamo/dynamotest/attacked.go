@@ -23,14 +23,14 @@ import (
 // Attacked is a store that a test also changes as an attacker does who may write
 // the table and has no pepper. It implements storetest.Attacker.
 type Attacked struct {
-	*dynamo.Store
+	dynamo.WithRepairs
 	client *dynamodb.Client
 	table  string
 }
 
 // New returns a store in the table.
 func New(client *dynamodb.Client, table string) *Attacked {
-	return &Attacked{dynamo.New(client, table), client, table}
+	return &Attacked{dynamo.WithRepairs{Store: dynamo.New(client, table)}, client, table}
 }
 
 // HeadKey names the item of a head.

@@ -97,6 +97,18 @@ func SequenceOf(sk string) uint64 {
 	return n
 }
 
+// RecordIdentity are the attributes that tell one record from every other under
+// the same key.
+var RecordIdentity = []string{recordHash, recordKid, recordMAC}
+
+// KeySequence returns the sequence in the key of a record's item, and false if the
+// sort key is not one of RecordSK.
+func KeySequence(it Item) (uint64, bool) {
+	sk := TextOf(it, SK)
+	seq, err := strconv.ParseUint(strings.TrimPrefix(sk, skEvent), 10, 64)
+	return seq, err == nil && sk == RecordSK(seq)
+}
+
 // Command returns the id of the command that wrote a record, "" if the item is
 // not a record.
 func Command(it Item) string { return (&reader{it: it}).text(recordCommand) }
