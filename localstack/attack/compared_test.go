@@ -24,7 +24,7 @@ var onlyByComparison = []attack{
 	{name: "a removed view of a revoked token", repair: restored,
 		do:    func(s *scene, _ map[place]item) []place { return s.put(s.viewOf("revoked"), nil) },
 		check: func(s *scene, after string) { gone(s, "revoked", after) }},
-	{name: "older settings put back", repair: restored, found: audit.RolledBack, compared: events.SettingsStream,
+	{name: "older settings put back", repair: restored, found: audit.Broken, compared: events.SettingsStream,
 		do: func(s *scene, all map[place]item) []place {
 			p := s.victim.head(events.SettingsStream)
 			return s.put(p, s.older(p, all[p])[2]) // evan has all permissions

@@ -10,6 +10,9 @@ import (
 
 const ann, bob = events.Stream("user/ann"), events.Stream("user/bob")
 
+// forged is a token of the attacker.
+var forged = secret.Mint("")
+
 // moved are the attacks with whole items that the next call finds.
 var moved = []attack{
 	{name: "a view of another token of the owner", repair: restored,
@@ -23,11 +26,9 @@ var moved = []attack{
 		check: func(s *scene, after string) { s.expectFaults(s.token("revoked"), after) }},
 	{name: "a view under a new id", repair: restored,
 		do: func(s *scene, all map[place]item) []place {
-			return s.put(s.victim.view("ZZZZZZZZ"), all[s.viewOf("plain")])
+			return s.put(s.victim.view(forged.ID), all[s.viewOf("plain")])
 		},
 		check: func(s *scene, after string) {
-			forged := secret.Mint("")
-			forged.ID = "ZZZZZZZZ"
 			s.expectFaults(&held{id: forged.ID, owner: "ann", text: forged.Text().Reveal()}, after)
 			s.expectTruth(after)
 		}},
