@@ -44,6 +44,7 @@ type scene struct {
 	testing.TB
 	victim  victim
 	now     time.Time
+	store   events.Store // of the handler
 	handler http.Handler
 	admin   *held
 	held    []*held
@@ -140,7 +141,8 @@ func (s *scene) advance(d time.Duration) {
 // restart starts the service again. It then has no cached settings.
 func (s *scene) restart() {
 	s.Helper()
-	i := issuer.New(issuer.Config{Store: s.victim.service(s), Keys: keys, Now: s.clock})
+	s.store = s.victim.service(s)
+	i := issuer.New(issuer.Config{Store: s.store, Keys: keys, Now: s.clock})
 	s.handler = httpapi.New(httpapi.Config{
 		Issuer: i, Guard: i.Guard(), Now: s.clock, Deployment: "51af3dc0-da77-11e4-872e-1234567db123", Logger: slog.New(slog.DiscardHandler),
 	})
@@ -177,6 +179,9 @@ func (a answer) fault() bool { return a.status >= 500 }
 // call sends a request with a token from an address.
 func (s *scene) call(by *held, method, path, from, body string) answer {
 	s.Helper()
+	if s.victim.service(s) != s.store {
+		s.restart() // the attacker has closed the store
+	}
 	r := httptest.NewRequestWithContext(s.Context(), method, path, strings.NewReader(body))
 	r.RemoteAddr = netip.AddrPortFrom(netip.MustParseAddr(from), 40000).String()
 	r.Header.Set("Authorization", "Bearer "+by.text)
