@@ -16,7 +16,7 @@ func stores(t *testing.T, run func(*testing.T, *scene)) {
 	for name, open := range map[string]func(testing.TB) victim{"bolt": newBolt, "dynamo": newDynamo} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			run(t, newScene(t, open(t)))
+			run(t, newScene(t, open))
 		})
 	}
 }
@@ -45,6 +45,7 @@ func (s *scene) changeEachMember(h *held) {
 		s.expectFaults(h, after)
 		s.expectNoGain(after, s.token("other"))
 		s.expectNoOtherEntries(before, after)
+		s.expectLog(`"token_id":"`+h.id+`"`, after)
 		s.repairAndRevoke(h, after, genuine, p)
 	}
 	s.expectTruth("after the repairs")
@@ -97,8 +98,8 @@ func (s *scene) changePair(h *held, p place, i item, older []item, first, second
 			}
 			s.restart()
 			after := fmt.Sprintf("after a view of %s %s and %s", h.name, c, d)
-			s.expectFault(s.call(h, "GET", whoAmI, inRange, ""), after, "who-am-i")
-			s.expectFault(s.call(s.admin, "GET", collection+"/"+h.id, inRange, ""), after, "a get")
+			s.expectDamage(s.call(h, "GET", whoAmI, inRange, ""), after, "who-am-i")
+			s.expectDamage(s.call(s.admin, "GET", collection+"/"+h.id, inRange, ""), after, "a get")
 		}
 	}
 }
@@ -145,16 +146,19 @@ func isNothing(value any) bool {
 // expectHeadFaults expects that no call decides from the head or shows it.
 func (s *scene) expectHeadFaults(stream events.Stream, after string) {
 	s.Helper()
-	plain := s.token("plain")
-	s.expectFault(s.askCreate(wish{Owner: "ann"}), after, "a create")
-	s.expectFault(s.askRevoke(plain), after, "a revoke")
-	s.expectFault(s.call(plain, "POST", collection, inRange, "{}"), after, "a create of the owner")
+	plain, expect := s.token("plain"), s.expectDamage
 	if stream == events.SettingsStream {
-		s.expectFault(s.call(plain, "GET", whoAmI, inRange, ""), after, "who-am-i")
+		expect = s.expectFault // the layout of a table is in this head, and may be that of another version
+	}
+	expect(s.askCreate(wish{Owner: "ann"}), after, "a create")
+	expect(s.askRevoke(plain), after, "a revoke")
+	expect(s.call(plain, "POST", collection, inRange, "{}"), after, "a create of the owner")
+	if stream == events.SettingsStream {
+		expect(s.call(plain, "GET", whoAmI, inRange, ""), after, "who-am-i")
 		return
 	}
-	s.expectFault(s.call(plain, "GET", collection+"?user=ann", inRange, ""), after, "a list")
-	s.expectFault(s.call(plain, "GET", "/v1/users/ann/events", inRange, ""), after, "a history")
+	expect(s.call(plain, "GET", collection+"?user=ann", inRange, ""), after, "a list")
+	expect(s.call(plain, "GET", "/v1/users/ann/events", inRange, ""), after, "a history")
 }
 
 // TestAChangedMemberOfARecordIsAFault changes each member of the first, a middle

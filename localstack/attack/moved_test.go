@@ -19,8 +19,13 @@ var moved = []attack{
 		do:    func(s *scene, all map[place]item) []place { return s.put(s.viewOf("scoped"), all[s.viewOf("full")]) },
 		check: func(s *scene, after string) { s.expectFaults(s.token("scoped"), after) }},
 	{name: "a view of another owner's token", repair: restored,
-		do:    func(s *scene, all map[place]item) []place { return s.put(s.viewOf("other"), all[s.viewOf("plain")]) },
-		check: func(s *scene, after string) { s.expectFaults(s.token("other"), after) }},
+		do: func(s *scene, all map[place]item) []place { return s.put(s.viewOf("other"), all[s.viewOf("plain")]) },
+		check: func(s *scene, after string) {
+			s.expectFaults(s.token("other"), after)
+			s.restart()
+			s.entries()
+			s.expectLog(`"token_id":"`+s.token("other").id+`"`, after+", a list")
+		}},
 	{name: "a live view in place of a revoked one", repair: restored,
 		do:    func(s *scene, all map[place]item) []place { return s.put(s.viewOf("revoked"), all[s.viewOf("plain")]) },
 		check: func(s *scene, after string) { s.expectFaults(s.token("revoked"), after) }},
@@ -45,7 +50,7 @@ var moved = []attack{
 			return s.put(s.victim.head("user/zoe"), all[s.victim.head(ann)])
 		},
 		check: func(s *scene, after string) {
-			s.expectFault(s.askCreate(wish{Owner: "zoe"}), after, "a create for the user")
+			s.expectDamage(s.askCreate(wish{Owner: "zoe"}), after, "a create for the user")
 			s.expectTruth(after)
 		}},
 	{name: "a removed head", repair: restored,
@@ -59,7 +64,19 @@ var moved = []attack{
 			p := s.victim.head(ann)
 			return s.put(p, s.older(p, all[p])[0])
 		},
-		check: expectNoWrites},
+		check: func(s *scene, after string) {
+			expectNoWrites(s, after)
+			s.expectLog("the head was put back to an older one", after)
+		}},
+	{name: "a record of a forger that continues the chain", repair: restored,
+		do: func(s *scene, all map[place]item) []place { return s.put(s.next(ann), s.forgedRecord(all)) },
+		check: func(s *scene, after string) {
+			expectNoWrites(s, after)
+			s.expectLog("the record was planted", after)
+			if a := s.call(s.admin, "GET", "/v1/users/ann/events?limit=1000", inRange, ""); a.status != http.StatusOK || strings.Contains(string(a.body), forged.ID) {
+				s.Errorf("%s: a history: got %s, want the one up to the head", after, a)
+			}
+		}},
 	{name: "a record of another user at the next sequence", repair: restored,
 		do:    func(s *scene, all map[place]item) []place { return s.put(s.next(ann), all[s.victim.record(bob, 1)]) },
 		check: expectNoWrites},
@@ -81,6 +98,33 @@ var moved = []attack{
 		do: fillPartition, check: func(s *scene, after string) { s.expectNoGain(after, s.token("plain")) }},
 }
 
+// forgedRecord returns a record that continues ann's stream. Its forger has a
+// pepper of the same name, writes the record into a store of its own, and copies
+// the item.
+func (s *scene) forgedRecord(all map[place]item) item {
+	s.Helper()
+	base, err := s.victim.service(s).Head(s.Context(), ann)
+	if err != nil {
+		s.Fatal(err)
+	}
+	forger, err := events.ParseKeys(keys.Current() + ":" + strings.Repeat("REVG", 11))
+	if err != nil {
+		s.Fatal(err)
+	}
+	facts := []events.Fact{events.TokenCreated{TokenID: forged.ID, Owner: "ann", Creator: "admin"}}
+	c, err := events.NewCommit(forger, ann, base, events.Meta{Command: "forged", Actor: "admin", At: s.now}, facts, base.StateV, base.State, events.Effect{})
+	if err != nil {
+		s.Fatal(err)
+	}
+	own := s.open(s)
+	own.service(s) // makes the file
+	own.put(s, own.head(ann), all[own.head(ann)])
+	if err := own.service(s).Commit(s.Context(), c); err != nil {
+		s.Fatal(err)
+	}
+	return own.item(s, own.record(ann, c.Head().Version))
+}
+
 // next returns the place of the next record of a stream.
 func (s *scene) next(stream events.Stream) place {
 	return s.victim.record(stream, uint64(len(s.copies[stream]))+1)
@@ -90,8 +134,8 @@ func (s *scene) next(stream events.Stream) place {
 // tokens pass or are refused as before.
 func expectNoWrites(s *scene, after string) {
 	s.Helper()
-	s.expectFault(s.askCreate(wish{Owner: "ann"}), after, "a create")
-	s.expectFault(s.askRevoke(s.token("plain")), after, "a revoke")
+	s.expectDamage(s.askCreate(wish{Owner: "ann"}), after, "a create")
+	s.expectDamage(s.askRevoke(s.token("plain")), after, "a revoke")
 	for _, h := range s.held {
 		if a := s.call(h, "GET", whoAmI, inRange, ""); a.status != s.want(h, probes(h.owner)[0]) {
 			s.Errorf("%s: the token %s: got %s", after, h.name, a)
@@ -101,7 +145,7 @@ func expectNoWrites(s *scene, after string) {
 
 func expectNoHistory(s *scene, after string) {
 	s.Helper()
-	s.expectFault(s.call(s.admin, "GET", "/v1/users/ann/events", inRange, ""), after, "a history")
+	s.expectDamage(s.call(s.admin, "GET", "/v1/users/ann/events", inRange, ""), after, "a history")
 	s.expectNoGain(after, s.held...)
 }
 

@@ -1,6 +1,7 @@
 package attack
 
 import (
+	"bytes"
 	"cmp"
 	"context"
 	"encoding/json"
@@ -50,6 +51,8 @@ type scene struct {
 	held    []*held
 	past    map[place][]item // the earlier and the present states of each item
 	copies  copies
+	log     *bytes.Buffer // of the service since its last start
+	open    func(testing.TB) victim
 }
 
 // held is a token of the scene, and the truth about it.
@@ -64,9 +67,9 @@ type held struct {
 
 // newScene makes a service with settings of several versions, and tokens of all
 // kinds. Each item has its earlier states in past.
-func newScene(t testing.TB, v victim) *scene {
+func newScene(t testing.TB, open func(testing.TB) victim) *scene {
 	t.Helper()
-	s := &scene{TB: t, victim: v, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC), past: map[place][]item{}, copies: copies{}}
+	s := &scene{TB: t, open: open, victim: open(t), now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC), past: map[place][]item{}, copies: copies{}}
 	s.bootstrap()
 	for _, wish := range []wish{
 		{Name: "plain", Owner: "ann"},
@@ -142,9 +145,11 @@ func (s *scene) advance(d time.Duration) {
 func (s *scene) restart() {
 	s.Helper()
 	s.store = s.victim.service(s)
-	i := issuer.New(issuer.Config{Store: s.store, Keys: keys, Now: s.clock})
+	s.log = &bytes.Buffer{}
+	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelError}))
+	i := issuer.New(issuer.Config{Store: s.store, Keys: keys, Now: s.clock, Logger: logger})
 	s.handler = httpapi.New(httpapi.Config{
-		Issuer: i, Guard: i.Guard(), Now: s.clock, Deployment: "51af3dc0-da77-11e4-872e-1234567db123", Logger: slog.New(slog.DiscardHandler),
+		Issuer: i, Guard: i.Guard(), Now: s.clock, Deployment: "51af3dc0-da77-11e4-872e-1234567db123", Logger: logger,
 	})
 }
 

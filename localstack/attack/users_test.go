@@ -37,6 +37,9 @@ func (p *process) expectVerdict(h *held, q probe) {
 	p.Helper()
 	a := p.call(h, q.method, q.path, q.from, "")
 	states, removed := p.allowed(h)
+	if a.fault() {
+		p.counts["fault"]++
+	}
 	if a.fault() && !p.sound() || removed && a.status == http.StatusUnauthorized {
 		return
 	}
@@ -48,9 +51,23 @@ func (p *process) expectVerdict(h *held, q probe) {
 	}
 }
 
+// someToken returns a token, often one with an attacked view.
+func (p *process) someToken() *held {
+	var attacked []*held
+	for _, h := range p.held {
+		if _, is := p.attacked[p.victim.view(h.id)]; is {
+			attacked = append(attacked, h)
+		}
+	}
+	if len(attacked) > 0 && p.IntN(2) == 0 {
+		return pick(p, attacked)
+	}
+	return pick(p, p.held)
+}
+
 func (p *process) authorize() {
 	p.Helper()
-	h := pick(p, p.held)
+	h := p.someToken()
 	p.expectVerdict(h, pick(p, probes(h.owner)))
 }
 
@@ -120,7 +137,7 @@ func (p *process) adminMayLack(a answer) bool {
 
 func (p *process) tryRevoke() {
 	p.Helper()
-	h := pick(p, p.held)
+	h := p.someToken()
 	if h == p.admin || h.name == "plain" {
 		return // the other steps need these
 	}
@@ -172,7 +189,7 @@ const allStates = "state=active,disabled,expired,revoked"
 
 func (p *process) get() {
 	p.Helper()
-	h := pick(p, p.held)
+	h := p.someToken()
 	a := p.call(p.admin, "GET", collection+"/"+h.id+"?"+allStates, inRange, "")
 	_, removed := p.allowed(h)
 	switch {

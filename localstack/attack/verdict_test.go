@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"net/netip"
 	"slices"
+	"strings"
 
 	"apitoken/functions/httpapi"
 )
@@ -75,23 +76,39 @@ func (s *scene) expectNoGain(after string, tokens ...*held) {
 }
 
 // expectFaults expects that every call that reads the view of the token is a
-// fault.
+// fault that asks for no retry.
 func (s *scene) expectFaults(h *held, after string) {
 	s.Helper()
 	for _, p := range probes(h.owner) {
-		s.expectFault(s.call(h, p.method, p.path, p.from, ""), after, p.name)
+		s.expectDamage(s.call(h, p.method, p.path, p.from, ""), after, p.name)
 	}
 	one := collection + "/" + h.id
-	s.expectFault(s.call(s.admin, "GET", one, inRange, ""), after, "a get")
-	s.expectFault(s.call(s.admin, "GET", one+"/events", inRange, ""), after, "a history of the token")
-	s.expectFault(s.askRevoke(h), after, "a revoke")
-	s.expectFault(s.call(s.admin, "POST", "/v1/auth/authorize", inRange, `{"token":"`+h.text+`"}`), after, "an introspection")
+	s.expectDamage(s.call(s.admin, "GET", one, inRange, ""), after, "a get")
+	s.expectDamage(s.call(s.admin, "GET", one+"/events", inRange, ""), after, "a history of the token")
+	s.expectDamage(s.askRevoke(h), after, "a revoke")
+	s.expectDamage(s.call(s.admin, "POST", "/v1/auth/authorize", inRange, `{"token":"`+h.text+`"}`), after, "an introspection")
+}
+
+// expectDamage expects a fault that asks for no retry, because none can help.
+func (s *scene) expectDamage(a answer, after, what string) {
+	s.Helper()
+	if a.status != http.StatusInternalServerError || strings.Contains(string(a.body), `"retryable":true`) {
+		s.Errorf("%s: %s: got %s, want 500 without a retry", after, what, a)
+	}
 }
 
 func (s *scene) expectFault(a answer, after, what string) {
 	s.Helper()
 	if !a.fault() {
 		s.Errorf("%s: %s: got %s, want a fault", after, what, a)
+	}
+}
+
+// expectLog expects an error with the text in the log of the service.
+func (s *scene) expectLog(text, after string) {
+	s.Helper()
+	if !strings.Contains(s.log.String(), text) {
+		s.Errorf("%s: the log has no error with %s: %s", after, text, s.log)
 	}
 }
 

@@ -1,7 +1,9 @@
 package attack
 
 import (
+	"maps"
 	"net/http"
+	"slices"
 	"testing"
 
 	"apitoken/events"
@@ -47,9 +49,21 @@ func (s *scene) tryAll(attacks []attack) {
 		a.repair(s, genuine, damaged)
 		s.restart()
 		s.expectRevocable(s.token("plain"), "after "+a.name)
+		s.expectSound("after " + a.name + " and its repair")
 		reset(s, s.victim, genuine)
 		s.restart()
 		s.expectTruth("after " + a.name + " and its repair")
+	}
+}
+
+// expectSound expects that the comparison finds nothing in any stream.
+func (s *scene) expectSound(after string) {
+	s.Helper()
+	for _, stream := range slices.Sorted(maps.Keys(s.copies)) {
+		report, err := audit.Compare(s.Context(), s.victim.service(s), s.copies, keys, stream, s.now)
+		if err != nil || len(report.Findings) > 0 {
+			s.Errorf("%s: comparing %s: got %v, %v, want no finding", after, stream, report.Findings, err)
+		}
 	}
 }
 
