@@ -7,18 +7,12 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/events/attacktest"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/token"
 	"apitoken/infra/dynamo/dynamotest"
 	"apitoken/infra/dynamo/item"
 )
-
-func TestAWriterOfTheTableCannotChangeAField(t *testing.T) {
-	c := client(t)
-	attacktest.Run(t, func(t *testing.T) attacktest.Store { return dynamotest.New(c, newTable(t, c)) })
-}
 
 // TestOtherItemsOfAPartitionHideNoMissingHead adds items that sort around the head.
 func TestOtherItemsOfAPartitionHideNoMissingHead(t *testing.T) {
