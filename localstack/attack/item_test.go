@@ -68,7 +68,7 @@ func reset(t testing.TB, v victim, want map[place]item) {
 	}
 }
 
-func sorted(items map[place]item) []place {
+func sorted[V any](items map[place]V) []place {
 	return slices.SortedFunc(maps.Keys(items), func(a, b place) int {
 		return strings.Compare(a.space+"\x00"+a.key, b.space+"\x00"+b.key)
 	})

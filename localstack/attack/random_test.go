@@ -6,7 +6,9 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"reflect"
+	"slices"
 	"testing"
+	"testing/cryptotest"
 	"time"
 
 	"apitoken/events"
@@ -27,7 +29,7 @@ func TestNoTokenGainsUnderARandomAttacker(t *testing.T) {
 	first := cmp.Or(*seed, rand.Uint64())
 	t.Logf("-attack.seed=%d", first)
 	t.Run("bolt", func(t *testing.T) {
-		t.Parallel()
+		cryptotest.SetGlobalRandom(t, first) // the keys of indexes have ids of tokens
 		newProcess(t, newBolt, first).run(*steps / 10)
 	})
 	for n := range uint64(tables) {
@@ -146,7 +148,7 @@ func (p *process) attack() {
 func (p *process) target() place {
 	k := pick(p, []kind{view, view, view, view, head, head, record, use, other})
 	var places []place
-	for _, at := range sorted(first(p.past)) {
+	for _, at := range p.places() {
 		if p.victim.kind(at) == k {
 			places = append(places, at)
 		}
@@ -157,11 +159,17 @@ func (p *process) target() place {
 	return pick(p, places)
 }
 
-func first(past map[place][]item) map[place]item {
-	all := map[place]item{}
-	for at, is := range past {
-		all[at] = is[0]
+// places returns all places in an order that depends on the seed only: the ids of
+// tokens are random.
+func (p *process) places() []place {
+	made := map[place]int{}
+	for n, h := range p.held {
+		made[p.victim.view(h.id)], made[p.victim.use(h.id)] = n, n
 	}
+	all := sorted(p.past)
+	slices.SortStableFunc(all, func(a, b place) int {
+		return cmp.Or(cmp.Compare(p.victim.kind(a), p.victim.kind(b)), cmp.Compare(made[a], made[b]))
+	})
 	return all
 }
 
@@ -199,19 +207,13 @@ func (p *process) changed(at place, i item, older []item) (string, item) {
 	return c.String(), after
 }
 
-// another returns an item of the same kind.
+// another returns the first state of another item of the same kind.
 func (p *process) another(at place) item {
-	all := first(p.past)
-	var same []item
-	for _, q := range sorted(all) {
-		if q != at && p.victim.kind(q) == p.victim.kind(at) {
-			same = append(same, all[q])
-		}
-	}
+	same := slices.DeleteFunc(p.places(), func(q place) bool { return q == at || p.victim.kind(q) != p.victim.kind(at) })
 	if len(same) == 0 {
-		return all[at]
+		return p.past[at][0]
 	}
-	return pick(p, same)
+	return p.past[pick(p, same)][0]
 }
 
 // streamAttacked reports whether a head or a record is in a stream with an attack

@@ -58,7 +58,8 @@ func (p *process) repairAll() {
 	p.Helper()
 	p.rewritten()
 	var older []*held
-	for at, d := range p.attacked {
+	for _, at := range sorted(p.attacked) {
+		d := p.attacked[at]
 		if h := p.putBack(at); h != nil {
 			older = append(older, h)
 			continue
