@@ -26,9 +26,6 @@ type Attacker interface {
 
 	// SetHeadVersion changes the version in a stored head.
 	SetHeadVersion(t testing.TB, s events.Stream, version uint64)
-
-	// Vary returns another value of the same type.
-	Vary(value any) any
 }
 
 // AttackerOf returns the attacker of a store, and fails the test if the store has

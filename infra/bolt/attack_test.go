@@ -9,7 +9,7 @@ import (
 	"apitoken/infra/bolt/bolttest"
 )
 
-func TestAWriterOfTheFileCannotChangeAField(t *testing.T) {
+func TestARepairEndsWhatAWriterOfTheFileDid(t *testing.T) {
 	attacktest.Run(t, func(t *testing.T) attacktest.Store {
 		return bolttest.OpenAttacked(t, filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
 	})

@@ -2,6 +2,7 @@ package dynamo
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"apitoken/events"
@@ -12,7 +13,9 @@ import (
 )
 
 // Token is one consistent Query of the token's partition, which has its view
-// and its use. It costs one read unit, and it is the only read of authorize.
+// and its use. It costs one read unit, and it is the only read of authorize. The
+// view and the use are far smaller than a page of a Query (AWS limit: 1 MB), so a
+// further page means that something else has filled the partition.
 func (s *Store) Token(ctx context.Context, id string) (events.View, events.Use, error) {
 	out, err := s.client.Query(ctx, tokenQuery(s.table, id))
 	if err != nil {
@@ -31,11 +34,17 @@ func (s *Store) Token(ctx context.Context, id string) (events.View, events.Use, 
 			return events.View{}, events.Use{}, err
 		}
 	}
-	if v.ID == "" {
-		return events.View{}, events.Use{}, events.ErrNotFound
+	switch {
+	case v.ID != "":
+		return v, u, nil
+	case out.LastEvaluatedKey != nil:
+		return events.View{}, events.Use{}, &events.DamagedView{TokenID: id, Reason: errFilled}
 	}
-	return v, u, nil
+	return events.View{}, events.Use{}, events.ErrNotFound
 }
+
+// errFilled: the view may be after the page that was read, so it is not missing.
+var errFilled = errors.New("its partition has items that this service did not write")
 
 func tokenQuery(table, id string) *dynamodb.QueryInput {
 	return &dynamodb.QueryInput{

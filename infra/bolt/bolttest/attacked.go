@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"strconv"
 	"strings"
 	"testing"
@@ -152,26 +151,4 @@ func (a *Attacked) SetHeadVersion(t testing.TB, s events.Stream, version uint64)
 	members := a.Item(t, a.HeadKey(s))
 	members["1"] = version
 	a.PutItem(t, a.HeadKey(s), members)
-}
-
-// Vary returns another value of the type of a member's value.
-func (*Attacked) Vary(value any) any {
-	switch v := value.(type) {
-	case string:
-		return v + "x"
-	case []byte:
-		if len(v) == 0 {
-			return []byte{1}
-		}
-		changed := bytes.Clone(v)
-		changed[len(changed)-1] ^= 1
-		return changed
-	case uint64:
-		return v + 1
-	case bool:
-		return !v
-	case []any:
-		return v[:len(v)-1]
-	}
-	panic(fmt.Sprintf("bolttest: no other value of type %T", value))
 }

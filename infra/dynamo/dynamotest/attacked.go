@@ -3,13 +3,9 @@
 package dynamotest
 
 import (
-	"bytes"
-	"fmt"
 	"maps"
-	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"apitoken/events"
 	"apitoken/infra/dynamo"
@@ -106,30 +102,4 @@ func (a *Attacked) SetHeadVersion(t testing.TB, s events.Stream, version uint64)
 	members := maps.Clone(a.Item(t, a.HeadKey(s)))
 	members[item.HeadVersion] = item.Number(version)
 	a.PutItem(t, a.HeadKey(s), members)
-}
-
-// Vary returns another value of the type of an attribute.
-func (*Attacked) Vary(value any) any {
-	switch v := value.(type) {
-	case *types.AttributeValueMemberS:
-		if at, err := item.ParseTime(v.Value); err == nil {
-			return item.Text(item.Time(at.Add(time.Microsecond)))
-		}
-		return item.Text(v.Value + "x")
-	case *types.AttributeValueMemberB:
-		changed := bytes.Clone(v.Value)
-		changed[len(changed)-1] ^= 1
-		return &types.AttributeValueMemberB{Value: changed}
-	case *types.AttributeValueMemberN:
-		n, err := strconv.ParseUint(v.Value, 10, 64)
-		if err != nil {
-			panic(err)
-		}
-		return item.Number(n + 1)
-	case *types.AttributeValueMemberBOOL:
-		return &types.AttributeValueMemberBOOL{Value: !v.Value}
-	case *types.AttributeValueMemberL:
-		return &types.AttributeValueMemberL{Value: v.Value[:len(v.Value)-1]}
-	}
-	panic(fmt.Sprintf("dynamotest: no other value of type %T", value))
 }

@@ -1,0 +1,218 @@
+package attack
+
+import (
+	"bytes"
+	"fmt"
+	"maps"
+	"net/http"
+	"slices"
+	"testing"
+
+	"apitoken/events"
+)
+
+// stores runs a test on the embedded store and on DynamoDB Local.
+func stores(t *testing.T, run func(*testing.T, *scene)) {
+	for name, open := range map[string]func(testing.TB) victim{"bolt": newBolt, "dynamo": newDynamo} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			run(t, newScene(t, open))
+		})
+	}
+}
+
+// TestAChangedMemberOfAViewIsAFault changes each member of views of all kinds.
+func TestAChangedMemberOfAViewIsAFault(t *testing.T) {
+	for _, name := range []string{"full", "ended", "plain", "expired", "lapsed", "revoked"} {
+		t.Run(name, func(t *testing.T) {
+			stores(t, func(t *testing.T, s *scene) { s.changeEachMember(s.token(name)) })
+		})
+	}
+}
+
+func (s *scene) changeEachMember(h *held) {
+	s.Helper()
+	s.expectTruth("before the attacks")
+	before, genuine := s.entries(), s.remember()
+	p, attacks := s.victim.view(h.id), 0
+	for _, c := range changesOf(genuine[p], s.older(p, genuine[p]), s.others(genuine, p)) {
+		after := fmt.Sprintf("after a view %s", c)
+		if !s.victim.put(s, p, genuine[p].with(c)) {
+			continue
+		}
+		attacks++
+		s.restart()
+		s.expectFaults(h, after)
+		s.expectNoGain(after, s.token("other"))
+		s.expectNoOtherEntries(before, after)
+		s.expectLog(`"token_id":"`+h.id+`"`, after)
+		s.repairAndRevoke(h, after, genuine, p)
+	}
+	s.expectTruth("after the repairs")
+	if attacks < len(genuine[p])*5 {
+		s.Errorf("only %d attacks on %d members", attacks, len(genuine[p]))
+	}
+}
+
+// others returns the other items of the same kind.
+func (s *scene) others(all map[place]item, p place) (others []item) {
+	for _, q := range sorted(all) {
+		if q != p && s.victim.kind(q) == s.victim.kind(p) {
+			others = append(others, all[q])
+		}
+	}
+	return others
+}
+
+// TestTwoChangedMembersOfAViewAreAFault changes all pairs of members.
+func TestTwoChangedMembersOfAViewAreAFault(t *testing.T) {
+	stores(t, func(t *testing.T, s *scene) {
+		genuine := s.remember()
+		for _, name := range []string{"full", "ended"} {
+			h := s.token(name)
+			p := s.victim.view(h.id)
+			i, older := genuine[p], s.older(p, genuine[p])
+			members := maps.Clone(i)
+			for _, o := range older {
+				maps.Copy(members, o)
+			}
+			names := slices.Sorted(maps.Keys(members))
+			for n, first := range names {
+				for _, second := range names[n+1:] {
+					s.changePair(h, p, i, older, first, second)
+				}
+			}
+			s.repairAndRevoke(h, "after all pairs of "+name, genuine, p)
+		}
+		s.expectTruth("after the repairs")
+	})
+}
+
+// changePair tries all changes of two members together.
+func (s *scene) changePair(h *held, p place, i item, older []item, first, second string) {
+	s.Helper()
+	for _, c := range pairChanges(i, first, older) {
+		for _, d := range pairChanges(i, second, older) {
+			if !s.victim.put(s, p, i.with(c).with(d)) {
+				continue
+			}
+			s.restart()
+			after := fmt.Sprintf("after a view of %s %s and %s", h.name, c, d)
+			s.expectDamage(s.call(h, "GET", whoAmI, inRange, ""), after, "who-am-i")
+			s.expectDamage(s.call(s.admin, "GET", collection+"/"+h.id, inRange, ""), after, "a get")
+		}
+	}
+}
+
+// TestAChangedMemberOfAHeadIsAFault changes each member of the heads of a user and
+// of the settings.
+func TestAChangedMemberOfAHeadIsAFault(t *testing.T) {
+	stores(t, func(t *testing.T, s *scene) {
+		genuine := s.remember()
+		for _, stream := range []events.Stream{"user/ann", events.SettingsStream} {
+			p := s.victim.head(stream)
+			for _, c := range changesOf(genuine[p], s.older(p, genuine[p]), s.others(genuine, p)) {
+				after := fmt.Sprintf("after a head of %s %s", stream, c)
+				if s.harmless(genuine, p, c) || !s.victim.put(s, p, genuine[p].with(c)) {
+					continue
+				}
+				s.restart()
+				s.expectHeadFaults(stream, after)
+				s.expectNoGain(after, s.token("scoped"), s.token("ended"))
+				s.repairAndRevoke(s.token("plain"), after, genuine, p)
+			}
+		}
+		s.expectTruth("after the repairs")
+	})
+}
+
+// harmless reports whether a change leaves the meaning of an item: it is of a
+// member that the service does not read, or it removes zeros, as in the previous
+// hash of a first record.
+func (s *scene) harmless(genuine map[place]item, p place, c change) bool {
+	value, has := genuine[p][c.member]
+	if b, ok := value.([]byte); ok && len(bytes.Trim(b, "\x00")) == 0 && isNothing(c.value) {
+		return true
+	}
+	unsealed := slices.Contains(s.victim.unsealed(s.victim.kind(p)), c.member)
+	return unsealed && (!has || s.victim.kind(p) == record)
+}
+
+func isNothing(value any) bool {
+	b, ok := value.([]byte)
+	return value == removed || value == nil || ok && len(b) == 0
+}
+
+// expectHeadFaults expects that no call decides from the head or shows it.
+func (s *scene) expectHeadFaults(stream events.Stream, after string) {
+	s.Helper()
+	plain, expect := s.token("plain"), s.expectDamage
+	if stream == events.SettingsStream {
+		expect = s.expectFault // the layout of a table is in this head, and may be that of another version
+	}
+	expect(s.askCreate(wish{Owner: "ann"}), after, "a create")
+	expect(s.askRevoke(plain), after, "a revoke")
+	expect(s.call(plain, "POST", collection, inRange, "{}"), after, "a create of the owner")
+	if stream == events.SettingsStream {
+		expect(s.call(plain, "GET", whoAmI, inRange, ""), after, "who-am-i")
+		return
+	}
+	expect(s.call(plain, "GET", collection+"?user=ann", inRange, ""), after, "a list")
+	expect(s.call(plain, "GET", "/v1/users/ann/events", inRange, ""), after, "a history")
+}
+
+// TestAChangedMemberOfARecordIsAFault changes each member of the first, a middle
+// and the last record.
+func TestAChangedMemberOfARecordIsAFault(t *testing.T) {
+	stores(t, func(t *testing.T, s *scene) {
+		genuine := s.remember()
+		plain := s.token("plain")
+		history := func() answer { return s.call(plain, "GET", "/v1/users/ann/events?limit=1000", inRange, "") }
+		want := history()
+		last := uint64(len(s.copies["user/ann"]))
+		for _, seq := range []uint64{1, last / 2, last} {
+			p := s.victim.record("user/ann", seq)
+			for _, c := range changesOf(genuine[p], s.older(p, genuine[p]), s.others(genuine, p)) {
+				after := fmt.Sprintf("after record %d of ann %s", seq, c)
+				if !s.victim.put(s, p, genuine[p].with(c)) {
+					continue
+				}
+				s.restart()
+				got := history()
+				if sameBody := got.status == http.StatusOK && string(got.body) == string(want.body); !got.fault() && !(sameBody && s.harmless(genuine, p, c)) {
+					t.Errorf("%s: a history: got %s, want a fault", after, got)
+				}
+				s.expectNoGain(after, s.token("scoped"))
+				s.repairAndRevoke(plain, after, genuine, p)
+			}
+		}
+		s.expectTruth("after the repairs")
+	})
+}
+
+// TestOtherChangedMembersHaveNoGain changes each member of the items that have no
+// seal: last uses, indexes, the outbox, and what later versions add. A last use is
+// only displayed.
+func TestOtherChangedMembersHaveNoGain(t *testing.T) {
+	stores(t, func(t *testing.T, s *scene) {
+		before, genuine := s.entries(), s.remember()
+		for _, p := range sorted(genuine) {
+			if k := s.victim.kind(p); k != use && k != other {
+				continue
+			}
+			for _, c := range changesOf(genuine[p], s.older(p, genuine[p]), s.others(genuine, p)) {
+				after := fmt.Sprintf("after %q %q %s", p.space, p.key, c)
+				if !s.victim.put(s, p, genuine[p].with(c)) {
+					continue
+				}
+				s.restart()
+				s.expectNoGain(after, s.token("bound"), s.token("scoped"), s.token("revoked"))
+				if a := s.call(s.admin, "GET", collection+"?limit=1000&state=active,disabled,expired,revoked", inRange, ""); !a.fault() {
+					s.expectNoOtherEntries(before, after)
+				}
+				s.repairAndRevoke(s.token("plain"), after, genuine, p)
+			}
+		}
+		s.expectTruth("after the repairs")
+	})
+}
