@@ -16,7 +16,7 @@ var breaks = map[string]func(generator, *rapid.T, *sample) bool{
 	"an unknown parameter":     func(_ generator, _ *rapid.T, s *sample) bool { s.query.Set("surplus", "1"); return true },
 	"a repeated parameter":     eachParameter(func(value string) []string { return []string{value, value} }),
 	"an empty parameter":       eachParameter(func(string) []string { return []string{""} }),
-	"a parameter with a tail":  brokenTail,
+	"a parameter with a tail":  eachParameter(func(value string) []string { return []string{value + "\x01"} }), // a control character fits no parameter
 	"a limit of zero":          func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "0") },
 	"a limit with a sign":      func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "+1") },
 	"an id of another form":    brokenID,
@@ -33,6 +33,7 @@ var breaks = map[string]func(generator, *rapid.T, *sample) bool{
 	"two expiries": changed(func(t *rapid.T, o map[string]any) {
 		o["expires_in"], o["expiration_time"] = "1D", "2030-01-20T00:00:00Z"
 	}),
+	"an address with a zone":   changed(func(t *rapid.T, o map[string]any) { o["source_ip"] = "fe80::1%eth0" }),
 	"a missing token":          changed(func(t *rapid.T, o map[string]any) { delete(o, "token") }),
 	"a repeated member":        withText(func(text []byte) []byte { return slices.Concat([]byte(`{"name":"x","name":"x",`), text[1:]) }),
 	"a cut body":               withText(func(text []byte) []byte { return text[:len(text)-1] }),
@@ -82,11 +83,6 @@ func eachParameter(values func(string) []string) func(generator, *rapid.T, *samp
 		s.query[name] = values(s.query.Get(name))
 		return true
 	}
-}
-
-// brokenTail adds a control character, which fits no parameter.
-func brokenTail(_ generator, t *rapid.T, s *sample) bool {
-	return eachParameter(func(value string) []string { return []string{value + "\x01"} })(generator{}, t, s)
 }
 
 // brokenID draws an id of a wrong length or with a character that ids do not have.

@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
-	"maps"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -31,7 +30,7 @@ type fuzzed struct {
 
 func newFuzzed(t *testing.T) *fuzzed {
 	f := &fuzzed{scene: newScene(t), answered: map[string]int{}}
-	f.change(settings.Change{TokenLimit: new(50), ChangeRate: new(0)})
+	f.change(settings.Change{TokenLimit: new(10), ChangeRate: new(0)})
 	f.server.Close()
 	f.server = httptest.NewUnstartedServer(f.handler())
 	f.server.Config.MaxHeaderBytes = 16 << 10
@@ -139,7 +138,7 @@ func (f *fuzzed) judge(t *rapid.T, g generator, s sample, kind string, got answe
 		t.Errorf("the refusal is about the state and not about the request")
 	case s.broken != "" || slices.Contains(stateful, got.status):
 	case got.status == 400 && g.free && s.method == http.MethodHead:
-	case got.status == 400 && g.free && f.aboutRule(t, g, s, got):
+	case got.status == 400 && g.free && f.aboutRule(g, s, got):
 	default:
 		t.Errorf("a request that fits the document was refused")
 	}
@@ -153,7 +152,7 @@ func (f *fuzzed) judge(t *rapid.T, g generator, s sample, kind string, got answe
 	}
 }
 
-func (f *fuzzed) aboutRule(t *rapid.T, g generator, s sample, got answer) bool {
+func (f *fuzzed) aboutRule(g generator, s sample, got answer) bool {
 	p := got.problem(f.t)
 	return (p.Code == "invalid_field" || p.Code == "invalid_parameter") && len(p.Errors) == 1 && slices.Contains(g.ruled(s.operation), p.Errors[0].Field)
 }
@@ -193,7 +192,7 @@ func TestRequestsOfTheDocumentGetItsAnswers(t *testing.T) {
 	rapid.Check(t, f.property)
 	for _, o := range (generator{document: documented(t)}).operations() {
 		if f.answered[fmt.Sprint(o.method, " ", o.pattern, " 200")] == 0 {
-			t.Errorf("no request to %s %s was accepted: %v", o.method, o.pattern, slices.Sorted(maps.Keys(f.answered)))
+			t.Errorf("no request to %s %s was accepted", o.method, o.pattern)
 		}
 	}
 }
@@ -201,7 +200,7 @@ func TestRequestsOfTheDocumentGetItsAnswers(t *testing.T) {
 // FuzzRequestsOfTheDocument does the same with inputs of the fuzzer. Its seeds are
 // the same in each run, and each input begins with the same service.
 func FuzzRequestsOfTheDocument(f *testing.F) {
-	for seed := range byte(20) {
+	for seed := range byte(6) {
 		input := make([]byte, 64<<10)
 		_, _ = rand.NewChaCha8([32]byte{seed}).Read(input) // Read returns no error
 		f.Add(input)

@@ -87,7 +87,11 @@ func text(t *rapid.T, name string, schema map[string]any) string {
 		n := rapid.SampledFrom([]int{least, most, min(least+8, most)}).Draw(t, name+" length")
 		return rapid.OneOf(rapid.StringN(n, n, -1), rapid.StringOfN(rapid.RuneFrom([]rune("aZ09-. é日")), n, n, -1)).Draw(t, name)
 	}
-	return rapid.StringMatching(pattern).Filter(func(s string) bool { return utf8.RuneCountInString(s) <= most }).Draw(t, name)
+	for {
+		if s := rapid.StringMatching(pattern).Draw(t, name); utf8.RuneCountInString(s) <= most {
+			return s
+		}
+	}
 }
 
 func length(schema map[string]any, keyword string, fallback int) int {
