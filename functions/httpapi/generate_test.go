@@ -1,6 +1,7 @@
 package httpapi_test
 
 import (
+	"encoding/json"
 	"maps"
 	"slices"
 	"strings"
@@ -101,14 +102,19 @@ func length(schema map[string]any, keyword string, fallback int) int {
 	return fallback
 }
 
-// whole draws a whole number within the bounds, often a bound.
-func whole(t *rapid.T, name string, schema map[string]any) uint64 {
+// whole draws a whole number within the bounds, often a bound. Without a maximum it
+// also draws a number of more than 64 bits.
+func whole(t *rapid.T, name string, schema map[string]any) any {
 	least, most := uint64(0), ^uint64(0)
 	if n, ok := schema["minimum"].(float64); ok {
 		least = uint64(n)
 	}
-	if n, ok := schema["maximum"].(float64); ok && n < 1<<64 {
-		most = uint64(n)
+	bound, bounded := schema["maximum"].(float64)
+	switch {
+	case !bounded && rapid.IntRange(0, 3).Draw(t, name+" size") == 0:
+		return json.Number("1" + strings.Repeat("0", rapid.IntRange(20, 40).Draw(t, name+" zeros")))
+	case bounded && bound < 1<<64: // a float64 rounds the largest number of 64 bits up
+		most = uint64(bound)
 	}
 	return rapid.OneOf(rapid.SampledFrom([]uint64{least, most}), rapid.Uint64Range(least, most)).Draw(t, name)
 }
