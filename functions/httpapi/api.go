@@ -101,17 +101,18 @@ func (a *api) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	a.mux.ServeHTTP(w, r)
 }
 
-// isClean reports whether a path begins with a slash and has no empty segments
-// and no dot segments.
+// isClean reports whether a path begins with a slash, and has no empty segments,
+// no dot segments and no segment that is only an encoded slash. ServeMux reads
+// such a segment as the slash at the end of the path.
 func isClean(path string) bool {
 	if !strings.HasPrefix(path, "/") || strings.Contains(path, "//") {
 		return false
 	}
-	if !strings.Contains(path, "/.") {
+	if !strings.Contains(path, "/.") && !strings.Contains(path, "/%2") {
 		return true
 	}
 	for segment := range strings.SplitSeq(path, "/") {
-		if segment == "." || segment == ".." {
+		if segment == "." || segment == ".." || strings.EqualFold(segment, "%2F") {
 			return false
 		}
 	}

@@ -38,6 +38,7 @@ func TestUnknownPathsAnswerAProblemAndNeverARedirect(t *testing.T) {
 	for _, target := range []string{
 		"/", "/v1", "/v2/auth/access-tokens", "/v1/auth/access-tokens/JhxND7ci/secrets", "/V1/version",
 		"//v1/auth/access-tokens/", "/v1//auth/access-tokens", "/v1/auth/access-tokens//", "/v1/auth/access-tokens//JhxND7ci",
+		"/v1/version/%2F", "/v1/auth/access-tokens/%2f", "/v1/auth/access-tokens/JhxND7ci/%2F", "/v1/users/%2F/events",
 		"/v1/./version", "/v1/../v1/version", "/v1/version/.", "/v1/version/..", "/..", "/v1/%2e%2e/v1/version", "/v1/%2E/version",
 		"http://localhost//v1/version", "*", "/v1/version/more",
 	} {

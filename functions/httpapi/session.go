@@ -41,8 +41,8 @@ func (x *exchange) introspect() (answer, error) {
 	}
 	var source netip.Addr
 	if sourceIP != "" {
-		if source, err = netip.ParseAddr(sourceIP); err != nil {
-			return answer{}, fieldProblem("invalid_field", "source_ip", "must be an IP address, like 192.0.2.7")
+		if source, err = netip.ParseAddr(sourceIP); err != nil || source.Zone() != "" {
+			return answer{}, fieldProblem("invalid_field", "source_ip", "must be an IP address without a zone, like 192.0.2.7")
 		}
 	}
 	found, err := x.api.Issuer.Introspect(x.r.Context(), x.principal, shown.Reveal(), action, source)

@@ -180,3 +180,15 @@ func TestIntrospectionAgreesWithTheServiceAboutItsOwnCalls(t *testing.T) {
 		t.Errorf("%d of %d calls passed, so this test shows little", passed, 3*len(all))
 	}
 }
+
+// TestIntrospectionRefusesAnAddressWithAZone: no source range contains such an
+// address, so an answer about the token would mislead.
+func TestIntrospectionRefusesAnAddressWithAZone(t *testing.T) {
+	w := newScene(t)
+	for _, address := range []string{"fe80::1%eth0", "::ffff:192.0.2.7%1"} {
+		got := w.do("POST", "/v1/auth/authorize", w.admin, `{"token":"x","source_ip":"`+address+`"}`)
+		if p := got.expect(t, 400, "invalid_field").problem(t); p.Errors[0].Field != "source_ip" {
+			t.Errorf("%s: got a problem with %s", address, p.Errors[0].Field)
+		}
+	}
+}

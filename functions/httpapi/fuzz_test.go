@@ -1,0 +1,240 @@
+package httpapi_test
+
+import (
+	"bytes"
+	"encoding/base64"
+	"fmt"
+	"io"
+	"log/slog"
+	"maps"
+	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"net/url"
+	"slices"
+	"testing"
+	"time"
+
+	"apitoken/events/settings"
+	"apitoken/functions/httpapi"
+
+	"pgregory.net/rapid"
+)
+
+// fuzzed is a service that gets requests which are drawn from the document.
+type fuzzed struct {
+	*scene
+	credentials map[string]string // Authorization headers by kind
+	ids         []string          // tokens: live, revoked, expired, of several users
+	nexts       []pageLink
+	answered    map[string]int // requests by operation and status
+}
+
+func newFuzzed(t *testing.T) *fuzzed {
+	f := &fuzzed{scene: newScene(t), answered: map[string]int{}}
+	f.change(settings.Change{TokenLimit: new(10), ChangeRate: new(0)})
+	f.server.Close()
+	f.server = httptest.NewUnstartedServer(f.handler())
+	f.server.Config.MaxHeaderBytes = 16 << 10
+	f.server.Listener = httpapi.Listener(f.server.Listener, slog.New(slog.DiscardHandler))
+	f.server.Start()
+	t.Cleanup(f.server.Close)
+	_, ann := f.make(httpapi.CreateRequest{User: named("ann")})
+	_, scoped := f.make(httpapi.CreateRequest{User: named("bob"), Scopes: []string{"GET /v1/*"}})
+	_, bound := f.make(httpapi.CreateRequest{User: named("bob"), SourceIPs: []string{"192.0.2.0/24"}})
+	_, expired := f.make(httpapi.CreateRequest{User: named("eve"), ExpiresIn: "1h"})
+	for _, user := range []string{"ann", "bob"} {
+		live, _ := f.make(httpapi.CreateRequest{User: named(user), Name: "live"})
+		ended, _ := f.make(httpapi.CreateRequest{User: named(user), ExpiresIn: "1h"})
+		revoked, _ := f.make(httpapi.CreateRequest{User: named(user)})
+		f.do("DELETE", collection+revoked.ID, f.admin, "")
+		f.ids = append(f.ids, live.ID, ended.ID, revoked.ID)
+	}
+	f.sleep(2 * time.Hour)
+	f.credentials = map[string]string{
+		"admin": "Bearer " + f.admin, "user": "Api-Token " + ann, "basic": "Basic " + base64.StdEncoding.EncodeToString([]byte("x:"+ann)),
+		"scoped": "Bearer " + scoped, "bound": "Bearer " + bound, "expired": "Bearer " + expired, "none": "", "garbage": "Bearer garbage", "scheme": "Digest x",
+	}
+	return f
+}
+
+// requestsPerDraw is the number of requests that one draw sends.
+const requestsPerDraw = 4
+
+// property sends drawn requests and checks their answers.
+func (f *fuzzed) property(t *rapid.T) {
+	for range requestsPerDraw {
+		g := generator{document: documented(f.t), free: rapid.IntRange(0, 3).Draw(t, "free") == 0}
+		s := g.fitting(t, rapid.SampledFrom(g.weighted()).Draw(t, "operation"), f.ids)
+		kind := rapid.SampledFrom([]string{"admin", "admin", "admin", "user", "user", "basic", "scoped", "bound", "expired", "none", "garbage", "scheme"}).Draw(t, "credential")
+		if s.pattern == "/v1/auth/access-tokens" && s.query.Has("after") && !g.free {
+			kind = f.follow(t, s, kind)
+		}
+		if rapid.IntRange(0, 2).Draw(t, "broken") == 0 {
+			s = g.breakIt(t, s)
+		}
+		f.try(t, g, s, kind)
+	}
+}
+
+// weighted returns the operations. It repeats those with a body, because they have
+// the most members.
+func (g generator) weighted() []operation {
+	all := g.operations()
+	for _, o := range all {
+		if o.body != "" {
+			all = append(all, o, o, o, o)
+		}
+	}
+	return all
+}
+
+// try sends one request and checks the answer.
+func (f *fuzzed) try(t *rapid.T, g generator, s sample, kind string) {
+	credential, leaves := f.credentials[kind], s.method == http.MethodDelete && s.pattern == "/v1/auth/access-tokens/self"
+	if leaves && (kind == "admin" || kind == "user") {
+		made, text := f.make(httpapi.CreateRequest{User: named("leaver")})
+		defer f.do(http.MethodDelete, collection+made.ID, f.admin, "")
+		credential = "Bearer " + text
+	} else if leaves {
+		credential = ""
+	}
+	if credential != "" {
+		s.header.Set("Authorization", credential)
+	}
+	if s.method == http.MethodGet && rapid.IntRange(0, 9).Draw(t, "HEAD") == 0 {
+		s.method = http.MethodHead
+	}
+	got := f.answer(t, s)
+	for _, complaint := range g.complaints(got) {
+		t.Errorf("the answer differs from the document: %s", complaint)
+	}
+	f.judge(t, g, s, kind, got)
+	if t.Failed() {
+		t.Fatalf("%s as %s: got %d %s", s, kind, got.status, got.body)
+	}
+	f.answered[fmt.Sprint(s.method, " ", s.pattern, " ", got.status)]++
+	f.learn(t, s, kind, got)
+}
+
+func (f *fuzzed) answer(t *rapid.T, s sample) answer {
+	req, err := http.NewRequestWithContext(f.t.Context(), s.method, f.server.URL+s.target(), bytes.NewReader(s.text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req.Header = s.header
+	res, err := f.server.Client().Transport.RoundTrip(req)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatalf("%s: %v", s, err)
+	}
+	return answer{method: s.method, path: s.target(), status: res.StatusCode, header: res.Header, body: body}
+}
+
+// stateful are the statuses of a request that fits the document: success, and the
+// refusals that depend on the state of the service and on the credential.
+var stateful = []int{200, 401, 403, 404, 409, 422, 429}
+
+// judge checks the kind of the answer: a request that fits the document is not
+// malformed, unless it breaks a marked rule; a broken request is refused.
+func (f *fuzzed) judge(t *rapid.T, g generator, s sample, kind string, got answer) {
+	ignored := s.open && s.broken != "a large header" && s.broken != "an unknown expectation" // such a call ignores the query
+	switch {
+	case got.status >= 500:
+		t.Errorf("the service failed")
+	case s.broken != "" && !ignored && got.status < 400:
+		t.Errorf("a request that does not fit the document was accepted")
+	case s.broken != "" && !ignored && kind == "admin" && slices.Contains([]int{401, 403, 409, 429}, got.status):
+		t.Errorf("the refusal is about the state and not about the request")
+	case s.broken != "" || slices.Contains(stateful, got.status):
+	case got.status == 400 && g.free && s.method == http.MethodHead:
+	case got.status == 400 && g.free && f.aboutRule(g, s, got):
+	default:
+		t.Errorf("a request that fits the document was refused")
+	}
+	if kind == "admin" && s.broken == "" && got.status == 401 {
+		t.Errorf("the administrator was refused")
+	}
+	if got.status >= 400 && s.method != http.MethodHead {
+		if code := got.problem(f.t).Code; httpapi.StatusOf(code) != got.status {
+			t.Errorf("the code %s has another status", code)
+		}
+	}
+}
+
+func (f *fuzzed) aboutRule(g generator, s sample, got answer) bool {
+	p := got.problem(f.t)
+	return (p.Code == "invalid_field" || p.Code == "invalid_parameter") && len(p.Errors) == 1 && slices.Contains(g.ruled(s.operation), p.Errors[0].Field)
+}
+
+// learn keeps some links to next pages, and revokes new tokens so that the users stay below the
+// limit.
+func (f *fuzzed) learn(t *rapid.T, s sample, kind string, got answer) {
+	if got.status != http.StatusOK || s.pattern != "/v1/auth/access-tokens" || s.method == http.MethodHead {
+		return
+	}
+	if s.method == http.MethodPost {
+		made := decodeAs[httpapi.Entry](f.t, got)
+		if rapid.IntRange(0, 9).Draw(t, "keep") > 0 {
+			f.do(http.MethodDelete, collection+made.ID, f.admin, "")
+		}
+		return
+	}
+	if next := decodeAs[httpapi.List](f.t, got).Paging.Next; next != "" && len(f.nexts) < 100 {
+		u, err := url.Parse(next)
+		if err != nil {
+			t.Fatal(err)
+		}
+		f.nexts = append(f.nexts, pageLink{kind, u.Query()})
+	}
+}
+
+// pageLink is a link to the next page of a list, and the credential that got it.
+type pageLink struct {
+	kind  string
+	query url.Values
+}
+
+// follow puts the query of an earlier answer into the request, because a cursor
+// belongs to its filters and its caller. It returns the credential. Without an
+// earlier answer the request has no cursor.
+func (f *fuzzed) follow(t *rapid.T, s sample, kind string) string {
+	if len(f.nexts) == 0 {
+		s.query.Del("after")
+		return kind
+	}
+	next := rapid.SampledFrom(f.nexts).Draw(t, "next")
+	clear(s.query)
+	maps.Copy(s.query, next.query)
+	return next.kind
+}
+
+// TestRequestsOfTheDocumentGetItsAnswers sends requests that are drawn from the
+// document over a real connection. rapid prints the seed of a failure.
+// With -rapid.checks=N it draws N times requestsPerDraw requests.
+func TestRequestsOfTheDocumentGetItsAnswers(t *testing.T) {
+	f := newFuzzed(t)
+	rapid.Check(t, f.property)
+}
+
+// TestFixedRequestsOfTheDocumentGetItsAnswers does the same with requests that are
+// the same in each run. Some request to each operation is accepted.
+func TestFixedRequestsOfTheDocumentGetItsAnswers(t *testing.T) {
+	f := newFuzzed(t)
+	for seed := range byte(200) {
+		t.Run(fmt.Sprint(seed), func(t *testing.T) {
+			input := make([]byte, 64<<10)
+			_, _ = rand.NewChaCha8([32]byte{seed}).Read(input) // Read returns no error
+			rapid.MakeFuzz(f.property)(t, input)
+		})
+	}
+	for _, o := range (generator{document: documented(t)}).operations() {
+		if f.answered[fmt.Sprint(o.method, " ", o.pattern, " 200")] == 0 {
+			t.Errorf("no request to %s %s was accepted", o.method, o.pattern)
+		}
+	}
+}
