@@ -47,6 +47,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		{"AHeadThatWasPutBackIsAFault", headPutBack},
 		{"APlantedRecordIsAFault", plantedRecord},
 		{"EachFieldOfARecordIsProtected", eachFieldOfARecord},
+		{"AReplyBelongsToItsRequest", replyBelongsToItsRequest},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open) })
 	}
