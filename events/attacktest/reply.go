@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -45,11 +46,13 @@ func replyBelongsToItsRequest(t *testing.T, open func(*testing.T) Store) {
 	key, other := x.ReplyKey(store.keys[0]), x.ReplyKey(store.keys[1])
 	x.eachChange(key, other, func(change string) {
 		made, err := x.once("the first request")
-		if errors.Is(err, events.ErrDamaged) {
-			x.expectFault("a request with a reply "+change, err)
-		} else if err != nil || made.Text.Reveal() != first.Text.Reveal() {
-			t.Errorf("a request with a reply %s: got token %s, %v, want a fault or the first answer", change, made.ID, err)
+		if strings.HasSuffix(change, " ttl") && err == nil {
+			if made.Text.Reveal() != first.Text.Reveal() {
+				t.Errorf("a request with a reply %s: got token %s, want the first answer", change, made.ID)
+			}
+			return // DynamoDB reads the time to live, and this service never does
 		}
+		x.expectFault("a request with a reply "+change, err)
 	})
 	old := x.Item(t, key)
 	x.PutItem(t, key, x.Item(t, other))

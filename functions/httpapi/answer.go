@@ -49,8 +49,8 @@ var (
 	contentPolicy   = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
-// write sends the answer. It returns the status, and the code for the log: "ok"
-// or the problem's code.
+// write sends the answer. It returns the status, and the code for the log: "ok",
+// "replayed" for the answer of an earlier request, or the problem's code.
 func (x *exchange) write(a answer, err error) (status int, code string) {
 	status, code = http.StatusOK, "ok"
 	var body []byte
@@ -75,6 +75,7 @@ func (x *exchange) write(a answer, err error) (status int, code string) {
 		h["Etag"] = []string{a.etag}
 	}
 	if a.replayed {
+		code = "replayed"
 		h["Idempotent-Replayed"] = replayed
 	}
 	if x.leavesBody() {
