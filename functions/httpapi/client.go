@@ -13,6 +13,7 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"apitoken/events/secret"
 )
@@ -30,6 +31,8 @@ type Client struct {
 	base  string
 	token secret.Secret
 	http  *http.Client
+
+	retryWait time.Duration // between two tries of a request
 }
 
 // NewClient returns a client of the service at base. The base may have a path,
@@ -40,7 +43,7 @@ func NewClient(base string, token secret.Secret, hc *http.Client) *Client {
 	}
 	own := *hc
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: strings.TrimRight(base, "/"), token: token, http: &own}
+	return &Client{base: strings.TrimRight(base, "/"), token: token, http: &own, retryWait: retryWait}
 }
 
 // ListQuery selects tokens. The zero ListQuery asks for the first page of all
@@ -75,7 +78,7 @@ func (p Paging) After() string {
 // no answer either, the token may exist.
 func (c *Client) Create(ctx context.Context, in CreateRequest) (Created, error) {
 	key := rand.Text()
-	return retried(ctx, func() (Created, error) { return c.CreateWithKey(ctx, key, in) })
+	return retried(ctx, c.retryWait, func() (Created, error) { return c.CreateWithKey(ctx, key, in) })
 }
 
 // CreateWithKey sends one request with the caller's Idempotency-Key, which has 16

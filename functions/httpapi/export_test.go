@@ -1,6 +1,10 @@
 package httpapi
 
-import "apitoken/events"
+import (
+	"time"
+
+	"apitoken/events"
+)
 
 // Unexported names that the tests of package httpapi_test need.
 
@@ -15,3 +19,6 @@ func ParseCursor(text string) (events.Position, error) { return parseCursor(text
 
 // MaxBody is the maximum size of a request body in bytes.
 const MaxBody = maxBody
+
+// SetRetryWait changes the wait between two tries of a request.
+func SetRetryWait(c *Client, d time.Duration) { c.retryWait = d }

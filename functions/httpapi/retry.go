@@ -11,7 +11,7 @@ import (
 
 const (
 	requestTries = 3
-	// retryWait is longer than the wait of retryAfter, which a 503 asks for.
+	// retryWait is longer than retryAfter, the wait that a 503 asks for.
 	retryWait = 1100 * time.Millisecond
 )
 
@@ -19,7 +19,7 @@ const (
 // requestTries times. If it never has one, the error is that of the first try that
 // may have reached the service: only a refused connection shows that nothing was
 // done.
-func retried[Answer any](ctx context.Context, send func() (Answer, error)) (out Answer, err error) {
+func retried[Answer any](ctx context.Context, wait time.Duration, send func() (Answer, error)) (out Answer, err error) {
 	var unknown error
 	for try := 1; ; try++ {
 		out, err = send()
@@ -30,7 +30,7 @@ func retried[Answer any](ctx context.Context, send func() (Answer, error)) (out 
 		if unknown == nil && !refused {
 			unknown = err
 		}
-		if try == requestTries || unknown == nil || !waited(ctx, retryWait) {
+		if try == requestTries || unknown == nil || !waited(ctx, wait) {
 			return out, cmp.Or(unknown, err)
 		}
 	}
@@ -46,6 +46,9 @@ func mayRetry(err error) bool {
 func waited(ctx context.Context, d time.Duration) bool {
 	t := time.NewTimer(d)
 	defer t.Stop()
+	if ctx.Err() != nil {
+		return false
+	}
 	select {
 	case <-ctx.Done():
 		return false
