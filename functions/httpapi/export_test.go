@@ -22,3 +22,6 @@ const MaxBody = maxBody
 
 // SetRetryWait changes the wait between two tries of a request.
 func SetRetryWait(c *Client, d time.Duration) { c.retryWait = d }
+
+// ParseKey reads the value of Idempotency-Key. problem is "" if the value is allowed.
+func ParseKey(text string) (key, problem string) { return parseKey(text) }

@@ -240,3 +240,33 @@ func TestTheClientDoesNotHideAnUnknownOutcome(t *testing.T) {
 		})
 	}
 }
+
+// FuzzIdempotencyKey: a key that is read has visible characters only, and is the
+// same key when it is quoted.
+func FuzzIdempotencyKey(f *testing.F) {
+	for _, seed := range []string{"", someKey, `"` + someKey + `"`, `"a\"b\\c"`, `"a`, `a,b`, `"a";b`, `"\`, "\x00", "é"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		key, problem := httpapi.ParseKey(text)
+		if problem != "" {
+			return
+		}
+		if strings.Trim(key, visible) != "" {
+			t.Errorf("%q is read as %q, which has other than visible characters", text, key)
+		}
+		quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`
+		if again, problem := httpapi.ParseKey(quoted); again != key || problem != "" {
+			t.Errorf("%q is read as %q, and %q as %q, %s", text, key, quoted, again, problem)
+		}
+	})
+}
+
+// visible has all visible ASCII characters.
+var visible = func() string {
+	var b strings.Builder
+	for c := byte('!'); c <= '~'; c++ {
+		b.WriteByte(c)
+	}
+	return b.String()
+}()
