@@ -46,6 +46,8 @@ func TestARepeatedCreateGetsTheSameAnswer(t *testing.T) {
 		"blanks and order":    w.createWith(w.admin, ` {"scopes" : ["GET \/a"], "source_ips":["10.0.0.0/8"], "name":"n", "description":"", "expires_in":"1D", "user":{"name":"ann","uid":null}}`, someKey),
 		"another user's form": w.createWith(w.admin, strings.Replace(body, `{"name":"ann"}`, `{"domain":"LOCAL","name":"ann"}`, 1), someKey),
 	}
+	header := http.Header{"Authorization": {"Bearer " + w.admin}, "Idempotency-Key": {someKey}}
+	repeats["no slash"] = w.send("POST", strings.TrimSuffix(collection, "/"), header, strings.NewReader(body))
 	w.server.Config.Handler = w.handler()
 	repeats["another handler"] = w.createWith(w.admin, body, someKey)
 	for name, a := range repeats {
@@ -207,7 +209,11 @@ func TestTheClientRepeatsACreateWithItsKey(t *testing.T) {
 // only if no earlier request can have arrived.
 func TestTheClientDoesNotHideAnUnknownOutcome(t *testing.T) {
 	outage := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusServiceUnavailable) })
-	refusal := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusTooManyRequests) })
+	refusal := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("Content-Type", "application/problem+json")
+		w.WriteHeader(http.StatusTooManyRequests)
+		io.WriteString(w, `{"status":429,"code":"change_rate_exceeded","retryable":true}`)
+	})
 	for name, c := range map[string]struct {
 		handler http.Handler
 		losses  []error
