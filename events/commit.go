@@ -16,7 +16,12 @@ const maxItems = 100
 type Effect struct {
 	Minted  []View // must not exist yet, else ErrIDTaken; NewCommit seals them
 	Changed []View // replace the views that are there; NewCommit seals them
-	Reply   *Reply // must not exist yet, else ErrConflict
+	Reply   *Reply // must not exist yet, else ErrConflict; see Expired
+
+	// Expired is the reply that Reply may replace: one with the same key that was
+	// read and is no longer valid. A store removes replies late, so the reply may
+	// still exist. Any other reply under the key is an ErrConflict. nil: none.
+	Expired *Reply
 }
 
 // Commit is one step of a stream, ready to be written. Only NewCommit makes
@@ -35,13 +40,17 @@ type Commit struct {
 // state after the facts, in the encoding stateV. Times are UTC, in whole
 // microseconds, and never before the time of base. NewCommit returns an error if there are no facts, if a fact
 // does not belong to the stream, if the commit has more items than one
-// transaction may have, or if the state is larger than MaxState.
+// transaction may have, if an expired reply is given without the reply that
+// replaces it, or if the state is larger than MaxState.
 func NewCommit(k Keys, s Stream, base Head, m Meta, facts []Fact, stateV int, state []byte, e Effect) (Commit, error) {
 	if n := itemCount(facts, e); len(facts) == 0 || n > maxItems {
 		return Commit{}, fmt.Errorf("stream %s: a commit needs at least one fact and at most %d items; this one has %d facts and %d items", s, maxItems, len(facts), n)
 	}
 	if len(state) > MaxState {
 		return Commit{}, fmt.Errorf("stream %s: the state has %d bytes; at most %d are allowed", s, len(state), MaxState)
+	}
+	if e.Expired != nil && (e.Reply == nil || e.Reply.Key != e.Expired.Key) {
+		return Commit{}, fmt.Errorf("stream %s: an expired reply is given without a new reply under the same key", s)
 	}
 	var err error
 	if e, err = sealEffect(k, e); err != nil {
@@ -75,7 +84,7 @@ func sealEffect(k Keys, e Effect) (Effect, error) {
 		return e, err
 	}
 	changed, err := sealViews(k, e.Changed)
-	return Effect{Minted: minted, Changed: changed, Reply: e.Reply}, err
+	return Effect{Minted: minted, Changed: changed, Reply: e.Reply, Expired: e.Expired}, err
 }
 
 func itemCount(facts []Fact, e Effect) int {

@@ -83,14 +83,16 @@ func TestCommitRefusesCommitsThatNoStoreCanWrite(t *testing.T) {
 		effect events.Effect
 		fails  bool
 	}{
-		"no facts":                 {fails: true},
-		"as many items as fit":     {facts: many},
-		"one fact too many":        {facts: append(many, anns[1]), fails: true},
-		"one view too many":        {facts: many, effect: events.Effect{Changed: make([]events.View, 1)}, fails: true},
-		"one minted view too many": {facts: many, effect: events.Effect{Minted: make([]events.View, 1)}, fails: true},
-		"the reply too many":       {facts: many, effect: events.Effect{Reply: &events.Reply{}}, fails: true},
-		"the largest state":        {facts: many, state: events.MaxState},
-		"a state too large":        {facts: many, state: events.MaxState + 1, fails: true},
+		"no facts":                        {fails: true},
+		"as many items as fit":            {facts: many},
+		"one fact too many":               {facts: append(many, anns[1]), fails: true},
+		"one view too many":               {facts: many, effect: events.Effect{Changed: make([]events.View, 1)}, fails: true},
+		"one minted view too many":        {facts: many, effect: events.Effect{Minted: make([]events.View, 1)}, fails: true},
+		"an expired reply alone":          {facts: anns, effect: events.Effect{Expired: &events.Reply{Key: "k"}}, fails: true},
+		"an expired reply of another key": {facts: anns, effect: events.Effect{Reply: &events.Reply{Key: "k"}, Expired: &events.Reply{Key: "other"}}, fails: true},
+		"the reply too many":              {facts: many, effect: events.Effect{Reply: &events.Reply{}}, fails: true},
+		"the largest state":               {facts: many, state: events.MaxState},
+		"a state too large":               {facts: many, state: events.MaxState + 1, fails: true},
 	} {
 		_, err := events.NewCommit(k, "user/ann", events.Head{}, meta, c.facts, 1, make([]byte, c.state), c.effect)
 		if (err != nil) != c.fails {

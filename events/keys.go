@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"hash"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 )
@@ -26,7 +27,7 @@ var kidForm = regexp.MustCompile(`^[0-9A-Za-z-]{1,16}$`)
 // new verifiers and seals use it. The others only verify older ones. The zero
 // Keys have no pepper. Keys print only the current kid.
 type Keys struct {
-	current string
+	kids    []string // in their order; the first is current
 	peppers map[string]*pepper
 }
 
@@ -63,16 +64,23 @@ func ParseKeys(text string) (Keys, error) {
 		if _, twice := k.peppers[kid]; twice {
 			return Keys{}, fmt.Errorf("pepper %q is given twice", kid)
 		}
-		if i == 0 {
-			k.current = kid
-		}
+		k.kids = append(k.kids, kid)
 		k.peppers[kid] = newPepper(key)
 	}
 	return k, nil
 }
 
-// Current is the kid of the pepper that new verifiers and seals use.
-func (k Keys) Current() string { return k.current }
+// Current is the kid of the pepper that new verifiers and seals use; "" without
+// peppers.
+func (k Keys) Current() string {
+	if len(k.kids) == 0 {
+		return ""
+	}
+	return k.kids[0]
+}
+
+// Kids returns the kids of all peppers in their order, the current one first.
+func (k Keys) Kids() []string { return slices.Clone(k.kids) }
 
 // MAC is the HMAC-SHA-256 of message under the pepper named kid, 32 bytes. Each
 // purpose begins its messages with its own label, so that no MAC serves two
@@ -86,4 +94,4 @@ func (k Keys) MAC(kid string, message []byte) ([]byte, error) {
 }
 
 // Format prints the current kid and never a pepper, in every verb.
-func (k Keys) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Keys(%s)", k.current) }
+func (k Keys) Format(f fmt.State, _ rune) { fmt.Fprintf(f, "Keys(%s)", k.Current()) }

@@ -143,9 +143,14 @@ type Use struct {
 // TouchEvery is the least time between two stored uses of a token.
 const TouchEvery = 15 * time.Minute
 
-// Reply is the encrypted answer of a command that may be sent again.
+// Reply is the encrypted answer of a command that may be sent again. Package
+// issuer seals it.
 type Reply struct {
 	Key    string
 	Sealed []byte
-	At     time.Time
+	At     time.Time // of the command
 }
+
+// ReplyValid is how long a reply is valid after its time. A store may remove the
+// reply later.
+const ReplyValid = 24 * time.Hour

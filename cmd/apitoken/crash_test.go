@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -37,8 +38,10 @@ const (
 )
 
 // TestKilledServerKeepsTokensLimitsAndEvents kills the server at random moments
-// while clients create tokens. Afterwards every answered token must authorize, no
-// owner may have more tokens than the limit, every chain and seal must verify, and
+// while clients create tokens. A create without an answer is repeated with its
+// Idempotency-Key after the next start. Afterwards every answered token must
+// authorize, each created token must have one answer, no owner may have more tokens
+// than the limit, every chain and seal must verify, and
 // every committed event must be in the file of events, in the order of each owner.
 func TestKilledServerKeepsTokensLimitsAndEvents(t *testing.T) {
 	seed := uint64(time.Now().UnixNano())
@@ -56,6 +59,7 @@ func TestKilledServerKeepsTokensLimitsAndEvents(t *testing.T) {
 		t.Fatalf("ending the last server: %v\n%s", err, c.server.log)
 	}
 	committed := c.checkStore()
+	c.checkOneAnswerForEachToken(committed)
 	c.checkEvents(committed)
 }
 
@@ -72,7 +76,11 @@ type crash struct {
 	answered []secret.Secret
 	refused  int
 	unknown  int
+	lost     []request // without an answer until now
 }
+
+// request is one create.
+type request struct{ key, owner string }
 
 func (c *crash) start() {
 	c.t.Helper()
@@ -108,6 +116,7 @@ func (c *crash) run() {
 // A negative after means that the server is not killed.
 func (c *crash) serveUntilKilled(after int64, pause time.Duration) {
 	admin := c.client(c.admin())
+	c.repeatLost(admin)
 	var begun atomic.Int64
 	var dead atomic.Bool
 	var clients sync.WaitGroup
@@ -126,7 +135,7 @@ func (c *crash) serveUntilKilled(after int64, pause time.Duration) {
 						close(killed)
 					})
 				}
-				c.create(admin, c.owners[i], &dead)
+				c.create(admin, request{crand.Text(), c.owners[i]}, &dead)
 			}
 		})
 	}
@@ -136,8 +145,17 @@ func (c *crash) serveUntilKilled(after int64, pause time.Duration) {
 	}
 }
 
-func (c *crash) create(admin *httpapi.Client, owner string, dead *atomic.Bool) {
-	made, err := admin.Create(context.Background(), httpapi.CreateRequest{User: &name.Identity{Name: owner}})
+// repeatLost sends the creates without an answer again.
+func (c *crash) repeatLost(admin *httpapi.Client) {
+	lost := c.lost
+	c.lost = nil
+	for _, r := range lost {
+		c.create(admin, r, new(atomic.Bool))
+	}
+}
+
+func (c *crash) create(admin *httpapi.Client, r request, dead *atomic.Bool) {
+	made, err := admin.CreateWithKey(context.Background(), r.key, httpapi.CreateRequest{User: &name.Identity{Name: r.owner}})
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	p, problem := errors.AsType[*httpapi.Problem](err)
@@ -148,8 +166,9 @@ func (c *crash) create(admin *httpapi.Client, owner string, dead *atomic.Bool) {
 		c.refused++
 	case !problem && dead.Load():
 		c.unknown++
+		c.lost = append(c.lost, r)
 	default:
-		c.t.Errorf("creating for %s: %v", owner, err)
+		c.t.Errorf("creating for %s: %v", r.owner, err)
 	}
 }
 
@@ -171,6 +190,25 @@ func (c *crash) checkAnsweredTokens() {
 		if _, err := c.client(s).WhoAmI(context.Background()); err != nil {
 			c.t.Errorf("the token of answer %d does not authorize: %v", i, err)
 		}
+	}
+}
+
+// checkOneAnswerForEachToken: a token without an answer would take a slot with a
+// secret that no client has. A second token for one request would be one too.
+func (c *crash) checkOneAnswerForEachToken(committed map[events.Stream][]events.Record) {
+	c.t.Helper()
+	created := 0
+	for s, rs := range committed {
+		if owner, user := s.Owner(); user && owner != datadir.Admin {
+			created += len(rs)
+		}
+	}
+	ids := map[string]bool{}
+	for _, s := range c.answered {
+		ids[s.Reveal()] = true
+	}
+	if created != len(c.answered) || len(ids) != created {
+		c.t.Errorf("%d tokens were created, %d answers have %d different tokens", created, len(c.answered), len(ids))
 	}
 }
 

@@ -2,8 +2,8 @@ package main
 
 // Budgets. Tests of infra/dynamo check them.
 const (
-	createWriteUnits   = 14 // one transaction with its indexes
-	createReadUnits    = 1  // the head; the settings are read once in five seconds
+	createWriteUnits   = 18 // one transaction with its indexes and the reply for a repeat
+	createReadUnits    = 2  // the head and the reply; the settings are read once in five seconds
 	authorizeReadUnits = 1
 )
 

@@ -43,6 +43,7 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		{"ARepairDoesBothAndMayBeInterrupted", mixedRecordsAreRepaired},
 		{"ARepairRefusesUnclearRecords", unclearRecordsAreRefused},
 		{"ARepairYieldsToCommands", repairYieldsToCommands},
+		{"AReplyBelongsToItsRequest", replyBelongsToItsRequest},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open) })
 	}

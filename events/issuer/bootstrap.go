@@ -39,7 +39,8 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 		}
 	}
 	command := token.Create{Policy: policy(set), By: operatorMaker, Owner: owner}
-	return i.create(ctx, i.meta(guard.Principal{Owner: token.Operator}, set), command)
+	made, err := i.create(ctx, &once{issuer: i}, i.meta(guard.Principal{Owner: token.Operator}, set), command)
+	return made.Token, made.Text, err
 }
 
 var operatorMaker = token.Maker{Owner: token.Operator, Operator: true}

@@ -33,6 +33,14 @@ type Rules[S, C any] struct {
 	Decide func(S, C) ([]events.Fact, error)
 	Fold   func(S, events.Fact, time.Time) S
 
+	// Before runs on each try, after the head is read and before the decision. Its
+	// error ends the command; nil: it does nothing.
+	Before func() error
+
+	// Reply returns the reply that the commit of the facts stores, and the expired
+	// reply that it may replace, or nil (events.Effect); nil: no reply.
+	Reply func(after S, at time.Time) (reply, expired *events.Reply, err error)
+
 	// Effect returns the changes of views that the facts cause; nil: no changes.
 	Effect func(before, after S, facts []events.Fact, at time.Time, retention time.Duration) events.Effect
 }
@@ -52,6 +60,9 @@ func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S,
 		before, head, err := load(ctx, log, k, r, s)
 		if err == nil {
 			err = lost.check(ctx, log, k, s, head.Version)
+		}
+		if err == nil && r.Before != nil {
+			err = r.Before()
 		}
 		if err != nil {
 			return none, err
@@ -133,6 +144,11 @@ func buildCommit[S, C any](k events.Keys, r Rules[S, C], s events.Stream, h even
 	var e events.Effect
 	if r.Effect != nil {
 		e = r.Effect(before, after, facts, m.At, m.Retention)
+	}
+	if r.Reply != nil {
+		if e.Reply, e.Expired, err = r.Reply(after, m.At); err != nil {
+			return after, events.Commit{}, fmt.Errorf("stream %s: making the reply: %w", s, err)
+		}
 	}
 	c, err := events.NewCommit(k, s, h, m, facts, r.StateV, state, e)
 	if err != nil {

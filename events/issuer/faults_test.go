@@ -24,8 +24,12 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 	var ctx context.Context // for the current call; the first write cancels it
 	calls := map[string]func() error{
 		"Create": func() error { _, _, err := s.Create(ctx, viewer, "bob", token.Wish{}); return err },
-		"Get":    func() error { _, err := s.Get(ctx, viewer, made.ID); return err },
-		"List":   func() error { _, err := s.List(ctx, viewer, issuer.ListQuery{}); return err },
+		"CreateOnce": func() error {
+			_, err := s.CreateOnce(ctx, withToken("viewer", "JhxND7ci"), someKey, "bob", token.Wish{})
+			return err
+		},
+		"Get":  func() error { _, err := s.Get(ctx, viewer, made.ID); return err },
+		"List": func() error { _, err := s.List(ctx, viewer, issuer.ListQuery{}); return err },
 		"List of ann": func() error {
 			_, err := s.List(ctx, viewer, issuer.ListQuery{Owners: []string{"ann"}})
 			return err
@@ -41,7 +45,7 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 	before := s.snapshot("ann", "bob", "root")
 	for name, call := range calls {
 		failed := 0
-		for _, op := range []storetest.Op{storetest.OpCommit, storetest.OpHead, storetest.OpHistory, storetest.OpToken, storetest.OpTokens, storetest.OpLastUses} {
+		for _, op := range []storetest.Op{storetest.OpCommit, storetest.OpHead, storetest.OpHistory, storetest.OpToken, storetest.OpTokens, storetest.OpLastUses, storetest.OpReply} {
 			asked := false
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithCancel(t.Context())

@@ -16,6 +16,7 @@ type Store interface {
 	events.Log
 	events.Views
 	events.Uses
+	events.Replies
 }
 
 // Config configures an issuer and its guard. Store and Keys are required.

@@ -53,6 +53,11 @@ func (c *readCounter) Token(ctx context.Context, id string) (events.View, events
 	return c.Store.Token(ctx, id)
 }
 
+func (c *readCounter) Reply(ctx context.Context, key string) (events.Reply, error) {
+	c.note("reply")
+	return c.Store.Reply(ctx, key)
+}
+
 func (c *readCounter) Tokens(ctx context.Context, q events.Query) (events.Page, error) {
 	c.note("tokens of %s", q.Owners)
 	return c.Store.Tokens(ctx, q)
@@ -85,6 +90,10 @@ var refusedCalls = []struct {
 	{"Create", "viewer", func(s *scene, by guard.Principal, about target) (any, error) {
 		made, _, err := s.Create(s.Context(), by, about.owner, largest())
 		return made, err
+	}, "[head settings]"},
+	{"CreateOnce", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		by.TokenID = "JhxND7ci"
+		return s.CreateOnce(s.Context(), by, someKey, about.owner, token.Wish{})
 	}, "[head settings]"},
 	{"List", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
 		return s.List(s.Context(), by, issuer.ListQuery{Owners: []string{about.owner}})

@@ -15,6 +15,7 @@ type Attacker interface {
 	HeadKey(events.Stream) string
 	RecordKey(events.Stream, uint64) string
 	ViewKey(tokenID string) string
+	ReplyKey(name string) string
 
 	// Item returns the members of an item, nil if it is missing. PutItem writes
 	// an item; without members it removes the item.

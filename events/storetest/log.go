@@ -262,6 +262,32 @@ func existingReplyWritesNothing(t testing.TB, s events.Store) {
 	equal(x, "the reply", r, stored)
 }
 
+// expiredReplyIsReplaced: a commit replaces exactly the reply that it names as
+// expired, also if that reply was removed meanwhile.
+func expiredReplyIsReplaced(t testing.TB, s events.Store) {
+	x := newScene(t, s)
+	key := "expired " + x.owner
+	first := events.Reply{Key: key, Sealed: []byte("first"), At: x.now.Add(-25 * time.Hour)}
+	second := events.Reply{Key: key, Sealed: []byte("second"), At: x.now}
+	third := events.Reply{Key: key, Sealed: []byte("third"), At: x.now}
+	x.write(events.Effect{Reply: &first, Expired: &first}) // nothing is there to replace
+	before := x.write(events.Effect{Reply: &second, Expired: &first})
+	expectReply(x, second)
+	expectRefused(x, before, events.ErrConflict, events.Effect{Reply: &third, Expired: &first})
+	expectReply(x, second)
+	x.write(events.Effect{Reply: &third, Expired: &second})
+	expectReply(x, third)
+}
+
+func expectReply(x *scene, want events.Reply) {
+	x.Helper()
+	r, err := x.Reply(x.ctx, want.Key)
+	if err != nil {
+		x.Fatalf("Reply: %v", err)
+	}
+	equal(x, "the reply", r, want)
+}
+
 // expectRefused commits an effect after the last commit of the stream. The store
 // must refuse this commit and write nothing of it.
 func expectRefused(x *scene, last events.Commit, want error, e events.Effect) {

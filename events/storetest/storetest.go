@@ -32,6 +32,7 @@ var checks = []check{
 	{"RacingWritersMintAnIDOnce", oneMint},
 	{"ATakenIDWritesNothing", takenIDWritesNothing},
 	{"AnExistingReplyWritesNothing", existingReplyWritesNothing},
+	{"OnlyTheExpiredReplyIsReplaced", expiredReplyIsReplaced},
 	{"AConflictWinsOverATakenID", conflictWins},
 	{"ACancelledContextWritesNothing", cancelledWritesNothing},
 	{"AnUnansweredCommitIsRecognised", unansweredIsRecognised},

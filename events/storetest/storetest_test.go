@@ -295,6 +295,24 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 				return b.Store.Commit(ctx, rebuilt(t, c, baseOf(ctx, t, b.Store, c), e))
 			}
 		}},
+		{"an expired reply is not replaced", "OnlyTheExpiredReplyIsReplaced", "the stream has a newer version", func(t *testing.T, b *broken) {
+			b.commit = func(ctx context.Context, c events.Commit) error {
+				e := c.Effect()
+				e.Expired = nil
+				return b.Store.Commit(ctx, rebuilt(t, c, baseOf(ctx, t, b.Store, c), e))
+			}
+		}},
+		{"another reply than the expired one is replaced", "OnlyTheExpiredReplyIsReplaced", "Commit: got <nil>, want the stream has a newer version", func(t *testing.T, b *broken) {
+			b.commit = func(ctx context.Context, c events.Commit) error {
+				e := c.Effect()
+				if e.Expired != nil {
+					if r, err := b.Store.Reply(ctx, e.Expired.Key); err == nil {
+						e.Expired = &r
+					}
+				}
+				return b.Store.Commit(ctx, rebuilt(t, c, baseOf(ctx, t, b.Store, c), e))
+			}
+		}},
 		{"a taken id is overwritten", "ATakenIDWritesNothing", "Commit: got <nil>, want the token id is in use", func(t *testing.T, b *broken) {
 			b.commit = func(ctx context.Context, c events.Commit) error {
 				e := c.Effect()

@@ -33,6 +33,7 @@ type answer struct {
 	document     []byte // in place of body
 	documentType string // the document's media type
 	etag         string
+	replayed     bool   // it is the answer of an earlier request with the same Idempotency-Key
 	cache        string // the Cache-Control header; "" means no-store
 }
 
@@ -43,12 +44,13 @@ var (
 	noSniff  = []string{"nosniff"}
 	identity = []string{"identity"}
 
+	replayed        = []string{"true"}
 	closeConnection = []string{"close"}
 	contentPolicy   = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
-// write sends the answer. It returns the status, and the code for the log: "ok"
-// or the problem's code.
+// write sends the answer. It returns the status, and the code for the log: "ok",
+// "replayed" for the answer of an earlier request, or the problem's code.
 func (x *exchange) write(a answer, err error) (status int, code string) {
 	status, code = http.StatusOK, "ok"
 	var body []byte
@@ -71,6 +73,10 @@ func (x *exchange) write(a answer, err error) (status int, code string) {
 	}
 	if a.etag != "" {
 		h["Etag"] = []string{a.etag}
+	}
+	if a.replayed {
+		code = "replayed"
+		h["Idempotent-Replayed"] = replayed
 	}
 	if x.leavesBody() {
 		h["Connection"] = closeConnection

@@ -3,14 +3,17 @@ package httpapi
 import (
 	"bytes"
 	"context"
+	"crypto/rand"
 	"encoding/json"
 	"fmt"
 	"io"
+	"maps"
 	"mime"
 	"net/http"
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 
 	"apitoken/events/secret"
 )
@@ -28,6 +31,8 @@ type Client struct {
 	base  string
 	token secret.Secret
 	http  *http.Client
+
+	retryWait time.Duration // between two tries of a request
 }
 
 // NewClient returns a client of the service at base. The base may have a path,
@@ -38,7 +43,7 @@ func NewClient(base string, token secret.Secret, hc *http.Client) *Client {
 	}
 	own := *hc
 	own.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
-	return &Client{base: strings.TrimRight(base, "/"), token: token, http: &own}
+	return &Client{base: strings.TrimRight(base, "/"), token: token, http: &own, retryWait: retryWait}
 }
 
 // ListQuery selects tokens. The zero ListQuery asks for the first page of all
@@ -67,9 +72,21 @@ func (p Paging) After() string {
 	return values.Get("after")
 }
 
-// Create creates a token. Only this answer contains its secret.
+// Create creates a token. Only this answer contains its secret. If no answer
+// arrives, or the service is not available, Create sends the request again with
+// the same new Idempotency-Key, so it never makes two tokens. If the last try has
+// no answer either, the token may exist.
 func (c *Client) Create(ctx context.Context, in CreateRequest) (Created, error) {
-	return ask[Created](ctx, c, http.MethodPost, collectionPath, nil, in)
+	key := rand.Text()
+	return retried(ctx, c.retryWait, func() (Created, error) { return c.CreateWithKey(ctx, key, in) })
+}
+
+// CreateWithKey sends one request with the caller's Idempotency-Key, which has 16
+// to 255 letters, digits and hyphens. Another call with the same key and request
+// within 24 hours returns the same answer, also by another client with the same
+// token.
+func (c *Client) CreateWithKey(ctx context.Context, key string, in CreateRequest) (Created, error) {
+	return askWith[Created](ctx, c, http.Header{keyHeader: {key}}, http.MethodPost, collectionPath, nil, in)
 }
 
 // List returns one page of tokens, in the order of their creation. A page may have
@@ -170,12 +187,17 @@ func pageQuery(after string, limit int) url.Values {
 }
 
 // ask sends one request and decodes its answer as an Answer.
-func ask[Answer any](ctx context.Context, c *Client, method, path string, query url.Values, in any) (out Answer, err error) {
+func ask[Answer any](ctx context.Context, c *Client, method, path string, query url.Values, in any) (Answer, error) {
+	return askWith[Answer](ctx, c, nil, method, path, query, in)
+}
+
+// askWith is ask with more headers.
+func askWith[Answer any](ctx context.Context, c *Client, more http.Header, method, path string, query url.Values, in any) (out Answer, err error) {
 	target := c.base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
-	res, err := c.send(ctx, method, target, in)
+	res, err := c.send(ctx, more, method, target, in)
 	if err != nil {
 		return out, fmt.Errorf("asking the service: %w", err)
 	}
@@ -194,7 +216,7 @@ func ask[Answer any](ctx context.Context, c *Client, method, path string, query 
 	return out, nil
 }
 
-func (c *Client) send(ctx context.Context, method, target string, in any) (*http.Response, error) {
+func (c *Client) send(ctx context.Context, more http.Header, method, target string, in any) (*http.Response, error) {
 	var body io.Reader
 	if in != nil {
 		b, err := json.Marshal(in)
@@ -207,6 +229,7 @@ func (c *Client) send(ctx context.Context, method, target string, in any) (*http
 	if err != nil {
 		return nil, err
 	}
+	maps.Copy(req.Header, more)
 	req.Header.Set("Accept", "application/json, "+problemType)
 	if in != nil {
 		req.Header.Set("Content-Type", "application/json")

@@ -151,9 +151,11 @@ func (d *document) complaints(s answer) []string {
 
 func (d *document) headers(s answer, path, method string) (complaints []string) {
 	headers, _ := d.at("paths", path, method, "responses", fmt.Sprint(s.status), "headers")
-	for name := range headers.(map[string]any) {
+	for name, header := range headers.(map[string]any) {
 		if len(s.header.Values(name)) == 0 {
-			complaints = append(complaints, "the header "+name+" is missing")
+			if header.(map[string]any)["required"] != false {
+				complaints = append(complaints, "the header "+name+" is missing")
+			}
 			continue
 		}
 		_, pointer := d.at("paths", path, method, "responses", fmt.Sprint(s.status), "headers", name, "schema")

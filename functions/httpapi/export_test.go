@@ -1,6 +1,8 @@
 package httpapi
 
 import (
+	"time"
+
 	"apitoken/events"
 	"apitoken/events/issuer"
 )
@@ -27,3 +29,9 @@ func ParseCursor(text string) (ListDigest, events.Position, error) {
 
 // MaxBody is the maximum size of a request body in bytes.
 const MaxBody = maxBody
+
+// SetRetryWait changes the wait between two tries of a request.
+func SetRetryWait(c *Client, d time.Duration) { c.retryWait = d }
+
+// ParseKey reads the value of Idempotency-Key. problem is "" if the value is allowed.
+func ParseKey(text string) (key, problem string) { return parseKey(text) }

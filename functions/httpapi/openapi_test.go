@@ -81,6 +81,8 @@ func sampleAnswers(w *scene) []answer {
 	for range 6 { // the limit is five, so the sixth is refused
 		visit("POST", collection, w.admin, `{"user":{"name":"bob"},"expires_in":"1D"}`)
 	}
+	all = append(all, // a request with a key, its repeat, and another request with the key
+		w.createWith(w.admin, `{"user":{"name":"kay"}}`, someKey), w.createWith(w.admin, `{"user":{"name":"kay"}}`, someKey), w.createWith(w.admin, `{}`, someKey))
 	visit("GET", collection+ann.ID, w.admin, "")
 	visit("GET", collection, w.admin, "")
 	visit("GET", collection+"?limit=1", w.admin, "")

@@ -84,6 +84,9 @@ func (g generator) fitting(t *rapid.T, o operation, ids []string) sample {
 			s.values[name] = rapid.SampledFrom(ids).Draw(t, "id")
 		case p["in"] == "path":
 			s.values[name] = parameterText(g.value(t, name, schema))
+		case p["in"] == "header" && rapid.Bool().Draw(t, "has "+name):
+			s.header.Set(name, parameterText(g.value(t, name, schema)))
+		case p["in"] == "header":
 		case required || rapid.Bool().Draw(t, "has "+name):
 			s.query.Set(name, parameterText(g.value(t, name, schema)))
 		}

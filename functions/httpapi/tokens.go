@@ -21,15 +21,24 @@ type created struct {
 }
 
 func (x *exchange) create() (answer, error) {
+	key, err := x.requestKey()
+	if err != nil {
+		return answer{}, err
+	}
 	owner, wish, err := x.wish()
 	if err != nil {
 		return answer{}, err
 	}
-	made, text, err := x.api.Issuer.Create(x.r.Context(), x.principal, owner, wish)
+	made, err := x.api.Issuer.CreateOnce(x.r.Context(), x.principal, key, owner, wish)
 	if err != nil {
 		return answer{}, fmt.Errorf("creating a token: %w", err)
 	}
-	return answer{body: created{Entry: entryOf(made), BearerToken: text.Reveal()}}, nil
+	return mintedAnswer(made), nil
+}
+
+// mintedAnswer is the answer of a command that hands out a secret.
+func mintedAnswer(m issuer.Minted) answer {
+	return answer{body: created{Entry: entryOf(m.Token), BearerToken: m.Text.Reveal()}, replayed: m.Replayed}
 }
 
 // wish reads the body of a create: the owner key of the user ("": the caller),

@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -121,8 +122,8 @@ func admit(tx *bbolt.Tx, c events.Commit) error {
 			return events.ErrConflict
 		}
 	}
-	if r := c.Effect().Reply; r != nil && tx.Bucket(replyBucket).Get([]byte(r.Key)) != nil {
-		return events.ErrConflict
+	if admits, err := admitsReply(tx, c.Effect()); err != nil || !admits {
+		return cmp.Or(err, events.ErrConflict)
 	}
 	for _, v := range c.Effect().Minted {
 		if tx.Bucket(tokenBucket).Get([]byte(v.ID)) != nil {
@@ -130,6 +131,21 @@ func admit(tx *bbolt.Tx, c events.Commit) error {
 		}
 	}
 	return nil
+}
+
+// admitsReply reports whether the commit has no reply, or a reply that may be
+// written: no other reply exists under its key, or exactly the expired one.
+func admitsReply(tx *bbolt.Tx, e events.Effect) (bool, error) {
+	if e.Reply == nil {
+		return true, nil
+	}
+	b := tx.Bucket(replyBucket).Get([]byte(e.Reply.Key))
+	if b == nil || e.Expired == nil {
+		return b == nil, nil
+	}
+	var stored replyItem
+	err := decode(b, &stored)
+	return err == nil && bytes.Equal(stored.Sealed, e.Expired.Sealed), err
 }
 
 // item is one value for one bucket. The item of a token has no use: putAll adds

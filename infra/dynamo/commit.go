@@ -95,7 +95,7 @@ func (s *Store) transaction(c events.Commit) (*transaction, error) {
 		t.put(always, item.View(v))
 	}
 	if e.Reply != nil {
-		t.put(ifNew, item.Reply(*e.Reply))
+		t.put(ifNewOr(e.Expired), item.Reply(*e.Reply))
 	}
 	return t, nil
 }
@@ -125,6 +125,20 @@ func ifVersion(version uint64) condition {
 		p.ConditionExpression = aws.String("#version = :read")
 		p.ExpressionAttributeNames = map[string]string{"#version": item.HeadVersion}
 		p.ExpressionAttributeValues = item.Item{":read": item.Number(version)}
+	}, events.ErrConflict}
+}
+
+// ifNewOr is the condition of a reply: there is no other reply under its key, or
+// exactly the expired one. The sealed bytes of a reply are random, so they name
+// one reply.
+func ifNewOr(expired *events.Reply) condition {
+	if expired == nil {
+		return ifNew
+	}
+	return condition{func(p *types.Put) {
+		p.ConditionExpression = aws.String("attribute_not_exists(PK) OR #sealed = :expired")
+		p.ExpressionAttributeNames = map[string]string{"#sealed": item.ReplySealed}
+		p.ExpressionAttributeValues = item.Item{":expired": &types.AttributeValueMemberB{Value: expired.Sealed}}
 	}, events.ErrConflict}
 }
 

@@ -1,6 +1,7 @@
 package stack_test
 
 import (
+	"crypto/rand"
 	"encoding/base64"
 	"net/http"
 	"strings"
@@ -41,8 +42,9 @@ func (s *stack) exercises() map[string]exercise {
 		"Self ReadStreams": s.revokeSelfCall,
 		"Self Commit":      s.revokeSelfCall,
 
-		"Create ReadStreams": s.createCall,
-		"Create Commit":      s.createCall,
+		"Create ReadTokenAndStreams": s.createCall,
+		"Create ReadReplies":         s.createCall,
+		"Create Commit":              s.createCall,
 
 		"List ReadHeads":    func(t *testing.T) string { return s.apiCall("GET", tokens+"?user="+other(t).User.Name, nil)(t) },
 		"List ReadLastUses": s.apiCall("GET", tokens, nil),
@@ -126,8 +128,23 @@ func (s *stack) apiCall(method, path string, body any) exercise {
 	}
 }
 
+// createCall creates a token and sends the same request again. The Go client sends
+// an Idempotency-Key.
 func (s *stack) createCall(t *testing.T) string {
-	return s.apiCall("POST", "/v1/auth/access-tokens/", httpapi.CreateRequest{User: newUser("made")})(t)
+	key, in := rand.Text(), httpapi.CreateRequest{User: newUser("made")}
+	client := s.api.client(s.admin)
+	first, err := client.CreateWithKey(t.Context(), key, in)
+	if err != nil {
+		return err.Error()
+	}
+	again, err := client.CreateWithKey(t.Context(), key, in)
+	switch {
+	case err != nil:
+		return err.Error()
+	case again.BearerToken.Reveal() != first.BearerToken.Reveal():
+		return "the repeated request has another answer"
+	}
+	return ""
 }
 
 func (s *stack) revokeCall(t *testing.T) string {

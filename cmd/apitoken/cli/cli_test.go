@@ -84,6 +84,7 @@ func TestCreateWithoutAnAnswerMayHaveMadeAToken(t *testing.T) {
 		{context.DeadlineExceeded, true},
 		{&httpapi.Problem{Status: 502, Detail: "the answer is not one of this service"}, true},
 		{&httpapi.Problem{Status: 409, Code: "token_limit_reached", Detail: "No more."}, false},
+		{&httpapi.Problem{Status: 503, Code: "unavailable", Detail: "Try again."}, true},
 		{fmt.Errorf("asking the service: %w", syscall.ECONNREFUSED), false},
 	} {
 		got := createError(c.err).Error()

@@ -132,12 +132,12 @@ func checkCreated(made httpapi.Created) error {
 	return nil
 }
 
-// createError builds the error of a failed create. After a problem of the
-// service, or a refused connection, there is no new token. After any other error
-// there may be one.
+// createError builds the error of a failed create. After a refusal of the service,
+// or a refused connection, there is no new token. After any other error, a fault
+// of the service too, there may be one.
 func createError(err error) error {
 	p, answered := errors.AsType[*httpapi.Problem](err)
-	if (answered && p.Code != "") || errors.Is(err, syscall.ECONNREFUSED) {
+	if (answered && p.Code != "" && p.Status < 500) || errors.Is(err, syscall.ECONNREFUSED) {
 		return explain(err)
 	}
 	return &unknownOutcomeError{err, "the token may have been created; if `apitoken list` shows it, revoke it"}

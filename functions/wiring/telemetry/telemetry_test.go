@@ -105,6 +105,8 @@ func TestOutcomesAreCounted(t *testing.T) {
 		{"list", "ok", ""},
 		{"get", "not_found", ""},
 		{"create", "invalid_field", ""},
+		{"create", "replayed", ""},
+		{"create", "token_ended", ""},
 	} {
 		got := request(t, slog.String("operation", c.operation), slog.String("code", c.code))
 		for _, name := range []string{Created, LimitReached, Refused, Authorized, Faults} {

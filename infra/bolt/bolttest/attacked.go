@@ -74,6 +74,9 @@ func (*Attacked) RecordKey(s events.Stream, seq uint64) string {
 // ViewKey names the item of a view.
 func (*Attacked) ViewKey(id string) string { return "token " + id }
 
+// ReplyKey implements storetest.Attacker.
+func (*Attacked) ReplyKey(name string) string { return "reply " + name }
+
 // Item returns the members of an item by their numbers, nil if it is missing.
 func (a *Attacked) Item(t testing.TB, key string) (members map[string]any) {
 	t.Helper()

@@ -38,6 +38,9 @@ func (*Attacked) RecordKey(s events.Stream, seq uint64) string { return join(ite
 // ViewKey names the item of a view.
 func (*Attacked) ViewKey(id string) string { return join(item.ViewKey(id), nil) }
 
+// ReplyKey implements storetest.Attacker.
+func (*Attacked) ReplyKey(name string) string { return join(item.ReplyKey(name), nil) }
+
 func join(key item.Item, err error) string {
 	if err != nil {
 		panic(err)

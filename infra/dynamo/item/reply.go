@@ -3,26 +3,22 @@ package item
 import (
 	"fmt"
 	"strings"
-	"time"
 
 	"apitoken/events"
 )
 
-const (
-	replySealed = "sealed"
-	replyAt     = "at"
-)
+// ReplySealed is the attribute with the sealed bytes of a reply.
+const ReplySealed = "sealed"
 
-// replyKept is how long a reply is valid after its own time. DynamoDB may delete
-// it much later, so a reader of a reply must compare the time.
-const replyKept = 24 * time.Hour
+const replyAt = "at"
 
-// Reply returns a sealed reply as an item.
+// Reply returns a sealed reply as an item. DynamoDB may delete the item much later
+// than its ttl, so a reader of a reply must compare the time.
 func Reply(rp events.Reply) Item {
 	it := ReplyKey(rp.Key)
-	putBytes(it, replySealed, rp.Sealed)
+	putBytes(it, ReplySealed, rp.Sealed)
 	putTime(it, replyAt, rp.At)
-	putTTL(it, rp.At.Add(replyKept))
+	putTTL(it, rp.At.Add(events.ReplyValid))
 	return it
 }
 
@@ -33,5 +29,5 @@ func ReadReply(it Item) (events.Reply, error) {
 	if !ok {
 		r.fail(PK, fmt.Errorf("this is not the partition key of a reply"))
 	}
-	return events.Reply{Key: name, Sealed: r.bytes(replySealed), At: r.time(replyAt)}, r.err
+	return events.Reply{Key: name, Sealed: r.bytes(ReplySealed), At: r.time(replyAt)}, r.err
 }

@@ -1,6 +1,7 @@
 package item_test
 
 import (
+	"context"
 	"fmt"
 	"net/netip"
 	"slices"
@@ -9,7 +10,10 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
 	"apitoken/events/token"
+	"apitoken/infra/bolt/bolttest"
 	"apitoken/infra/dynamo/item"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -95,9 +99,9 @@ func fullestView(t *testing.T, ranges int) (v events.View) {
 func TestCreateStaysInItsWriteUnits(t *testing.T) {
 	its := created(t, 5)
 	units := item.TransactionUnits(its...)
-	reply := item.Reply(events.Reply{Key: strings.Repeat("f", 64), Sealed: make([]byte, 900), At: at})
+	reply := item.Reply(typicalReply(t))
 	with := item.TransactionUnits(append(its, reply)...)
-	t.Logf("a create takes %d write units, %d with a reply; sizes %v", units, with, sizes(its))
+	t.Logf("a create takes %d write units, %d with a reply; sizes %v", units, with, sizes(append(its, reply)))
 	if units > 14 || with > 18 {
 		t.Errorf("got %d write units, and %d with a reply, want at most 14 and 18", units, with)
 	}
@@ -124,6 +128,39 @@ func TestOnlyViewsAreInTheIndexesOfViews(t *testing.T) {
 	}
 }
 
+// typicalReply is the reply that the issuer stores for the token of created.
+func typicalReply(t *testing.T) events.Reply {
+	t.Helper()
+	k, err := events.ParseKeys("2026-11:" + strings.Repeat("QUJD", 11))
+	if err != nil {
+		t.Fatal(err)
+	}
+	noting := &notingStore{Store: bolttest.Open(t)}
+	i := issuer.New(issuer.Config{Store: noting, Keys: k, Prefix: "acme", Now: func() time.Time { return at }})
+	by := guard.Principal{Owner: "ACTIVE_DIRECTORY:jane.doe", TokenID: "L7k8ljIC"}
+	key := issuer.RequestKey{Route: "POST /v1/auth/access-tokens", Value: "8e03978e-40d5-43e8-bc93-6894a57f9324"}
+	if _, err := i.CreateOnce(t.Context(), by, key, "", typicalWish); err != nil {
+		t.Fatal(err)
+	}
+	return noting.reply
+}
+
+// notingStore notes the last reply.
+type notingStore struct {
+	events.Store
+	reply events.Reply
+}
+
+func (s *notingStore) Commit(ctx context.Context, c events.Commit) error {
+	s.reply = *c.Effect().Reply
+	return s.Store.Commit(ctx, c)
+}
+
+var typicalWish = token.Wish{
+	Description: "deployment from the build server", ExpiresAt: at.AddDate(0, 6, 0),
+	Scopes: []string{"GET /v1/auth/access-tokens/*", "POST /v1/auth/authorize"},
+}
+
 func sizes(its []item.Item) (ns []int) {
 	for _, it := range its {
 		ns = append(ns, item.Size(it))
@@ -145,10 +182,7 @@ func created(t *testing.T, n int) []item.Item {
 	for i := range n {
 		facts, err := token.Decide(state, token.Create{
 			At: at, Policy: token.Policy{TokenLimit: n, Retention: 400 * 24 * time.Hour}, By: token.Maker{Owner: owner},
-			ID: fmt.Sprintf("JhxND7c%d", i), Owner: owner, Wish: token.Wish{
-				Description: "deployment from the build server", ExpiresAt: at.AddDate(0, 6, 0),
-				Scopes: []string{"GET /v1/auth/access-tokens/*", "POST /v1/auth/authorize"},
-			}, Verifier: events.Verifier{Kid: k.Current(), MAC: make([]byte, 32)},
+			ID: fmt.Sprintf("JhxND7c%d", i), Owner: owner, Wish: typicalWish, Verifier: events.Verifier{Kid: k.Current(), MAC: make([]byte, 32)},
 		})
 		if err != nil {
 			t.Fatal(err)

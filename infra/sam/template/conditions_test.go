@@ -16,8 +16,9 @@ import (
 var partitions = map[string][]string{
 	"AuthorizeRole ReadToken":          {"TOKEN#*"},
 	"AuthorizeRole NoteLastUse":        {"TOKEN#*"},
-	"CreateRole ReadStreams":           {"USER#*", "SETTINGS"},
-	"CreateRole Commit":                {"USER#*", "TOKEN#*"},
+	"CreateRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
+	"CreateRole ReadReplies":           {"REPLY#*"},
+	"CreateRole Commit":                {"USER#*", "TOKEN#*", "REPLY#*"},
 	"ListRole ReadHeads":               {"USER#*", "SETTINGS"},
 	"ListRole ReadLastUses":            {"TOKEN#*"},
 	"ListRole ReadLists":               {"LIST#*"},

@@ -100,7 +100,7 @@ var reserved = []right{
 	{"dynamodb:PutItem", getAtt("TokenTable.Arn"), commands, "only commands write the log"},
 	{"dynamodb:UpdateItem", getAtt("TokenTable.Arn"), updates, "only uses and the outbox are updated"},
 	{"dynamodb:ConditionCheckItem", getAtt("TokenTable.Arn"), checks, "the first use of a token also checks that there is such a token"},
-	{"dynamodb:GetItem", getAtt("TokenTable.Arn"), none, "heads, views and records are queried; no function reads a reply"},
+	{"dynamodb:GetItem", getAtt("TokenTable.Arn"), mints, "heads, views and records are queried; only commands that hand out a secret read replies"},
 	{"dynamodb:DeleteItem", getAtt("TokenTable.Arn"), none, "only the time to live deletes items of the log"},
 	{"dynamodb:Scan", getAtt("TokenTable.Arn"), verifies, "no call may depend on the table's size; only the daily comparison reads all keys"},
 	{"dynamodb:Scan", getAtt("AuditTable.Arn"), verifies, "no call may depend on the table's size; only the daily comparison reads all keys"},
