@@ -43,7 +43,7 @@ var (
 	formatKey     = []byte("format")
 	formatName    = []byte("apitoken")
 	versionKey    = []byte("version")
-	layoutVersion = []byte("2")
+	layoutVersion = []byte("3")
 	deploymentKey = []byte("deployment")
 )
 

@@ -112,7 +112,7 @@ func TestTheErrorNamesAnotherLayout(t *testing.T) {
 func TestAFileOfAnOlderVersionIsRefusedWithTheseWords(t *testing.T) {
 	path := newPath(t)
 	openAt(t, path, Options{}).Close()
-	for _, older := range []string{"1", "0"} {
+	for _, older := range []string{"2", "1", "0"} {
 		alter(t, path, func(tx *bbolt.Tx) error { return tx.Bucket(metaBucket).Put(versionKey, []byte(older)) })
 		expectError(t, path, events.ErrOlderVersion, "made by an older version of apitoken")
 		expectError(t, path, events.ErrOlderVersion, "layout "+older)
