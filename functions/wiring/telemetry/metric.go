@@ -106,6 +106,8 @@ func outcomeMetrics(operation, code string) (metrics []slog.Attr, reason string)
 		return []slog.Attr{slog.Any(Authorized, Count(1))}, ""
 	case code == "token_limit_reached":
 		return []slog.Attr{slog.Any(LimitReached, Count(1))}, ""
+	case code == "token_ended": // it is about the token that a command changes, not about the credential
+		return nil, ""
 	case code == "unavailable" || code == "internal":
 		return []slog.Attr{slog.Any(Faults, Count(1))}, ""
 	case isAccessCode(code):
