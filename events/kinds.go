@@ -132,9 +132,9 @@ func privateVerifier(r Record) (Verifier, error) {
 	return *p.Verifier, nil
 }
 
-// publicPart is the JSON of a fact of kind k. Its first member "v" is the
+// publicPart is the JSON of a fact or notice of kind k. Its first member "v" is the
 // version that is written today.
-func publicPart(k Kind, f Fact) ([]byte, error) {
+func publicPart(k Kind, f any) ([]byte, error) {
 	members, err := json.Marshal(f)
 	if err != nil {
 		return nil, err

@@ -154,7 +154,7 @@ func TestEveryVersionHasASchemaAndASample(t *testing.T) {
 	if *update {
 		writeMissingSamples(t)
 	}
-	want := versionFiles()
+	want := append(versionFiles(), noticeFiles()...)
 	for _, folder := range []string{"schemas", "samples"} {
 		entries, err := os.ReadDir(folder)
 		if err != nil {
