@@ -33,6 +33,9 @@
 //	principal       the result of a credential check: caller, token and powers
 //	token id        8 characters, public, used in logs and in admin calls
 //	secret          32 characters, shown once
+//	outgoing secret the secret that the last rotation replaced; the other one is
+//	                the current secret
+//	grace           how long an outgoing secret passes
 //	verifier        the HMAC that is stored in place of a secret
 //	deployment      one installation with its own log; its id is in the source of
 //	                its events
@@ -63,10 +66,13 @@
 //	live            neither revoked nor expired; a disabled token is live, and
 //	                the limit counts live tokens
 //	ended           revoked or expired
+//	suspended       of an owner: no token of the owner passes, and no command makes
+//	                or changes one; of a token: the owner is suspended
+//	child           a token that was made with another token of the same owner
 //	retention       how long records and ended tokens are kept
 //	command         a request to change something, with its time and its ids
-//	change          a command that the change rate counts: it writes for one
-//	                owner, and it is not a revocation
+//	change          what the change rate counts: the creation, update, enabling or
+//	                rotation of a token
 //	effect          what a commit writes besides records and head
 //	realm           a group of permissions; the service has only "security"
 //	refusal         the rules do not allow a command: an answer, not an error of

@@ -35,7 +35,68 @@ type TokenCreated struct {
 	ExpiresAt   instant.Time   `json:"expires_at,omitzero"`
 	Scopes      []string       `json:"scopes,omitempty"`
 	SourceIPs   []netip.Prefix `json:"source_ips,omitempty"`
+	MadeWith    string         `json:"made_with,omitempty"` // token of the same owner that made this token
 	Verifier    Verifier       `json:"-"`
+}
+
+// TokenUpdated gives the new values of some members of a token. The others keep
+// their values. At most one of ExpiresAt and NeverExpires is set.
+type TokenUpdated struct {
+	TokenID      string          `json:"token_id"`
+	Owner        string          `json:"owner"`
+	Name         *string         `json:"name,omitempty"`
+	Description  *string         `json:"description,omitempty"`
+	ExpiresAt    instant.Time    `json:"expires_at,omitzero"`
+	NeverExpires bool            `json:"never_expires,omitempty"`
+	Scopes       *[]string       `json:"scopes,omitempty"`     // an empty list: all that the owner may do
+	SourceIPs    *[]netip.Prefix `json:"source_ips,omitempty"` // an empty list: from anywhere
+
+	// PreviousSecretUntil is the new, earlier end of the outgoing secret.
+	PreviousSecretUntil instant.Time `json:"previous_secret_until,omitzero"`
+}
+
+// TokenDisabled says that a token is refused until it is enabled again.
+type TokenDisabled struct {
+	TokenID string `json:"token_id"`
+	Owner   string `json:"owner"`
+}
+
+// TokenEnabled says that a disabled token passes again.
+type TokenEnabled struct {
+	TokenID string `json:"token_id"`
+	Owner   string `json:"owner"`
+}
+
+// TokenRotated says that a token got a new secret. The secret before passes
+// until PreviousSecretUntil; an older one ended. The new verifier is private.
+type TokenRotated struct {
+	TokenID             string       `json:"token_id"`
+	Owner               string       `json:"owner"`
+	PreviousSecretUntil instant.Time `json:"previous_secret_until"`
+	Self                bool         `json:"self,omitempty"` // the token itself was the acting token
+	Verifier            Verifier     `json:"-"`
+}
+
+// OwnerLimitChanged gives one owner a token limit. Without a TokenLimit, the
+// setting applies again.
+type OwnerLimitChanged struct {
+	Owner      string `json:"owner"`
+	TokenLimit *int   `json:"token_limit,omitempty"`
+}
+
+// UserSuspended says that none of the owner's tokens passes, and that no command
+// makes or changes a token of the owner. TokenIDs are the live tokens.
+type UserSuspended struct {
+	Owner    string   `json:"owner"`
+	Reason   string   `json:"reason,omitempty"`
+	TokenIDs []string `json:"token_ids,omitempty"`
+}
+
+// UserReinstated ends a suspension. TokenIDs are the tokens that are still live.
+type UserReinstated struct {
+	Owner    string   `json:"owner"`
+	Reason   string   `json:"reason,omitempty"`
+	TokenIDs []string `json:"token_ids,omitempty"`
 }
 
 // TokenRevoked says that a token was ended permanently, and why.
@@ -51,6 +112,8 @@ type Cause string
 const (
 	CauseUser  Cause = "user"  // the owner of the token did it
 	CauseAdmin Cause = "admin" // another user with the permission, or an operator at the store, did it
+
+	CauseOffboarding Cause = "offboarding" // all tokens of the owner were ended
 )
 
 // TokenExpired records an expiry that is past: the token ended at ExpiresAt.
@@ -67,6 +130,9 @@ type SettingsChanged struct {
 	Expiration *int64 `json:"expiration_timeout_seconds,omitempty"` // 0: tokens need not expire
 	Retention  *int64 `json:"retention_seconds,omitempty"`          // 0: records are kept for ever
 	ChangeRate *int   `json:"change_rate,omitempty"`                // changes of an owner's tokens in an hour; 0: no limit
+
+	RotationGrace *int64 `json:"rotation_grace_seconds,omitempty"` // default life of an outgoing secret
+	WarningDays   *[]int `json:"warning_days,omitempty"`           // days before an expiry, descending; none: no warning
 }
 
 // PermissionsChanged says that a user now holds exactly these actions on the
@@ -77,7 +143,14 @@ type PermissionsChanged struct {
 }
 
 func (TokenCreated) kind() string       { return "TokenCreated" }
+func (TokenUpdated) kind() string       { return "TokenUpdated" }
+func (TokenDisabled) kind() string      { return "TokenDisabled" }
+func (TokenEnabled) kind() string       { return "TokenEnabled" }
+func (TokenRotated) kind() string       { return "TokenRotated" }
 func (TokenRevoked) kind() string       { return "TokenRevoked" }
 func (TokenExpired) kind() string       { return "TokenExpired" }
+func (OwnerLimitChanged) kind() string  { return "OwnerLimitChanged" }
+func (UserSuspended) kind() string      { return "UserSuspended" }
+func (UserReinstated) kind() string     { return "UserReinstated" }
 func (SettingsChanged) kind() string    { return "SettingsChanged" }
 func (PermissionsChanged) kind() string { return "PermissionsChanged" }

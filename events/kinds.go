@@ -26,8 +26,15 @@ type Kind struct {
 func table() []Kind {
 	return []Kind{
 		row[TokenCreated](1, decodeCreated, UserStreams),
+		row[TokenUpdated](1, decode[TokenUpdated], UserStreams),
+		row[TokenDisabled](1, decode[TokenDisabled], UserStreams),
+		row[TokenEnabled](1, decode[TokenEnabled], UserStreams),
+		row[TokenRotated](1, decodeRotated, UserStreams),
 		row[TokenRevoked](1, decode[TokenRevoked], UserStreams),
 		row[TokenExpired](1, decode[TokenExpired], UserStreams),
+		row[OwnerLimitChanged](1, decode[OwnerLimitChanged], UserStreams),
+		row[UserSuspended](1, decode[UserSuspended], UserStreams),
+		row[UserReinstated](1, decode[UserReinstated], UserStreams),
 		row[SettingsChanged](1, decode[SettingsChanged], SettingsStreams),
 		row[PermissionsChanged](1, decode[PermissionsChanged], SettingsStreams),
 	}
@@ -97,20 +104,37 @@ func decodeCreated(r Record) (Fact, error) {
 	if err != nil {
 		return nil, err
 	}
-	var p private
-	if err := json.Unmarshal(r.Private, &p); err != nil {
-		return nil, fmt.Errorf("decoding the private part of %s: %w", r.Type, err)
-	}
 	created := f.(TokenCreated)
-	if p.Verifier != nil {
-		created.Verifier = *p.Verifier
-	}
-	return created, nil
+	created.Verifier, err = privateVerifier(r)
+	return created, err
 }
 
-// publicPart is the JSON of a fact of kind k. Its first member "v" is the
+func decodeRotated(r Record) (Fact, error) {
+	f, err := decode[TokenRotated](r)
+	if err != nil {
+		return nil, err
+	}
+	rotated := f.(TokenRotated)
+	rotated.Verifier, err = privateVerifier(r)
+	return rotated, err
+}
+
+// privateVerifier returns the verifier in the private part of a record, the zero
+// Verifier if there is none.
+func privateVerifier(r Record) (Verifier, error) {
+	var p private
+	if err := json.Unmarshal(r.Private, &p); err != nil {
+		return Verifier{}, fmt.Errorf("decoding the private part of %s: %w", r.Type, err)
+	}
+	if p.Verifier == nil {
+		return Verifier{}, nil
+	}
+	return *p.Verifier, nil
+}
+
+// publicPart is the JSON of a fact or notice of kind k. Its first member "v" is the
 // version that is written today.
-func publicPart(k Kind, f Fact) ([]byte, error) {
+func publicPart(k Kind, f any) ([]byte, error) {
 	members, err := json.Marshal(f)
 	if err != nil {
 		return nil, err
@@ -133,8 +157,11 @@ type private struct {
 func privatePart(f Fact, m Meta) ([]byte, error) {
 	p := private{Nonce: make([]byte, 16), Address: m.Address}
 	rand.Read(p.Nonce)
-	if created, ok := f.(TokenCreated); ok {
-		p.Verifier = &created.Verifier
+	switch f := f.(type) {
+	case TokenCreated:
+		p.Verifier = &f.Verifier
+	case TokenRotated:
+		p.Verifier = &f.Verifier
 	}
 	return json.Marshal(p)
 }

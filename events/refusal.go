@@ -11,7 +11,7 @@ type Refusal struct {
 	Detail string
 	Limit  *LimitReached // with token_limit_reached only
 
-	EndedAt time.Time // when the token ended, with not_found_revoked only
+	EndedAt time.Time // when the token ended, with not_found_revoked and token_ended only
 
 	// RetryAt is the time when the same command may succeed. It is zero except
 	// with change_rate_exceeded, where it is the end of the hour.

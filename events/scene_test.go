@@ -32,8 +32,22 @@ var anns = []events.Fact{
 	events.TokenCreated{
 		TokenID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "nightly <build>", ExpiresAt: instant.Of(noon.Add(time.Hour)),
 		Scopes: []string{"GET /v1/things/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")},
+		MadeWith: "JhxND7ci",
 		Verifier: events.Verifier{Kid: "a", MAC: []byte("thirty-two bytes of a verifier..")},
 	},
+	events.TokenUpdated{
+		TokenID: "L7k8ljIC", Owner: "ann", Name: new("ci 2"), Description: new(""), ExpiresAt: instant.Of(noon.Add(2 * time.Hour)), NeverExpires: true,
+		Scopes: &[]string{"GET /v1/*"}, SourceIPs: &[]netip.Prefix{}, PreviousSecretUntil: instant.Of(noon),
+	},
+	events.TokenDisabled{TokenID: "L7k8ljIC", Owner: "ann"},
+	events.TokenEnabled{TokenID: "L7k8ljIC", Owner: "ann"},
+	events.TokenRotated{
+		TokenID: "L7k8ljIC", Owner: "ann", PreviousSecretUntil: instant.Of(noon.Add(time.Minute)), Self: true,
+		Verifier: events.Verifier{Kid: "a", MAC: []byte("another verifier of 32 bytes....")},
+	},
+	events.OwnerLimitChanged{Owner: "ann", TokenLimit: new(7)},
+	events.UserSuspended{Owner: "ann", Reason: "lost laptop", TokenIDs: []string{"L7k8ljIC"}},
+	events.UserReinstated{Owner: "ann", Reason: "laptop found", TokenIDs: []string{"L7k8ljIC"}},
 	events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann", Cause: events.CauseUser},
 	events.TokenExpired{TokenID: "zzzzzzzz", Owner: "ann", ExpiresAt: instant.Of(noon.Add(-time.Microsecond))},
 }

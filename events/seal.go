@@ -105,13 +105,16 @@ var messages = sync.Pool{New: func() any { b := make([]byte, 0, sealedSize); ret
 // sealedSize is the room for the message of a typical view, in bytes.
 const sealedSize = 512
 
-// Digest is the SHA-256 of the verifier. A view's seal covers this digest, so a
-// list that has the digest in place of the verifier can check the seal.
-func (v Verifier) Digest() Hash {
-	b := make([]byte, 0, 64)
-	b = appendField(b, v.Kid)
-	b = appendField(b, v.MAC)
-	return sha256.Sum256(b)
+// Digest is the SHA-256 of both verifiers and of the sequence of the last
+// rotation. A view's seal covers this digest, so a list that has the digest in
+// place of these fields can check the seal.
+func (v View) Digest() Hash {
+	b := make([]byte, 0, 160)
+	for _, verifier := range [...]Verifier{v.Verifier, v.Outgoing} {
+		b = appendField(b, verifier.Kid)
+		b = appendField(b, verifier.MAC)
+	}
+	return sha256.Sum256(appendNumber(b, v.Rotated))
 }
 
 func (v Verifier) isZero() bool { return v.Kid == "" && len(v.MAC) == 0 }
@@ -119,19 +122,20 @@ func (v Verifier) isZero() bool { return v.Kid == "" && len(v.MAC) == 0 }
 // appendSealed appends the message of the view's seal. It has every field with its
 // length, so two different views never have the same message.
 func (v View) appendSealed(b []byte) []byte {
-	digest := v.Verifier.Digest()
-	if v.Verifier.isZero() && v.VerifierDigest != (Hash{}) {
-		digest = v.VerifierDigest
+	digest := v.VerifierDigest
+	if !v.listed() {
+		digest = v.Digest()
 	}
 	b = append(b, "apitoken/view/1\x00"...)
 	for _, s := range [...]string{v.ID, v.Owner, v.Creator, v.Name, v.Description, string(v.Ended)} {
 		b = appendField(b, s)
 	}
 	b = appendField(b, digest[:])
-	for _, t := range [...]time.Time{v.CreatedAt, v.ExpiresAt, v.EndedAt, v.KeepUntil} {
+	for _, t := range [...]time.Time{v.CreatedAt, v.ExpiresAt, v.EndedAt, v.KeepUntil, v.OutgoingUntil} {
 		b = appendTime(b, t)
 	}
 	b = appendBool(b, v.Disabled)
+	b = appendBool(b, v.Suspended)
 	b = appendNumber(b, v.First)
 	b = appendNumber(b, v.Seq)
 	b = appendNumber(b, uint64(len(v.Scopes)))
@@ -145,6 +149,12 @@ func (v View) appendSealed(b []byte) []byte {
 		b[length] = byte(len(b) - length - 1)
 	}
 	return b
+}
+
+// listed reports whether the view has the digest in place of the fields that the
+// digest covers. With one of these fields, the digest is not used.
+func (v View) listed() bool {
+	return v.VerifierDigest != (Hash{}) && v.Verifier.isZero() && v.Outgoing.isZero() && v.Rotated == 0
 }
 
 func appendField[T string | []byte](b []byte, field T) []byte {

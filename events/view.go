@@ -23,7 +23,17 @@ type View struct {
 	Scopes      []string       `json:"s,omitempty"` // none: all that the owner may do
 	SourceIPs   []netip.Prefix `json:"a,omitempty"` // none: from anywhere
 	First       uint64         `json:"f"`           // sequence of its TokenCreated
-	Seq         uint64         `json:"q"`           // sequence of the last record about it
+	Seq         uint64         `json:"q"`           // sequence of the last record that changed it
+
+	// Suspended says that the owner is suspended: the token does not pass.
+	Suspended bool `json:"z,omitempty"`
+
+	// Outgoing is the verifier that the last rotation replaced. Its secret passes
+	// before OutgoingUntil. Later it is refused, and stays here so that its use is
+	// noticed. Rotated is the sequence of the last rotation; 0: never rotated.
+	Outgoing      Verifier  `json:"w,omitzero"`
+	OutgoingUntil time.Time `json:"u,omitzero"`
+	Rotated       uint64    `json:"k,omitempty"`
 
 	Ended     Ending    `json:"-"`
 	EndedAt   time.Time `json:"-"`
@@ -33,8 +43,8 @@ type View struct {
 	// state has none, because the head's seal covers the state.
 	Seal Verifier `json:"-"`
 
-	// VerifierDigest is only in a list, in place of the verifier: lists need not
-	// have the verifier. A store that returns the verifier leaves it zero.
+	// VerifierDigest is only in a list, in place of Verifier, Outgoing and Rotated:
+	// lists need not have them. A store that returns the verifier leaves it zero.
 	VerifierDigest Hash `json:"-"`
 }
 
@@ -51,7 +61,7 @@ type TokenState string
 
 const (
 	StateActive   TokenState = "active"
-	StateDisabled TokenState = "disabled"
+	StateDisabled TokenState = "disabled" // disabled, or its owner is suspended
 	StateExpired  TokenState = "expired"
 	StateRevoked  TokenState = "revoked"
 	StateGone     TokenState = "gone" // ended and past its retention: treated as unknown
@@ -68,10 +78,16 @@ func (v View) StateAt(now time.Time) TokenState {
 		return StateRevoked
 	case v.Ended == EndedExpired || past(v.ExpiresAt, now):
 		return StateExpired
-	case v.Disabled:
+	case v.Disabled, v.Suspended:
 		return StateDisabled
 	}
 	return StateActive
+}
+
+// OutgoingAt reports whether the outgoing secret passes at the time now, as far as
+// its own end decides.
+func (v View) OutgoingAt(now time.Time) bool {
+	return !v.Outgoing.isZero() && now.Before(v.OutgoingUntil)
 }
 
 // LiveAt reports whether the token is neither revoked nor expired. A disabled

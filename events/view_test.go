@@ -21,6 +21,9 @@ func TestTimeDecidesTheStateOfAToken(t *testing.T) {
 		"a microsecond after it":          {events.View{ExpiresAt: noon}, at(time.Microsecond), events.StateExpired, false},
 		"disabled":                        {events.View{Disabled: true}, noon, events.StateDisabled, true},
 		"disabled and expired":            {events.View{Disabled: true, ExpiresAt: noon}, noon, events.StateExpired, false},
+		"suspended":                       {events.View{Suspended: true}, noon, events.StateDisabled, true},
+		"suspended and expired":           {events.View{Suspended: true, ExpiresAt: noon}, noon, events.StateExpired, false},
+		"suspended and revoked":           {events.View{Suspended: true, Ended: events.EndedRevoked}, noon, events.StateRevoked, false},
 		"revoked":                         {events.View{Ended: events.EndedRevoked}, noon, events.StateRevoked, false},
 		"revoked, then past its expiry":   {events.View{Ended: events.EndedRevoked, ExpiresAt: noon}, at(time.Microsecond), events.StateRevoked, false},
 		"recorded as expired":             {events.View{Ended: events.EndedExpired}, noon, events.StateExpired, false},
@@ -31,6 +34,19 @@ func TestTimeDecidesTheStateOfAToken(t *testing.T) {
 		if got := c.view.StateAt(c.now); got != c.state || c.view.LiveAt(c.now) != c.live {
 			t.Errorf("%s: got %s, live %v, want %s, %v", name, got, c.view.LiveAt(c.now), c.state, c.live)
 		}
+	}
+}
+
+func TestAnOutgoingSecretEndsByTime(t *testing.T) {
+	v := events.View{Outgoing: events.Verifier{Kid: "a", MAC: []byte("m")}, OutgoingUntil: noon}
+	for now, want := range map[time.Time]bool{noon.Add(-time.Microsecond): true, noon: false, noon.Add(time.Microsecond): false} {
+		if got := v.OutgoingAt(now); got != want {
+			t.Errorf("at %s: got %v, want %v", now, got, want)
+		}
+	}
+	v.Outgoing = events.Verifier{}
+	if v.OutgoingAt(noon.Add(-time.Microsecond)) {
+		t.Error("a token without an outgoing secret has one that passes")
 	}
 }
 

@@ -60,7 +60,7 @@ func (f folder) noChangeRate(store *bolt.Store) error {
 	}
 	m := events.Meta{Command: "bench", Actor: token.Operator, At: time.Now()}
 	_, err := issuer.Do(context.Background(), store, f.keys, rules, events.SettingsStream, m, func(at time.Time) settings.Command {
-		return settings.Change{At: at, ChangeRate: new(0)}
+		return settings.Change{At: at, By: token.Maker{Operator: true}, ChangeRate: new(0)}
 	})
 	return err
 }

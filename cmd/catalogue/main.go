@@ -93,6 +93,11 @@ func catalogue(samples string) ([]byte, error) {
 			}
 		}
 	}
+	for _, notice := range events.NoticeKinds() {
+		if err := writeVersion(&out, notice+".v1.json", samples); err != nil {
+			return nil, err
+		}
+	}
 	return out.Bytes(), nil
 }
 

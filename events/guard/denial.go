@@ -22,6 +22,8 @@ const (
 	CodeRevoked     = "token_revoked"
 	CodeDisabled    = "token_disabled"
 	CodeExpired     = "token_expired"
+	CodeReplaced    = "token_replaced"  // the secret was replaced by a rotation, and its grace is over
+	CodeSuspended   = "token_suspended" // the owner is suspended
 	CodeWrongSource = "permission_denied_by_source"
 	CodeOutOfScope  = "permission_denied_by_scope"
 )
@@ -36,6 +38,8 @@ var (
 	malformed   = &Denial{CodeMalformed, "the credential is not a token; a token has 8 letters and digits, a dot, and 32 letters and digits"}
 	invalid     = &Denial{CodeInvalid, "the token is not valid"}
 	revoked     = &Denial{CodeRevoked, "the token is revoked"}
+	replaced    = &Denial{CodeReplaced, "the token was rotated, and this older secret no longer passes; use the new one"}
+	suspended   = &Denial{CodeSuspended, "the user of the token is suspended"}
 	disabled    = &Denial{CodeDisabled, "the token is disabled"}
 	expired     = &Denial{CodeExpired, "the token is expired"}
 	wrongSource = &Denial{CodeWrongSource, "the token's source ranges do not allow the address of this request"}

@@ -76,6 +76,10 @@ type Inspection struct {
 	Use    events.Use
 	Source netip.Addr
 	Denial *Denial
+
+	// Outgoing says that the secret is the one that the last rotation replaced. If
+	// the denial then has CodeReplaced, its use may be published as TokenReused.
+	Outgoing bool
 }
 
 // Inspect checks a token as Check does, for code that must know the owner before
@@ -95,19 +99,42 @@ func (g *Guard) Inspect(ctx context.Context, t secret.Token, source netip.Addr) 
 		return Inspection{}, fmt.Errorf("reading token %s: %w", t.ID, err)
 	}
 	// Take the time after the read: a slow read must not prolong a token's life.
-	state := v.StateAt(g.now())
+	now := g.now()
+	state := v.StateAt(now)
 	if state == events.StateGone {
 		return Inspection{Denial: invalid}, nil
 	}
-	ok, err := secret.Verify(g.keys, v.Verifier, t, v.Owner)
+	credential, err := g.credentialOf(v, t)
 	if err != nil {
 		return Inspection{}, fmt.Errorf("verifying token %s: %w", t.ID, err)
 	}
-	if !ok {
+	if credential == "" {
 		return Inspection{Denial: invalid}, nil
 	}
-	source = source.Unmap().WithZone("")
-	return Inspection{View: v, Use: use, Source: source, Denial: denialFor(v, state, source)}, nil
+	i := Inspection{View: v, Use: use, Source: source.Unmap().WithZone(""), Outgoing: credential == CredentialOutgoing}
+	i.Denial = denialFor(v, state, i.Source)
+	if i.Outgoing && i.Denial != revoked && i.Denial != expired && !v.OutgoingAt(now) {
+		i.Denial = replaced
+	}
+	return i, nil
+}
+
+// credentialOf says which secret of the token was shown; empty if none. Only a
+// token that was rotated, with another secret than the current one, needs a
+// second HMAC.
+func (g *Guard) credentialOf(v events.View, t secret.Token) (string, error) {
+	ok, err := secret.Verify(g.keys, v.Verifier, t, v.Owner)
+	if ok || err != nil {
+		return CredentialCurrent, err
+	}
+	if v.Rotated == 0 {
+		return "", nil
+	}
+	ok, err = secret.Verify(g.keys, v.Outgoing, t, v.Owner)
+	if !ok || err != nil {
+		return "", err
+	}
+	return CredentialOutgoing, nil
 }
 
 // denialFor returns why a token with the right secret is denied, or nil if the
@@ -119,6 +146,9 @@ func denialFor(v events.View, state events.TokenState, source netip.Addr) *Denia
 	case events.StateExpired:
 		return expired
 	case events.StateDisabled:
+		if v.Suspended {
+			return suspended
+		}
 		return disabled
 	case events.StateActive:
 	default:
@@ -133,10 +163,14 @@ func denialFor(v events.View, state events.TokenState, source netip.Addr) *Denia
 // Principal returns the principal of the inspected token, or the zero Principal
 // if the secret is wrong. It may act only if Denial is nil.
 func (i Inspection) Principal() Principal {
-	return Principal{
+	p := Principal{
 		Owner: i.View.Owner, TokenID: i.View.ID, Kind: KindToken, Credential: CredentialCurrent,
 		Scopes: i.View.Scopes, SourceIPs: i.View.SourceIPs, ExpiresAt: i.View.ExpiresAt, Address: i.Source,
 	}
+	if i.Outgoing {
+		p.Credential, p.ExpiresAt = CredentialOutgoing, i.View.OutgoingUntil
+	}
+	return p
 }
 
 // StoreUse stores the use of a token that passed, if the last stored use is at

@@ -124,6 +124,9 @@ func TestCheckReturnsTheDenialForEachState(t *testing.T) {
 		"revoked, kept forever":       {ended(events.EndedRevoked, time.Time{}), here, guard.CodeRevoked},
 		"revoked, past its retention": {ended(events.EndedRevoked, now), here, guard.CodeInvalid},
 		"disabled":                    {func(v *events.View) { v.Disabled = true }, here, guard.CodeDisabled},
+		"suspended":                   {func(v *events.View) { v.Suspended = true }, here, guard.CodeSuspended},
+		"suspended and disabled":      {func(v *events.View) { v.Suspended, v.Disabled = true, true }, here, guard.CodeSuspended},
+		"suspended and expired":       {func(v *events.View) { v.Suspended, v.ExpiresAt = true, now }, here, guard.CodeExpired},
 		"disabled and expired":        {func(v *events.View) { v.Disabled, v.ExpiresAt = true, now }, here, guard.CodeExpired},
 		"in its range":                {func(v *events.View) { v.SourceIPs = prefixes("192.0.2.0/24", "10.1.2.0/24") }, here, ""},
 		"outside its range":           {func(v *events.View) { v.SourceIPs = prefixes("10.1.3.0/24") }, here, guard.CodeWrongSource},
@@ -155,6 +158,54 @@ func TestCheckReturnsTheDenialForEachState(t *testing.T) {
 			}
 			if got := s.reads.Load(); got != 2 {
 				t.Errorf("two checks took %d reads, want one each", got)
+			}
+		})
+	}
+}
+
+// TestTheOutgoingSecretPassesUntilItsEnd: after a rotation the token has another
+// verifier, and the one of the shown secret is the outgoing one.
+func TestTheOutgoingSecretPassesUntilItsEnd(t *testing.T) {
+	for name, test := range map[string]struct {
+		change func(*events.View)
+		want   string
+	}{
+		"a microsecond before its end": {func(v *events.View) { v.OutgoingUntil = now.Add(time.Microsecond) }, ""},
+		"at its end":                   {func(v *events.View) { v.OutgoingUntil = now }, guard.CodeReplaced},
+		"a day later":                  {func(v *events.View) { v.OutgoingUntil = now.Add(-24 * time.Hour) }, guard.CodeReplaced},
+		"of a disabled token":          {func(v *events.View) { v.OutgoingUntil, v.Disabled = now.Add(time.Hour), true }, guard.CodeDisabled},
+		"of a suspended owner":         {func(v *events.View) { v.OutgoingUntil, v.Suspended = now.Add(time.Hour), true }, guard.CodeSuspended},
+		"of an expired token":          {func(v *events.View) { v.OutgoingUntil, v.ExpiresAt = now, now }, guard.CodeExpired},
+		"of a revoked token":           {func(v *events.View) { v.Ended, v.EndedAt = events.EndedRevoked, now }, guard.CodeRevoked},
+		"from another address": {func(v *events.View) {
+			v.OutgoingUntil, v.SourceIPs = now.Add(time.Hour), []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}
+		}, guard.CodeWrongSource},
+		"without a rotation": {func(v *events.View) { v.OutgoingUntil, v.Rotated = now.Add(time.Hour), 0 }, guard.CodeInvalid},
+		"of another owner":   {func(v *events.View) { v.OutgoingUntil, v.Owner = now.Add(time.Hour), "bob" }, guard.CodeInvalid},
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := open(t)
+			shown := put(t, s, func(v *events.View) {
+				v.Outgoing, v.Rotated = v.Verifier, 1
+				v.Verifier = events.Verifier{Kid: v.Verifier.Kid, MAC: make([]byte, 32)}
+				test.change(v)
+			})
+			i, err := guardAt(s, now).Inspect(t.Context(), shown, here)
+			if err != nil {
+				t.Fatal(err)
+			}
+			got := ""
+			if i.Denial != nil {
+				got = i.Denial.Code
+			}
+			if got != test.want || i.Outgoing != (test.want != guard.CodeInvalid) || i.Outgoing && i.View.ID != shown.ID {
+				t.Errorf("got %q, outgoing %v, token %q; want %q", got, i.Outgoing, i.View.ID, test.want)
+			}
+			if p := i.Principal(); got == "" && (p.Credential != guard.CredentialOutgoing || !p.ExpiresAt.Equal(i.View.OutgoingUntil)) {
+				t.Errorf("the principal is %+v, want the outgoing credential and its end", p)
+			}
+			if _, err := guardAt(s, now).Check(t.Context(), withWrongSecret(t, shown), here); codeOf(t, err) != guard.CodeInvalid {
+				t.Errorf("a wrong secret: got %v, want %s", err, guard.CodeInvalid)
 			}
 		})
 	}

@@ -14,9 +14,11 @@ import (
 // other kind yet.
 const KindToken = "token"
 
-// CredentialCurrent means that the principal showed the token's current secret.
-// There is no other credential yet.
-const CredentialCurrent = "current"
+// The secret that a principal showed.
+const (
+	CredentialCurrent  = "current"
+	CredentialOutgoing = "outgoing" // the one that the last rotation replaced
+)
 
 // Principal is the result of a credential check: the owner that a request acts
 // for, the acting token, and the limits of that token. Do not change its slices.
@@ -24,12 +26,12 @@ type Principal struct {
 	Owner       string         // owner key
 	TokenID     string         // of the acting token
 	Kind        string         // KindToken
-	Credential  string         // CredentialCurrent
+	Credential  string         // CredentialCurrent or CredentialOutgoing
 	Permissions []string       // of a session; a token has those of its owner, and none here
 	Via         string         // how a session was opened; "" for a token
 	Scopes      []string       // of the token; none: all that the owner may do
 	SourceIPs   []netip.Prefix // of the token; none: from any address
-	ExpiresAt   time.Time      // of the token, UTC; zero: never
+	ExpiresAt   time.Time      // of the token, UTC; zero: never; of an outgoing secret its own end
 	Address     netip.Addr     // of the client; invalid if unknown
 }
 

@@ -18,9 +18,11 @@ import (
 
 // Bootstrap makes the owner an administrator. It grants the owner every action
 // on the realm security and makes a token for the owner. Its actor is the
-// operator: the token limit applies, permissions and the change rate do not. With
-// replace it first revokes the owner's other live tokens, so that a lost token is
-// useless. It may run again, also after an interruption; the finished steps stay
+// operator: neither the token limit nor permissions nor the change rate apply, but
+// an owner has at most token.MaxTokenLimit+1 live tokens. With replace it first
+// revokes the owner's other live tokens, so that a lost token is useless, and ends
+// a suspension of the owner. Without replace a suspension is a refusal: its end
+// would make the other tokens of the owner useful again. It may run again, also after an interruption; the finished steps stay
 // in effect.
 func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Token, secret.Secret, error) {
 	if err := name.ValidOwner(owner); err != nil {
@@ -37,18 +39,23 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 		if err := i.revokeEvery(ctx, set, owner); err != nil {
 			return Token{}, secret.Secret{}, err
 		}
+		if err := i.reinstate(ctx, operator, set, operatorMaker, owner, "bootstrap"); err != nil {
+			return Token{}, secret.Secret{}, err
+		}
 	}
-	command := token.Create{Policy: policy(set), By: operatorMaker, Owner: owner}
-	made, err := i.create(ctx, &once{issuer: i}, i.meta(guard.Principal{Owner: token.Operator}, set), command)
+	command := token.Create{Policy: policy(set), By: operatorMaker, Owner: owner, Recovery: true}
+	made, err := i.create(ctx, &once{issuer: i}, i.meta(operator, set), command)
 	return made.Token, made.Text, err
 }
+
+var operator = guard.Principal{Owner: token.Operator}
 
 var operatorMaker = token.Maker{Owner: token.Operator, Operator: true}
 
 func (i *Issuer) grantAll(ctx context.Context, set settings.State, owner string) error {
 	m := i.meta(guard.Principal{Owner: token.Operator}, set)
 	_, err := Do(ctx, i.store, i.keys, settingsRules, events.SettingsStream, m, func(at time.Time) settings.Command {
-		return settings.Grant{At: at, User: owner, Actions: settings.Actions()}
+		return settings.Grant{At: at, By: operatorMaker, User: owner, Actions: settings.Actions()}
 	})
 	i.cache.last.Store(nil) // drop the cache, so that the owner sees the new permissions in the next call
 	return err
@@ -148,7 +155,7 @@ func (i *Issuer) revokeWhere(ctx context.Context, set settings.State, owner stri
 
 func (i *Issuer) revokeAll(ctx context.Context, set settings.State, live []events.View) (revoked []string, err error) {
 	for _, v := range live {
-		err := i.revoke(ctx, i.meta(guard.Principal{Owner: token.Operator}, set), operatorMaker, policy(set), v)
+		err := i.revoke(ctx, i.meta(guard.Principal{Owner: token.Operator}, set), operatorMaker, policy(set), v, nil)
 		switch {
 		case err == nil:
 			revoked = append(revoked, v.ID)

@@ -139,11 +139,12 @@ func TestBootstrapMayRunAgain(t *testing.T) {
 	s.checkedLog("admin")
 }
 
-// TestBootstrapReplacesAtTheLimit: an administrator may have lost the last allowed
-// token.
-func TestBootstrapReplacesAtTheLimit(t *testing.T) {
+// TestBootstrapFindsAPlaceAtEveryLimit: an administrator may have lost the last
+// allowed token, and an attacker may have lowered the limit.
+func TestBootstrapFindsAPlaceAtEveryLimit(t *testing.T) {
 	s := newScene(t)
-	for range 5 {
+	s.limit(0)
+	for range token.MaxTokenLimit + 1 {
 		s.bootstrap(false)
 	}
 	if _, _, err := s.Bootstrap(t.Context(), "admin", false); refusalCode(t, err) != token.CodeLimitReached {

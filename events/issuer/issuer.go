@@ -111,6 +111,7 @@ func (i *Issuer) meta(by guard.Principal, set settings.State) events.Meta {
 func maker(by guard.Principal, set settings.State, owner string) token.Maker {
 	return token.Maker{
 		Owner: by.Owner, TokenID: by.TokenID, Scopes: by.Scopes, SourceIPs: by.SourceIPs, ExpiresAt: by.ExpiresAt,
+		Outgoing:  by.Credential == guard.CredentialOutgoing,
 		MayCreate: set.Holds(by.Owner, settings.ActionCreate),
 		MayEdit:   set.Holds(by.Owner, settings.ActionEdit),
 		MayDelete: set.Holds(by.Owner, settings.ActionDelete),
@@ -121,5 +122,5 @@ func maker(by guard.Principal, set settings.State, owner string) token.Maker {
 
 // policy returns the settings that the rules for tokens need.
 func policy(set settings.State) token.Policy {
-	return token.Policy{TokenLimit: set.TokenLimit, ChangeRate: set.ChangeRate, Expiration: set.Expiration, Retention: set.Retention}
+	return token.Policy{TokenLimit: set.TokenLimit, ChangeRate: set.ChangeRate, Expiration: set.Expiration, Retention: set.Retention, RotationGrace: set.RotationGrace}
 }

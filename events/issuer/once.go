@@ -1,6 +1,7 @@
 package issuer
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -17,7 +18,6 @@ import (
 // The codes of the refusals of a repeated command.
 const (
 	CodeKeyReused    = "idempotency_key_reused"
-	CodeTokenEnded   = "token_ended"
 	CodeTokenRotated = "token_rotated"
 )
 
@@ -139,11 +139,11 @@ func (o *once) replay(ctx context.Context, a answered) (Minted, error) {
 	v, _, err := o.issuer.readView(ctx, a.View.ID)
 	switch {
 	case errors.Is(err, events.ErrNotFound) || err == nil && !v.LiveAt(o.issuer.now()):
-		return Minted{}, &events.Refusal{Code: CodeTokenEnded, Field: keyHeader,
+		return Minted{}, &events.Refusal{Code: token.CodeEnded, Field: keyHeader,
 			Detail: fmt.Sprintf("%s belongs to an earlier request, and token %s of its answer has ended; a new request needs a new key", keyHeader, a.View.ID)}
 	case err != nil:
 		return Minted{}, err
-	case v.Verifier.Digest() != a.View.Verifier.Digest():
+	case v.Verifier.Kid != a.View.Verifier.Kid || !bytes.Equal(v.Verifier.MAC, a.View.Verifier.MAC):
 		return Minted{}, &events.Refusal{Code: CodeTokenRotated, Field: keyHeader,
 			Detail: fmt.Sprintf("%s belongs to an earlier request, and the secret of its answer was replaced: token %s was rotated later", keyHeader, a.View.ID)}
 	}

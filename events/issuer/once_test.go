@@ -203,8 +203,8 @@ func TestADeadSecretIsNeverReplayed(t *testing.T) {
 		t.Fatal(err)
 	}
 	_, err := s.CreateOnce(t.Context(), annsToken, someKey, "", token.Wish{})
-	if got := refusalCode(t, err); got != issuer.CodeTokenEnded {
-		t.Errorf("revoked: got %q, want %s", got, issuer.CodeTokenEnded)
+	if got := refusalCode(t, err); got != token.CodeEnded {
+		t.Errorf("revoked: got %q, want %s", got, token.CodeEnded)
 	}
 	hour := token.Wish{ExpiresIn: time.Hour}
 	s.once(annsToken, someKey2, hour)
@@ -214,8 +214,8 @@ func TestADeadSecretIsNeverReplayed(t *testing.T) {
 	}
 	s.wait(time.Microsecond)
 	_, err = s.CreateOnce(t.Context(), annsToken, someKey2, "", hour)
-	if got := refusalCode(t, err); got != issuer.CodeTokenEnded {
-		t.Errorf("expired: got %q, want %s", got, issuer.CodeTokenEnded)
+	if got := refusalCode(t, err); got != token.CodeEnded {
+		t.Errorf("expired: got %q, want %s", got, token.CodeEnded)
 	}
 	third := issuer.RequestKey{Route: someKey.Route, Value: "a third key of ann"}
 	s.once(annsToken, third, token.Wish{})
@@ -226,8 +226,8 @@ func TestADeadSecretIsNeverReplayed(t *testing.T) {
 	}
 	s.useStore(goneStore{s.store})
 	_, err = s.CreateOnce(t.Context(), annsToken, third, "", token.Wish{})
-	if got := refusalCode(t, err); got != issuer.CodeTokenEnded {
-		t.Errorf("removed: got %q, want %s", got, issuer.CodeTokenEnded)
+	if got := refusalCode(t, err); got != token.CodeEnded {
+		t.Errorf("removed: got %q, want %s", got, token.CodeEnded)
 	}
 }
 

@@ -116,6 +116,37 @@ var refusedCalls = []struct {
 	{"Revoke", "maker", func(s *scene, by guard.Principal, about target) (any, error) {
 		return nil, s.Revoke(s.Context(), by, about.id)
 	}, "[token ID head settings]"},
+	{"RevokeWithChildren", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return nil, s.RevokeWithChildren(s.Context(), by, about.id)
+	}, "[token ID head settings]"},
+	{"Update", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return s.Update(s.Context(), by, about.id, token.Update{})
+	}, "[token ID head settings]"},
+	{"Rotate", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		made, _, err := s.Rotate(s.Context(), by, about.id, nil, nil)
+		return made, err
+	}, "[token ID head settings]"},
+	{"Suspend", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return nil, s.Suspend(s.Context(), by, about.owner, "")
+	}, "[head settings]"},
+	{"Reinstate", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return nil, s.Reinstate(s.Context(), by, about.owner, "")
+	}, "[head settings]"},
+	{"Offboard", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return nil, s.Offboard(s.Context(), by, about.owner, "")
+	}, "[head settings]"},
+	{"SetLimit", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return nil, s.SetLimit(s.Context(), by, about.owner, new(7))
+	}, "[head settings]"},
+	{"SetPermissions", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return s.SetPermissions(s.Context(), by, about.owner, settings.Actions())
+	}, "[head settings head settings]"},
+	{"ChangeSettings", "stranger", func(s *scene, by guard.Principal, _ target) (any, error) {
+		return s.ChangeSettings(s.Context(), by, settings.Change{TokenLimit: new(7)})
+	}, "[head settings head settings]"},
+	{"Settings", "stranger", func(s *scene, by guard.Principal, _ target) (any, error) {
+		return s.Settings(s.Context(), by)
+	}, "[head settings]"},
 	{"Introspect", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
 		return s.Introspect(s.Context(), by, about.text, "", here)
 	}, "[token ID head settings]"},

@@ -18,14 +18,15 @@ import (
 // token that the caller may view but not delete is permission_denied; then Revoke
 // reads only the token's view and not the owner's stream.
 // A live view that was put back after its token ended is live for the guard, so
-// Revoke ends the token again.
-func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string) error {
+// Revoke ends the token again. With sequences in ifMatch, the token's Seq must be
+// one of them, otherwise the refusal is version_conflict; no token has Seq 0.
+func (i *Issuer) Revoke(ctx context.Context, by guard.Principal, id string, ifMatch ...uint64) error {
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
 		return err
 	}
 	if t.LiveAt(i.now()) {
-		err := i.revoke(ctx, i.meta(by, set), maker(by, set, t.Owner), policy(set), t.View)
+		err := i.revoke(ctx, i.meta(by, set), maker(by, set, t.Owner), policy(set), t.View, ifMatch)
 		if !isNotFound(err) {
 			return err
 		}
@@ -54,8 +55,8 @@ func revokeEnded(t Token, by token.Maker) error {
 // revoke returns not_found always with the same text. The view before the command
 // may show that the token has ended, or the rules may find it during the command,
 // because another command was faster.
-func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p token.Policy, v events.View) error {
-	c := token.Revoke{Policy: p, By: by, ID: v.ID, Owner: v.Owner}
+func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p token.Policy, v events.View, ifMatch []uint64) error {
+	c := token.Revoke{Policy: p, By: by, ID: v.ID, Owner: v.Owner, IfMatch: ifMatch}
 	if err := token.Check(c); err != nil {
 		return fmt.Errorf("checking the revocation: %w", err)
 	}

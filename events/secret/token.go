@@ -36,8 +36,13 @@ type Token struct {
 
 // Mint makes a new token. The prefix must be empty or valid (ValidPrefix).
 func Mint(prefix string) Token {
-	random := randomText(idLen + randomLen)
-	id, body := random[:idLen], random[idLen:]
+	return Renew(prefix, randomText(idLen))
+}
+
+// Renew makes a new secret for the token with this id. The prefix must be empty or
+// valid (ValidPrefix).
+func Renew(prefix, id string) Token {
+	body := randomText(randomLen)
 	sum := checksum(id + "." + body)
 	return Token{Prefix: prefix, ID: id, Secret: New(body + string(sum[:]))}
 }

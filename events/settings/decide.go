@@ -1,6 +1,7 @@
 package settings
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -13,16 +14,20 @@ import (
 
 const (
 	// MaxTokenLimit is the largest token limit of an owner.
-	MaxTokenLimit = 50
+	MaxTokenLimit = token.MaxTokenLimit
 	// MaxChangeRate is the largest number of changes of an owner's tokens in an hour.
 	MaxChangeRate = 1_000_000
 	// MaxHolders is the largest number of users with permissions.
 	MaxHolders = 500
+	// MaxWarnings is the largest number of warnings before an expiry.
+	MaxWarnings = 10
+	// MaxWarningDays is the earliest warning, in days before an expiry.
+	MaxWarningDays = 365
 )
 
 // The codes of the refusals that only this package gives.
 const (
-	CodeLastEditHolder = "last_edit_holder"
+	CodeLastEditHolder = token.CodeLastEditHolder
 	CodeTooManyHolders = "too_many_holders"
 )
 
@@ -30,19 +35,25 @@ const (
 type Command interface{ command() }
 
 // Grant gives a user exactly these actions. Without actions the user loses all.
+// It takes edit, and the maker must hold every action that it gives or takes.
 type Grant struct {
 	At      time.Time
-	User    string // owner key
+	By      token.Maker // only its owner, its credential and whether it is an operator matter
+	User    string      // owner key
 	Actions []string
 }
 
-// Change sets the members that are not nil.
+// Change sets the members that are not nil. It takes edit.
 type Change struct {
 	At         time.Time
+	By         token.Maker    // as in Grant
 	TokenLimit *int           // 0 to MaxTokenLimit
 	Expiration *time.Duration // whole seconds; 0: tokens need not expire
 	Retention  *time.Duration // whole seconds; 0: for ever
 	ChangeRate *int           // 0 to MaxChangeRate; 0: no limit
+
+	RotationGrace *time.Duration // whole seconds, 0 to token.MaxGrace
+	WarningDays   *[]int         // in any order; none: no warnings
 }
 
 func (Grant) command()  {}
@@ -50,7 +61,8 @@ func (Change) command() {}
 
 // Decide returns the facts that a command leads to, none if the settings have
 // these values already. The error is an *events.Refusal. Wrong fields are
-// refused first, then commands that a limit forbids.
+// refused first, then commands that the maker may not give, then commands that a
+// limit forbids.
 func Decide(s State, c Command) ([]events.Fact, error) {
 	switch c := c.(type) {
 	case Grant:
@@ -69,6 +81,9 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := checkMaker(s, c.By, changedActions(actions, s.Holders[c.User])); err != nil {
+		return nil, err
+	}
 	switch {
 	case slices.Equal(actions, s.Holders[c.User]):
 		return nil, nil
@@ -78,6 +93,28 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 		return nil, refuse(CodeTooManyHolders, "user", "%d users have permissions, which is the maximum; take all permissions from one of them first", MaxHolders)
 	}
 	return []events.Fact{events.PermissionsChanged{User: c.User, Actions: actions}}, nil
+}
+
+// checkMaker refuses a maker that does not hold edit, or that gives or takes an
+// action that it does not hold. So nobody gains an action by giving it away, and
+// nobody takes what only others can give back.
+func checkMaker(s State, m token.Maker, actions []string) error {
+	switch lacking := slices.DeleteFunc(actions, func(a string) bool { return s.Holds(m.Owner, a) }); {
+	case m.Outgoing:
+		return refuse(token.CodeDeniedByCredential, "", "a secret that a rotation has replaced changes no settings; use the new secret")
+	case m.Operator:
+		return nil
+	case !s.Holds(m.Owner, ActionEdit):
+		return refuse(token.CodePermissionDenied, "", `changing settings and permissions needs the permission edit on the realm "security"`)
+	case len(lacking) > 0:
+		return refuse(token.CodePermissionDenied, "actions", `you do not have the permission %s on the realm "security", so you can neither give nor take it`, lacking[0])
+	}
+	return nil
+}
+
+// changedActions returns the actions that are in one of the lists only.
+func changedActions(a, b []string) []string {
+	return slices.DeleteFunc(Actions(), func(action string) bool { return slices.Contains(a, action) == slices.Contains(b, action) })
 }
 
 // ordered returns the actions in their fixed order, each once.
@@ -100,26 +137,70 @@ func onlyEditor(s State, user string) bool {
 }
 
 func change(s State, c Change) ([]events.Fact, error) {
-	if err := upTo(MaxTokenLimit, "token_limit", c.TokenLimit); err != nil {
+	if err := c.checkFields(); err != nil {
 		return nil, err
 	}
-	if err := upTo(MaxChangeRate, "change_rate", c.ChangeRate); err != nil {
-		return nil, err
-	}
-	if err := wholeSeconds("expiration_timeout", c.Expiration); err != nil {
-		return nil, err
-	}
-	if err := wholeSeconds("retention", c.Retention); err != nil {
+	if err := checkMaker(s, c.By, nil); err != nil {
 		return nil, err
 	}
 	f := events.SettingsChanged{
 		TokenLimit: changedNumber(c.TokenLimit, s.TokenLimit), ChangeRate: changedNumber(c.ChangeRate, s.ChangeRate),
 		Expiration: changedSeconds(c.Expiration, s.Expiration), Retention: changedSeconds(c.Retention, s.Retention),
+		RotationGrace: changedSeconds(c.RotationGrace, s.RotationGrace), WarningDays: changedDays(c.WarningDays, s.WarningDays),
 	}
 	if f == (events.SettingsChanged{}) {
 		return nil, nil
 	}
 	return []events.Fact{f}, nil
+}
+
+// checkFields refuses values that are wrong for every maker.
+func (c Change) checkFields() error {
+	return cmp.Or(
+		upTo(MaxTokenLimit, "token_limit", c.TokenLimit),
+		upTo(MaxChangeRate, "change_rate", c.ChangeRate),
+		wholeSeconds("expiration_timeout", c.Expiration),
+		wholeSeconds("retention", c.Retention),
+		wholeSeconds("rotation_grace", c.RotationGrace),
+		validGrace(c.RotationGrace),
+		validDays(c.WarningDays),
+	)
+}
+
+func validGrace(d *time.Duration) error {
+	if d != nil && *d > token.MaxGrace {
+		return refuse(token.CodeInvalidField, "rotation_grace", "the rotation_grace is %v; allowed: at most %v", *d, token.MaxGrace)
+	}
+	return nil
+}
+
+func validDays(days *[]int) error {
+	if days == nil {
+		return nil
+	}
+	if len(*days) > MaxWarnings {
+		return refuse(token.CodeInvalidField, "warning_days", "there are %d warning_days; at most %d are allowed", len(*days), MaxWarnings)
+	}
+	for i, d := range *days {
+		if d < 1 || d > MaxWarningDays || slices.Contains((*days)[:i], d) {
+			return refuse(token.CodeInvalidField, "warning_days", "%d among the warning_days is too small, too large, or there twice; allowed: different numbers from 1 to %d", d, MaxWarningDays)
+		}
+	}
+	return nil
+}
+
+// changedDays is the wanted list in descending order, nil if it is the current
+// one.
+func changedDays(wanted *[]int, current []int) *[]int {
+	if wanted == nil {
+		return nil
+	}
+	days := append([]int{}, *wanted...)
+	slices.SortFunc(days, func(a, b int) int { return b - a })
+	if slices.Equal(days, current) {
+		return nil
+	}
+	return &days
 }
 
 func upTo(most int, field string, n *int) error {

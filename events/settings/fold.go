@@ -36,6 +36,12 @@ func changed(s State, f events.SettingsChanged) State {
 	if f.ChangeRate != nil {
 		s.ChangeRate = *f.ChangeRate
 	}
+	if f.RotationGrace != nil {
+		s.RotationGrace = time.Duration(*f.RotationGrace) * time.Second
+	}
+	if f.WarningDays != nil {
+		s.WarningDays = append([]int(nil), *f.WarningDays...)
+	}
 	return s
 }
 

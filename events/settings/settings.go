@@ -4,8 +4,9 @@
 //
 // Permissions are here and not in each owner's stream, because "the last holder
 // of edit cannot lose it" is a rule over all holders. Like package token, this
-// package sees values only. The issuer decides whether a caller may change
-// settings, by the permissions in this State.
+// package sees values only. The State has the permissions, so these rules also
+// decide who may change them: of two holders who take edit from each other at the
+// same time, only one succeeds.
 package settings
 
 import (
@@ -20,10 +21,15 @@ import (
 
 // StateV is the number of the encoding that EncodeState writes. A new encoding
 // gets the next number; DecodeState still reads the older ones.
-const StateV = 2
+const StateV = 3
 
-// defaultChangeRate is the change rate before the first fact that sets one.
-const defaultChangeRate = 300
+// The values before the first fact that sets one.
+const (
+	defaultChangeRate = 300
+	defaultGrace      = 24 * time.Hour
+)
+
+func defaultWarnings() []int { return []int{30, 7, 1} }
 
 // The actions of the realm "security".
 const (
@@ -44,12 +50,20 @@ type State struct {
 	Retention  time.Duration       // how long records and ended tokens are kept; zero: for ever
 	ChangeRate int                 // counted changes of an owner's tokens in an hour; zero: no limit
 	Holders    map[string][]string // owner key to its actions; users without actions are left out
+
+	RotationGrace time.Duration // how long the secret before a rotation passes, unless the rotation says otherwise
+	WarningDays   []int         // days before an expiry, descending; none: no warnings
 }
 
 // Initial is the state before the first fact: five tokens and 300 changes in an
 // hour for each user, tokens need not expire, and records are kept for 400 days.
+// The grace of a rotation is 24 hours, and warnings come 30, 7 and 1 days before
+// an expiry.
 func Initial() State {
-	return State{TokenLimit: 5, Retention: 400 * 24 * time.Hour, ChangeRate: defaultChangeRate}
+	return State{
+		TokenLimit: 5, Retention: 400 * 24 * time.Hour, ChangeRate: defaultChangeRate,
+		RotationGrace: defaultGrace, WarningDays: defaultWarnings(),
+	}
 }
 
 // Actions are the actions that the owner may do on other users' tokens.
@@ -64,8 +78,8 @@ func (s State) HoldsAllOf(holder, owner string) bool {
 	return !slices.ContainsFunc(s.Holders[owner], func(action string) bool { return !s.Holds(holder, action) })
 }
 
-// encoded is version 2 of the stored form; durations are seconds. Version 1 has
-// no change rate.
+// encoded is version 3 of the stored form; durations are seconds. Version 1 has
+// no change rate, and version 2 has neither grace nor warnings.
 type encoded struct {
 	Version    uint64              `json:"n"`
 	TokenLimit int                 `json:"l"`
@@ -73,6 +87,9 @@ type encoded struct {
 	Retention  int64               `json:"r,omitempty"`
 	ChangeRate int                 `json:"c"`
 	Holders    map[string][]string `json:"h,omitempty"`
+
+	RotationGrace int64 `json:"g"`
+	WarningDays   []int `json:"w,omitempty"`
 }
 
 // EncodeState returns the bytes for the head, in the encoding StateV. A state
@@ -81,6 +98,7 @@ func EncodeState(s State) ([]byte, error) {
 	b, err := json.Marshal(encoded{
 		Version: s.Version, TokenLimit: s.TokenLimit, ChangeRate: s.ChangeRate, Holders: s.Holders,
 		Expiration: int64(s.Expiration / time.Second), Retention: int64(s.Retention / time.Second),
+		RotationGrace: int64(s.RotationGrace / time.Second), WarningDays: s.WarningDays,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding the settings: %w", err)
@@ -107,8 +125,12 @@ func DecodeState(v int, b []byte) (State, error) {
 	if v == 1 {
 		e.ChangeRate = defaultChangeRate
 	}
+	if v < 3 {
+		e.RotationGrace, e.WarningDays = int64(defaultGrace/time.Second), defaultWarnings()
+	}
 	return State{
 		Version: e.Version, TokenLimit: e.TokenLimit, ChangeRate: e.ChangeRate, Holders: e.Holders,
 		Expiration: time.Duration(e.Expiration) * time.Second, Retention: time.Duration(e.Retention) * time.Second,
+		RotationGrace: time.Duration(e.RotationGrace) * time.Second, WarningDays: e.WarningDays,
 	}, nil
 }

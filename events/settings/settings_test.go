@@ -14,6 +14,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/settings"
+	"apitoken/events/token"
 )
 
 const day = 24 * time.Hour
@@ -29,12 +30,26 @@ func given(facts ...events.Fact) settings.State {
 	return s
 }
 
+// byOperator returns the command as one of an operator.
+func byOperator(c settings.Command) settings.Command {
+	operator := token.Maker{Owner: token.Operator, Operator: true}
+	switch c := c.(type) {
+	case settings.Grant:
+		c.By = operator
+		return c
+	case settings.Change:
+		c.By = operator
+		return c
+	}
+	return c
+}
+
 func holds(user string, actions ...string) events.Fact {
 	return events.PermissionsChanged{User: user, Actions: actions}
 }
 
 func TestBeforeTheFirstFact(t *testing.T) {
-	want := settings.State{TokenLimit: 5, Retention: 400 * day, ChangeRate: 300}
+	want := settings.State{TokenLimit: 5, Retention: 400 * day, ChangeRate: 300, RotationGrace: day, WarningDays: []int{30, 7, 1}}
 	if got := settings.Initial(); !reflect.DeepEqual(got, want) {
 		t.Errorf("got %+v, want %+v", got, want)
 	}
@@ -83,25 +98,37 @@ func TestDecide(t *testing.T) {
 			[]events.Fact{events.SettingsChanged{TokenLimit: new(7), Expiration: new(int64(15552000)), Retention: new(int64(0)), ChangeRate: new(50)}}, "", ""},
 		"only new values": {given(), settings.Change{TokenLimit: new(5), Expiration: new(time.Second), Retention: new(400 * day)},
 			[]events.Fact{events.SettingsChanged{Expiration: new(int64(1))}}, "", ""},
-		"nothing new":          {given(), settings.Change{TokenLimit: new(5)}, nil, "", ""},
-		"nothing":              {given(), settings.Change{}, nil, "", ""},
-		"the lowest limit":     {given(), settings.Change{TokenLimit: new(0)}, []events.Fact{events.SettingsChanged{TokenLimit: new(0)}}, "", ""},
-		"a lower limit":        {given(), settings.Change{TokenLimit: new(-1)}, nil, "invalid_field", "token_limit"},
-		"the highest limit":    {given(), settings.Change{TokenLimit: new(50)}, []events.Fact{events.SettingsChanged{TokenLimit: new(50)}}, "", ""},
-		"a higher limit":       {given(), settings.Change{TokenLimit: new(51)}, nil, "invalid_field", "token_limit"},
-		"the default rate":     {given(), settings.Change{ChangeRate: new(300)}, nil, "", ""},
-		"no rate":              {given(), settings.Change{ChangeRate: new(0)}, []events.Fact{events.SettingsChanged{ChangeRate: new(0)}}, "", ""},
-		"a rate again":         {given(events.SettingsChanged{ChangeRate: new(0)}), settings.Change{ChangeRate: new(300)}, []events.Fact{events.SettingsChanged{ChangeRate: new(300)}}, "", ""},
-		"a lower rate":         {given(), settings.Change{ChangeRate: new(-1)}, nil, "invalid_field", "change_rate"},
-		"the highest rate":     {given(), settings.Change{ChangeRate: new(1_000_000)}, []events.Fact{events.SettingsChanged{ChangeRate: new(1_000_000)}}, "", ""},
-		"a higher rate":        {given(), settings.Change{ChangeRate: new(1_000_001)}, nil, "invalid_field", "change_rate"},
-		"two wrong members":    {given(), settings.Change{TokenLimit: new(51), ChangeRate: new(-1)}, nil, "invalid_field", "token_limit"},
+		"nothing new":       {given(), settings.Change{TokenLimit: new(5)}, nil, "", ""},
+		"nothing":           {given(), settings.Change{}, nil, "", ""},
+		"the lowest limit":  {given(), settings.Change{TokenLimit: new(0)}, []events.Fact{events.SettingsChanged{TokenLimit: new(0)}}, "", ""},
+		"a lower limit":     {given(), settings.Change{TokenLimit: new(-1)}, nil, "invalid_field", "token_limit"},
+		"the highest limit": {given(), settings.Change{TokenLimit: new(50)}, []events.Fact{events.SettingsChanged{TokenLimit: new(50)}}, "", ""},
+		"a higher limit":    {given(), settings.Change{TokenLimit: new(51)}, nil, "invalid_field", "token_limit"},
+		"the default rate":  {given(), settings.Change{ChangeRate: new(300)}, nil, "", ""},
+		"no rate":           {given(), settings.Change{ChangeRate: new(0)}, []events.Fact{events.SettingsChanged{ChangeRate: new(0)}}, "", ""},
+		"a rate again":      {given(events.SettingsChanged{ChangeRate: new(0)}), settings.Change{ChangeRate: new(300)}, []events.Fact{events.SettingsChanged{ChangeRate: new(300)}}, "", ""},
+		"a lower rate":      {given(), settings.Change{ChangeRate: new(-1)}, nil, "invalid_field", "change_rate"},
+		"the highest rate":  {given(), settings.Change{ChangeRate: new(1_000_000)}, []events.Fact{events.SettingsChanged{ChangeRate: new(1_000_000)}}, "", ""},
+		"a higher rate":     {given(), settings.Change{ChangeRate: new(1_000_001)}, nil, "invalid_field", "change_rate"},
+		"two wrong members": {given(), settings.Change{TokenLimit: new(51), ChangeRate: new(-1)}, nil, "invalid_field", "token_limit"},
+		"grace and warnings": {given(), settings.Change{RotationGrace: new(time.Hour), WarningDays: &[]int{3, 14}},
+			[]events.Fact{events.SettingsChanged{RotationGrace: new(int64(3600)), WarningDays: &[]int{14, 3}}}, "", ""},
+		"no warnings":          {given(), settings.Change{WarningDays: &[]int{}}, []events.Fact{events.SettingsChanged{WarningDays: &[]int{}}}, "", ""},
+		"no warnings, again":   {given(events.SettingsChanged{WarningDays: &[]int{}}), settings.Change{WarningDays: &[]int{}}, nil, "", ""},
+		"the same warnings":    {given(), settings.Change{WarningDays: &[]int{1, 30, 7}, RotationGrace: new(day)}, nil, "", ""},
+		"the longest grace":    {given(), settings.Change{RotationGrace: new(365 * day)}, []events.Fact{events.SettingsChanged{RotationGrace: new(int64(31536000))}}, "", ""},
+		"a longer grace":       {given(), settings.Change{RotationGrace: new(365*day + time.Second)}, nil, "invalid_field", "rotation_grace"},
+		"a part of a grace":    {given(), settings.Change{RotationGrace: new(time.Millisecond)}, nil, "invalid_field", "rotation_grace"},
+		"a warning too late":   {given(), settings.Change{WarningDays: &[]int{0}}, nil, "invalid_field", "warning_days"},
+		"a warning too early":  {given(), settings.Change{WarningDays: &[]int{366}}, nil, "invalid_field", "warning_days"},
+		"a warning twice":      {given(), settings.Change{WarningDays: &[]int{7, 7}}, nil, "invalid_field", "warning_days"},
+		"eleven warnings":      {given(), settings.Change{WarningDays: &[]int{1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11}}, nil, "invalid_field", "warning_days"},
 		"part of a second":     {given(), settings.Change{Expiration: new(1500 * time.Millisecond)}, nil, "invalid_field", "expiration_timeout"},
 		"a negative lifetime":  {given(), settings.Change{Expiration: new(-time.Second)}, nil, "invalid_field", "expiration_timeout"},
 		"a negative retention": {given(), settings.Change{Retention: new(-time.Second)}, nil, "invalid_field", "retention"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := settings.Decide(c.given, c.command)
+			got, err := settings.Decide(c.given, byOperator(c.command))
 			if c.code == "" {
 				if err != nil || !reflect.DeepEqual(got, c.want) {
 					t.Errorf("got %+v, %v, want %+v", got, err, c.want)
@@ -115,8 +142,50 @@ func TestDecide(t *testing.T) {
 	}
 }
 
+// TestEditHoldersGiveAndTakeWhatTheyHold: boss holds everything, editor holds
+// view and edit, and viewer holds view.
+func TestEditHoldersGiveAndTakeWhatTheyHold(t *testing.T) {
+	s := given(holds("boss", settings.Actions()...), holds("editor", "view", "edit"), holds("viewer", "view"))
+	for name, c := range map[string]struct {
+		by      token.Maker
+		command settings.Command
+		code    string
+	}{
+		"what it holds":                 {token.Maker{Owner: "editor"}, settings.Grant{User: "ann", Actions: []string{"view", "edit"}}, ""},
+		"what it lacks":                 {token.Maker{Owner: "editor"}, settings.Grant{User: "ann", Actions: []string{"view", "create"}}, "permission_denied"},
+		"to itself":                     {token.Maker{Owner: "editor"}, settings.Grant{User: "editor", Actions: settings.Actions()}, "permission_denied"},
+		"taking what it holds":          {token.Maker{Owner: "editor"}, settings.Grant{User: "boss", Actions: []string{"create", "delete"}}, ""},
+		"taking what it lacks":          {token.Maker{Owner: "editor"}, settings.Grant{User: "boss", Actions: []string{"view", "edit"}}, "permission_denied"},
+		"as it is":                      {token.Maker{Owner: "editor"}, settings.Grant{User: "boss", Actions: settings.Actions()}, ""},
+		"giving up edit":                {token.Maker{Owner: "editor"}, settings.Grant{User: "editor", Actions: []string{"view"}}, ""},
+		"without edit":                  {token.Maker{Owner: "viewer"}, settings.Grant{User: "ann", Actions: []string{"view"}}, "permission_denied"},
+		"without edit, as it is":        {token.Maker{Owner: "viewer"}, settings.Grant{User: "viewer", Actions: []string{"view"}}, "permission_denied"},
+		"a stranger":                    {token.Maker{}, settings.Change{TokenLimit: new(50)}, "permission_denied"},
+		"settings without edit":         {token.Maker{Owner: "viewer"}, settings.Change{TokenLimit: new(50)}, "permission_denied"},
+		"settings with edit":            {token.Maker{Owner: "editor"}, settings.Change{TokenLimit: new(50)}, ""},
+		"an operator":                   {token.Maker{Operator: true}, settings.Grant{User: "ann", Actions: settings.Actions()}, ""},
+		"an outgoing secret":            {token.Maker{Owner: "boss", Outgoing: true}, settings.Change{TokenLimit: new(50)}, "permission_denied_by_credential"},
+		"an outgoing secret, a grant":   {token.Maker{Owner: "boss", Outgoing: true}, settings.Grant{User: "ann"}, "permission_denied_by_credential"},
+		"bad fields before permissions": {token.Maker{}, settings.Change{TokenLimit: new(51)}, "invalid_field"},
+	} {
+		switch command := c.command.(type) {
+		case settings.Grant:
+			command.By = c.by
+			c.command = command
+		case settings.Change:
+			command.By = c.by
+			c.command = command
+		}
+		_, err := settings.Decide(s, c.command)
+		r, _ := errors.AsType[*events.Refusal](err)
+		if c.code == "" && err != nil || c.code != "" && (r == nil || r.Code != c.code) {
+			t.Errorf("%s: got %v, want %q", name, err, c.code)
+		}
+	}
+}
+
 func TestAGrantOfNothingIsPublishedAsAnEmptyList(t *testing.T) {
-	facts, err := settings.Decide(given(holds("bob", "view")), settings.Grant{User: "bob"})
+	facts, err := settings.Decide(given(holds("bob", "view")), byOperator(settings.Grant{User: "bob"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -214,10 +283,14 @@ func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	samples := map[int]string{
 		1: `{"n":9,"l":0,"e":3600,"r":86400,"h":{"ann":["view","edit"]}}`,
 		2: `{"n":9,"l":0,"e":3600,"r":86400,"c":0,"h":{"ann":["view","edit"]}}`,
+		3: `{"n":9,"l":0,"e":3600,"r":86400,"c":0,"h":{"ann":["view","edit"]},"g":60,"w":[3]}`,
 	}
-	rates := map[int]int{1: 300, 2: 0} // version 1 has no rate, so it means the default
+	rates := map[int]int{1: 300, 2: 0, 3: 0} // version 1 has no rate, so it means the default
 	for v := 1; v <= settings.StateV; v++ {
-		want := settings.State{Version: 9, Expiration: time.Hour, Retention: day, ChangeRate: rates[v], Holders: map[string][]string{"ann": {"view", "edit"}}}
+		want := settings.State{Version: 9, Expiration: time.Hour, Retention: day, ChangeRate: rates[v], Holders: map[string][]string{"ann": {"view", "edit"}}, RotationGrace: day, WarningDays: []int{30, 7, 1}}
+		if v == 3 {
+			want.RotationGrace, want.WarningDays = time.Minute, []int{3}
+		}
 		if got, err := settings.DecodeState(v, []byte(samples[v])); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("encoding %d: got %+v, %v\nwant %+v", v, got, err, want)
 		}
@@ -246,7 +319,7 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 		var records []events.Record
 		state := settings.Initial()
 		do := func(c settings.Command) {
-			facts, err := settings.Decide(state, c)
+			facts, err := settings.Decide(state, byOperator(c))
 			if err != nil || len(facts) == 0 {
 				return
 			}
@@ -274,7 +347,8 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 			"change": func(t *rapid.T) {
 				do(settings.Change{
 					TokenLimit: new(rapid.IntRange(-1, 51).Draw(t, "limit")), ChangeRate: new(rapid.IntRange(-1, 1_000_001).Draw(t, "rate")),
-					Expiration: new(time.Duration(rapid.IntRange(-1, 5).Draw(t, "half seconds")) * time.Second / 2),
+					Expiration:    new(time.Duration(rapid.IntRange(-1, 5).Draw(t, "half seconds")) * time.Second / 2),
+					RotationGrace: new(time.Duration(rapid.IntRange(-1, 366).Draw(t, "grace")) * day), WarningDays: new(rapid.SliceOfN(rapid.IntRange(0, 366), 0, 11).Draw(t, "warnings")),
 				})
 			},
 			"": func(t *rapid.T) {

@@ -57,6 +57,8 @@ func (x *scene) view() events.View {
 		Disabled: true, Scopes: []string{"GET /v1/*", "* /files/ü"},
 		SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.1.2.0/24"), netip.MustParsePrefix("2001:db8::/32")},
 		First:     1, Seq: 7,
+		Suspended: true, Outgoing: events.Verifier{Kid: "k0", MAC: []byte("an outgoing verifier of 32 bytes")},
+		OutgoingUntil: x.now.Add(time.Minute), Rotated: 6,
 	}
 }
 

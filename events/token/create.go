@@ -14,6 +14,9 @@ const defaultNameEnd = "_api_token"
 
 // check refuses a creation that no state of the owner's tokens allows.
 func (c Create) check() error {
+	if err := c.By.checkCredential(); err != nil {
+		return err
+	}
 	if err := c.checkFields(); err != nil {
 		return err
 	}
@@ -35,60 +38,75 @@ func (c Create) checkFields() error {
 // expiry is accepted unchanged or refused. Only the default is shortened, to the
 // expiry of the maker's token.
 func (c Create) expires() (time.Time, error) {
-	maximum, makers := c.maximum(), c.By.latestExpiry(c.Owner)
+	l := lifetime{from: c.At, now: c.At, maximum: c.Policy.Expiration, makers: c.By.latestExpiry(c.Owner)}
 	expires := c.Wish.expiry(c.At)
 	if expires.IsZero() {
-		expires = earlier(maximum, makers)
+		expires = earlier(l.latest(), l.makers)
 	}
-	switch {
-	case expires.IsZero():
-		return time.Time{}, nil
-	case !expires.After(c.At):
-		return time.Time{}, refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future; the expiration time must be after %s",
-			instant.Format(expires), instant.Format(c.At))
-	case !maximum.IsZero() && expires.After(maximum):
-		return time.Time{}, refuse(CodeExpiryTooLate, c.expiryField(), "the token would expire at %s, which is too late; the maximum lifetime is %s, until %s",
-			instant.Format(expires), formatLifetime(c.Policy.Expiration), instant.Format(maximum))
-	case !makers.IsZero() && expires.After(makers):
-		return time.Time{}, refuse(CodeExpiryOutlives, c.expiryField(), "the token would expire at %s, which is too late; it must not be after %s, when the token that you use expires",
-			instant.Format(expires), instant.Format(makers))
-	}
-	return expires, nil
+	return expires, l.check(expires, c.expiryField())
 }
 
-// maximum is the latest expiry that the policy allows, which is also the default
-// expiry. It is zero if the policy has no limit.
-func (c Create) maximum() time.Time {
-	if c.Policy.Expiration == 0 {
-		return time.Time{}
+// create returns the fact, or why no token is created.
+func create(s State, c Create) ([]events.Fact, error) {
+	if s.Suspended {
+		return nil, suspendedOwner()
 	}
-	return instant.Cut(c.At.Add(c.Policy.Expiration))
+	expires, err := c.expires()
+	if err != nil {
+		return nil, err
+	}
+	created := c.fact(expires)
+	if err := checkSize(viewOf(created, 1, c.At)); err != nil {
+		return nil, err
+	}
+	if err := checkLimit(s, c); err != nil {
+		return nil, err
+	}
+	if err := checkRate(s, c.Policy, c.By, c.At); err != nil {
+		return nil, err
+	}
+	return []events.Fact{created}, nil
+}
+
+// checkLimit counts the tokens that are live at the time of the command. An
+// expired token does not count, even if its expiry is not yet recorded.
+func checkLimit(s State, c Create) error {
+	limit, live := s.limit(c.Policy), s.Live(c.At)
+	if c.Recovery && c.By.Operator {
+		limit = MaxTokenLimit + 1
+	}
+	if live < limit {
+		return nil
+	}
+	r := refuse(CodeLimitReached, "", "the user has %d live tokens; at most %d are allowed", live, limit)
+	r.Limit = &events.LimitReached{TokenLimit: limit, Live: live, SoonestExpiry: s.SoonestExpiry(c.At)}
+	return r
 }
 
 func (c Create) fact(expires time.Time) events.TokenCreated {
 	return events.TokenCreated{
 		TokenID: c.ID, Owner: c.Owner, Creator: c.By.Owner,
-		Name: c.name(), Description: c.Description, ExpiresAt: instant.Of(expires),
+		Name: nameOf(c.Wish, c.Owner), Description: c.Description, ExpiresAt: instant.Of(expires),
 		Scopes: append([]string(nil), c.Scopes...), SourceIPs: append([]netip.Prefix(nil), c.SourceIPs...),
+		MadeWith: c.madeWith(),
 		Verifier: events.Verifier{Kid: c.Verifier.Kid, MAC: slices.Clone(c.Verifier.MAC)},
 	}
 }
 
-// name returns the wanted name, or else the default name that VAST documents. The
-// default has only the beginning of an owner key that is too long for it.
-func (c Create) name() string {
-	if c.Name != "" {
-		return c.Name
+// nameOf returns the wanted name, or else the default name that VAST documents.
+// The default has only the beginning of an owner key that is too long for it.
+func nameOf(w Wish, owner string) string {
+	if w.Name != "" {
+		return w.Name
 	}
-	return cutAtRune(c.Owner, MaxName-len(defaultNameEnd)) + defaultNameEnd
+	return cutAtRune(owner, MaxName-len(defaultNameEnd)) + defaultNameEnd
 }
 
-// checkSize refuses a token that has a view above MaxView, although each of its
-// members is within its own limit.
-func checkSize(f events.TokenCreated, at time.Time) error {
-	b, _ := encode(stored(viewOf(f, 1, at))) // no error: texts, numbers, and times that RFC 3339 can write
-	if len(b) > MaxView {
-		return refuse(CodeStateTooLarge, "", "the token's texts, scopes and source ranges have %d bytes together; at most %d are allowed", len(b), MaxView)
+// madeWith is the acting token if it is one of the owner. A token of another
+// owner is not in the owner's state, so no command finds it there.
+func (c Create) madeWith() string {
+	if c.By.Operator || c.By.Owner != c.Owner {
+		return ""
 	}
-	return nil
+	return c.By.TokenID
 }

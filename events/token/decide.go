@@ -2,16 +2,23 @@ package token
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"apitoken/events"
 	"apitoken/events/instant"
 )
 
-// maxExpired is the largest number of expiries that one command records. It
-// keeps a commit far below the 100 items of a DynamoDB transaction. Later
-// commands record the other expiries.
-const maxExpired = 20
+const (
+	// maxExpired is the largest number of expiries that a command records, other
+	// than Expire. Later commands record the other expiries.
+	maxExpired = 20
+
+	// maxFacts is the largest number of facts that end tokens in one commit. Each
+	// needs a record and a view, and with the head there are at most 100 items in a
+	// DynamoDB transaction.
+	maxFacts = 49
+)
 
 // Check refuses a command that no state of the owner's tokens allows: one with
 // wrong fields, or one that the maker may not give. The error is an
@@ -23,91 +30,104 @@ func Check(c Command) error {
 	switch c := c.(type) {
 	case Create:
 		return c.check()
+	case Update:
+		return c.check()
+	case Rotate:
+		return c.check()
 	case Revoke:
 		return c.check()
+	case Suspend:
+		return c.check()
+	case Reinstate:
+		return c.check()
+	case Offboard:
+		return c.check()
+	case SetLimit:
+		return c.check()
+	case Expire:
+		return nil
 	}
 	panic(fmt.Sprintf("token: command of unknown type %T", c))
 }
 
 // Decide returns the facts that a command leads to, in order: first the expiries
-// that have passed and are not yet recorded, then the wanted change. The error is
-// an *events.Refusal. Wrong fields are refused first, then commands that the
-// maker may not give (both as Check does), then commands that a limit forbids.
+// that have passed and are not yet recorded, then the wanted change. A command
+// that changes nothing leads to no facts, not even to expiries. The error is an
+// *events.Refusal. Wrong fields are refused first, then commands that the maker
+// may not give (both as Check does), then commands that a limit forbids.
 func Decide(s State, c Command) ([]events.Fact, error) {
 	if err := Check(c); err != nil {
 		return nil, err
 	}
+	facts, at, err := decide(s, c)
+	if _, sweep := c.(Expire); err != nil || len(facts) == 0 || sweep {
+		return facts, err
+	}
+	return append(unrecorded(s, at, min(maxExpired, maxFacts-len(facts))), facts...), nil
+}
+
+// decide returns the wanted change, and the time of the command.
+func decide(s State, c Command) (facts []events.Fact, at time.Time, err error) {
 	switch c := c.(type) {
 	case Create:
-		created, err := create(s, c)
-		if err != nil {
-			return nil, err
-		}
-		return append(unrecorded(s, c.At), created), nil
+		facts, err = create(s, c)
+		return facts, c.At, err
+	case Update:
+		facts, err = updated(s, c)
+		return facts, c.At, err
+	case Rotate:
+		facts, err = rotate(s, c)
+		return facts, c.At, err
 	case Revoke:
-		revoked, err := revoke(s, c)
-		if err != nil {
-			return nil, err
-		}
-		return append(unrecorded(s, c.At), revoked), nil
+		facts, err = revoke(s, c)
+		return facts, c.At, err
+	case Suspend:
+		facts, err = suspend(s, c)
+		return facts, c.At, err
+	case Reinstate:
+		return reinstate(s, c), c.At, nil
+	case Offboard:
+		facts, err = offboard(s, c)
+		return facts, c.At, err
+	case SetLimit:
+		return setLimit(s, c), c.At, nil
+	case Expire:
+		return unrecorded(s, c.At, maxFacts), c.At, nil
 	}
 	panic(fmt.Sprintf("token: command of unknown type %T", c))
 }
 
 // unrecorded returns the expiries that have passed and are not yet recorded, at
-// most maxExpired of them.
-func unrecorded(s State, now time.Time) (facts []events.Fact) {
+// most this number of them.
+func unrecorded(s State, now time.Time, most int) (facts []events.Fact) {
 	for _, v := range s.Tokens {
-		if v.StateAt(now) == events.StateExpired && len(facts) < maxExpired {
+		if v.StateAt(now) == events.StateExpired && len(facts) < most {
 			facts = append(facts, events.TokenExpired{TokenID: v.ID, Owner: v.Owner, ExpiresAt: instant.Of(v.ExpiresAt)})
 		}
 	}
 	return facts
 }
 
-func create(s State, c Create) (events.Fact, error) {
-	expires, err := c.expires()
-	if err != nil {
-		return nil, err
+// changeable returns the live token that a command changes. The checks are in
+// this order, so that a caller with an old entry first learns that the token has
+// ended.
+func changeable(s State, id string, ifMatch []uint64, at time.Time) (events.View, error) {
+	v, ok := s.Find(id)
+	switch {
+	case !ok:
+		return v, NotFound()
+	case !v.LiveAt(at):
+		return v, Ended(v.ExpiresAt)
+	case s.Suspended:
+		return v, suspendedOwner()
 	}
-	created := c.fact(expires)
-	if err := checkSize(created, c.At); err != nil {
-		return nil, err
-	}
-	if err := checkLimit(s, c); err != nil {
-		return nil, err
-	}
-	if err := checkRate(s, c.Policy, c.By, c.At); err != nil {
-		return nil, err
-	}
-	return created, nil
+	return v, checkMatch(v, ifMatch)
 }
 
-// checkLimit counts the tokens that are live at the time of the command. An
-// expired token does not count, even if its expiry is not yet recorded.
-func checkLimit(s State, c Create) error {
-	live := s.Live(c.At)
-	if live < c.Policy.TokenLimit {
+// checkMatch refuses a command that was given for another state of the token.
+func checkMatch(v events.View, ifMatch []uint64) error {
+	if ifMatch == nil || slices.Contains(ifMatch, v.Seq) {
 		return nil
 	}
-	r := refuse(CodeLimitReached, "", "the user has %d live tokens; at most %d are allowed", live, c.Policy.TokenLimit)
-	r.Limit = &events.LimitReached{TokenLimit: c.Policy.TokenLimit, Live: live, SoonestExpiry: s.SoonestExpiry(c.At)}
-	return r
-}
-
-func (c Revoke) check() error {
-	if !c.By.allowed(c.Owner, c.By.MayDelete) {
-		return refuse(CodePermissionDenied, "", `revoking another user's token needs the permission delete on the realm "security"`)
-	}
-	return nil
-}
-
-// revoke ends live tokens only, because an expired token has already ended. No
-// change rate applies, and the revocation is not counted.
-func revoke(s State, c Revoke) (events.Fact, error) {
-	v, ok := s.Find(c.ID)
-	if !ok || !v.LiveAt(c.At) {
-		return nil, NotFound()
-	}
-	return events.TokenRevoked{TokenID: v.ID, Owner: v.Owner, Cause: c.By.cause(v.Owner)}, nil
+	return refuse(CodeVersionConflict, "", "the token has changed since you read it; read it again, and decide again")
 }

@@ -6,6 +6,47 @@ import (
 	"apitoken/events/instant"
 )
 
+// lifetime has the limits of a token's expiry.
+type lifetime struct {
+	from    time.Time     // the creation of the token
+	now     time.Time     // the time of the command
+	maximum time.Duration // of the policy; zero: none
+	makers  time.Time     // the latest expiry that the maker's token allows; zero: any
+}
+
+// latest is the latest expiry that the policy allows, zero if it has no limit.
+func (l lifetime) latest() time.Time {
+	if l.maximum == 0 {
+		return time.Time{}
+	}
+	return instant.Cut(l.from.Add(l.maximum))
+}
+
+// check refuses an expiry beyond the limits. Zero is never. field is the member
+// of the request that gave the expiry.
+func (l lifetime) check(expires time.Time, field string) error {
+	latest := l.latest()
+	switch {
+	case !expires.IsZero() && !expires.After(l.now):
+		return refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future; the expiration time must be after %s",
+			instant.Format(expires), instant.Format(l.now))
+	case outlives(expires, latest):
+		return refuse(CodeExpiryTooLate, field, "the token would %s, which is too late; the maximum lifetime is %s, until %s",
+			whenExpires(expires), formatLifetime(l.maximum), instant.Format(latest))
+	case outlives(expires, l.makers):
+		return refuse(CodeExpiryOutlives, field, "the token would %s, which is too late; it must not be after %s, when the token that you use expires",
+			whenExpires(expires), instant.Format(l.makers))
+	}
+	return nil
+}
+
+func whenExpires(expires time.Time) string {
+	if expires.IsZero() {
+		return "never expire"
+	}
+	return "expire at " + instant.Format(expires)
+}
+
 // ParseExpirationTime reads the time when a token shall expire, for
 // Wish.ExpiresAt. The refusal names what is wrong with the text and does not quote
 // it. In a Wish the zero time means "never". So the zero time and all times before

@@ -40,6 +40,9 @@ func TestFoldDoesNotChangeItsInput(t *testing.T) {
 	two := Fold(before, owned("EEEEEEEE", noon), noon)
 	three := Fold(before, events.TokenRevoked{TokenID: "AAAAAAAA"}, noon)
 	three.Tokens[0].Name = "changed"
+	Fold(before, events.UserSuspended{Owner: "ann", TokenIDs: []string{"AAAAAAAA", "BBBBBBBB"}}, noon)
+	Fold(before, events.TokenUpdated{TokenID: "AAAAAAAA", Name: new("changed")}, noon)
+	Fold(before, events.TokenRotated{TokenID: "AAAAAAAA", Self: true}, noon)
 	if one.Tokens[2].ID != "DDDDDDDD" || two.Tokens[2].ID != "EEEEEEEE" {
 		t.Errorf("two states folded from one state share memory: %v and %v", one.Tokens[2].ID, two.Tokens[2].ID)
 	}
@@ -55,6 +58,7 @@ func TestFactsOfOtherStreamsPanic(t *testing.T) {
 		"folding nothing":          func() { Fold(State{}, nil, noon) },
 		"the effect of settings":   func() { Effect(State{}, State{}, []events.Fact{events.SettingsChanged{}}, noon, 0) },
 		"the effect of nothing":    func() { Effect(State{}, State{}, []events.Fact{nil}, noon, 0) },
+		"a change of an unknown":   func() { Fold(State{}, events.TokenDisabled{TokenID: "AAAAAAAA"}, noon) },
 		"the end of an unknown":    func() { Effect(State{}, State{}, []events.Fact{events.TokenRevoked{}}, noon, 0) },
 		"deciding on no command":   func() { _, _ = Decide(State{}, nil) },
 		"deciding on another kind": func() { _, _ = Decide(State{}, struct{ Command }{}) },
@@ -103,6 +107,9 @@ func TestStatesRoundTrip(t *testing.T) {
 		TokenID: "BBBBBBBB", Owner: "ann", Creator: `b"<ø>&` + "\u2028", Name: "n", Scopes: []string{"* /*"}, SourceIPs: prefixes("::/0"), Verifier: events.Verifier{Kid: "a", MAC: []byte{0, 255}},
 	})
 	s.Tokens[1].Disabled = true
+	s = Fold(s, events.TokenRotated{TokenID: "BBBBBBBB", Owner: "ann", PreviousSecretUntil: instant.Of(noon), Self: true, Verifier: events.Verifier{Kid: "b", MAC: []byte{1}}}, noon)
+	s = Fold(s, events.UserSuspended{Owner: "ann", TokenIDs: []string{"AAAAAAAA"}}, noon)
+	s = Fold(s, events.OwnerLimitChanged{Owner: "ann", TokenLimit: new(0)}, noon)
 	b, err := EncodeState(s)
 	if err != nil {
 		t.Fatal(err)
@@ -124,6 +131,7 @@ func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	samples := map[int]string{
 		1: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456Z","e":"2026-11-22T12:00:00.123456Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6}]}`,
 		2: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456Z","e":"2026-11-22T12:00:00.123456Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6}],"h":"2026-11-21T12:00:00Z","c":3}`,
+		3: `{"o":"ann","n":7,"t":[{"id":"L7k8ljIC","c":"bob","n":"ci","d":"x","v":{"kid":"a","mac":"bQ=="},"t":"2026-11-21T12:00:00.123456Z","e":"2026-11-22T12:00:00.123456Z","x":true,"s":["GET /"],"a":["192.0.2.0/24"],"f":5,"q":6,"z":true,"w":{"kid":"b","mac":"bg=="},"u":"2026-11-21T12:00:00.123456Z","k":6,"p":"JhxND7ci","r":"2026-11-21T12:00:00.000000Z"}],"h":"2026-11-21T12:00:00Z","c":3,"l":7,"s":true}`,
 	}
 	want := State{Owner: "ann", Version: 7, Tokens: []events.View{{
 		ID: "L7k8ljIC", Owner: "ann", Creator: "bob", Name: "ci", Description: "x", Verifier: events.Verifier{Kid: "a", MAC: []byte("m")},
@@ -132,6 +140,11 @@ func TestStatesOfEveryEncodingDecode(t *testing.T) {
 	for v := 1; v <= StateV; v++ {
 		if v == 2 {
 			want.Hour, want.Changes = hour, 3
+		}
+		if v == 3 {
+			want.TokenLimit, want.Suspended, want.Notes = new(7), true, map[string]Note{"L7k8ljIC": {"JhxND7ci", hour}}
+			token := &want.Tokens[0]
+			token.Suspended, token.Outgoing, token.OutgoingUntil, token.Rotated = true, events.Verifier{Kid: "b", MAC: []byte("n")}, noon, 6
 		}
 		if got, err := DecodeState(v, []byte(samples[v])); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("encoding %d: got %+v, %v\nwant %+v", v, got, err, want)

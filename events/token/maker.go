@@ -22,6 +22,7 @@ type Maker struct {
 	Scopes    []string       // of the acting token; none: all calls
 	SourceIPs []netip.Prefix // of the acting token; none: all addresses
 	ExpiresAt time.Time      // of the acting token; zero: never
+	Outgoing  bool           // the acting token showed its outgoing secret, which manages no tokens
 
 	MayCreate, MayEdit, MayDelete bool // for other users' tokens
 
@@ -56,12 +57,34 @@ func (m Maker) cause(owner string) events.Cause {
 func (m Maker) checkHandOut(owner string) error {
 	switch {
 	case !m.allowed(owner, m.MayCreate):
-		return refuse(CodePermissionDenied, fieldUser, `creating a token for another user needs the permission create on the realm "security"`)
+		return refuse(CodePermissionDenied, fieldUser, `creating or rotating a token of another user needs the permission create on the realm "security"`)
 	case m.LacksActions && m.Owner != owner && !m.Operator:
-		return refuse(CodeDeniedByOwner, fieldUser, `the user has a permission on the realm "security" that you do not have; you may create tokens only for users without such a permission`)
+		return refuse(CodeDeniedByOwner, fieldUser, `the user has a permission on the realm "security" that you do not have; you may create, rotate and extend tokens only of users without such a permission`)
 	}
 	return nil
 }
+
+// checkWiden refuses a maker that may not let a token of the owner do more. The
+// maker may know the secret of that token, so this is like a new secret.
+func (m Maker) checkWiden(owner string) error {
+	if !m.allowed(owner, m.MayCreate) {
+		return refuse(CodePermissionDenied, fieldUser, `without the permission create on the realm "security" you may only narrow the scopes, the source ranges and the lifetime of another user's token`)
+	}
+	return m.checkHandOut(owner)
+}
+
+// checkCredential refuses a maker with an outgoing secret. So a rotation ends
+// what a leaked secret can do to the tokens of its owner, grace or not.
+func (m Maker) checkCredential() error {
+	if m.Outgoing {
+		return refuse(CodeDeniedByCredential, "", "a secret that a rotation has replaced manages no tokens; use the new secret")
+	}
+	return nil
+}
+
+// checkToken refuses a maker that may not change this token, because the token
+// goes beyond the bounds of the maker's own token.
+func (m Maker) checkToken(v events.View) error { return m.checkBounds(v.Scopes, v.SourceIPs) }
 
 // checkBounds refuses scopes and source ranges that go beyond those of the
 // token that the maker uses. So a token cannot make a token that may do more, or

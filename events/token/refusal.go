@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 	"apitoken/events/name"
 )
 
@@ -23,6 +24,15 @@ const (
 	CodeScopeExceeds     = "scope_exceeds_maker"
 	CodeSourceIPsExceed  = "source_ips_exceed_maker"
 	CodeStateTooLarge    = "state_too_large"
+	CodeEnded            = "token_ended"
+	CodeUserSuspended    = "user_suspended"
+	CodeVersionConflict  = "version_conflict"
+	CodeGraceTooShort    = "grace_too_short"
+	CodeRotatedRecently  = "rotated_recently"
+	CodeSelfSuspension   = "self_suspension"
+	CodeLastEditHolder   = "last_edit_holder"
+
+	CodeDeniedByCredential = "permission_denied_by_credential"
 )
 
 // The members of a request, as refusals name them.
@@ -34,6 +44,9 @@ const (
 	fieldExpiresIn      = "expires_in"
 	fieldScopes         = "scopes"
 	fieldSourceIPs      = "source_ips"
+	fieldGrace          = "grace"
+	fieldReason         = "reason"
+	fieldTokenLimit     = "token_limit"
 )
 
 // NotFound is the refusal for a token that does not exist, that is past its
@@ -46,6 +59,12 @@ func NotFound() *events.Refusal {
 // NotFoundRevoked is the refusal for a revoked token that the caller may see.
 func NotFoundRevoked(at time.Time) *events.Refusal {
 	return &events.Refusal{Code: CodeNotFoundRevoked, Detail: "the token is revoked; its history and lists of revoked tokens still show it", EndedAt: at}
+}
+
+// Ended is the refusal of a command that changes an expired token. For a revoked
+// token it is NotFoundRevoked.
+func Ended(at time.Time) *events.Refusal {
+	return &events.Refusal{Code: CodeEnded, Detail: "the token expired at " + instant.Format(at) + "; an ended token cannot be changed", EndedAt: at}
 }
 
 // NotInState is the refusal for a token that the caller may see, but that is in

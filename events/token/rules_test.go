@@ -7,9 +7,11 @@ import (
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
+	"maps"
 	"net/netip"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -62,8 +64,10 @@ type scene struct {
 	records []events.Record
 	views   map[string]events.View // by token id, also of ended tokens
 	revoked map[string]bool
+	peak    int               // the highest limit below which a token was created
 	changes map[time.Time]int // counted commands, by the start of their hour
-	drawn   map[string]int    // number of records of each type, of commands and of refusals, in all histories
+	stolen  theft
+	drawn   map[string]int // number of records of each type, of commands and of refusals, in all histories
 }
 
 func newScene(t *rapid.T, schemas map[string]*jsonschema.Schema) *scene {
@@ -97,11 +101,15 @@ func (sc *scene) do(t *rapid.T, c Command) *events.Refusal {
 	}
 	sc.drawn[reflect.TypeOf(c).Name()]++
 	at := sc.at()
-	if past := unrecorded(before, at); len(facts) < len(past) || !slices.Equal(facts[:len(past)], past) {
-		t.Fatalf("a command records past expiries first: %T leads to %v, but the expiries are %v", c, facts, past)
-	}
 	if len(facts) == 0 { // as issuer.Do
 		return nil
+	}
+	past := unrecorded(before, at, maxExpired)
+	if len(facts) == maxFacts { // the wanted change comes before expiries that have no room
+		past = past[:min(len(past), expiriesIn(facts))]
+	}
+	if len(facts) < len(past) || !slices.EqualFunc(facts[:len(past)], past, func(a, b events.Fact) bool { return reflect.DeepEqual(a, b) }) {
+		t.Fatalf("a command records past expiries first: %T leads to %v, but the expiries are %v", c, facts, past)
 	}
 	after := before
 	for _, f := range facts {
@@ -119,6 +127,15 @@ func (sc *scene) do(t *rapid.T, c Command) *events.Refusal {
 	}
 	sc.write(t, made)
 	return nil
+}
+
+func expiriesIn(facts []events.Fact) (n int) {
+	for _, f := range facts {
+		if _, expired := f.(events.TokenExpired); expired {
+			n++
+		}
+	}
+	return n
 }
 
 func (sc *scene) write(t *rapid.T, c events.Commit) {
@@ -146,8 +163,7 @@ func (sc *scene) write(t *rapid.T, c events.Commit) {
 	sc.head = c.Head()
 }
 
-// checkChange checks the rules for a changed view. It accepts only changes that
-// end a token.
+// checkChange checks the rules for a changed view.
 func (sc *scene) checkChange(t *rapid.T, v events.View) {
 	old, known := sc.views[v.ID]
 	rule := ""
@@ -158,8 +174,16 @@ func (sc *scene) checkChange(t *rapid.T, v events.View) {
 		rule = "the view of an ended token never changes"
 	case v.Seq <= old.Seq:
 		rule = "a changed view has the number of its new record as Seq"
-	case v.Ended == "":
-		rule = "a change ends the token (add other changes to checkChange)"
+	case v.Owner != old.Owner || v.Creator != old.Creator || !v.CreatedAt.Equal(old.CreatedAt) || v.First != old.First:
+		rule = "owner, creator, creation and first record never change"
+	case v.Rotated == old.Rotated && (!reflect.DeepEqual(v.Verifier, old.Verifier) || !reflect.DeepEqual(v.Outgoing, old.Outgoing) || v.OutgoingUntil.After(old.OutgoingUntil)):
+		rule = "only a rotation changes a secret, and nothing prolongs an outgoing one"
+	case v.Rotated != old.Rotated && !reflect.DeepEqual(v.Outgoing, old.Verifier):
+		rule = "a rotation makes the secret before the outgoing one"
+	case !v.ExpiresAt.IsZero() && v.OutgoingUntil.After(v.ExpiresAt):
+		rule = "an outgoing secret never outlives its token"
+	case v.Ended == "" && sc.policy.Expiration > 0 && !v.ExpiresAt.Equal(old.ExpiresAt) && outlives(v.ExpiresAt, v.CreatedAt.Add(sc.policy.Expiration)):
+		rule = "no verb prolongs a life beyond the maximum"
 	default:
 		return
 	}
@@ -169,9 +193,12 @@ func (sc *scene) checkChange(t *rapid.T, v events.View) {
 // maker draws the maker of a token of ann: ann with a token that expires or does
 // not, with permissions or without, an administrator, or an operator.
 func (sc *scene) maker(t *rapid.T) Maker {
-	m := Maker{Owner: rapid.SampledFrom([]string{"ann", "ann", "ann", "admin", Operator}).Draw(t, "maker")}
+	m := Maker{Owner: rapid.SampledFrom([]string{"ann", "ann", "ann", "ann", "admin", "bob", Operator}).Draw(t, "maker")}
 	m.Operator = m.Owner == Operator
 	m.MayCreate = m.Owner == "admin" || rapid.Bool().Draw(t, "create")
+	m.MayEdit = m.Owner == "admin"
+	m.TokenID = rapid.SampledFrom(append(sc.ids(), "")).Draw(t, "acting token")
+	m.Outgoing = rapid.IntRange(0, 9).Draw(t, "outgoing") == 0
 	if rapid.IntRange(0, 3).Draw(t, "expiring") == 0 {
 		m.ExpiresAt = sc.at().Add(time.Duration(rapid.IntRange(1, 600).Draw(t, "minutes left")) * time.Minute)
 	}
@@ -203,31 +230,50 @@ func (sc *scene) create(t *rapid.T) {
 			SourceIPs:   rapid.SampledFrom([][]netip.Prefix{nil, prefixes("192.0.2.0/24")}).Draw(t, "ranges"),
 		},
 	}
-	live := sc.state(t).Live(c.At)
+	c.Recovery = c.By.Operator && rapid.Bool().Draw(t, "recovery")
+	s := sc.state(t)
+	live, limit := s.Live(c.At), s.limit(sc.policy)
+	if c.Recovery {
+		limit = MaxTokenLimit + 1
+	}
 	r := sc.do(t, c)
 	switch {
-	case r == nil && live >= sc.policy.TokenLimit:
-		t.Fatalf("%d tokens were live and %d are allowed, but a token was created", live, sc.policy.TokenLimit)
-	case r != nil && r.Code == CodeLimitReached && live < sc.policy.TokenLimit:
-		t.Fatalf("%d tokens were live and %d are allowed, but the limit refused a token", live, sc.policy.TokenLimit)
+	case r == nil && live >= limit:
+		t.Fatalf("%d tokens were live and %d are allowed, but a token was created", live, limit)
+	case r != nil && r.Code == CodeLimitReached && live < limit:
+		t.Fatalf("%d tokens were live and %d are allowed, but the limit refused a token", live, limit)
 	}
-	sc.checkRate(t, c, r)
+	if r == nil {
+		sc.peak = max(sc.peak, limit)
+	}
+	sc.checkMaker(t, s, c.By, r)
+	sc.checkRate(t, c, c.By, 1, r)
 	sc.checkDelegation(t, c, r)
 }
 
-// checkRate counts the commands of each hour by itself. No command but an
+// checkMaker: an outgoing secret gives no command, and none makes or changes a
+// token of a suspended owner.
+func (sc *scene) checkMaker(t *rapid.T, before State, by Maker, r *events.Refusal) {
+	if r == nil && (by.Outgoing || before.Suspended) {
+		t.Fatalf("the owner was suspended: %v, but the maker %+v was accepted", before.Suspended, by)
+	}
+}
+
+// checkRate counts the changes of each hour by itself. No command but an
 // operator's may pass above the rate, and the rate may refuse no other command.
-func (sc *scene) checkRate(t *rapid.T, c Create, r *events.Refusal) {
-	hour, rate := c.At.Truncate(time.Hour), sc.policy.ChangeRate
-	counted := !c.By.Operator
-	full := counted && rate > 0 && sc.changes[hour] >= rate
+// facts is the number of counted facts of the command.
+func (sc *scene) checkRate(t *rapid.T, c Command, by Maker, facts int, r *events.Refusal) {
+	hour, rate := sc.at().Truncate(time.Hour), sc.policy.ChangeRate
+	full := !by.Operator && rate > 0 && sc.changes[hour] >= rate
+	_, creates := c.(Create)
+	counted := facts > 0 && (!by.Operator || !creates)
 	switch {
-	case r == nil && full:
-		t.Fatalf("%d changes were counted in the hour and %d are allowed, but a token was created", sc.changes[hour], rate)
+	case r == nil && full && facts > 0:
+		t.Fatalf("%d changes were counted in the hour and %d are allowed, but %T passed", sc.changes[hour], rate, c)
 	case r != nil && r.Code == CodeRateExceeded && (!full || !r.RetryAt.Equal(hour.Add(time.Hour))):
-		t.Fatalf("%d changes were counted in the hour and %d are allowed, operator %v, but the rate refused until %v", sc.changes[hour], rate, c.By.Operator, r.RetryAt)
+		t.Fatalf("%d changes were counted in the hour and %d are allowed, operator %v, but the rate refused until %v", sc.changes[hour], rate, by.Operator, r.RetryAt)
 	case r == nil && counted:
-		sc.changes[hour]++
+		sc.changes[hour] += facts
 	}
 }
 
@@ -246,19 +292,41 @@ func (sc *scene) checkDelegation(t *rapid.T, c Create, r *events.Refusal) {
 
 // revoke draws the id of any earlier token, or an id that no token ever had.
 func (sc *scene) revoke(t *rapid.T) {
-	ids := []string{"NeverWas"}
-	for id := range sc.views {
-		ids = append(ids, id)
+	id := sc.anyID(t)
+	children := HasChildren(sc.state(t), id, sc.at())
+	c := Revoke{At: sc.at(), Policy: sc.policy, By: Maker{Owner: "ann"}, ID: id, Owner: "ann", WithChildren: rapid.Bool().Draw(t, "with children")}
+	want := sc.isLive(id) || c.WithChildren && children
+	r := sc.do(t, c)
+	if want != (r == nil) || (r != nil && r.Code != CodeNotFound) {
+		t.Fatalf("revoking token %s, live or with children %v: got %v", id, want, r)
+	}
+	if r == nil && c.WithChildren && HasChildren(sc.state(t), id, sc.at()) && len(sc.views) < 50 {
+		t.Fatalf("token %s still has children", id)
+	}
+}
+
+func (sc *scene) ids() (ids []string) { return slices.Sorted(maps.Keys(sc.views)) }
+
+// anyID draws the id of any earlier token, or an id that no token ever had.
+func (sc *scene) anyID(t *rapid.T) string {
+	ids := append(sc.ids(), "NeverWas")
+	for id, v := range sc.views { // tokens without a recorded end are drawn more often
+		if v.Ended == "" {
+			ids = append(ids, id, id, id)
+		}
 	}
 	slices.Sort(ids)
-	id := rapid.SampledFrom(ids).Draw(t, "id")
-	live := sc.views[id].ID != "" && sc.views[id].LiveAt(sc.at())
-	r := sc.do(t, Revoke{At: sc.at(), Policy: sc.policy, By: Maker{Owner: "ann"}, ID: id, Owner: "ann"})
-	if live != (r == nil) || (r != nil && r.Code != CodeNotFound) {
-		t.Fatalf("revoking token %s, live %v: got %v", id, live, r)
-	}
-	if r == nil {
-		sc.revoked[id] = true
+	return rapid.SampledFrom(ids).Draw(t, "id")
+}
+
+func (sc *scene) isLive(id string) bool { return sc.views[id].ID != "" && sc.views[id].LiveAt(sc.at()) }
+
+// repeated draws a number of commands, because a history has about 30 actions.
+func repeated(command func(*rapid.T)) func(*rapid.T) {
+	return func(t *rapid.T) {
+		for range rapid.IntRange(1, 8).Draw(t, "commands") {
+			command(t)
+		}
 	}
 }
 
@@ -270,11 +338,25 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		sc := newScene(t, all)
 		sc.drawn = drawn
-		peak := 0 // the highest limit so far
 		t.Repeat(map[string]func(*rapid.T){
 			"create":      sc.create,
 			"create more": sc.create,
 			"revoke":      sc.revoke,
+			"update":      repeated(sc.update),
+			"rotate":      repeated(sc.rotate),
+			"suspend":     sc.suspend,
+			"reinstate":   sc.reinstate,
+			"limit":       sc.setLimit,
+			"expire":      sc.expire,
+			"switch":      sc.switchTwice,
+			"twice":       sc.rotateTwice,
+			"steal":       sc.steal,
+			"attack":      repeated(sc.attack),
+			"offboard":    sc.offboard,
+			"wait, then update": func(t *rapid.T) {
+				sc.now = sc.now.Add(time.Duration(rapid.IntRange(0, 12).Draw(t, "hours")) * time.Hour)
+				sc.update(t)
+			},
 			"wait": func(t *rapid.T) {
 				sc.now = sc.now.Add(time.Duration(rapid.IntRange(-1, 12).Draw(t, "hours")) * time.Hour)
 			},
@@ -287,8 +369,7 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 				sc.policy.ChangeRate = rapid.IntRange(0, 6).Draw(t, "rate")
 			},
 			"": func(t *rapid.T) {
-				peak = max(peak, sc.policy.TokenLimit)
-				sc.checkRules(t, peak)
+				sc.checkRules(t)
 			},
 		})
 	})
@@ -297,7 +378,7 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 			t.Errorf("no random history has a %s: draw a command that leads to it", k.Name)
 		}
 	}
-	for _, code := range []string{CodeLimitReached, CodeRateExceeded, CodeExpiryOutlives} {
+	for _, code := range []string{CodeLimitReached, CodeRateExceeded, CodeExpiryOutlives, CodeDeniedByCredential, CodeUserSuspended, CodeEnded, CodeVersionConflict, CodeGraceTooShort, CodeRotatedRecently, CodePermissionDenied} {
 		if drawn[code] == 0 {
 			t.Errorf("no random history has the refusal %s: draw what leads to it", code)
 		}
@@ -325,12 +406,12 @@ func declaredCommands(t *testing.T) (names []string) {
 }
 
 // checkRules checks the rules that hold after every step.
-func (sc *scene) checkRules(t *rapid.T, peak int) {
+func (sc *scene) checkRules(t *rapid.T) {
 	s := sc.state(t)
-	if live := s.Live(sc.at()); live > peak {
-		t.Fatalf("%d tokens are live, but the limit was never above %d", live, peak)
+	if live := s.Live(sc.at()); live > sc.peak {
+		t.Fatalf("%d tokens are live, but none was created above the limit %d", live, sc.peak)
 	}
-	if s.Version != sc.head.Version || len(s.Tokens) > 50 {
+	if s.Version != sc.head.Version || len(s.Tokens) > MaxTokenLimit+1 {
 		t.Fatalf("the state has version %d and %d tokens, the head has version %d", s.Version, len(s.Tokens), sc.head.Version)
 	}
 	if n := s.ChangesAt(sc.at()); n != sc.changes[sc.at().Truncate(time.Hour)] {
@@ -346,6 +427,7 @@ func (sc *scene) checkRules(t *rapid.T, peak int) {
 		t.Fatal(err)
 	}
 	sc.checkViews(t, s)
+	sc.checkTheft(t)
 }
 
 // fold returns the state after all stored records.
@@ -377,10 +459,14 @@ func (sc *scene) checkViews(t *rapid.T, s State) {
 		} else if v.Ended == "" || v.LiveAt(sc.now) {
 			t.Fatalf("token %s is no longer in the state, but its view is %+v", id, v)
 		}
-		if sc.revoked[id] != (v.Ended == events.EndedRevoked) {
-			t.Fatalf("token %s was revoked: %t, but its view is %+v", id, sc.revoked[id], v)
+		if sc.revoked[id] && v.Ended != events.EndedRevoked {
+			t.Fatalf("token %s was revoked, but its view is %+v", id, v)
 		}
-		if sc.records[v.First-1].Subject() != id || sc.records[v.Seq-1].Subject() != id {
+		sc.revoked[id] = v.Ended == events.EndedRevoked
+		if v.Ended == "" && v.LiveAt(sc.at()) && v.Suspended != s.Suspended {
+			t.Fatalf("the owner is suspended: %v, but the view of token %s says %v", s.Suspended, id, v.Suspended)
+		}
+		if sc.records[v.First-1].Subject() != id || !strings.Contains(string(sc.records[v.Seq-1].Public), id) {
 			t.Fatalf("the view of token %s has the sequence of another token's record", id)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 )
 
 // TestMembersThatAreTooLargeTogetherAreRefused: each member is within its own
@@ -35,7 +36,8 @@ func TestMembersThatAreTooLargeTogetherAreRefused(t *testing.T) {
 	t.Error("no description made the token too large")
 }
 
-// fullest is a state with 50 tokens of the largest allowed size.
+// fullest is a state with 50 tokens of the largest allowed size. Each has rotated
+// itself, and the owner is suspended.
 func fullest(t testing.TB) (s State) {
 	c := ann(func(c *Create) {
 		c.Owner, c.Name, c.Policy.TokenLimit = strings.Repeat("n", 256), strings.Repeat("n", 128), 50
@@ -52,8 +54,10 @@ func fullest(t testing.TB) (s State) {
 	for i := range 50 {
 		c.ID = "full00" + string(rune('A'+i/26)) + string(rune('a'+i%26))
 		s = Fold(s, created(t, s, c), noon)
+		s = Fold(s, events.TokenRotated{TokenID: c.ID, Owner: c.Owner, PreviousSecretUntil: instant.Of(noon), Self: true, Verifier: c.Verifier}, noon)
+		s = Fold(s, events.TokenDisabled{TokenID: c.ID, Owner: c.Owner}, noon)
 	}
-	return s
+	return Fold(s, events.UserSuspended{Owner: c.Owner, TokenIDs: s.live(noon)}, noon)
 }
 
 func TestTheFullestStateIsStored(t *testing.T) {

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -13,7 +14,7 @@ import (
 
 // StateV is the number of the encoding that EncodeState writes. A new encoding
 // gets the next number; DecodeState still reads the older ones.
-const StateV = 2
+const StateV = 3
 
 // State is what the rules need to know about one owner. It has only tokens
 // without a recorded end, so it does not grow with history. A token that is past
@@ -24,43 +25,68 @@ type State struct {
 	Tokens  []events.View // in creation order
 	Hour    time.Time     // start of the hour of the last counted change; zero: no change was counted
 	Changes int           // counted changes in that hour
+
+	TokenLimit *int            // the owner's own limit; nil: that of the policy
+	Suspended  bool            // no token of the owner passes, and no command makes or changes one
+	Notes      map[string]Note // by token id; tokens with the zero Note are left out
 }
 
-// encoded is version 2 of the stored form. Version 1 has no hour and no changes.
+// Note is what the rules need to know about a token beside its view.
+type Note struct {
+	MadeWith      string    // the token of the same owner that made it, or an ended one of which it is a descendant; may be empty
+	SelfRotatedAt time.Time // when the token last rotated itself; zero: never
+}
+
+// encoded is version 3 of the stored form. Version 1 has no hour and no changes.
+// Version 2 has no limit, no suspension and no notes.
 type encoded struct {
 	Owner   string       `json:"o"`
 	Version uint64       `json:"n"`
 	Tokens  []storedView `json:"t,omitempty"`
 	Hour    instant.Time `json:"h,omitzero"`
 	Changes int          `json:"c,omitempty"`
+
+	TokenLimit *int `json:"l,omitempty"`
+	Suspended  bool `json:"s,omitempty"`
 }
 
-// storedView is a view with its times in the form of package instant. The members
-// of the view with the same JSON names are not written.
+// storedView is a view and its note, with times in the form of package instant.
+// The members of the view with the same JSON names are not written.
 type storedView struct {
 	events.View
-	CreatedAt instant.Time `json:"t"`
-	ExpiresAt instant.Time `json:"e,omitzero"` // zero: never
+	CreatedAt     instant.Time `json:"t"`
+	ExpiresAt     instant.Time `json:"e,omitzero"` // zero: never
+	OutgoingUntil instant.Time `json:"u,omitzero"`
+
+	MadeWith      string       `json:"p,omitempty"`
+	SelfRotatedAt instant.Time `json:"r,omitzero"`
 }
 
-func stored(v events.View) storedView {
-	return storedView{View: v, CreatedAt: instant.Of(v.CreatedAt), ExpiresAt: instant.Of(v.ExpiresAt)}
+func stored(v events.View, n Note) storedView {
+	return storedView{
+		View: v, CreatedAt: instant.Of(v.CreatedAt), ExpiresAt: instant.Of(v.ExpiresAt), OutgoingUntil: instant.Of(v.OutgoingUntil),
+		MadeWith: n.MadeWith, SelfRotatedAt: instant.Of(n.SelfRotatedAt),
+	}
 }
 
 func (s storedView) view() events.View {
 	v := s.View
-	v.CreatedAt, v.ExpiresAt = s.CreatedAt.Time, s.ExpiresAt.Time
+	v.CreatedAt, v.ExpiresAt, v.OutgoingUntil = s.CreatedAt.Time, s.ExpiresAt.Time, s.OutgoingUntil.Time
 	return v
+}
+
+func (s storedView) note() Note {
+	return Note{MadeWith: s.MadeWith, SelfRotatedAt: s.SelfRotatedAt.Time}
 }
 
 // EncodeState returns the bytes for the head, in the encoding StateV. The owner is
 // written once and not in every view. A state above events.MaxState is refused
 // with state_too_large.
 func EncodeState(s State) ([]byte, error) {
-	e := encoded{Owner: s.Owner, Version: s.Version, Hour: instant.Of(s.Hour), Changes: s.Changes}
+	e := encoded{Owner: s.Owner, Version: s.Version, Hour: instant.Of(s.Hour), Changes: s.Changes, TokenLimit: s.TokenLimit, Suspended: s.Suspended}
 	for _, v := range s.Tokens {
 		v.Owner = ""
-		e.Tokens = append(e.Tokens, stored(v))
+		e.Tokens = append(e.Tokens, stored(v, s.Notes[v.ID]))
 	}
 	b, err := encode(e)
 	if err != nil {
@@ -85,13 +111,34 @@ func DecodeState(v int, b []byte) (State, error) {
 	if err := json.Unmarshal(b, &e); err != nil {
 		return State{}, fmt.Errorf("decoding an owner's state: %w", err)
 	}
-	s := State{Owner: e.Owner, Version: e.Version, Hour: e.Hour.Time, Changes: e.Changes}
+	s := State{Owner: e.Owner, Version: e.Version, Hour: e.Hour.Time, Changes: e.Changes, TokenLimit: e.TokenLimit, Suspended: e.Suspended}
 	for _, t := range e.Tokens {
 		v := t.view()
 		v.Owner = e.Owner
 		s.Tokens = append(s.Tokens, v)
+		s = s.withNote(v.ID, t.note())
 	}
 	return s, nil
+}
+
+// withNote returns the state with this note of a token. It does not change its
+// input.
+func (s State) withNote(id string, n Note) State {
+	if s.Notes[id] == n {
+		return s
+	}
+	notes := maps.Clone(s.Notes)
+	if notes == nil {
+		notes = map[string]Note{}
+	}
+	notes[id] = n
+	if n == (Note{}) {
+		delete(notes, id)
+	}
+	if s.Notes = notes; len(notes) == 0 {
+		s.Notes = nil
+	}
+	return s
 }
 
 // encode is JSON without the escapes for HTML, which need six bytes for one. It
@@ -121,6 +168,14 @@ func PutBack(s State, v events.View) State {
 	v.Seal = events.Verifier{}
 	s.Tokens = append(slices.Clip(s.Tokens), v)
 	return s
+}
+
+// limit is the number of live tokens that the owner may have.
+func (s State) limit(p Policy) int {
+	if s.TokenLimit != nil {
+		return *s.TokenLimit
+	}
+	return p.TokenLimit
 }
 
 // Live counts the tokens that are live at the time now.

@@ -195,6 +195,11 @@ func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
 	if p, err := parsePrincipal(complete()); err != nil || p.Owner != "ann" || !slices.Equal(p.Scopes, []string{"GET /v1/x"}) {
 		t.Fatalf("the complete context: got %+v, %v", p, err)
 	}
+	outgoing := complete()
+	outgoing["credential"], outgoing["expires_at"] = "outgoing", "2030-01-20T00:00:00.000000Z"
+	if p, err := parsePrincipal(outgoing); err != nil || p.Credential != guard.CredentialOutgoing {
+		t.Errorf("an outgoing secret with its end: got %+v, %v", p, err)
+	}
 	for name, damage := range map[string]func(map[string]any){
 		"no owner":            func(c map[string]any) { delete(c, "owner") },
 		"empty owner":         func(c map[string]any) { c["owner"] = "" },
@@ -213,7 +218,8 @@ func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
 		"empty kind":          func(c map[string]any) { c["kind"] = "" },
 		"unknown kind":        func(c map[string]any) { c["kind"] = "session" },
 		"no credential":       func(c map[string]any) { delete(c, "credential") },
-		"unknown credential":  func(c map[string]any) { c["credential"] = "outgoing" },
+		"unknown credential":  func(c map[string]any) { c["credential"] = "older" },
+		"outgoing, no end":    func(c map[string]any) { c["credential"] = "outgoing" },
 		"no permissions":      func(c map[string]any) { delete(c, "permissions") },
 		"null permissions":    func(c map[string]any) { c["permissions"] = "null" },
 		"empty permissions":   func(c map[string]any) { c["permissions"] = "" },

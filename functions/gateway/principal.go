@@ -28,7 +28,7 @@ const (
 
 // Context returns the authorizer's context for the principal. All values are
 // text: the owner key; the token's id; the kind (guard.KindToken) and which of the
-// token's secrets was shown (guard.CredentialCurrent); the permissions of a
+// token's secrets was shown (current or outgoing); the permissions of a
 // session ("[]" for a token) and how it was opened ("" for a token); the token's
 // scopes and source ranges as JSON arrays ("[]" means all calls, and any address);
 // the token's expiry in the form of package instant ("" if it never expires). The
@@ -81,9 +81,6 @@ func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
 	if p.Permissions, err = parseList[string](keyPermissions, permissions); err != nil {
 		return p, err
 	}
-	if err := checkKind(p); err != nil {
-		return p, err
-	}
 	if p.Scopes, err = parseList[string](keyScopes, scopes); err != nil {
 		return p, err
 	}
@@ -95,15 +92,16 @@ func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
 			return p, fmt.Errorf("authorizer context, %s: %w", keyExpiresAt, err)
 		}
 	}
-	return p, nil
+	return p, checkKind(p)
 }
 
-// checkKind accepts a token with its current secret. Only a session has
-// permissions of its own.
+// checkKind accepts a token with one of its secrets. An outgoing secret always
+// has an end. Only a session has permissions of its own.
 func checkKind(p guard.Principal) error {
-	if p.Kind != guard.KindToken || p.Credential != guard.CredentialCurrent || len(p.Permissions) > 0 || p.Via != "" {
-		return fmt.Errorf("authorizer context: %s %q, %s %q, %s %q and %s %q do not describe a token with its current secret",
-			keyKind, p.Kind, keyCredential, p.Credential, keyPermissions, p.Permissions, keyVia, p.Via)
+	known := p.Credential == guard.CredentialCurrent || p.Credential == guard.CredentialOutgoing && !p.ExpiresAt.IsZero()
+	if p.Kind != guard.KindToken || !known || len(p.Permissions) > 0 || p.Via != "" {
+		return fmt.Errorf("authorizer context: %s %q, %s %q until %q, %s %q and %s %q do not describe a token with one of its secrets",
+			keyKind, p.Kind, keyCredential, p.Credential, p.ExpiresAt, keyPermissions, p.Permissions, keyVia, p.Via)
 	}
 	return nil
 }

@@ -33,6 +33,12 @@ type viewItem struct {
 	KeepUntil   instant        `cbor:"16,keyasint,omitzero"`
 	SealKid     string         `cbor:"17,keyasint,omitempty"`
 	Seal        []byte         `cbor:"18,keyasint,omitempty"`
+
+	Suspended     bool    `cbor:"19,keyasint,omitempty"`
+	OutgoingKid   string  `cbor:"20,keyasint,omitempty"`
+	Outgoing      []byte  `cbor:"21,keyasint,omitempty"`
+	OutgoingUntil instant `cbor:"22,keyasint,omitzero"`
+	Rotated       uint64  `cbor:"23,keyasint,omitempty"`
 }
 
 type useItem struct {

@@ -16,6 +16,8 @@ func itemOfView(v events.View) viewItem {
 		Scopes: v.Scopes, SourceIPs: v.SourceIPs, First: v.First, Seq: v.Seq,
 		Ended: v.Ended, EndedAt: instantOf(v.EndedAt), KeepUntil: instantOf(v.KeepUntil),
 		SealKid: v.Seal.Kid, Seal: v.Seal.MAC,
+		Suspended: v.Suspended, OutgoingKid: v.Outgoing.Kid, Outgoing: v.Outgoing.MAC,
+		OutgoingUntil: instantOf(v.OutgoingUntil), Rotated: v.Rotated,
 	}
 }
 
@@ -30,7 +32,9 @@ func decodeView(id string, b []byte) (events.View, error) {
 		CreatedAt: i.CreatedAt.time(), ExpiresAt: i.ExpiresAt.time(), Disabled: i.Disabled,
 		Scopes: i.Scopes, SourceIPs: i.SourceIPs, First: i.First, Seq: i.Seq,
 		Ended: i.Ended, EndedAt: i.EndedAt.time(), KeepUntil: i.KeepUntil.time(),
-		Seal: events.Verifier{Kid: i.SealKid, MAC: i.Seal},
+		Seal:      events.Verifier{Kid: i.SealKid, MAC: i.Seal},
+		Suspended: i.Suspended, Outgoing: events.Verifier{Kid: i.OutgoingKid, MAC: i.Outgoing},
+		OutgoingUntil: i.OutgoingUntil.time(), Rotated: i.Rotated,
 	}, nil
 }
 

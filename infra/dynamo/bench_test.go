@@ -17,7 +17,7 @@ import (
 
 // typicalToken is DynamoDB's answer for a token with its use.
 var typicalToken = func() string {
-	digest := events.Verifier{Kid: "k1", MAC: []byte(strings.Repeat("m", 32))}.Digest()
+	digest := events.View{Verifier: events.Verifier{Kid: "k1", MAC: []byte(strings.Repeat("m", 32))}}.Digest()
 	key, mac := `"PK":{"S":"TOKEN#JhxND7ci"},`, base64.StdEncoding.EncodeToString([]byte(strings.Repeat("m", 32)))
 	view := fmt.Sprintf(`{%s"SK":{"S":"TOKEN"},"owner":{"S":"ann"},"creator":{"S":"ann"},"name":{"S":"ann_api_token"},"kid":{"S":"k1"},"mac":{"B":%q},
 "created_at":{"S":"2026-11-21T09:30:00.000001Z"},"expires_at":{"S":"2027-11-21T09:30:00.000001Z"},"first_seq":{"N":"3"},"seq":{"N":"7"},

@@ -41,7 +41,7 @@ type place struct {
 	n    int   // length in bytes
 	line int
 	hash events.Hash
-	mac  events.Hash // the digest of the record MAC
+	mac  string // the name of the pepper and the bytes of the record MAC
 }
 
 // OpenCopies reads the file once. It ignores a last line without an end: a crash
@@ -88,7 +88,7 @@ func (c *Copies) add(n int, at int64, b []byte) {
 	case err != nil:
 		c.Faults = append(c.Faults, Fault{Line: n, Detail: err.Error()})
 	case m.Seq > 0:
-		c.streams[m.Stream] = append(c.streams[m.Stream], place{m.Seq, at, len(b), n, m.Hash, m.MAC.Digest()})
+		c.streams[m.Stream] = append(c.streams[m.Stream], place{m.Seq, at, len(b), n, m.Hash, m.MAC.Kid + string(m.MAC.MAC)})
 	}
 }
 

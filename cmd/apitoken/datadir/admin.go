@@ -81,11 +81,11 @@ func (f *Folder) NewAdmin(ctx context.Context, i *issuer.Issuer, replace bool) e
 
 // afterRefusal removes the marker if err is a refusal, because a refused bootstrap
 // made no token. After any other error the outcome is unknown, and the marker
-// stays. At the limit it adds a remedy to the error.
+// stays. At the limit, and for a suspended administrator, it adds a remedy.
 func (f *Folder) afterRefusal(err error) error {
 	err = fmt.Errorf("making a token for %s: %w", Admin, err)
 	refusal, refused := errors.AsType[*events.Refusal](err)
-	if refused && refusal.Code == "token_limit_reached" {
+	if refused && (refusal.Code == "token_limit_reached" || refusal.Code == "user_suspended") {
 		err = fmt.Errorf("%w; --replace first revokes the other tokens", err)
 	}
 	if refused {

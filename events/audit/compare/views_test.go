@@ -47,7 +47,7 @@ func TestAViewThatWasPutBackOrDeletedIsFound(t *testing.T) {
 
 // uncompared has the fields of a view that no event has.
 var uncompared = map[string]string{
-	"ID": "it is the key", "Verifier": "events do not have it; the seal covers it",
+	"ID": "it is the key", "Verifier": "events do not have it; the seal covers it", "Outgoing": "as Verifier",
 	"Seal": "it is checked", "VerifierDigest": "only lists have it",
 }
 

@@ -122,8 +122,9 @@ func TestOutcomesAreCounted(t *testing.T) {
 func TestEveryAccessCodeCountsAsRefused(t *testing.T) {
 	want := map[string]bool{
 		"credential_missing": true, "credential_repeated": true, "scheme_unsupported": true, "token_in_query": true, "token_in_path": true, "token_malformed": true,
-		"token_invalid": true, "token_revoked": true, "token_disabled": true, "token_expired": true,
+		"token_invalid": true, "token_revoked": true, "token_disabled": true, "token_expired": true, "token_suspended": true, "token_replaced": true,
 		"permission_denied": true, "permission_denied_by_source": true, "permission_denied_by_scope": true, "permission_denied_by_owner": true,
+		"permission_denied_by_credential": true,
 	}
 	for _, code := range httpapi.Codes() {
 		metrics, reason := outcomeMetrics("get", code)

@@ -39,10 +39,12 @@ const (
 const UnsentShards = 4
 
 // ListAttributes are the attributes of the list index besides the keys: a view
-// with its seal, and with the digest of its verifier in place of the verifier.
+// with its seal, and with a digest in place of its verifiers (events.View.Digest).
+// DynamoDB allows 20 such attributes for an index.
 var ListAttributes = []string{
 	viewOwner, viewCreator, viewName, viewDescription, viewCreated, viewExpires, viewDisabled, viewScopes, viewSourceIPs,
 	viewFirst, viewSeq, viewEnded, viewEndedAt, viewKeepUntil, viewSealKid, viewSeal, viewDigest,
+	viewSuspended, viewOutUntil,
 }
 
 // OwnerAttributes are the attributes of the owner index besides the keys. So an

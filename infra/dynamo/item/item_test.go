@@ -42,6 +42,8 @@ var (
 		Verifier:  events.Verifier{Kid: "k1", MAC: []byte("0123456789abcdef0123456789abcdef")},
 		CreatedAt: at, ExpiresAt: at.AddDate(0, 6, 0), Disabled: true, Scopes: []string{"GET /v1/*", "POST /v1/x"},
 		SourceIPs: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("2001:db8::/32")}, First: 3, Seq: 7,
+		Suspended: true, Outgoing: events.Verifier{Kid: "k0", MAC: []byte("an outgoing verifier of 32 bytes")},
+		OutgoingUntil: at.Add(24 * time.Hour), Rotated: 6,
 		Seal: events.Verifier{Kid: "k2", MAC: []byte("fedcba9876543210fedcba9876543210")},
 	}
 	ended = func() events.View {
@@ -179,8 +181,9 @@ func TestTablesOfOtherVersionsAreRefusedByName(t *testing.T) {
 		older  bool
 	}{
 		"layout 1":             {nil, "made by an older version of apitoken", true},
-		"an explicit layout 1": {item.Number(1), "have layout 1, and this version reads only 2", true},
-		"the next layout":      {item.Number(3), "made by a newer version of apitoken", false},
+		"an explicit layout 1": {item.Number(1), "have layout 1, and this version reads only 3", true},
+		"layout 2":             {item.Number(2), "made by an older version of apitoken", true},
+		"the next layout":      {item.Number(4), "made by a newer version of apitoken", false},
 	} {
 		it, _ := item.Head(events.SettingsStream, head)
 		if it["layout"] = c.layout; c.layout == nil {
@@ -305,7 +308,8 @@ func TestMonths(t *testing.T) {
 // and in that by owner.
 func TestNoIndexHasAVerifier(t *testing.T) {
 	want := ended
-	want.Verifier, want.VerifierDigest = events.Verifier{}, ended.Verifier.Digest()
+	want.VerifierDigest = ended.Digest()
+	want.Verifier, want.Outgoing, want.Rotated = events.Verifier{}, events.Verifier{}, 0
 	var first item.Item
 	for index, attributes := range map[string][]string{
 		item.ListIndex:  append([]string{item.PK, item.SK, item.ListPK, item.ListSK}, item.ListAttributes...),

@@ -28,7 +28,12 @@ const (
 	viewKeepUntil   = "keep_until"
 	viewSealKid     = "seal_kid"
 	viewSeal        = "seal"
-	viewDigest      = "digest" // of the verifier, for the indexes of views
+	viewDigest      = "digest" // see View.VerifierDigest, for the indexes of views
+	viewSuspended   = "suspended"
+	viewOutKid      = "outgoing_kid"
+	viewOutMAC      = "outgoing_mac"
+	viewOutUntil    = "outgoing_until"
+	viewRotated     = "rotated_seq"
 )
 
 // View returns a token's view as an item. With the largest view that the rules
@@ -52,6 +57,13 @@ func View(v events.View) Item {
 	putText(it, viewEnded, string(v.Ended))
 	putTime(it, viewEndedAt, v.EndedAt)
 	putTime(it, viewKeepUntil, v.KeepUntil)
+	putBool(it, viewSuspended, v.Suspended)
+	putText(it, viewOutKid, v.Outgoing.Kid)
+	putBytes(it, viewOutMAC, v.Outgoing.MAC)
+	putTime(it, viewOutUntil, v.OutgoingUntil)
+	if v.Rotated > 0 {
+		it[viewRotated] = Number(v.Rotated)
+	}
 	putText(it, viewSealKid, v.Seal.Kid)
 	putBytes(it, viewSeal, v.Seal.MAC)
 	putPlace(it, v)
@@ -74,7 +86,7 @@ func putPlace(it Item, v events.View) {
 }
 
 func putVerifierDigest(it Item, v events.View) {
-	digest := v.Verifier.Digest()
+	digest := v.Digest()
 	it[viewDigest] = bytes(digest[:])
 }
 
@@ -85,6 +97,8 @@ func ReadView(it Item) (events.View, error) {
 	r := &reader{it: it}
 	v := r.view()
 	v.Verifier = events.Verifier{Kid: r.text(viewKid), MAC: r.bytes(viewMAC)}
+	v.Outgoing = events.Verifier{Kid: r.text(viewOutKid), MAC: r.bytes(viewOutMAC)}
+	v.Rotated = r.number(viewRotated)
 	want := Item{}
 	putPlace(want, v)
 	putVerifierDigest(want, v)
@@ -92,8 +106,8 @@ func ReadView(it Item) (events.View, error) {
 	return v, damagedView(v.ID, r.err)
 }
 
-// ReadEntry decodes an entry of the list index or the owner index. It has the
-// digest of the verifier in place of the verifier. All its errors are a *events.DamagedView.
+// ReadEntry decodes an entry of the list index or the owner index. It has the digest in place of
+// both verifiers and of the sequence of the last rotation. All its errors are a *events.DamagedView.
 func ReadEntry(it Item) (events.View, error) {
 	r := &reader{it: it}
 	v := r.view()
@@ -123,6 +137,7 @@ func (r *reader) view() events.View {
 		CreatedAt: r.time(viewCreated), ExpiresAt: r.time(viewExpires), Disabled: r.bool(viewDisabled),
 		Scopes: r.texts(viewScopes), SourceIPs: r.prefixes(viewSourceIPs),
 		First: r.number(viewFirst), Seq: r.number(viewSeq),
+		Suspended: r.bool(viewSuspended), OutgoingUntil: r.time(viewOutUntil),
 		Ended: events.Ending(r.text(viewEnded)), EndedAt: r.time(viewEndedAt), KeepUntil: r.time(viewKeepUntil),
 		Seal: events.Verifier{Kid: r.text(viewSealKid), MAC: r.bytes(viewSeal)},
 	}

@@ -1,0 +1,94 @@
+package issuer
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/secret"
+	"apitoken/events/settings"
+	"apitoken/events/token"
+)
+
+// Update changes the members of a live token that given names, whether it is
+// enabled, and the end of its outgoing secret, and returns the token. An update
+// that changes nothing writes nothing. The guard obeys an update as soon as
+// Update has returned. A missing token and another user's token that the caller
+// may not view are not_found; a token that has ended is token_ended or
+// not_found_revoked.
+func (i *Issuer) Update(ctx context.Context, by guard.Principal, id string, u token.Update) (Token, error) {
+	return i.change(ctx, by, id, func(set settings.State, t Token, at time.Time) (token.Command, error) {
+		c := token.Update{Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, At: at}
+		c.IfMatch, c.Wish, c.Given, c.Enabled, c.EndOutgoing = u.IfMatch, u.Wish, u.Given, u.Enabled, u.EndOutgoing
+		return c, nil
+	})
+}
+
+// Rotate gives a live token a new secret, and returns the token and its new text.
+// The text is not stored and never returned again. The secret before passes for
+// the grace; nil is that of the settings. The refusals are those of Update.
+func (i *Issuer) Rotate(ctx context.Context, by guard.Principal, id string, ifMatch []uint64, grace *time.Duration) (Token, secret.Secret, error) {
+	minted := secret.Renew(i.prefix, id)
+	t, err := i.change(ctx, by, id, func(set settings.State, t Token, at time.Time) (token.Command, error) {
+		verifier, err := secret.NewVerifier(i.keys, minted, t.Owner)
+		return token.Rotate{
+			Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, At: at,
+			IfMatch: ifMatch, Grace: grace, Verifier: verifier,
+		}, err
+	})
+	if err != nil {
+		return Token{}, secret.Secret{}, err
+	}
+	return t, minted.Text(), nil
+}
+
+// change finds a token, checks the command, and runs it. build returns the
+// command for the token with the time at.
+func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, build func(settings.State, Token, time.Time) (token.Command, error)) (Token, error) {
+	t, set, err := i.find(ctx, by, id)
+	if err != nil {
+		return Token{}, err
+	}
+	c, err := build(set, t, i.now())
+	if err != nil {
+		return Token{}, fmt.Errorf("making the command: %w", err)
+	}
+	if err := token.Check(c); err != nil {
+		return Token{}, fmt.Errorf("checking the change of token %s: %w", id, err)
+	}
+	if t.State == events.StateRevoked {
+		return Token{}, token.NotFoundRevoked(t.EndedTime())
+	}
+	if t.State == events.StateExpired {
+		return Token{}, token.Ended(t.ExpiresAt)
+	}
+	after, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
+		c, _ := build(set, t, at) // its error does not depend on the time
+		return c
+	})
+	if isNotFound(err) {
+		return Token{}, i.endedMeanwhile(ctx, by, id)
+	}
+	if err != nil {
+		return Token{}, err
+	}
+	v, _ := after.Find(id)
+	return i.tokenOf(v, t.LastUse), nil
+}
+
+// endedMeanwhile returns the refusal for a token that another command ended
+// after it was found.
+func (i *Issuer) endedMeanwhile(ctx context.Context, by guard.Principal, id string) error {
+	t, _, err := i.find(ctx, by, id)
+	switch {
+	case err != nil:
+		return err
+	case t.State == events.StateRevoked:
+		return token.NotFoundRevoked(t.EndedTime())
+	case t.State == events.StateExpired:
+		return token.Ended(t.ExpiresAt)
+	}
+	return fmt.Errorf("token %s: %w: its view is live, but its owner's head does not have it", id, events.ErrDamaged)
+}
