@@ -21,6 +21,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/secret"
 	"apitoken/events/settings"
+	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
 
@@ -111,8 +112,8 @@ func (s *scene) bootstrap() {
 	s.held = append(s.held, s.admin)
 	s.remember()
 	for _, c := range []settings.Command{
-		settings.Change{TokenLimit: new(50), ChangeRate: new(0)}, settings.Grant{User: "evan", Actions: settings.Actions()},
-		settings.Grant{User: "evan"}, settings.Change{TokenLimit: new(tokenLimit)},
+		settings.Change{By: operator, TokenLimit: new(50), ChangeRate: new(0)}, settings.Grant{By: operator, User: "evan", Actions: settings.Actions()},
+		settings.Grant{By: operator, User: "evan"}, settings.Change{By: operator, TokenLimit: new(tokenLimit)},
 	} {
 		s.change(c)
 		s.remember()
@@ -121,6 +122,8 @@ func (s *scene) bootstrap() {
 }
 
 const tokenLimit = 10
+
+var operator = token.Maker{Owner: token.Operator, Operator: true}
 
 // change changes the settings.
 func (s *scene) change(c settings.Command) {
