@@ -38,7 +38,7 @@ func (o *revoke) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	err = end(ctx, client, id)
+	id, err = end(ctx, client, id)
 	if p, ok := errors.AsType[*httpapi.Problem](err); ok && p.Code == codeRevoked {
 		e.messagef("the token was already revoked at %s", formatTime(p.EndedTime))
 		err = nil
@@ -49,11 +49,17 @@ func (o *revoke) run(ctx context.Context, e *env, args []string) error {
 	return o.print(e, id)
 }
 
-func end(ctx context.Context, c *httpapi.Client, id string) error {
-	if id == self {
-		return c.RevokeSelf(ctx)
+// end revokes the token and returns its id. The answer to a revocation of the
+// acting token does not name the token, so end reads its entry first.
+func end(ctx context.Context, c *httpapi.Client, id string) (string, error) {
+	if id != self {
+		return id, c.Revoke(ctx, id)
 	}
-	return c.Revoke(ctx, id)
+	own, err := c.GetSelf(ctx)
+	if err != nil {
+		return id, err
+	}
+	return own.ID, c.RevokeSelf(ctx)
 }
 
 // codeRevoked is the code of the answer about a token that is revoked already. To
