@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 	"unicode"
@@ -90,6 +91,8 @@ func TestAHostileServiceSendsNothingToTheTerminal(t *testing.T) {
 	if err := os.WriteFile(file, []byte(secret.Mint("").Text().Reveal()), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	var all sync.WaitGroup // create waits before it sends its request again
+	var mu sync.Mutex
 	printed := map[string]bool{}
 	for name, handler := range hostileAnswers(t) {
 		server := httptest.NewServer(handler)
@@ -101,27 +104,39 @@ func TestAHostileServiceSendsNothingToTheTerminal(t *testing.T) {
 					if format != "" {
 						line = append(line, "--output", format)
 					}
-					var out, messages strings.Builder
-					e := &env{out: &out, err: &messages, getenv: func(string) string { return "" }}
-					run(t.Context(), e, line)
-					checkTerminal(t, name+": "+command+" "+format+": output", out.String(), "\n\t")
-					checkTerminal(t, name+": "+command+" "+format+": messages", messages.String(), "\n")
-					if n := strings.Count(messages.String(), "\n"); n > 2 {
-						t.Errorf("%s: %s %s: got %d lines of messages: %s", name, command, format, n, messages.String())
-					}
-					if command == "create" && format != "json" && strings.Count(out.String(), "ApiToken with id") > 1 {
-						t.Errorf("%s: the service wrote a sentence of its own: %s", name, out.String())
-					}
-					printed[command] = printed[command] || strings.Contains(out.String(), "ApiToken with id")
+					all.Go(func() {
+						out := runAgainstHostile(t, name, command, format, line)
+						mu.Lock()
+						defer mu.Unlock()
+						printed[command] = printed[command] || strings.Contains(out, "ApiToken with id")
+					})
 				}
 			}
 		}
 	}
+	all.Wait()
 	for _, command := range []string{"create", "list", "show", "history", "whoami", "version", "revoke"} {
 		if !printed[command] {
 			t.Errorf("%s printed no text of the service, so the test shows nothing about it", command)
 		}
 	}
+}
+
+// runAgainstHostile runs a command line, checks what it prints, and returns its
+// output.
+func runAgainstHostile(t *testing.T, name, command, format string, line []string) string {
+	var out, messages strings.Builder
+	e := &env{out: &out, err: &messages, getenv: func(string) string { return "" }}
+	run(t.Context(), e, line)
+	checkTerminal(t, name+": "+command+" "+format+": output", out.String(), "\n\t")
+	checkTerminal(t, name+": "+command+" "+format+": messages", messages.String(), "\n")
+	if n := strings.Count(messages.String(), "\n"); n > 2 {
+		t.Errorf("%s: %s %s: got %d lines of messages: %s", name, command, format, n, messages.String())
+	}
+	if command == "create" && format != "json" && strings.Count(out.String(), "ApiToken with id") > 1 {
+		t.Errorf("%s: the service wrote a sentence of its own: %s", name, out.String())
+	}
+	return out.String()
 }
 
 // checkTerminal refuses characters that change a terminal. A tab is allowed where
