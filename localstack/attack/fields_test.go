@@ -25,6 +25,7 @@ func stores(t *testing.T, run func(*testing.T, *scene)) {
 func TestAChangedMemberOfAViewIsAFault(t *testing.T) {
 	for _, name := range []string{"full", "ended", "plain", "expired", "lapsed", "revoked"} {
 		t.Run(name, func(t *testing.T) {
+			t.Parallel()
 			stores(t, func(t *testing.T, s *scene) { s.changeEachMember(s.token(name)) })
 		})
 	}
