@@ -43,12 +43,25 @@ func (p *pipeline) write(t *testing.T, owner string, ago time.Duration, n int) (
 // newCommit builds a commit that follows the head, dated some time ago.
 func (p *pipeline) newCommit(t *testing.T, s events.Stream, head events.Head, ago time.Duration, facts ...events.Fact) events.Commit {
 	t.Helper()
-	m := events.Meta{Command: rand.Text(), Actor: "ann", At: time.Now().Add(-ago)}
-	c, err := events.NewCommit(p.keys, s, head, m, facts, 1, nil, events.Effect{})
+	m := events.Meta{Command: rand.Text(), Actor: "ann", At: time.Now().Add(-ago).UTC().Truncate(time.Microsecond)}
+	c, err := events.NewCommit(p.keys, s, head, m, facts, 1, nil, events.Effect{Minted: endedViews(head, m, facts)})
 	if err != nil {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// endedViews returns the views of the tokens that the facts revoke.
+func endedViews(head events.Head, m events.Meta, facts []events.Fact) (views []events.View) {
+	for i, f := range facts {
+		if f, ok := f.(events.TokenRevoked); ok {
+			seq := head.Version + uint64(i) + 1
+			views = append(views, events.View{
+				ID: f.TokenID, Owner: f.Owner, CreatedAt: m.At, First: seq, Seq: seq, Ended: events.EndedRevoked, EndedAt: m.At,
+			})
+		}
+	}
+	return views
 }
 
 // revocations returns n facts about tokens with new ids.
