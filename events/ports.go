@@ -75,7 +75,8 @@ type Uses interface {
 	Touch(ctx context.Context, id string, u Use) error
 
 	// LastUses reads the last uses of some tokens. A token that was never used
-	// has no entry.
+	// has no entry. If a use cannot be decoded, LastUses returns the other uses
+	// and an error that wraps ErrDamaged. After any other error it returns no uses.
 	LastUses(ctx context.Context, ids []string) (map[string]Use, error)
 }
 
