@@ -31,8 +31,8 @@ func headOf(tx *bbolt.Tx, st events.Stream) (events.Head, error) {
 	if b := tx.Bucket(headBucket).Get([]byte(st)); b != nil {
 		return decodeHead(b)
 	}
-	for range recordsFrom(tx, st, 0) {
-		return events.Head{}, fmt.Errorf("%w: the stream has records and no head", events.ErrDamaged)
+	for range recordsFrom(tx, st, 1) {
+		return events.Head{}, events.ErrHeadMissing
 	}
 	return events.Head{}, nil
 }

@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"apitoken/events"
@@ -53,7 +54,7 @@ func (s *Store) Remove(ctx context.Context, st events.Stream, base uint64, n eve
 
 func admitRemoval(tx *bbolt.Tx, st events.Stream, base uint64, key []byte, n events.Newer) error {
 	h, err := headOf(tx, st)
-	if err != nil {
+	if err != nil && !errors.Is(err, events.ErrHeadMissing) {
 		return err
 	}
 	was, ours := n.Stored.([]byte)
