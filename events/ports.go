@@ -16,6 +16,8 @@ var (
 	ErrIDTaken = errors.New("the token id is in use")
 	// ErrNotFound: there is no such token or reply.
 	ErrNotFound = errors.New("not found")
+	// ErrHeadMissing: the stream has records and no head. It wraps ErrDamaged.
+	ErrHeadMissing = fmt.Errorf("%w: the stream has records and no head", ErrDamaged)
 	// ErrOlderVersion: an older version of this software made the store, and this
 	// version does not read its form. It is a fault.
 	ErrOlderVersion = errors.New("made by an older version of apitoken, which this version does not read")
@@ -32,8 +34,9 @@ type Log interface {
 	// Head reads consistently: it sees every commit that was answered before
 	// the call. A stream that was never written has the zero Head. A stored head
 	// of version 0, and a stream with records and without a head, are an error
-	// that wraps ErrDamaged: a head that is zero needs no seal. Head does not
-	// check the seal; the caller does.
+	// that wraps ErrDamaged: a head that is zero needs no seal. For a missing
+	// head the error wraps ErrHeadMissing. Head does not check the seal; the
+	// caller does.
 	Head(context.Context, Stream) (Head, error)
 
 	// Commit writes records, head, views and reply, all or nothing, if the
@@ -75,7 +78,8 @@ type Uses interface {
 	Touch(ctx context.Context, id string, u Use) error
 
 	// LastUses reads the last uses of some tokens. A token that was never used
-	// has no entry.
+	// has no entry. If a use cannot be decoded, LastUses returns the other uses
+	// and an error that wraps ErrDamaged. After any other error it returns no uses.
 	LastUses(ctx context.Context, ids []string) (map[string]Use, error)
 }
 
@@ -123,7 +127,8 @@ type Repairs interface {
 	Newer(ctx context.Context, s Stream, after uint64, limit int) ([]Newer, error)
 
 	// Remove removes a record that Newer returned, with its entry in the outbox,
-	// if the record is still the same and the stream still has the version base.
+	// if the record is still the same and the stream still has the version base. The base 0 means
+	// that the stream has no head.
 	// Otherwise it returns ErrConflict, and nothing was removed. The removal is
 	// durable when Remove returns.
 	Remove(ctx context.Context, s Stream, base uint64, n Newer) error

@@ -41,6 +41,8 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		{"ARepairFoldsASecondRevocation", secondRevocationIsFolded},
 		{"ARepairFoldsSettings", settingsPutBackAreFolded},
 		{"ARepairDoesBothAndMayBeInterrupted", mixedRecordsAreRepaired},
+		{"ARepairRemovesRecordsOfAStreamThatWasNeverWritten", neverWrittenStreamIsCleared},
+		{"ADamagedUseEndsNoList", damagedUseEndsNoList},
 		{"ARepairRefusesUnclearRecords", unclearRecordsAreRefused},
 		{"ARepairYieldsToCommands", repairYieldsToCommands},
 		{"AReplyBelongsToItsRequest", replyBelongsToItsRequest},

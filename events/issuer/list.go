@@ -170,14 +170,27 @@ func (i *Issuer) withUses(ctx context.Context, q events.Query, page events.Page)
 	for n, v := range page.Views {
 		ids[n] = v.ID
 	}
-	uses, err := i.store.LastUses(ctx, ids)
+	uses, err := i.lastUses(ctx, ids)
 	if err != nil {
-		return ListPage{}, fmt.Errorf("reading last uses: %w", busyUnlessDamaged(err))
+		return ListPage{}, err
 	}
 	for n, v := range page.Views {
 		p.Tokens[n] = Token{View: v, State: v.StateAt(q.Now), LastUse: uses[v.ID]}
 	}
 	return p, nil
+}
+
+// lastUses returns the uses without those that cannot be decoded. It logs the
+// damaged ones: a use is only shown, so a damaged use must not end a list.
+func (i *Issuer) lastUses(ctx context.Context, ids []string) (map[string]events.Use, error) {
+	uses, err := i.store.LastUses(ctx, ids)
+	switch {
+	case errors.Is(err, events.ErrDamaged):
+		i.log.LogAttrs(ctx, slog.LevelError, "a damaged last use was left out of a list", slog.Any("error", err))
+	case err != nil:
+		return nil, fmt.Errorf("reading last uses: %w", busyUnlessDamaged(err))
+	}
+	return uses, nil
 }
 
 func pageSize(limit int) int {

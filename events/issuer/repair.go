@@ -23,7 +23,8 @@ type RepairStore interface {
 // changed. It writes no fact, because the records say already what happened.
 //
 // Repair calls did for each step that it has done, with a line of text. It
-// changes nothing if the head is damaged, or if a record is neither planted nor
+// changes nothing if the head is damaged, if the head is missing and this service
+// wrote one of the records, or if a record is neither planted nor
 // continues the stream. It may run again at any time, also after an interruption.
 // If another command writes to the stream meanwhile, the error wraps
 // events.ErrConflict.
@@ -32,10 +33,13 @@ func Repair(ctx context.Context, store RepairStore, k events.Keys, s events.Stre
 		return fmt.Errorf("%w: %s", err, repairHeadFirst)
 	}
 	head, err := readHead(ctx, store, k, s)
-	if err != nil {
+	r := &repair{store: store, keys: k, stream: s, base: head.Version, now: now, did: did}
+	switch {
+	case errors.Is(err, events.ErrHeadMissing):
+		return r.withoutHead(ctx, err)
+	case err != nil:
 		return fmt.Errorf("%w: %s", err, repairHeadFirst)
 	}
-	r := &repair{store: store, keys: k, stream: s, base: head.Version, now: now, did: did}
 	genuine, planted, err := r.survey(ctx)
 	if err != nil {
 		return err
@@ -53,6 +57,20 @@ func Repair(ctx context.Context, store RepairStore, k events.Keys, s events.Stre
 		}
 	}
 	return r.apply(ctx, steps)
+}
+
+// withoutHead repairs a stream that has records and no head. If all its records
+// were planted, nothing was ever written to the stream, so it removes them. One
+// genuine record shows that the head was removed: then it changes nothing.
+func (r *repair) withoutHead(ctx context.Context, missing error) error {
+	genuine, planted, err := r.survey(ctx)
+	switch {
+	case err != nil:
+		return err
+	case len(genuine) > 0 || !planted:
+		return fmt.Errorf("%w: %s", missing, repairHeadFirst)
+	}
+	return r.removePlanted(ctx)
 }
 
 const repairHeadFirst = "repair needs a sound head and changes nothing: restore the log to a time before the damage, then run audit reapply"

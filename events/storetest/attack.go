@@ -25,6 +25,9 @@ type Attacker interface {
 	// Spoil changes the item of a record so that the store cannot decode it.
 	Spoil(t testing.TB, key string)
 
+	// SpoilUse changes the stored use of a token so that the store cannot decode it.
+	SpoilUse(t testing.TB, tokenID string)
+
 	// SetHeadVersion changes the version in a stored head.
 	SetHeadVersion(t testing.TB, s events.Stream, version uint64)
 }

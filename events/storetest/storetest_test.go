@@ -226,6 +226,34 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 				return err
 			}
 		}},
+		{"a record that cannot be decoded is left out", "ARecordThatCannotBeDecodedIsADamagedRecord", "the records before one that cannot be decoded: got", func(_ *testing.T, b *broken) {
+			b.history = func(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Record, error) {
+				rs, err := b.Store.History(ctx, s, after, limit)
+				if d, ok := errors.AsType[*events.DamagedRecord](err); ok {
+					rest, err := b.Store.History(ctx, s, d.Seq, limit)
+					return append(rs, rest...), err
+				}
+				return rs, err
+			}
+		}},
+		{"the error of a record that cannot be decoded has no sequence", "ARecordThatCannotBeDecodedIsADamagedRecord", "History with a record that cannot be decoded: got the error", func(_ *testing.T, b *broken) {
+			b.history = func(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Record, error) {
+				rs, err := b.Store.History(ctx, s, after, limit)
+				if errors.Is(err, events.ErrDamaged) {
+					err = events.ErrDamaged
+				}
+				return rs, err
+			}
+		}},
+		{"a record that cannot be decoded hides those before it", "ARecordThatCannotBeDecodedIsADamagedRecord", "the records before one that cannot be decoded: got", func(_ *testing.T, b *broken) {
+			b.history = func(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Record, error) {
+				rs, err := b.Store.History(ctx, s, after, limit)
+				if err != nil {
+					return nil, err
+				}
+				return rs, nil
+			}
+		}},
 		{"a record is overwritten", "NoRecordIsOverwritten", "the planted record was overwritten", overwriteRecords},
 		{"a removal ignores the head", "ANewerRecordIsRemovedOnlyIfNothingChanged", "Remove at another version: got <nil>", func(_ *testing.T, b *broken) {
 			b.remove = func(ctx context.Context, s events.Stream, _ uint64, n events.Newer) error {
@@ -436,6 +464,21 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 				return v, kept[id], err
 			}
 			b.lastUses = func(context.Context, []string) (map[string]events.Use, error) { return kept, nil }
+		}},
+		{"a use that cannot be decoded ends the read", "AUseThatCannotBeDecodedIsLeftOut", "the number of uses beside one that cannot be decoded: still\n0", func(_ *testing.T, b *broken) {
+			b.lastUses = func(ctx context.Context, ids []string) (map[string]events.Use, error) {
+				uses, err := b.Store.LastUses(ctx, ids)
+				if err != nil {
+					return nil, err
+				}
+				return uses, nil
+			}
+		}},
+		{"a use that cannot be decoded is not reported", "AUseThatCannotBeDecodedIsLeftOut", "LastUses with a use that cannot be decoded: got the error <nil>", func(_ *testing.T, b *broken) {
+			b.lastUses = func(ctx context.Context, ids []string) (map[string]events.Use, error) {
+				uses, _ := b.Store.LastUses(ctx, ids)
+				return uses, nil
+			}
 		}},
 		{"the outbox reverses each stream", "TheOutboxKeepsEachStreamsOrder", "one stream's messages: still", func(_ *testing.T, b *broken) {
 			b.pending = func(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {

@@ -152,16 +152,15 @@ func decodeUse(b []byte) (events.Use, error) {
 	return events.Use{At: i.At.time(), Address: i.Address}, err
 }
 
-// decodeToken returns a *events.DamagedView for a value that it cannot decode.
-func decodeToken(id string, b []byte) (events.View, events.Use, error) {
+// viewOf returns the view in the value of a token, and the use that it does not
+// decode. Its errors are a *events.DamagedView.
+func viewOf(id string, b []byte) (v events.View, use []byte, err error) {
 	use, view, err := splitToken(b)
-	if err != nil {
-		return events.View{}, events.Use{}, &events.DamagedView{TokenID: id, Reason: err}
+	if err == nil {
+		v, err = decodeView(id, view)
 	}
-	v, err := decodeView(id, view)
 	if err != nil {
-		return events.View{}, events.Use{}, &events.DamagedView{TokenID: id, Reason: err}
+		return events.View{}, nil, &events.DamagedView{TokenID: id, Reason: err}
 	}
-	u, err := decodeUse(use)
-	return v, u, err
+	return v, use, nil
 }

@@ -70,8 +70,7 @@ func itemOfRecord(r events.Record) recordItem {
 }
 
 // decodeRecord returns a *events.DamagedRecord for a value that it cannot decode.
-func decodeRecord(key, b []byte) (events.Record, error) {
-	s, seq := splitRecordKey(key)
+func decodeRecord(s events.Stream, seq uint64, b []byte) (events.Record, error) {
 	var i recordItem
 	if err := decode(b, &i); err != nil {
 		return events.Record{}, &events.DamagedRecord{Stream: s, Seq: seq, Reason: err}

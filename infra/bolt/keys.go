@@ -12,6 +12,9 @@ import (
 // Keys sort in the order of their parts. A name with further parts after it has
 // its length before it, so the key of one name is never a prefix of another's.
 
+// nameLen is the number of bytes that appendName adds to a name.
+const nameLen = 4
+
 func appendName(k []byte, name string) []byte {
 	return append(binary.BigEndian.AppendUint32(k, uint32(len(name))), name...)
 }
@@ -45,10 +48,14 @@ func recordKey(s events.Stream, seq uint64) []byte {
 	return binary.BigEndian.AppendUint64(appendName(nil, string(s)), seq)
 }
 
-// splitRecordKey is the inverse of recordKey.
-func splitRecordKey(k []byte) (events.Stream, uint64) {
+// splitRecordKey is the inverse of recordKey. It returns false for a key that
+// recordKey does not make.
+func splitRecordKey(k []byte) (s events.Stream, seq uint64, ok bool) {
 	end := len(k) - seqLen
-	return events.Stream(k[4:end]), binary.BigEndian.Uint64(k[end:])
+	if end < nameLen || uint64(binary.BigEndian.Uint32(k)) != uint64(end-nameLen) {
+		return "", 0, false
+	}
+	return events.Stream(k[nameLen:end]), binary.BigEndian.Uint64(k[end:]), true
 }
 
 // recordKeyOf returns the key of the record with this id, and false if the id
@@ -71,4 +78,13 @@ const (
 
 func outboxKey(at time.Time, kind byte, name []byte) []byte {
 	return append(append(appendTime(nil, at), kind), name...)
+}
+
+// splitOutboxKey returns the kind and the name in an outbox key, and the kind 0 for
+// a key that outboxKey does not make.
+func splitOutboxKey(k []byte) (kind byte, name []byte) {
+	if len(k) <= timeLen+1 {
+		return 0, nil
+	}
+	return k[timeLen], k[timeLen+1:]
 }

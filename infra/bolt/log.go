@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 
 	"apitoken/events"
 
@@ -30,10 +31,8 @@ func headOf(tx *bbolt.Tx, st events.Stream) (events.Head, error) {
 	if b := tx.Bucket(headBucket).Get([]byte(st)); b != nil {
 		return decodeHead(b)
 	}
-	first := recordKey(st, 0)
-	prefix := first[:len(first)-seqLen]
-	if k, _ := tx.Bucket(recordBucket).Cursor().Seek(first); bytes.HasPrefix(k, prefix) {
-		return events.Head{}, fmt.Errorf("%w: the stream has records and no head", events.ErrDamaged)
+	for range recordsFrom(tx, st, 1) {
+		return events.Head{}, events.ErrHeadMissing
 	}
 	return events.Head{}, nil
 }
@@ -59,18 +58,17 @@ func (s *Store) Commit(ctx context.Context, c events.Commit) error {
 // History implements events.Log.
 func (s *Store) History(ctx context.Context, st events.Stream, after uint64, limit int) (rs []events.Record, err error) {
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
-		start := recordKey(st, after)
-		prefix := start[:len(start)-seqLen]
-		c := tx.Bucket(recordBucket).Cursor()
-		for k, b := c.Seek(start); len(rs) < limit && bytes.HasPrefix(k, prefix); k, b = c.Next() {
-			if bytes.Equal(k, start) {
+		for seq, b := range recordsFrom(tx, st, after) {
+			if seq == after {
 				continue
 			}
-			r, err := decodeRecord(k, b)
+			r, err := decodeRecord(st, seq, b)
 			if err != nil {
 				return err
 			}
-			rs = append(rs, r)
+			if rs = append(rs, r); len(rs) == limit {
+				break
+			}
 		}
 		return ctx.Err()
 	})
@@ -78,6 +76,22 @@ func (s *Store) History(ctx context.Context, st events.Stream, after uint64, lim
 		return rs, fmt.Errorf("reading stream %s: %w", st, err)
 	}
 	return rs, nil
+}
+
+// recordsFrom returns the stored records of a stream with Seq >= first, ascending.
+// It skips keys that recordKey does not make: something other than this service
+// wrote them, and no record can have such a key.
+func recordsFrom(tx *bbolt.Tx, st events.Stream, first uint64) iter.Seq2[uint64, []byte] {
+	return func(yield func(uint64, []byte) bool) {
+		start := recordKey(st, first)
+		prefix := start[:len(start)-seqLen]
+		c := tx.Bucket(recordBucket).Cursor()
+		for k, b := c.Seek(start); bytes.HasPrefix(k, prefix); k, b = c.Next() {
+			if _, seq, ok := splitRecordKey(k); ok && !yield(seq, b) {
+				return
+			}
+		}
+	}
 }
 
 // Reply implements events.Replies.

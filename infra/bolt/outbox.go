@@ -15,14 +15,15 @@ import (
 // Pending implements events.Outbox. The outbox is sorted by time. The times of
 // a stream never decrease, so each stream's messages are in order. If Pending cannot
 // decode a message, it skips this message and the later ones of the same stream, and
-// the error names the message.
+// the error names the message. It also skips a key that outboxKey does not make, and
+// the error names the key.
 func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) (ms []events.Message, err error) {
 	var faults error
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
 		end := appendTime(nil, olderThan)
 		blocked := map[events.Stream]bool{}
 		c := tx.Bucket(outboxBucket).Cursor()
-		for k, b := c.First(); k != nil && len(ms) < limit && bytes.Compare(k[:timeLen], end) < 0; k, b = c.Next() {
+		for k, b := c.First(); k != nil && len(ms) < limit && bytes.Compare(k, end) < 0; k, b = c.Next() {
 			stream := streamAt(k)
 			if blocked[stream] {
 				continue
@@ -43,30 +44,46 @@ func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) (ms
 	return ms, nil
 }
 
-// streamAt returns the stream of the message under an outbox key, "" for a notice.
+// streamAt returns the stream of the message under an outbox key, "" for a notice
+// and for a key that outboxKey does not make.
 func streamAt(key []byte) events.Stream {
-	if key[timeLen] == noticeKind {
-		return ""
+	if kind, name := splitOutboxKey(key); kind == recordKind {
+		st, _, _ := splitRecordKey(name)
+		return st
 	}
-	st, _ := splitRecordKey(key[timeLen+1:])
-	return st
+	return ""
 }
 
 func messageAt(tx *bbolt.Tx, key, value []byte) (events.Message, error) {
-	kind, name := key[timeLen], key[timeLen+1:]
-	if kind == noticeKind {
+	switch kind, name := splitOutboxKey(key); kind {
+	case noticeKind:
 		m, err := decodeNotice(string(name), value)
 		if err != nil {
 			return m, fmt.Errorf("notice %q: %w", name, err)
 		}
 		return m, nil
+	case recordKind:
+		return messageOf(tx, key, name)
 	}
-	r, err := decodeRecord(name, tx.Bucket(recordBucket).Get(name))
+	return events.Message{}, malformed(key)
+}
+
+// messageOf returns the message of a record, from the keys of its outbox entry and
+// of the record.
+func messageOf(tx *bbolt.Tx, key, name []byte) (events.Message, error) {
+	st, seq, ok := splitRecordKey(name)
+	if !ok {
+		return events.Message{}, malformed(key)
+	}
+	r, err := decodeRecord(st, seq, tx.Bucket(recordBucket).Get(name))
 	if err != nil {
-		st, seq := splitRecordKey(name)
 		return events.Message{}, fmt.Errorf("record %d of stream %s: %w", seq, st, err)
 	}
 	return r.Message(), nil
+}
+
+func malformed(key []byte) error {
+	return fmt.Errorf("%w: the key %x names neither a record nor a notice", events.ErrDamaged, key)
 }
 
 // Sent implements events.Outbox. The removal is durable when Sent returns.
@@ -125,10 +142,11 @@ func outboxKeyOf(tx *bbolt.Tx, id string) ([]byte, error) {
 		return nil, nil
 	}
 	b := tx.Bucket(recordBucket).Get(key)
+	st, seq, _ := splitRecordKey(key)
 	if b == nil {
 		return nil, nil
 	}
-	r, err := decodeRecord(key, b)
+	r, err := decodeRecord(st, seq, b)
 	return outboxKey(r.At, recordKind, key), err
 }
 

@@ -3,6 +3,7 @@ package bolt
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 
 	"apitoken/events"
@@ -15,12 +16,12 @@ var _ events.Repairs = (*Store)(nil)
 // Newer implements events.Repairs.
 func (s *Store) Newer(ctx context.Context, st events.Stream, after uint64, limit int) (ns []events.Newer, err error) {
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
-		start := recordKey(st, after)
-		prefix := start[:len(start)-seqLen]
-		c := tx.Bucket(recordBucket).Cursor()
-		for k, b := c.Seek(start); len(ns) < limit && bytes.HasPrefix(k, prefix); k, b = c.Next() {
-			if !bytes.Equal(k, start) {
-				ns = append(ns, newerOf(k, b))
+		for seq, b := range recordsFrom(tx, st, after) {
+			if seq == after {
+				continue
+			}
+			if ns = append(ns, newerOf(st, seq, b)); len(ns) == limit {
+				break
 			}
 		}
 		return ctx.Err()
@@ -31,10 +32,9 @@ func (s *Store) Newer(ctx context.Context, st events.Stream, after uint64, limit
 	return ns, nil
 }
 
-func newerOf(key, value []byte) events.Newer {
-	_, seq := splitRecordKey(key)
+func newerOf(st events.Stream, seq uint64, value []byte) events.Newer {
 	n := events.Newer{Seq: seq, Stored: bytes.Clone(value)}
-	n.Record, n.Damaged = decodeRecord(key, value)
+	n.Record, n.Damaged = decodeRecord(st, seq, value)
 	return n
 }
 
@@ -54,7 +54,7 @@ func (s *Store) Remove(ctx context.Context, st events.Stream, base uint64, n eve
 
 func admitRemoval(tx *bbolt.Tx, st events.Stream, base uint64, key []byte, n events.Newer) error {
 	h, err := headOf(tx, st)
-	if err != nil {
+	if err != nil && !errors.Is(err, events.ErrHeadMissing) {
 		return err
 	}
 	was, ours := n.Stored.([]byte)

@@ -19,7 +19,10 @@ func (s *Store) Token(ctx context.Context, id string) (v events.View, u events.U
 		if b == nil {
 			return events.ErrNotFound
 		}
-		v, u, err = decodeToken(id, b)
+		var use []byte
+		if v, use, err = viewOf(id, b); err == nil {
+			u, err = decodeUse(use)
+		}
 		return err
 	})
 	if err != nil {
@@ -123,7 +126,7 @@ func listedView(tokens *bbolt.Bucket, e entry) (events.View, *events.DamagedView
 	if b == nil {
 		return events.View{}, &events.DamagedView{TokenID: at.ID, Reason: errors.New("an index has the token, and its view is missing")}
 	}
-	v, _, err := decodeToken(at.ID, b)
+	v, _, err := viewOf(at.ID, b)
 	if d, ok := errors.AsType[*events.DamagedView](err); ok {
 		return v, d
 	}

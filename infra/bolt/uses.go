@@ -2,6 +2,7 @@ package bolt
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"apitoken/events"
@@ -65,6 +66,7 @@ func putUse(tx *bbolt.Tx, id string, use []byte) error {
 // LastUses implements events.Uses.
 func (s *Store) LastUses(ctx context.Context, ids []string) (map[string]events.Use, error) {
 	uses := make(map[string]events.Use, len(ids))
+	var faults error
 	err := s.read(ctx, func(tx *bbolt.Tx) error {
 		tokens := tx.Bucket(tokenBucket)
 		for _, id := range ids {
@@ -74,7 +76,8 @@ func (s *Store) LastUses(ctx context.Context, ids []string) (map[string]events.U
 			}
 			u, err := storedUse(b)
 			if err != nil {
-				return fmt.Errorf("token %q: %w", id, err)
+				faults = errors.Join(faults, fmt.Errorf("token %q: %w", id, err))
+				continue
 			}
 			if !u.At.IsZero() {
 				uses[id] = u
@@ -84,6 +87,9 @@ func (s *Store) LastUses(ctx context.Context, ids []string) (map[string]events.U
 	})
 	if err != nil {
 		return nil, fmt.Errorf("reading last uses: %w", err)
+	}
+	if faults != nil {
+		return uses, fmt.Errorf("reading last uses: %w", faults)
 	}
 	return uses, nil
 }

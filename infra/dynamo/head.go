@@ -26,7 +26,7 @@ func (s *Store) Head(ctx context.Context, stream events.Stream) (events.Head, er
 	case len(out.Items) == 0:
 		return events.Head{}, nil
 	case item.KindOf(out.Items[0]) != item.KindHead:
-		return events.Head{}, fmt.Errorf("reading the head of stream %s: %w: the stream has records and no head", stream, events.ErrDamaged)
+		return events.Head{}, fmt.Errorf("reading the head of stream %s: %w", stream, events.ErrHeadMissing)
 	}
 	h, err := item.ReadHead(out.Items[0])
 	if err != nil {

@@ -81,13 +81,24 @@ func (s *Store) LastUses(ctx context.Context, ids []string) (map[string]events.U
 	if err != nil {
 		return nil, fmt.Errorf("reading last uses: %w", err)
 	}
+	return usesOf(its)
+}
+
+// usesOf returns the uses by the ids of their tokens, and an error about those that
+// it cannot decode.
+func usesOf(its []item.Item) (map[string]events.Use, error) {
 	uses := make(map[string]events.Use, len(its))
+	var faults error
 	for _, it := range its {
 		id, u, err := item.ReadUse(it)
 		if err != nil {
-			return nil, err
+			faults = errors.Join(faults, err)
+			continue
 		}
 		uses[id] = u
+	}
+	if faults != nil {
+		return uses, fmt.Errorf("reading last uses: %w", faults)
 	}
 	return uses, nil
 }

@@ -148,6 +148,16 @@ func (a *Attacked) Spoil(t testing.TB, key string) {
 	a.PutItem(t, key, members)
 }
 
+// SpoilUse replaces the use of a token by a byte that the store does not decode.
+func (a *Attacked) SpoilUse(t testing.TB, tokenID string) {
+	t.Helper()
+	a.alter(t, func(tx *bbolt.Tx) error {
+		tokens := tx.Bucket([]byte("token"))
+		_, view := splitUse("token", tokens.Get([]byte(tokenID)))
+		return tokens.Put([]byte(tokenID), append([]byte{1, 0xff}, view...))
+	})
+}
+
 // SetHeadVersion changes the version in a stored head.
 func (a *Attacked) SetHeadVersion(t testing.TB, s events.Stream, version uint64) {
 	t.Helper()

@@ -99,6 +99,15 @@ func (a *Attacked) Spoil(t testing.TB, key string) {
 	a.PutItem(t, key, members)
 }
 
+// SpoilUse gives the time of a use a type that the store does not decode.
+func (a *Attacked) SpoilUse(t testing.TB, tokenID string) {
+	t.Helper()
+	key := join(item.UseKey(tokenID), nil)
+	members := maps.Clone(a.Item(t, key))
+	members[item.UseAt] = item.Number(1)
+	a.PutItem(t, key, members)
+}
+
 // SetHeadVersion changes the version in a stored head.
 func (a *Attacked) SetHeadVersion(t testing.TB, s events.Stream, version uint64) {
 	t.Helper()
