@@ -74,8 +74,14 @@ func (p *pipeline) auditVerify(t *testing.T) {
 			t.Errorf("the output lacks %q", line)
 		}
 	}
-	if got := strings.Count(stdout.String(), "\n  "); got != 3 || t.Failed() {
-		t.Errorf("the output has %d findings, want 3:\n%s%s", got, stdout.String(), stderr.String())
+	found := 0
+	for line := range strings.Lines(stdout.String()) {
+		if strings.HasPrefix(line, "  ") && !strings.Contains(line, " "+aboutToken) {
+			found++
+		}
+	}
+	if found != 3 || t.Failed() {
+		t.Errorf("the output has %d findings, want 3:\n%s%s", found, stdout.String(), stderr.String())
 	}
 }
 
