@@ -96,8 +96,8 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 }
 
 // checkMaker refuses a maker that does not hold edit, or that gives or takes an
-// action that it does not hold. So nobody gains an action by giving it away, and
-// nobody takes what only others can give back.
+// action that it does not hold. So no holder gains an action by giving it away, and
+// no holder takes an action that only others can give back.
 func checkMaker(s State, m token.Maker, actions []string) error {
 	switch lacking := slices.DeleteFunc(actions, func(a string) bool { return s.Holds(m.Owner, a) }); {
 	case m.Outgoing:

@@ -109,7 +109,7 @@ func expectDecisions(t *testing.T, s *scene, when string, want []string) {
 }
 
 // completeForEngine puts items into every index of the table, in partitions
-// that nobody reads. DynamoDB Local never collects an item that lacks the keys
+// that no caller reads. DynamoDB Local never collects an item that lacks the keys
 // of one of its table's indexes, though DynamoDB does.
 func completeForEngine(t *testing.T, c *dynamodb.Client, table string, keys []item.Item) {
 	t.Helper()

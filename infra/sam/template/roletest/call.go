@@ -33,7 +33,7 @@ func (c Call) String() string {
 	return fmt.Sprintf("%s on %s, keys %q, attributes %q, return values %q", c.Action, on, c.Keys, c.Attributes, c.ReturnValues)
 }
 
-// everything stands for the attributes of a read that names none: it returns all.
+// everything is the list of attributes of a read that names none: it returns all.
 const everything = "(all attributes)"
 
 // CallsOf returns the calls that IAM checks for the input of an SDK call. A
