@@ -69,7 +69,7 @@ soak: bench fuzz histories races crashes ## Run everything that takes long: the 
 CHECKS ?= 20000
 .PHONY: histories
 histories: ## Check the rules on random histories (CHECKS=20000 for each; make test checks 100)
-	go test -count 1 $$(grep -rl --include='*_test.go' 'rapid\.Check' . | xargs dirname | sort -u) -rapid.checks=$(CHECKS)
+	go test -count 1 -timeout 60m $$(grep -rl --include='*_test.go' 'rapid\.Check' . | xargs dirname | sort -u) -rapid.checks=$(CHECKS)
 
 # grep fails if the test was renamed, because go test passes without a test.
 ROUNDS ?= 50
