@@ -31,7 +31,7 @@ func headOf(tx *bbolt.Tx, st events.Stream) (events.Head, error) {
 	if b := tx.Bucket(headBucket).Get([]byte(st)); b != nil {
 		return decodeHead(b)
 	}
-	for range recordsFrom(tx, st, 1) {
+	for range recordsAfter(tx, st, 0) {
 		return events.Head{}, events.ErrHeadMissing
 	}
 	return events.Head{}, nil
@@ -58,10 +58,7 @@ func (s *Store) Commit(ctx context.Context, c events.Commit) error {
 // History implements events.Log.
 func (s *Store) History(ctx context.Context, st events.Stream, after uint64, limit int) (rs []events.Record, err error) {
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
-		for seq, b := range recordsFrom(tx, st, after) {
-			if seq == after {
-				continue
-			}
+		for seq, b := range recordsAfter(tx, st, after) {
 			r, err := decodeRecord(st, seq, b)
 			if err != nil {
 				return err
@@ -78,16 +75,16 @@ func (s *Store) History(ctx context.Context, st events.Stream, after uint64, lim
 	return rs, nil
 }
 
-// recordsFrom returns the stored records of a stream with Seq >= first, ascending.
+// recordsAfter returns the stored records of a stream with Seq > after, ascending.
 // It skips keys that recordKey does not make: something other than this service
 // wrote them, and no record can have such a key.
-func recordsFrom(tx *bbolt.Tx, st events.Stream, first uint64) iter.Seq2[uint64, []byte] {
+func recordsAfter(tx *bbolt.Tx, st events.Stream, after uint64) iter.Seq2[uint64, []byte] {
 	return func(yield func(uint64, []byte) bool) {
-		start := recordKey(st, first)
+		start := recordKey(st, after)
 		prefix := start[:len(start)-seqLen]
 		c := tx.Bucket(recordBucket).Cursor()
 		for k, b := c.Seek(start); bytes.HasPrefix(k, prefix); k, b = c.Next() {
-			if _, seq, ok := splitRecordKey(k); ok && !yield(seq, b) {
+			if _, seq, ok := splitRecordKey(k); ok && seq > after && !yield(seq, b) {
 				return
 			}
 		}

@@ -16,10 +16,7 @@ var _ events.Repairs = (*Store)(nil)
 // Newer implements events.Repairs.
 func (s *Store) Newer(ctx context.Context, st events.Stream, after uint64, limit int) (ns []events.Newer, err error) {
 	err = s.read(ctx, func(tx *bbolt.Tx) error {
-		for seq, b := range recordsFrom(tx, st, after) {
-			if seq == after {
-				continue
-			}
+		for seq, b := range recordsAfter(tx, st, after) {
 			if ns = append(ns, newerOf(st, seq, b)); len(ns) == limit {
 				break
 			}
@@ -73,7 +70,7 @@ func removeRecord(tx *bbolt.Tx, key []byte) error {
 	var entries [][]byte
 	c := outbox.Cursor()
 	for k, _ := c.First(); k != nil; k, _ = c.Next() {
-		if len(k) > timeLen && k[timeLen] == recordKind && bytes.Equal(k[timeLen+1:], key) {
+		if kind, name := splitOutboxKey(k); kind == recordKind && bytes.Equal(name, key) {
 			entries = append(entries, bytes.Clone(k))
 		}
 	}

@@ -11,33 +11,48 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
 
-// History reads consistently, because events.Landed relies on it. DynamoDB ends
-// a page after 1 MB; History then reads the next page.
+// History reads consistently, because events.Landed relies on it.
 func (s *Store) History(ctx context.Context, stream events.Stream, after uint64, limit int) ([]events.Record, error) {
-	in, err := recordQuery(s.table, stream, after)
-	if err != nil || in == nil {
-		return nil, err
-	}
 	var rs []events.Record
-	for len(rs) < limit {
-		in.Limit = aws.Int32(int32(min(limit-len(rs), maxPage)))
-		out, err := s.client.Query(ctx, in)
-		if err != nil {
-			return nil, fmt.Errorf("reading stream %s: %w", stream, err)
-		}
-		for _, it := range out.Items {
-			r, err := item.ReadRecord(it)
-			if err != nil {
-				return rs, fmt.Errorf("reading stream %s: %w", stream, err)
-			}
+	err := s.eachItem(ctx, stream, after, limit, func(it item.Item) (bool, error) {
+		r, err := item.ReadRecord(it)
+		if err == nil {
 			rs = append(rs, r)
 		}
+		return true, err
+	})
+	return rs, err
+}
+
+// eachItem calls take for the items of a stream's records after a sequence,
+// ascending, until take has accepted as many as limit. DynamoDB ends a page after
+// 1 MB; eachItem then reads the next page.
+func (s *Store) eachItem(ctx context.Context, stream events.Stream, after uint64, limit int, take func(item.Item) (accepted bool, err error)) error {
+	in, err := recordQuery(s.table, stream, after)
+	if err != nil || in == nil {
+		return err
+	}
+	for limit > 0 {
+		in.Limit = aws.Int32(int32(min(limit, maxPage)))
+		out, err := s.client.Query(ctx, in)
+		if err != nil {
+			return fmt.Errorf("reading stream %s: %w", stream, err)
+		}
+		for _, it := range out.Items {
+			accepted, err := take(it)
+			if err != nil {
+				return fmt.Errorf("reading stream %s: %w", stream, err)
+			}
+			if accepted {
+				limit--
+			}
+		}
 		if out.LastEvaluatedKey == nil {
-			break
+			return nil
 		}
 		in.ExclusiveStartKey = out.LastEvaluatedKey
 	}
-	return rs, nil
+	return nil
 }
 
 // recordQuery returns the consistent query for the records after a sequence, and

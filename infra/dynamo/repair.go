@@ -22,30 +22,17 @@ var _ events.Repairs = WithRepairs{}
 // Newer implements events.Repairs. It ignores items under keys that no record can
 // have: they keep no commit from its keys.
 func (s WithRepairs) Newer(ctx context.Context, stream events.Stream, after uint64, limit int) ([]events.Newer, error) {
-	in, err := recordQuery(s.table, stream, after)
-	if err != nil || in == nil {
-		return nil, err
-	}
 	var ns []events.Newer
-	for len(ns) < limit {
-		in.Limit = aws.Int32(int32(min(limit-len(ns), maxPage)))
-		out, err := s.client.Query(ctx, in)
-		if err != nil {
-			return nil, fmt.Errorf("reading stream %s: %w", stream, err)
+	err := s.eachItem(ctx, stream, after, limit, func(it item.Item) (bool, error) {
+		seq, ok := item.KeySequence(it)
+		if ok {
+			n := events.Newer{Seq: seq, Stored: it}
+			n.Record, n.Damaged = item.ReadRecord(it)
+			ns = append(ns, n)
 		}
-		for _, it := range out.Items {
-			if seq, ok := item.KeySequence(it); ok {
-				n := events.Newer{Seq: seq, Stored: it}
-				n.Record, n.Damaged = item.ReadRecord(it)
-				ns = append(ns, n)
-			}
-		}
-		if out.LastEvaluatedKey == nil {
-			break
-		}
-		in.ExclusiveStartKey = out.LastEvaluatedKey
-	}
-	return ns, nil
+		return ok, nil
+	})
+	return ns, err
 }
 
 // Remove implements events.Repairs with one TransactWriteItems.
