@@ -95,7 +95,7 @@ func (r *reapplication) stream(ctx context.Context, stream events.Stream, owner 
 		return err
 	}
 	r.failed++
-	return r.print("%s: failed: %s", stream, oneLine(err))
+	return r.print("%s: failed: %s", stream, oneLine(err.Error()))
 }
 
 // revoked are the ids of a stream's tokens that its verified copies show as
@@ -116,7 +116,7 @@ func (r *reapplication) revoked(ctx context.Context, stream events.Stream) (map[
 
 func (r *reapplication) printRefused(id string, reason error) error {
 	r.refused++
-	return r.print("%s: refused: %s", id, oneLine(reason))
+	return r.print("%s: refused: %s", id, oneLine(reason.Error()))
 }
 
 func (r *reapplication) print(format string, args ...any) error {
@@ -133,4 +133,5 @@ func (r *reapplication) failure() error {
 	return fmt.Errorf("%d copies were refused and %d streams failed: find out who wrote them, and revoke the tokens of refused revocations by hand", r.refused, r.failed)
 }
 
-func oneLine(err error) string { return strings.ReplaceAll(err.Error(), "\n", "; ") }
+// oneLine joins the lines of a text, so that it is one line of the output.
+func oneLine(text string) string { return strings.ReplaceAll(text, "\n", "; ") }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -107,7 +106,7 @@ func repair(ctx context.Context, e *env, store issuer.RepairStore, k events.Keys
 	steps := 0
 	err := issuer.Repair(ctx, store, k, stream, time.Now(), func(step string) error {
 		steps++
-		_, err := fmt.Fprintf(e.out, "%s\n", plain(strings.ReplaceAll(step, "\n", "; ")))
+		_, err := fmt.Fprintf(e.out, "%s\n", plain(oneLine(step)))
 		return err
 	})
 	if err == nil && steps == 0 {
