@@ -67,6 +67,11 @@ const (
 	StateGone     TokenState = "gone" // ended and past its retention: treated as unknown
 )
 
+// AllStates returns every state of a token.
+func AllStates() []TokenState {
+	return []TokenState{StateActive, StateDisabled, StateExpired, StateRevoked, StateGone}
+}
+
 // StateAt is the token's state at the time now. Time alone decides about expiry:
 // a token is expired from the instant ExpiresAt, whether or not the store
 // recorded the expiry or removed the item.

@@ -22,8 +22,8 @@ import (
 // an owner has at most token.MaxTokenLimit+1 live tokens. With replace it first
 // revokes the owner's other live tokens, so that a lost token is useless, and ends
 // a suspension of the owner. Without replace a suspension is a refusal: its end
-// would make the other tokens of the owner useful again. It may run again, also after an interruption; the finished steps stay
-// in effect.
+// would make the other tokens of the owner useful again. It may run again, also
+// after an interruption; the finished steps stay in effect.
 func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Token, secret.Secret, error) {
 	if err := name.ValidOwner(owner); err != nil {
 		return Token{}, secret.Secret{}, fmt.Errorf("bootstrapping: %w", err)
@@ -53,7 +53,7 @@ var operator = guard.Principal{Owner: token.Operator}
 var operatorMaker = token.Maker{Owner: token.Operator, Operator: true}
 
 func (i *Issuer) grantAll(ctx context.Context, set settings.State, owner string) error {
-	m := i.meta(guard.Principal{Owner: token.Operator}, set)
+	m := i.meta(operator, set)
 	_, err := Do(ctx, i.store, i.keys, settingsRules, events.SettingsStream, m, func(at time.Time) settings.Command {
 		return settings.Grant{At: at, By: operatorMaker, User: owner, Actions: settings.Actions()}
 	})
@@ -109,7 +109,7 @@ func (i *Issuer) revokeEvery(ctx context.Context, set settings.State, owner stri
 func (i *Issuer) listedLive(ctx context.Context, owner string) (live []events.View, err error) {
 	q := events.Query{
 		Owners: []string{owner}, Now: i.now(), Limit: MaxLimit,
-		States: []events.TokenState{events.StateActive, events.StateDisabled, events.StateExpired, events.StateRevoked, events.StateGone},
+		States: events.AllStates(),
 	}
 	for more := true; more; {
 		page, err := i.store.Tokens(ctx, q)
@@ -155,7 +155,7 @@ func (i *Issuer) revokeWhere(ctx context.Context, set settings.State, owner stri
 
 func (i *Issuer) revokeAll(ctx context.Context, set settings.State, live []events.View) (revoked []string, err error) {
 	for _, v := range live {
-		err := i.revoke(ctx, i.meta(guard.Principal{Owner: token.Operator}, set), operatorMaker, policy(set), v, nil)
+		err := i.revoke(ctx, i.meta(operator, set), operatorMaker, policy(set), v, nil)
 		switch {
 		case err == nil:
 			revoked = append(revoked, v.ID)

@@ -58,11 +58,8 @@ func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, buil
 	if err := token.Check(c); err != nil {
 		return Token{}, fmt.Errorf("checking the change of token %s: %w", id, err)
 	}
-	if t.State == events.StateRevoked {
-		return Token{}, token.NotFoundRevoked(t.EndedTime())
-	}
-	if t.State == events.StateExpired {
-		return Token{}, token.Ended(t.ExpiresAt)
+	if err := endedRefusal(t); err != nil {
+		return Token{}, err
 	}
 	after, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
 		c, _ := build(set, t, at) // its error does not depend on the time
@@ -82,13 +79,23 @@ func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, buil
 // after it was found.
 func (i *Issuer) endedMeanwhile(ctx context.Context, by guard.Principal, id string) error {
 	t, _, err := i.find(ctx, by, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return err
-	case t.State == events.StateRevoked:
-		return token.NotFoundRevoked(t.EndedTime())
-	case t.State == events.StateExpired:
-		return token.Ended(t.ExpiresAt)
+	}
+	if err := endedRefusal(t); err != nil {
+		return err
 	}
 	return fmt.Errorf("token %s: %w: its view is live, but its owner's head does not have it", id, events.ErrDamaged)
+}
+
+// endedRefusal returns the refusal of a change of a token that has ended, and nil
+// for a live token.
+func endedRefusal(t Token) error {
+	switch t.State {
+	case events.StateRevoked:
+		return token.NotFoundRevoked(t.EndedTime())
+	case events.StateExpired:
+		return token.Ended(t.ExpiresAt)
+	}
+	return nil
 }

@@ -34,7 +34,7 @@ func (i *Issuer) Create(ctx context.Context, by guard.Principal, owner string, w
 // gets it. A refusal stores no reply.
 //
 // Another command with the key is refused with CodeKeyReused. If the token of the
-// answer has ended or was rotated, the call is refused with CodeTokenEnded or
+// answer has ended or was rotated, the call is refused with token.CodeEnded or
 // CodeTokenRotated. A reply that was changed is a fault that wraps
 // events.ErrDamaged.
 func (i *Issuer) CreateOnce(ctx context.Context, by guard.Principal, key RequestKey, owner string, w token.Wish) (Minted, error) {

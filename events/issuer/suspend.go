@@ -108,7 +108,7 @@ func (i *Issuer) Expire(ctx context.Context, owner string) error {
 	if err != nil {
 		return err
 	}
-	_, err = i.run(ctx, i.meta(guard.Principal{Owner: token.Operator}, set), owner, token.Expire{Owner: owner})
+	_, err = i.run(ctx, i.meta(operator, set), owner, token.Expire{Owner: owner})
 	return err
 }
 

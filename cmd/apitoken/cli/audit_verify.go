@@ -118,7 +118,7 @@ func (v *verification) print(found []audit.Finding) error {
 func (v *verification) allStreams(ctx context.Context) ([]events.Stream, error) {
 	streams := append(slices.Clone(v.streams), events.SettingsStream)
 	q := events.Query{
-		States: []events.TokenState{events.StateActive, events.StateDisabled, events.StateExpired, events.StateRevoked, events.StateGone},
+		States: events.AllStates(),
 		Now:    time.Now(), Limit: 1000,
 	}
 	for {
