@@ -13,6 +13,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/secret"
 	"apitoken/events/settings"
+	"apitoken/events/settings/settingstest"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
 	"apitoken/infra/bolt/bolttest"
@@ -59,27 +60,8 @@ func person(owner string) guard.Principal { return guard.Principal{Owner: owner,
 // changeSettings runs a command on the settings.
 func (s *scene) changeSettings(command settings.Command) {
 	s.Helper()
-	m := events.Meta{Command: randomID(), Actor: "test", At: s.now(), Retention: time.Hour}
-	_, err := issuer.Do(s.Context(), s.store, storetest.Keys, issuer.SettingsRules, events.SettingsStream, m,
-		func(time.Time) settings.Command { return byOperator(command) })
-	if err != nil {
-		s.Fatal(err)
-	}
+	settingstest.Apply(s, s.store, storetest.Keys, s.now(), time.Hour, command)
 	s.useStore(s.store) // a new issuer, because the old one caches the settings
-}
-
-// byOperator returns the command as one of an operator.
-func byOperator(c settings.Command) settings.Command {
-	operator := token.Maker{Owner: token.Operator, Operator: true}
-	switch c := c.(type) {
-	case settings.Grant:
-		c.By = operator
-		return c
-	case settings.Change:
-		c.By = operator
-		return c
-	}
-	return c
 }
 
 func (s *scene) limit(n int) { s.Helper(); s.changeSettings(settings.Change{TokenLimit: &n}) }

@@ -14,6 +14,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/settings"
+	"apitoken/events/settings/settingstest"
 	"apitoken/events/token"
 )
 
@@ -28,20 +29,6 @@ func given(facts ...events.Fact) settings.State {
 		s = settings.Fold(s, f, noon)
 	}
 	return s
-}
-
-// byOperator returns the command as one of an operator.
-func byOperator(c settings.Command) settings.Command {
-	operator := token.Maker{Owner: token.Operator, Operator: true}
-	switch c := c.(type) {
-	case settings.Grant:
-		c.By = operator
-		return c
-	case settings.Change:
-		c.By = operator
-		return c
-	}
-	return c
 }
 
 func holds(user string, actions ...string) events.Fact {
@@ -128,7 +115,7 @@ func TestDecide(t *testing.T) {
 		"a negative retention": {given(), settings.Change{Retention: new(-time.Second)}, nil, "invalid_field", "retention"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			got, err := settings.Decide(c.given, byOperator(c.command))
+			got, err := settings.Decide(c.given, settingstest.ByOperator(c.command))
 			if c.code == "" {
 				if err != nil || !reflect.DeepEqual(got, c.want) {
 					t.Errorf("got %+v, %v, want %+v", got, err, c.want)
@@ -185,7 +172,7 @@ func TestEditHoldersGiveAndTakeWhatTheyHold(t *testing.T) {
 }
 
 func TestAGrantOfNothingIsPublishedAsAnEmptyList(t *testing.T) {
-	facts, err := settings.Decide(given(holds("bob", "view")), byOperator(settings.Grant{User: "bob"}))
+	facts, err := settings.Decide(given(holds("bob", "view")), settingstest.ByOperator(settings.Grant{User: "bob"}))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -319,7 +306,7 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 		var records []events.Record
 		state := settings.Initial()
 		do := func(c settings.Command) {
-			facts, err := settings.Decide(state, byOperator(c))
+			facts, err := settings.Decide(state, settingstest.ByOperator(c))
 			if err != nil || len(facts) == 0 {
 				return
 			}

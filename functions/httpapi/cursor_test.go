@@ -165,7 +165,7 @@ func TestEveryTokenOfFortyMonthsIsListedOnce(t *testing.T) {
 	}
 	ids["state=active"] = ids[""]
 	ids["state=active,revoked"] = append([]string{w.admin[:8]}, ids["state=active,revoked"]...)
-	ids["user=nobody&state=revoked"] = nil
+	ids["user=absent&state=revoked"] = nil
 	for _, id := range ids["state=revoked"] {
 		w.do("DELETE", collection+id, w.admin, "").expect(t, http.StatusOK, "")
 	}

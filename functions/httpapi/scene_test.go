@@ -23,7 +23,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/secret"
 	"apitoken/events/settings"
-	"apitoken/events/token"
+	"apitoken/events/settings/settingstest"
 	"apitoken/functions/httpapi"
 	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
@@ -106,30 +106,9 @@ func (w *scene) sleep(d time.Duration) {
 // the settings. The server gets a handler with the default configuration.
 func (w *scene) change(c settings.Command) {
 	w.t.Helper()
-	rules := issuer.Rules[settings.State, settings.Command]{
-		StateV: settings.StateV, Decode: settings.DecodeState, Encode: settings.EncodeState, Decide: settings.Decide, Fold: settings.Fold,
-	}
-	m := events.Meta{Command: secret.Mint("").ID, Actor: "test", At: w.clock()}
-	_, err := issuer.Do(w.t.Context(), w.store, w.keys, rules, events.SettingsStream, m, func(time.Time) settings.Command { return byOperator(c) })
-	if err != nil {
-		w.t.Fatal(err)
-	}
+	settingstest.Apply(w.t, w.store, w.keys, w.clock(), 0, c)
 	w.issuer = issuer.New(issuer.Config{Store: w.store, Keys: w.keys, Now: w.clock})
 	w.server.Config.Handler = w.handler()
-}
-
-// byOperator returns the command as one of an operator.
-func byOperator(c settings.Command) settings.Command {
-	operator := token.Maker{Owner: token.Operator, Operator: true}
-	switch c := c.(type) {
-	case settings.Grant:
-		c.By = operator
-		return c
-	case settings.Change:
-		c.By = operator
-		return c
-	}
-	return c
 }
 
 // contents returns a digest of the store's file.

@@ -19,9 +19,8 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
-	"apitoken/events/secret"
 	"apitoken/events/settings"
-	"apitoken/events/token"
+	"apitoken/events/settings/settingstest"
 	"apitoken/functions/httpapi"
 )
 
@@ -112,8 +111,8 @@ func (s *scene) bootstrap() {
 	s.held = append(s.held, s.admin)
 	s.remember()
 	for _, c := range []settings.Command{
-		settings.Change{By: operator, TokenLimit: new(50), ChangeRate: new(0)}, settings.Grant{By: operator, User: "evan", Actions: settings.Actions()},
-		settings.Grant{By: operator, User: "evan"}, settings.Change{By: operator, TokenLimit: new(tokenLimit)},
+		settings.Change{TokenLimit: new(50), ChangeRate: new(0)}, settings.Grant{User: "evan", Actions: settings.Actions()},
+		settings.Grant{User: "evan"}, settings.Change{TokenLimit: new(tokenLimit)},
 	} {
 		s.change(c)
 		s.remember()
@@ -123,18 +122,10 @@ func (s *scene) bootstrap() {
 
 const tokenLimit = 10
 
-var operator = token.Maker{Owner: token.Operator, Operator: true}
-
 // change changes the settings.
 func (s *scene) change(c settings.Command) {
 	s.Helper()
-	rules := issuer.Rules[settings.State, settings.Command]{
-		StateV: settings.StateV, Decode: settings.DecodeState, Encode: settings.EncodeState, Decide: settings.Decide, Fold: settings.Fold,
-	}
-	m := events.Meta{Command: secret.Mint("").ID, Actor: "admin", At: s.now}
-	if _, err := issuer.Do(s.Context(), s.victim.service(s), keys, rules, events.SettingsStream, m, func(time.Time) settings.Command { return c }); err != nil {
-		s.Fatal(err)
-	}
+	settingstest.Apply(s, s.victim.service(s), keys, s.now, 0, c)
 }
 
 func (s *scene) clock() time.Time { return s.now }
