@@ -72,26 +72,26 @@ func TestTwoChangedMembersOfAViewAreAFault(t *testing.T) {
 		for _, name := range []string{"full", "ended"} {
 			h := s.token(name)
 			p := s.victim.view(h.id)
-			i, older := genuine[p], s.older(p, genuine[p])
-			members := maps.Clone(i)
+			older, members := s.older(p, genuine[p]), maps.Clone(genuine[p])
 			for _, o := range older {
 				maps.Copy(members, o)
 			}
 			names := slices.Sorted(maps.Keys(members))
 			for n, first := range names {
 				for _, second := range names[n+1:] {
-					s.changePair(h, p, i, older, first, second)
+					s.changePair(h, p, genuine, older, first, second)
 				}
 			}
-			s.repairAndRevoke(h, "after all pairs of "+name, genuine, p)
 		}
 		s.expectTruth("after the repairs")
 	})
 }
 
-// changePair tries all changes of two members together.
-func (s *scene) changePair(h *held, p place, i item, older []item, first, second string) {
+// changePair tries all changes of two members together. After each of them the
+// repaired token can be revoked.
+func (s *scene) changePair(h *held, p place, genuine map[place]item, older []item, first, second string) {
 	s.Helper()
+	i := genuine[p]
 	for _, c := range pairChanges(i, first, older) {
 		for _, d := range pairChanges(i, second, older) {
 			if !s.victim.put(s, p, i.with(c).with(d)) {
@@ -101,6 +101,7 @@ func (s *scene) changePair(h *held, p place, i item, older []item, first, second
 			after := fmt.Sprintf("after a view of %s %s and %s", h.name, c, d)
 			s.expectDamage(s.call(h, "GET", whoAmI, inRange, ""), after, "who-am-i")
 			s.expectDamage(s.call(s.admin, "GET", collection+"/"+h.id, inRange, ""), after, "a get")
+			s.repairAndRevoke(h, after, genuine, p)
 		}
 	}
 }
