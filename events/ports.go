@@ -56,8 +56,9 @@ type Log interface {
 
 // Views stores one view for each token.
 type Views interface {
-	// Token reads one token consistently, with its last use (zero if never
-	// used), in one read. ErrNotFound if the id was never taken. A view that
+	// Token reads one token consistently, with its last use, in one read. The use
+	// is zero if the token was never used, and also if the use cannot be decoded:
+	// it decides nothing, so it must not refuse the token. ErrNotFound if the id was never taken. A view that
 	// cannot be decoded, or that has index attributes which differ from its
 	// fields, is a *DamagedView. Token does not check the seal; the caller does.
 	Token(ctx context.Context, id string) (View, Use, error)
@@ -74,7 +75,9 @@ type Views interface {
 // Uses stores the last use of each token, outside of commits.
 type Uses interface {
 	// Touch stores a use if it is at least TouchEvery later than the stored one,
-	// and otherwise drops it. It never creates a token.
+	// and otherwise drops it. It never creates a token. If the stored use cannot be
+	// decoded, Touch writes nothing, and its error wraps ErrDamaged. Touch returns
+	// soon after its context has ended.
 	Touch(ctx context.Context, id string, u Use) error
 
 	// LastUses reads the last uses of some tokens. A token that was never used
@@ -104,7 +107,9 @@ type Outbox interface {
 	Sent(ctx context.Context, ids ...string) error
 
 	// Notify puts a notice into the outbox. A notice with the same id is put only
-	// once in 30 days from its time, at least; also after the notice was sent.
+	// once in 30 days from its time, at least; also after the notice was sent. It
+	// returns soon after its context has ended, and after an error the outcome is
+	// unknown: put the same notice again.
 	Notify(context.Context, Message) error
 }
 

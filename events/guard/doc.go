@@ -7,6 +7,10 @@
 //   - An unknown token and a wrong secret get the same denial, byte for byte.
 //   - Only a caller with the secret learns why a token no longer works.
 //   - A fault of the store or of the peppers is an error and never a denial.
+//   - An outgoing secret that is shown after its grace is denied, and published as
+//     TokenReused at most once for each token and day.
+//   - A use or a notice that cannot be stored delays an answer by 100 ms at most,
+//     and never changes it.
 //   - A view that something other than this service changed is such a fault. It
 //     lets no caller pass, and denies none.
 //

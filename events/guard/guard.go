@@ -7,39 +7,42 @@ import (
 	"log/slog"
 	"net/netip"
 	"slices"
-	"sync/atomic"
 	"time"
 
 	"apitoken/events"
-	"apitoken/events/instant"
 	"apitoken/events/secret"
 )
 
-// touchTime is the maximum time that a request waits while its use is stored.
-const touchTime = 100 * time.Millisecond
+// Notices is the part of events.Outbox that a guard needs.
+type Notices interface {
+	Notify(context.Context, events.Message) error
+}
 
-// Config is what a guard needs. Views, Uses and Keys are required.
+// Config is what a guard needs. Views, Uses, Notices and Keys are required.
 type Config struct {
-	Views  events.Views
-	Uses   events.Uses
-	Keys   events.Keys
-	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // default: none
+	Views   events.Views
+	Uses    events.Uses
+	Notices Notices // gets TokenReused
+	Keys    events.Keys
+	Now     func() time.Time // default time.Now
+	Logger  *slog.Logger     // default: none
 }
 
 // Guard checks credentials. Many goroutines may use one guard.
 type Guard struct {
 	views   events.Views
 	uses    events.Uses
+	notices Notices
 	keys    events.Keys
 	now     func() time.Time
 	log     *slog.Logger
-	dropped atomic.Uint64
+	sent    sentNotices
+	dropped drops
 }
 
 // New returns a guard.
 func New(c Config) *Guard {
-	g := &Guard{views: c.Views, uses: c.Uses, keys: c.Keys, now: c.Now, log: c.Logger}
+	g := &Guard{views: c.Views, uses: c.Uses, notices: c.Notices, keys: c.Keys, now: c.Now, log: c.Logger}
 	if g.now == nil {
 		g.now = time.Now
 	}
@@ -78,7 +81,7 @@ type Inspection struct {
 	Denial *Denial
 
 	// Outgoing says that the secret is the one that the last rotation replaced. If
-	// the denial then has CodeReplaced, its use may be published as TokenReused.
+	// the denial then has CodeReplaced, Inspect has published its use as TokenReused.
 	Outgoing bool
 }
 
@@ -86,6 +89,10 @@ type Inspection struct {
 // it answers. It stores no use, and a denial is part of the result. The error is
 // a fault. A view without a valid seal is a fault too, whether or not the secret
 // is right: nothing may be decided from the fields of such a view.
+//
+// If the secret is an outgoing one after its grace, Inspect publishes the notice
+// events.TokenReused before it returns. So every check of a credential publishes
+// it, whatever the caller does with the result.
 func (g *Guard) Inspect(ctx context.Context, t secret.Token, source netip.Addr) (Inspection, error) {
 	v, use, err := g.views.Token(ctx, t.ID)
 	if errors.Is(err, events.ErrNotFound) {
@@ -115,6 +122,7 @@ func (g *Guard) Inspect(ctx context.Context, t secret.Token, source netip.Addr) 
 	i.Denial = denialFor(v, state, i.Source)
 	if i.Outgoing && i.Denial != revoked && i.Denial != expired && !v.OutgoingAt(now) {
 		i.Denial = replaced
+		g.publishReuse(ctx, v, now)
 	}
 	return i, nil
 }
@@ -168,31 +176,10 @@ func (i Inspection) Principal() Principal {
 		Scopes: i.View.Scopes, SourceIPs: i.View.SourceIPs, ExpiresAt: i.View.ExpiresAt, Address: i.Source,
 	}
 	if i.Outgoing {
-		p.Credential, p.ExpiresAt = CredentialOutgoing, i.View.OutgoingUntil
+		p.Credential = CredentialOutgoing
+		if until := i.View.OutgoingUntil; p.ExpiresAt.IsZero() || until.Before(p.ExpiresAt) {
+			p.ExpiresAt = until
+		}
 	}
 	return p
 }
-
-// StoreUse stores the use of a token that passed, if the last stored use is at
-// least events.TouchEvery old. It takes at most 100 ms and continues when the
-// request is cancelled. A failure does not affect the request: StoreUse counts
-// the failure and drops the use.
-func (g *Guard) StoreUse(ctx context.Context, i Inspection) {
-	now := instant.Cut(g.now())
-	if now.Sub(i.Use.At) < events.TouchEvery {
-		return
-	}
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), touchTime)
-	defer cancel()
-	use := events.Use{At: now}
-	if i.Source.IsValid() {
-		use.Address = i.Source.String()
-	}
-	if err := g.uses.Touch(ctx, i.View.ID, use); err != nil {
-		g.dropped.Add(1)
-		g.log.DebugContext(ctx, "last use not stored", "token_id", i.View.ID, "error", err)
-	}
-}
-
-// Dropped returns the number of uses that this guard could not store.
-func (g *Guard) Dropped() uint64 { return g.dropped.Load() }

@@ -45,7 +45,7 @@ func open(t testing.TB) *countingStore {
 }
 
 func guardAt(s events.Store, at time.Time) *guard.Guard {
-	return guard.New(guard.Config{Views: s, Uses: s, Keys: storetest.Keys, Now: func() time.Time { return at }})
+	return guard.New(guard.Config{Views: s, Uses: s, Notices: s, Keys: storetest.Keys, Now: func() time.Time { return at }})
 }
 
 // put stores a token of ann, after the change of its view, and returns the token.
@@ -260,8 +260,8 @@ func TestFaultIsNoDenial(t *testing.T) {
 		config guard.Config
 		want   error
 	}{
-		"store fault": {guard.Config{Views: faulty, Uses: faulty, Keys: storetest.Keys}, storetest.ErrFault},
-		"unknown kid": {guard.Config{Views: s, Uses: s, Keys: other}, events.ErrUnknownKid},
+		"store fault": {guard.Config{Views: faulty, Uses: faulty, Notices: faulty, Keys: storetest.Keys}, storetest.ErrFault},
+		"unknown kid": {guard.Config{Views: s, Uses: s, Notices: s, Keys: other}, events.ErrUnknownKid},
 	} {
 		_, err := guard.New(test.config).Check(t.Context(), shown, here)
 		_, denied := errors.AsType[*guard.Denial](err)
@@ -280,7 +280,7 @@ func TestExpiryIsCheckedAfterTheRead(t *testing.T) {
 	shown := put(t, s, func(v *events.View) { v.ExpiresAt = now.Add(time.Second) })
 	clock := now
 	slow := hookedViews{s, func() { clock = now.Add(time.Second) }}
-	g := guard.New(guard.Config{Views: slow, Uses: s, Keys: storetest.Keys, Now: func() time.Time { return clock }})
+	g := guard.New(guard.Config{Views: slow, Uses: s, Notices: s, Keys: storetest.Keys, Now: func() time.Time { return clock }})
 	if _, err := g.Check(t.Context(), shown, here); codeOf(t, err) != guard.CodeExpired {
 		t.Errorf("got %q, want %q", codeOf(t, err), guard.CodeExpired)
 	}
@@ -308,7 +308,7 @@ func TestPrincipalHasTheIDOfTheShownToken(t *testing.T) {
 		t.Fatal(err)
 	}
 	v.ID = "00000000"
-	g := guard.New(guard.Config{Views: fixed{view: v}, Uses: s, Keys: storetest.Keys, Now: func() time.Time { return now }})
+	g := guard.New(guard.Config{Views: fixed{view: v}, Uses: s, Notices: s, Keys: storetest.Keys, Now: func() time.Time { return now }})
 	if p, err := g.Check(t.Context(), shown, here); err != nil || p.TokenID != shown.ID {
 		t.Errorf("got token %s %v, want %s", p.TokenID, err, shown.ID)
 	}
@@ -362,8 +362,8 @@ func TestFailedUseIsCountedAndDropped(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if got := g.Dropped(); got != 1 {
-		t.Errorf("%d uses were dropped, want the first", got)
+	if got := g.Dropped(); got != (guard.Dropped{Uses: 1}) {
+		t.Errorf("dropped %+v, want the first use", got)
 	}
 }
 
@@ -379,11 +379,11 @@ func TestStoringAUseDelaysACheckAtMost100ms(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, nil)
 	synctest.Test(t, func(t *testing.T) {
-		g := guard.New(guard.Config{Views: s, Uses: stuck{}, Keys: storetest.Keys})
+		g := guard.New(guard.Config{Views: s, Uses: stuck{}, Notices: s, Keys: storetest.Keys})
 		start := time.Now()
 		_, err := g.Check(context.Background(), shown, here)
-		if took := time.Since(start); err != nil || took != 100*time.Millisecond || g.Dropped() != 1 {
-			t.Errorf("got %v after %s with %d dropped, want a principal after 100ms with 1 dropped", err, took, g.Dropped())
+		if took := time.Since(start); err != nil || took != 100*time.Millisecond || g.Dropped().Uses != 1 {
+			t.Errorf("got %v after %s with %+v dropped, want a principal after 100ms with 1 dropped", err, took, g.Dropped())
 		}
 	})
 }
@@ -392,8 +392,8 @@ func TestCancelledRequestStillStoresItsUse(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, nil)
 	ctx, cancel := context.WithCancel(t.Context())
-	g := guard.New(guard.Config{Views: hookedViews{s, cancel}, Uses: s, Keys: storetest.Keys})
-	if _, err := g.Check(ctx, shown, here); err != nil || g.Dropped() != 0 || s.touches.Load() != 1 {
-		t.Errorf("got %v, %d dropped, %d stored; want a principal and one stored use", err, g.Dropped(), s.touches.Load())
+	g := guard.New(guard.Config{Views: hookedViews{s, cancel}, Uses: s, Notices: s, Keys: storetest.Keys})
+	if _, err := g.Check(ctx, shown, here); err != nil || g.Dropped().Uses != 0 || s.touches.Load() != 1 {
+		t.Errorf("got %v, %+v dropped, %d stored; want a principal and one stored use", err, g.Dropped(), s.touches.Load())
 	}
 }

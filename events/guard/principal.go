@@ -31,7 +31,7 @@ type Principal struct {
 	Via         string         // how a session was opened; "" for a token
 	Scopes      []string       // of the token; none: all that the owner may do
 	SourceIPs   []netip.Prefix // of the token; none: from any address
-	ExpiresAt   time.Time      // of the token, UTC; zero: never; of an outgoing secret its own end
+	ExpiresAt   time.Time      // of the token, UTC; zero: never; of an outgoing secret the end of its grace, if that is earlier
 	Address     netip.Addr     // of the client; invalid if unknown
 }
 

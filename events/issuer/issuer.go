@@ -17,6 +17,7 @@ type Store interface {
 	events.Views
 	events.Uses
 	events.Replies
+	guard.Notices
 }
 
 // Config configures an issuer and its guard. Store and Keys are required.
@@ -49,7 +50,7 @@ func New(c Config) *Issuer {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := guard.New(guard.Config{Views: c.Store, Uses: c.Store, Keys: c.Keys, Now: c.Now, Logger: c.Logger})
+	g := guard.New(guard.Config{Views: c.Store, Uses: c.Store, Notices: c.Store, Keys: c.Keys, Now: c.Now, Logger: c.Logger})
 	return &Issuer{store: c.Store, guard: g, keys: c.Keys, prefix: c.Prefix, clock: c.Now, log: c.Logger}
 }
 

@@ -51,3 +51,26 @@ func damagedUseIsLeftOut(t testing.TB, s events.Store) {
 	q := events.Query{Owners: []string{x.owner}, Now: x.now, Limit: 10}
 	eventually(x, "the number of listed tokens with a use that cannot be decoded", 2, func() int { return len(x.list(q, x.owner)) })
 }
+
+// damagedUseRefusesNothing spoils the use of a token. The token is still read, and
+// the next Touch says that its use was not stored.
+func damagedUseRefusesNothing(t testing.TB, s events.Store) {
+	x, a := newScene(t, s), AttackerOf(t, s)
+	v := x.plain(x.now)
+	x.mint(v)
+	x.touch(v.ID, events.Use{At: x.now, Address: "192.0.2.7"})
+	x.token(v.ID)
+	a.SpoilUse(t, v.ID)
+	for range 2 {
+		read, use, err := x.Token(x.ctx, v.ID)
+		if err != nil {
+			t.Fatalf("Token with a use that cannot be decoded: %v", err)
+		}
+		equal(x, "the token", x.unsealed(read), v)
+		equal(x, "the use", use, events.Use{})
+		if err := x.Touch(x.ctx, v.ID, events.Use{At: x.now.Add(events.TouchEvery)}); !errors.Is(err, events.ErrDamaged) {
+			t.Errorf("Touch of a use that cannot be decoded: got %v, want %v", err, events.ErrDamaged)
+		}
+		x.write(events.Effect{}) // all earlier writes are done when this one is
+	}
+}

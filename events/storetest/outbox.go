@@ -2,6 +2,7 @@ package storetest
 
 import (
 	"errors"
+	"sync"
 	"testing"
 	"time"
 
@@ -162,4 +163,28 @@ func noticeOnce(t testing.TB, s events.Store) {
 		return x.pending(notice.ID, next.ID)
 	})
 	x.sent(next.ID)
+}
+
+// noticeOnceInRace puts one notice by many writers at the same time, as many
+// processes do that see a replaced secret. No writer gets an error.
+func noticeOnceInRace(t testing.TB, s events.Store) {
+	x := newScene(t, s)
+	v := x.plain(x.now)
+	v.Rotated, v.OutgoingUntil = 7, x.now.Add(-time.Hour)
+	notice, err := events.NewNotice(events.Reused(v, x.now), x.now)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var wg sync.WaitGroup
+	for range 12 {
+		wg.Go(func() {
+			if err := x.Notify(x.ctx, notice); err != nil {
+				t.Errorf("Notify beside others with the same notice: %v", err)
+			}
+		})
+	}
+	wg.Wait()
+	eventually(x, "the notice", []events.Message{notice}, func() []events.Message { return x.pending(notice.ID) })
+	x.sent(notice.ID)
+	eventually(x, "the outbox after the notice was sent", nil, func() []events.Message { return x.pending(notice.ID) })
 }

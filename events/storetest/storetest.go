@@ -58,12 +58,14 @@ var checks = []check{
 	{"AUseIsStoredEveryFifteenMinutes", useIsStored},
 	{"AUseCreatesNoToken", useCreatesNoToken},
 	{"AUseThatCannotBeDecodedIsLeftOut", damagedUseIsLeftOut},
+	{"AUseThatCannotBeDecodedRefusesNoToken", damagedUseRefusesNothing},
 	{"ACommitKeepsTheUse", commitKeepsUse},
 	{"TheOutboxHasTheUnsentMessages", outboxHasUnsent},
 	{"TheOutboxKeepsEachStreamsOrder", outboxKeepsOrder},
 	{"TheOutboxReturnsOlderMessagesOnly", outboxReturnsOlder},
 	{"AMessageThatCannotBeReadDelaysOnlyItsStream", unreadDelaysOnlyItsStream},
 	{"ANoticeIsPutOnce", noticeOnce},
+	{"ANoticeIsPutOnceByRacingWriters", noticeOnceInRace},
 }
 
 // Run runs the suite. open returns the store for one check; it may return the

@@ -480,6 +480,21 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 				return uses, nil
 			}
 		}},
+		{"a use that cannot be decoded refuses its token", "AUseThatCannotBeDecodedRefusesNoToken", "Token with a use that cannot be decoded: ", func(_ *testing.T, b *broken) {
+			b.token = func(ctx context.Context, id string) (events.View, events.Use, error) {
+				v, u, err := b.Store.Token(ctx, id)
+				if _, damaged := b.Store.LastUses(ctx, []string{id}); err == nil {
+					err = damaged
+				}
+				return v, u, err
+			}
+		}},
+		{"a use that cannot be decoded is dropped in silence", "AUseThatCannotBeDecodedRefusesNoToken", "Touch of a use that cannot be decoded: got <nil>", func(_ *testing.T, b *broken) {
+			b.touch = func(ctx context.Context, id string, u events.Use) error {
+				b.Store.Touch(ctx, id, u)
+				return nil
+			}
+		}},
 		{"the outbox reverses each stream", "TheOutboxKeepsEachStreamsOrder", "one stream's messages: still", func(_ *testing.T, b *broken) {
 			b.pending = func(ctx context.Context, olderThan time.Time, limit int) ([]events.Message, error) {
 				ms, err := b.Store.Pending(ctx, olderThan, limit)
@@ -516,6 +531,14 @@ func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
 			var all []events.Message
 			b.notify = func(_ context.Context, m events.Message) error { all = append(all, m); return nil }
 			b.pending = func(context.Context, time.Time, int) ([]events.Message, error) { return all, nil }
+		}},
+		{"a second notice is an error", "ANoticeIsPutOnceByRacingWriters", "Notify beside others with the same notice: ", func(_ *testing.T, b *broken) {
+			var once sync.Once
+			b.notify = func(ctx context.Context, m events.Message) error {
+				err := events.ErrConflict
+				once.Do(func() { err = b.Store.Notify(ctx, m) })
+				return err
+			}
 		}},
 	} {
 		t.Run(breach.what, func(t *testing.T) {

@@ -249,7 +249,7 @@ func (broken) Token(context.Context, string) (events.View, events.Use, error) {
 
 func TestOutageIsAFaultAndNoDenial(t *testing.T) {
 	s := newScene(t)
-	s.authorizer = s.newAuthorizer(guard.New(guard.Config{Views: broken{}, Uses: s.store, Keys: storetest.Keys}))
+	s.authorizer = s.newAuthorizer(guard.New(guard.Config{Views: broken{}, Uses: s.store, Notices: s.store, Keys: storetest.Keys}))
 	for _, form := range forms {
 		answer, err := s.ask(form, vector)
 		if !errors.Is(err, errOutage) || strings.Contains(err.Error(), "Unauthorized") {
@@ -272,7 +272,7 @@ func (u unsealed) Token(ctx context.Context, id string) (events.View, events.Use
 func TestDamagedViewIsAFaultAndNoDenial(t *testing.T) {
 	s := newScene(t)
 	made, text := s.token(token.Wish{})
-	s.authorizer = s.newAuthorizer(guard.New(guard.Config{Views: unsealed{s.store}, Uses: s.store, Keys: storetest.Keys}))
+	s.authorizer = s.newAuthorizer(guard.New(guard.Config{Views: unsealed{s.store}, Uses: s.store, Notices: s.store, Keys: storetest.Keys}))
 	for _, form := range forms {
 		s.log.Reset()
 		answer, err := s.ask(form, text)

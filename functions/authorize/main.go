@@ -21,7 +21,7 @@ import (
 
 func main() {
 	wiring.Run("authorize", func(f wiring.Function) (lambda.Handler, error) {
-		g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Keys: f.Keys, Logger: f.Log})
+		g := guard.New(guard.Config{Views: f.Store, Uses: f.Store, Notices: f.Store, Keys: f.Keys, Logger: f.Log})
 		return &authorizer{guard: g, form: gateway.Form(f.Answer), log: f.Log, now: time.Now}, nil
 	})
 }

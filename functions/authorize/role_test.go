@@ -29,7 +29,7 @@ func TestAuthorizeMakesOnlyTheCallsOfItsRole(t *testing.T) {
 	store := dynamo.New(role.Client, role.Table)
 	var log bytes.Buffer
 	a := &authorizer{
-		guard: guard.New(guard.Config{Views: store, Uses: store, Keys: storetest.Keys}), form: gateway.Policy, now: time.Now,
+		guard: guard.New(guard.Config{Views: store, Uses: store, Notices: store, Keys: storetest.Keys}), form: gateway.Policy, now: time.Now,
 		log: telemetry.NewLogger(telemetry.Config{Out: &log, Function: "authorize"}),
 	}
 	for range 2 {

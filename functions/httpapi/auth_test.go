@@ -297,7 +297,7 @@ func (u unsealed) Token(ctx context.Context, id string) (events.View, events.Use
 // for one. The log line has the id of the damaged token.
 func TestDamagedTokenIs500AndNever401(t *testing.T) {
 	w := newScene(t)
-	g := guard.New(guard.Config{Views: unsealed{w.store}, Uses: w.store, Keys: w.keys, Now: w.clock})
+	g := guard.New(guard.Config{Views: unsealed{w.store}, Uses: w.store, Notices: w.store, Keys: w.keys, Now: w.clock})
 	h := w.handler(func(c *httpapi.Config) { c.Guard = g })
 	for _, route := range httpapi.Routes() {
 		if route.Open {

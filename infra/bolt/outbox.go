@@ -150,11 +150,12 @@ func outboxKeyOf(tx *bbolt.Tx, id string) ([]byte, error) {
 	return outboxKey(r.At, recordKind, key), err
 }
 
-// Notify implements events.Outbox. The notice is durable when Notify returns.
+// Notify implements events.Outbox. The notice is durable when Notify returns without
+// an error.
 func (s *Store) Notify(ctx context.Context, m events.Message) error {
 	b, err := encode(itemOfNotice(m))
 	if err == nil {
-		err = s.do(&job{
+		err = s.doUntil(&job{
 			ctx:         ctx,
 			admit:       func(tx *bbolt.Tx) error { return admitNotice(tx, m.ID) },
 			apply:       func(tx *bbolt.Tx) error { return putNotice(tx, m, b) },

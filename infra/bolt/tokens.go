@@ -20,10 +20,13 @@ func (s *Store) Token(ctx context.Context, id string) (v events.View, u events.U
 			return events.ErrNotFound
 		}
 		var use []byte
-		if v, use, err = viewOf(id, b); err == nil {
-			u, err = decodeUse(use)
+		if v, use, err = viewOf(id, b); err != nil {
+			return err
 		}
-		return err
+		if u, err = decodeUse(use); err != nil {
+			u = events.Use{} // it decides nothing, so it must not refuse the token
+		}
+		return nil
 	})
 	if err != nil {
 		return events.View{}, events.Use{}, fmt.Errorf("reading token %q: %w", id, err)

@@ -46,13 +46,23 @@ func (s *Store) do(j *job) error {
 // all earlier writes are done, so it also notices a disk that hangs: then ctx
 // ends first.
 func (s *Store) Ready(ctx context.Context) error {
-	j := &job{ctx: ctx, admit: func(*bbolt.Tx) error { return errNothing }, done: make(chan struct{})}
+	err := s.doUntil(&job{ctx: ctx, admit: func(*bbolt.Tx) error { return errNothing }})
+	if err != nil {
+		return fmt.Errorf("waiting for the store %s: %w", s.path, err)
+	}
+	return nil
+}
+
+// doUntil is do, but it stops waiting when the context of the job ends. Then the
+// outcome is unknown.
+func (s *Store) doUntil(j *job) error {
+	j.done = make(chan struct{})
 	if err := s.enqueue(j); err != nil {
-		return fmt.Errorf("checking the store %s: %w", s.path, err)
+		return err
 	}
 	select {
-	case <-ctx.Done():
-		return fmt.Errorf("waiting for the store %s: %w", s.path, ctx.Err())
+	case <-j.ctx.Done():
+		return j.ctx.Err()
 	case <-j.done:
 		return j.err
 	}

@@ -28,7 +28,10 @@ func (s *Store) Token(ctx context.Context, id string) (events.View, events.Use, 
 		case item.KindView:
 			v, err = item.ReadView(it)
 		case item.KindUse:
-			_, u, err = item.ReadUse(it)
+			var damaged error
+			if _, u, damaged = item.ReadUse(it); damaged != nil {
+				u = events.Use{} // it decides nothing, so it must not refuse the token
+			}
 		}
 		if err != nil {
 			return events.View{}, events.Use{}, err

@@ -28,7 +28,7 @@ func (s *Store) Touch(ctx context.Context, id string, u events.Use) error {
 	failed, conditional := errors.AsType[*types.ConditionalCheckFailedException](err)
 	switch {
 	case conditional && failed.Item != nil:
-		return nil // the stored use is recent enough
+		_, _, err = item.ReadUse(failed.Item) // if it can be decoded, it is recent enough
 	case conditional:
 		err = s.firstUse(ctx, id, u)
 	}
