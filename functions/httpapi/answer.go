@@ -13,6 +13,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/instant"
 	"apitoken/events/issuer"
 )
 
@@ -49,7 +50,9 @@ var (
 	contentPolicy   = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
-// write sends the answer. It returns the status, and the code for the log: "ok",
+// write sends the answer. An answer to a request whose credential and scopes were
+// accepted has the expiry of this credential, whatever its status is: as the check
+// found it, before the request itself changed anything. write returns the status, and the code for the log: "ok",
 // "replayed" for the answer of an earlier request, or the problem's code.
 func (x *exchange) write(a answer, err error) (status int, code string) {
 	status, code = http.StatusOK, "ok"
@@ -77,6 +80,9 @@ func (x *exchange) write(a answer, err error) (status int, code string) {
 	if a.replayed {
 		code = "replayed"
 		h["Idempotent-Replayed"] = replayed
+	}
+	if expires := x.principal.ExpiresAt; x.accepted && !expires.IsZero() {
+		h["Apitoken-Expires"] = []string{instant.Format(expires)}
 	}
 	if x.leavesBody() {
 		h["Connection"] = closeConnection

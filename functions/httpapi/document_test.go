@@ -149,9 +149,15 @@ func (d *document) complaints(s answer) []string {
 	return append(d.headers(s, path, method), d.body(s, pointer)...)
 }
 
+const expiresHeader = "Apitoken-Expires"
+
 func (d *document) headers(s answer, path, method string) (complaints []string) {
 	headers, _ := d.at("paths", path, method, "responses", fmt.Sprint(s.status), "headers")
-	for name, header := range headers.(map[string]any) {
+	if _, listed := headers.(map[string]any)[expiresHeader]; !listed && s.header.Get(expiresHeader) != "" {
+		complaints = append(complaints, "the header "+expiresHeader+" is not documented")
+	}
+	for name := range headers.(map[string]any) {
+		header, _ := d.at("paths", path, method, "responses", fmt.Sprint(s.status), "headers", name)
 		if len(s.header.Values(name)) == 0 {
 			if header.(map[string]any)["required"] != false {
 				complaints = append(complaints, "the header "+name+" is missing")

@@ -57,6 +57,7 @@ type exchange struct {
 	r         *http.Request
 	address   netip.Addr      // that the request came from; invalid if unknown
 	principal guard.Principal // of the token if its secret is right, also if the token is refused
+	accepted  bool            // the principal may make this call
 	query     url.Values
 	requestID string
 	operation string // the name of the function, or "none" if no call matches
@@ -96,6 +97,7 @@ func (x *exchange) answer() (a answer, err error) {
 	if err := x.authenticate(c.Route); err != nil {
 		return answer{}, err
 	}
+	x.accepted = true
 	if x.query, err = parseQuery(x.r.URL.RawQuery, c.parameters); err != nil {
 		return answer{}, err
 	}

@@ -63,13 +63,31 @@ func buildHandler(getenv func(string) string, s Settings, fault error, log *slog
 	return build(Function{Settings: s, Store: countingStore{dynamo.New(client, s.Table)}, Log: log, Getenv: getenv})
 }
 
-// countingStore counts the conflicts of a store, as a metric.
+// countingStore counts the conflicts of a store, and the uses and notices that it
+// could not store, as metrics.
 type countingStore struct{ events.Store }
 
 func (c countingStore) Commit(ctx context.Context, commit events.Commit) error {
 	err := c.Store.Commit(ctx, commit)
 	if errors.Is(err, events.ErrConflict) {
 		telemetry.Conflict(ctx)
+	}
+	return err
+}
+
+// Touch is called by the guard only, which drops a use that is not stored.
+func (c countingStore) Touch(ctx context.Context, id string, u events.Use) error {
+	err := c.Store.Touch(ctx, id, u)
+	if err != nil {
+		telemetry.UseNotStored(ctx)
+	}
+	return err
+}
+
+func (c countingStore) Notify(ctx context.Context, m events.Message) error {
+	err := c.Store.Notify(ctx, m)
+	if err != nil {
+		telemetry.NoticeNotStored(ctx)
 	}
 	return err
 }

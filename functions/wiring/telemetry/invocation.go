@@ -12,6 +12,8 @@ import (
 type invocation struct {
 	cold      bool         // the first invocation of its sandbox
 	conflicts atomic.Int32 // commits that lost a race
+	uses      atomic.Int32 // last uses that were not stored
+	notices   atomic.Int32 // notices that were not stored
 }
 
 type contextKey struct{}
@@ -27,16 +29,29 @@ func invocationOf(ctx context.Context) *invocation {
 // Conflict counts one commit of the current invocation that lost a race.
 func Conflict(ctx context.Context) { invocationOf(ctx).conflicts.Add(1) }
 
-func (i *invocation) metrics() []slog.Attr {
-	if n := i.conflicts.Load(); n > 0 {
-		return []slog.Attr{slog.Any(Conflicts, Count(int(n)))}
+// UseNotStored counts one last use of the current invocation that could not be
+// stored.
+func UseNotStored(ctx context.Context) { invocationOf(ctx).uses.Add(1) }
+
+// NoticeNotStored counts one notice of the current invocation that could not be put
+// into the outbox.
+func NoticeNotStored(ctx context.Context) { invocationOf(ctx).notices.Add(1) }
+
+func (i *invocation) metrics() (all []slog.Attr) {
+	for _, m := range []struct {
+		name  string
+		count *atomic.Int32
+	}{{Conflicts, &i.conflicts}, {UsesNotStored, &i.uses}, {NoticesNotStored, &i.notices}} {
+		if n := m.count.Load(); n > 0 {
+			all = append(all, slog.Any(m.name, Count(int(n))))
+		}
 	}
-	return nil
+	return all
 }
 
 // Observe returns a handler that marks the first invocation of the sandbox and
-// lets Conflict count. Without Observe, no invocation is marked and conflicts
-// are not counted.
+// lets Conflict, UseNotStored and NoticeNotStored count. Without Observe, no
+// invocation is marked and nothing is counted.
 func Observe(h lambda.Handler) lambda.Handler { return &observed{handler: h} }
 
 type observed struct {

@@ -22,6 +22,11 @@ const (
 	Unpublished  = "Unpublished"  // messages that could not be sent
 	Lag          = "Lag"          // age of the oldest message: of the sent ones (publish), of the late ones (reconcile)
 
+	// UsesNotStored and NoticesNotStored count what a check of a credential could not
+	// store within 100 ms. The check goes on without it.
+	UsesNotStored    = "UsesNotStored"    // last uses of tokens
+	NoticesNotStored = "NoticesNotStored" // notices, such as TokenReused
+
 	// Damaged counts log lines about stored data that something other than this
 	// service wrote. It has the dimension LogGroup too, so that one alarm watches
 	// all functions of a stack.
