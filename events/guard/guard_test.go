@@ -1,9 +1,11 @@
 package guard_test
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
+	"log/slog"
 	"net/netip"
 	"strings"
 	"sync/atomic"
@@ -366,6 +368,45 @@ func TestFailedUseIsCountedAndDropped(t *testing.T) {
 		t.Errorf("dropped %+v, want the first use", got)
 	}
 }
+
+// TestDroppedUsesAreWarnedAboutOnceAMinute: a store that does not answer fails each
+// request in the same way. Damaged data is an error each time.
+func TestDroppedUsesAreWarnedAboutOnceAMinute(t *testing.T) {
+	s := open(t)
+	shown := put(t, s, nil)
+	var out bytes.Buffer
+	clock, uses := now, &failingUses{err: storetest.ErrFault}
+	g := guard.New(guard.Config{
+		Views: s, Uses: uses, Notices: s, Keys: storetest.Keys, Now: func() time.Time { return clock },
+		Logger: slog.New(slog.NewTextHandler(&out, &slog.HandlerOptions{Level: slog.LevelDebug})),
+	})
+	for _, step := range []struct {
+		after time.Duration
+		err   error
+		want  string
+	}{
+		{0, storetest.ErrFault, "WARN"}, {time.Second, storetest.ErrFault, "DEBUG"}, {59 * time.Second, storetest.ErrFault, "DEBUG"},
+		{time.Minute, storetest.ErrFault, "WARN"}, {61 * time.Second, storetest.ErrFault, "DEBUG"}, {62 * time.Second, events.ErrDamaged, "ERROR"},
+	} {
+		out.Reset()
+		clock, uses.err = now.Add(step.after), step.err
+		if _, err := g.Check(t.Context(), shown, here); err != nil {
+			t.Fatal(err)
+		}
+		line := out.String()
+		if !strings.Contains(line, "level="+step.want) || !strings.Contains(line, "token_id="+shown.ID) || strings.Contains(line, shown.Secret.Reveal()) {
+			t.Errorf("after %s: got %q, want a line of level %s with the token id", step.after, line, step.want)
+		}
+	}
+}
+
+// failingUses is a store in which Touch fails.
+type failingUses struct {
+	events.Uses
+	err error
+}
+
+func (f *failingUses) Touch(context.Context, string, events.Use) error { return f.err }
 
 // stuck is a store in which Touch returns only when its context ends.
 type stuck struct{ events.Uses }

@@ -92,18 +92,6 @@ func TestOnlyAnOutgoingSecretAfterItsGraceIsPublished(t *testing.T) {
 	}
 }
 
-// TestASecondRotationMakesTheOldestSecretUnknown: the view has no verifier of it any
-// more, so nothing shows which token it belonged to.
-func TestASecondRotationMakesTheOldestSecretUnknown(t *testing.T) {
-	s, o := open(t), &outbox{}
-	oldest := secret.Mint("")
-	putRotated(t, s, now.Add(-time.Hour), func(v *events.View) { oldest.ID = v.ID })
-	g := guard.New(guard.Config{Views: s, Uses: s, Notices: o, Keys: storetest.Keys, Now: func() time.Time { return now }})
-	if _, err := g.Check(t.Context(), oldest, here); codeOf(t, err) != guard.CodeInvalid || len(o.messages) != 0 {
-		t.Errorf("got %v with %d notices, want %s and none", err, len(o.messages), guard.CodeInvalid)
-	}
-}
-
 // TestANoticeNamesTheTokenAndTheRotation, and has neither secret nor verifier.
 func TestANoticeNamesTheTokenAndTheRotation(t *testing.T) {
 	s, o := open(t), &outbox{}

@@ -118,3 +118,21 @@ func TestADamagedUseRefusesNothing(t *testing.T) {
 type damagedUses struct{ events.Uses }
 
 func (damagedUses) Touch(context.Context, string, events.Use) error { return events.ErrDamaged }
+
+// TestASecondRotationMakesTheOldestSecretUnknown: the view has no verifier of it any
+// more, so nothing shows which token it belonged to.
+func TestASecondRotationMakesTheOldestSecretUnknown(t *testing.T) {
+	w := newScene(t)
+	made, oldest := w.make(httpapi.CreateRequest{User: named("ann")})
+	outgoing := tokentest.Rotate(t, w.store, w.keys, w.clock(), made.ID, time.Hour)
+	tokentest.Rotate(t, w.store, w.keys, w.clock(), made.ID, time.Hour)
+	w.sleep(time.Hour)
+	w.do("GET", collection, oldest, "").expect(t, 401, guard.CodeInvalid)
+	if got := w.reused(made.ID); len(got) != 0 {
+		t.Errorf("got the notices %v, want none", got)
+	}
+	w.do("GET", collection, outgoing.Text().Reveal(), "").expect(t, 401, guard.CodeReplaced)
+	if got := w.reused(made.ID); len(got) != 1 {
+		t.Errorf("got the notices %v, want one", got)
+	}
+}

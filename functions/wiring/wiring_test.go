@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"log/slog"
+	"net/netip"
 	"strings"
 	"testing"
 	"time"
@@ -12,6 +13,12 @@ import (
 	"github.com/aws/aws-lambda-go/lambda"
 
 	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/events/secret"
+	"apitoken/events/storetest"
+	"apitoken/events/token"
+	"apitoken/events/token/tokentest"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/bolt/bolttest"
 )
@@ -151,6 +158,56 @@ func TestConflictsAreCounted(t *testing.T) {
 	}
 	if _, err := h.Invoke(t.Context(), nil); !errors.Is(err, events.ErrConflict) || !strings.Contains(out.String(), `"Conflicts":1`) {
 		t.Errorf("the second: %v, %s", err, out.String())
+	}
+}
+
+// TestUsesAndNoticesThatAreNotStoredAreCounted: the guard drops them, so only the
+// metrics show that the store does not take them.
+func TestUsesAndNoticesThatAreNotStoredAreCounted(t *testing.T) {
+	keys, err := events.ParseKeys(pepper)
+	if err != nil {
+		t.Fatal(err)
+	}
+	store := bolttest.Open(t)
+	made, text, err := issuer.New(issuer.Config{Store: store, Keys: keys}).Create(t.Context(), guard.Principal{Owner: "ann"}, "", token.Wish{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	old, err := secret.Parse(text.Reveal())
+	if err != nil {
+		t.Fatal(err)
+	}
+	current := tokentest.Rotate(t, store, keys, time.Now(), made.ID, 0)
+	fails := true
+	faulty := storetest.NewFaulty(store, func(op storetest.Op) storetest.Fault {
+		if fails && (op == storetest.OpTouch || op == storetest.OpNotify) {
+			return storetest.Unapplied
+		}
+		return storetest.None
+	})
+	counting := countingStore{faulty}
+	g := guard.New(guard.Config{Views: counting, Uses: counting, Notices: counting, Keys: keys})
+	var out bytes.Buffer
+	log := telemetry.NewLogger(telemetry.Config{Out: &out, Function: "f"})
+	var shown secret.Token
+	h := telemetry.Observe(answering(func(ctx context.Context) error {
+		g.Check(ctx, shown, netip.Addr{})
+		log.InfoContext(ctx, telemetry.Request, "operation", "authorize", "code", "ok")
+		return nil
+	}))
+	for _, step := range []struct {
+		fails        bool
+		shown        secret.Token
+		use, notices bool
+	}{{true, current, true, false}, {true, old, false, true}, {false, current, false, false}, {false, old, false, false}} {
+		out.Reset()
+		fails, shown = step.fails, step.shown
+		if _, err := h.Invoke(t.Context(), nil); err != nil {
+			t.Fatal(err)
+		}
+		if use, notices := strings.Contains(out.String(), `"UsesNotStored":1`), strings.Contains(out.String(), `"NoticesNotStored":1`); use != step.use || notices != step.notices {
+			t.Errorf("%+v: got %s", step, &out)
+		}
 	}
 }
 

@@ -113,6 +113,32 @@ func TestFunctionsAnswerBothFormats(t *testing.T) {
 	}
 }
 
+// TestAnswersHaveTheExpiryOfTheAuthorizerContext in both formats, also if the call
+// is refused. Without an expiry there is no header.
+func TestAnswersHaveTheExpiryOfTheAuthorizerContext(t *testing.T) {
+	const expires = "2126-01-01T00:00:00Z"
+	for _, format := range []string{"rest", "http"} {
+		for _, row := range []struct {
+			changes []string
+			status  int
+			want    string
+		}{
+			{nil, 200, "2126-01-01T00:00:00.000000Z"},
+			{[]string{`"current"`, `"outgoing"`}, 200, "2126-01-01T00:00:00.000000Z"},
+			{[]string{`limit=`, `surplus=`, `"limit"`, `"surplus"`}, 400, "2126-01-01T00:00:00.000000Z"},
+			{[]string{expires, ""}, 200, ""},
+			{[]string{"GET /v1/auth", "GET /v1/other"}, 403, ""},
+		} {
+			d := deploy(t, false)
+			got := d.call(serve(d.Function, "list"), format+"-list", row.changes...)
+			header := got.Headers["Apitoken-Expires"] + strings.Join(got.MultiValueHeaders["Apitoken-Expires"], ",")
+			if got.StatusCode != row.status || header != row.want {
+				t.Errorf("%s %q: got %d with %q, want %d with %q", format, row.changes, got.StatusCode, header, row.status, row.want)
+			}
+		}
+	}
+}
+
 // TestNextPageKeepsThePrefix: the link must have the stage or the base path that
 // the client used.
 func TestNextPageKeepsThePrefix(t *testing.T) {
