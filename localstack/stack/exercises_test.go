@@ -35,9 +35,15 @@ func (s *stack) exercises() map[string]exercise {
 		"Authorize NoteLastUse": s.notedUse(func(t *testing.T, bearer string) engines.Answer {
 			return s.api.request(t, "GET", tokens, bearer, nil)
 		}),
+		"Authorize NoteReuse": s.notedReuse(http.StatusUnauthorized, func(t *testing.T, bearer string) engines.Answer {
+			return s.api.request(t, "GET", tokens, bearer, nil)
+		}),
 
 		"Self ReadToken": s.apiCall("GET", tokens+"/self", nil),
 		"Self NoteLastUse": s.notedUse(func(t *testing.T, bearer string) engines.Answer {
+			return s.api.request(t, "GET", tokens+"/self", bearer, nil)
+		}),
+		"Self NoteReuse": s.notedReuse(http.StatusUnauthorized, func(t *testing.T, bearer string) engines.Answer {
 			return s.api.request(t, "GET", tokens+"/self", bearer, nil)
 		}),
 		"Self ReadStreams": s.revokeSelfCall,
@@ -68,6 +74,9 @@ func (s *stack) exercises() map[string]exercise {
 			return s.apiCall("POST", "/v1/auth/authorize", object{"token": second(t).BearerToken.Reveal()})(t)
 		},
 		"Introspect NoteLastUse": s.notedUse(func(t *testing.T, bearer string) engines.Answer {
+			return s.api.request(t, "POST", "/v1/auth/authorize", s.admin, object{"token": bearer})
+		}),
+		"Introspect NoteReuse": s.notedReuse(http.StatusOK, func(t *testing.T, bearer string) engines.Answer {
 			return s.api.request(t, "POST", "/v1/auth/authorize", s.admin, object{"token": bearer})
 		}),
 

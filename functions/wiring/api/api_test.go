@@ -125,7 +125,7 @@ func TestAnswersHaveTheExpiryOfTheAuthorizerContext(t *testing.T) {
 		}{
 			{nil, 200, "2126-01-01T00:00:00.000000Z"},
 			{[]string{`"current"`, `"outgoing"`}, 200, "2126-01-01T00:00:00.000000Z"},
-			{[]string{`limit=`, `surplus=`, `"limit"`, `"surplus"`}, 400, "2126-01-01T00:00:00.000000Z"},
+			{[]string{`user=`, `surplus=`, `"user":`, `"surplus":`}, 400, "2126-01-01T00:00:00.000000Z"},
 			{[]string{expires, ""}, 200, ""},
 			{[]string{"GET /v1/auth", "GET /v1/other"}, 403, ""},
 		} {

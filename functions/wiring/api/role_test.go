@@ -11,6 +11,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
 	"github.com/aws/aws-lambda-go/lambda"
@@ -20,6 +21,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
+	"apitoken/events/token/tokentest"
 	"apitoken/functions/gateway"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/wiring"
@@ -62,6 +64,7 @@ type roleScene struct {
 	function string
 	issuer   *issuer.Issuer // with all rights
 	users    int
+	replaced bool // the token of a call was rotated
 }
 
 func newRoleScene(t *testing.T, root *dynamodb.Client, function string) *roleScene {
@@ -96,12 +99,30 @@ func (s *roleScene) callRoute(r httpapi.Route) {
 			}
 		}
 	}
+	if r.Checks {
+		s.sendReplaced(h, r)
+	}
 	if r.Command {
 		silent := s.Role.Client(dynamodb.New(s.Root.Options(), func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: &unanswered{}} }))
 		if a := s.send(s.handler(silent), r, admin, ""); a.StatusCode != 200 {
 			s.Errorf("%s %s without an answer to its commit: got %+v, want 200", r.Method, r.Path, a)
 		}
 	}
+}
+
+// sendReplaced makes a call with a secret that a rotation has replaced, after its
+// grace, or asks about this secret.
+func (s *roleScene) sendReplaced(h lambda.Handler, r httpapi.Route) {
+	s.Helper()
+	s.replaced = true
+	want := http.StatusUnauthorized
+	if !r.Self {
+		want = http.StatusOK
+	}
+	if a := s.send(h, r, admin, ""); a.StatusCode != want {
+		s.Errorf("%s %s with a replaced secret: got %+v, want %d", r.Method, r.Path, a, want)
+	}
+	s.replaced = false
 }
 
 // The callers of a call about a user's token.
@@ -125,6 +146,9 @@ func (s *roleScene) send(h lambda.Handler, r httpapi.Route, caller, query string
 	}
 	if caller == own {
 		caller = user
+	}
+	if s.replaced {
+		tokentest.Rotate(s.T, dynamo.New(s.Root, s.Table), storetest.Keys, time.Now(), made.ID, 0)
 	}
 	bodies := map[string]string{
 		"POST /v1/auth/access-tokens": `{"user": {"name": "` + user + `"}}`,
