@@ -78,7 +78,7 @@ func outboxReturnsOlder(t testing.TB, s events.Store) {
 	first := messages(x.write(events.Effect{}))
 	x.now = x.now.Add(time.Minute)
 	second := messages(x.write(events.Effect{}))
-	notice := events.Message{ID: "notice of " + x.owner, Type: "TokenExpiring", V: 1, Time: x.now, Data: []byte("{}")}
+	notice := events.Message{ID: "TokenExpiring/" + x.owner + "/1", Type: "TokenExpiring", V: 1, Time: x.now, Data: []byte("{}")}
 	if err := x.Notify(x.ctx, notice); err != nil {
 		t.Fatalf("Notify: %v", err)
 	}

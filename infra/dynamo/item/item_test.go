@@ -428,3 +428,18 @@ func parse(t *testing.T, raw map[string]any) types.AttributeValue {
 	t.Fatalf("no attribute value: %v", raw)
 	return nil
 }
+
+// TestANoticeIsReadOnlyUnderItsType: a function that checks tokens may write the
+// partitions of TokenReused. It must not publish another event from there.
+func TestANoticeIsReadOnlyUnderItsType(t *testing.T) {
+	for _, forged := range []string{"TokenRevoked", "TokenReused/JhxND7ci", "Token", ""} {
+		m := events.Message{ID: "TokenReused/JhxND7ci/7/2026-11-21", Type: forged, V: 1, Time: notice.Time, Subject: "JhxND7ci", Data: []byte(`{"v":1}`)}
+		if _, err := item.ReadMessage(item.Notice(m)); !errors.Is(err, events.ErrDamaged) {
+			t.Errorf("type %q: got %v, want %v", forged, err, events.ErrDamaged)
+		}
+		m.Type = "TokenReused"
+		if got, err := item.ReadMessage(item.Notice(m)); err != nil || got.Type != m.Type {
+			t.Errorf("got %+v, %v, want the notice", got, err)
+		}
+	}
+}

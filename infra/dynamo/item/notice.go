@@ -53,6 +53,11 @@ func readNotice(it Item) (events.Message, error) {
 		Subject: r.text(noticeSubject), Stream: events.Stream(r.text(noticeStream)),
 		Command: r.text(noticeCommand), Actor: r.text(noticeActor), TokenID: r.text(noticeTokenID), Data: r.bytes(noticeData),
 	}
+	// A function that checks tokens may write the partitions of one type of notice.
+	// Without this check it could publish messages of every type.
+	if kind, _, _ := strings.Cut(id, "/"); m.Type != kind {
+		r.fail(noticeType, fmt.Errorf("the partition key is that of another type of notice"))
+	}
 	return m, r.err
 }
 
