@@ -15,6 +15,7 @@ import (
 	"apitoken/events/scope/scopetest"
 	"apitoken/events/secret"
 	"apitoken/events/settings"
+	"apitoken/events/storetest"
 	"apitoken/events/token"
 )
 
@@ -199,5 +200,33 @@ func TestOnlyAPassingIntrospectionIsAUse(t *testing.T) {
 	}
 	if !used("ann", "GET /v1/x") {
 		t.Error("no use was stored for a token that passed")
+	}
+}
+
+// TestIntrospectionStoresTheUseWithTheAskedAddress, also of a token of another user.
+// Without an address the use has none. A use that cannot be stored changes nothing.
+func TestIntrospectionStoresTheUseWithTheAskedAddress(t *testing.T) {
+	s := newScene(t)
+	s.grant("gateway", settings.ActionView)
+	for _, source := range []netip.Addr{netip.MustParseAddr("203.0.113.77"), {}} {
+		_, shown := s.create(person("ann"), "", token.Wish{})
+		s.useFaulty(storetest.Once(storetest.OpTouch, storetest.Unapplied))
+		for n := range 2 {
+			if got, err := s.Introspect(t.Context(), person("gateway"), shown.Text().Reveal(), "", source); err != nil || !got.Active {
+				t.Errorf("got %+v, %v, want it active", got, err)
+			}
+			s.create(person("writer-"+randomID()), "", token.Wish{}) // the store writes the use with this commit, at the latest
+			uses, err := s.store.LastUses(t.Context(), []string{shown.ID})
+			want := ""
+			if source.IsValid() {
+				want = source.String()
+			}
+			if used := !uses[shown.ID].At.IsZero(); err != nil || used != (n == 1) || used && uses[shown.ID].Address != want {
+				t.Errorf("call %d: got the use %+v, %v, want one from %q by the second call", n+1, uses[shown.ID], err, want)
+			}
+		}
+		if got := s.Guard().Dropped(); got != (guard.Dropped{Uses: 1}) {
+			t.Errorf("dropped %+v, want the first use", got)
+		}
 	}
 }

@@ -269,3 +269,23 @@ func TestTouchFailsWithoutWaitingWhenTheQueueIsFull(t *testing.T) {
 		t.Errorf("Touch of a store that cannot write: got %v, want %v", err, errFull)
 	}
 }
+
+// TestNotifyReturnsWhenItsContextEnds: a check of a credential waits for a notice a
+// short time only. The same notice can be put again.
+func TestNotifyReturnsWhenItsContextEnds(t *testing.T) {
+	s := openAt(t, newPath(t), Options{})
+	m := events.Message{ID: "TokenReused/JhxND7ci/7/2026-11-21", Type: "TokenReused", V: 1, Time: indexNow, Data: []byte("{}")}
+	release := hold(t, s)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Millisecond)
+	defer cancel()
+	if err := s.Notify(ctx, m); !errors.Is(err, context.DeadlineExceeded) {
+		t.Errorf("Notify of a store that does not write: got %v, want %v", err, context.DeadlineExceeded)
+	}
+	release()
+	if err := s.Notify(t.Context(), m); err != nil {
+		t.Fatal(err)
+	}
+	if ms, err := s.Pending(t.Context(), indexNow.Add(time.Hour), 10); err != nil || len(ms) != 1 {
+		t.Errorf("got %v, %v, want the notice once", ms, err)
+	}
+}
