@@ -53,7 +53,10 @@ func TestGetAtAnswersTheTokenAsItWas(t *testing.T) {
 		func() { s.rename("ann", made.ID, "second") },
 		func() { s.update(ann, made.ID, token.Update{Enabled: new(false)}) },
 		func() { s.rotate(ann, made.ID, new(time.Hour)) },
-		func() { s.grant("boss", settings.Actions()...); must(t, s.Suspend(t.Context(), person("boss"), "ann", "")) },
+		func() {
+			s.grant("boss", settings.Actions()...)
+			must(t, s.Suspend(t.Context(), person("boss"), "ann", ""))
+		},
 		func() { must(t, s.Reinstate(t.Context(), person("boss"), "ann", "")) },
 		func() { must(t, s.Revoke(t.Context(), ann, made.ID)) },
 	} {
