@@ -13,6 +13,8 @@ type Refusal struct {
 
 	EndedAt time.Time // when the token ended, with not_found_revoked and token_ended only
 
+	FirstInstant time.Time // the first instant that can be asked, with history_trimmed only
+
 	// RetryAt is the time when the same command may succeed. It is zero except
 	// with change_rate_exceeded, where it is the end of the hour.
 	RetryAt time.Time

@@ -28,8 +28,13 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 			_, err := s.CreateOnce(ctx, withToken("viewer", "JhxND7ci"), someKey, "bob", token.Wish{})
 			return err
 		},
-		"Get":  func() error { _, err := s.Get(ctx, viewer, made.ID); return err },
-		"List": func() error { _, err := s.List(ctx, viewer, issuer.ListQuery{}); return err },
+		"Get":   func() error { _, err := s.Get(ctx, viewer, made.ID); return err },
+		"GetAt": func() error { _, err := s.GetAt(ctx, viewer, made.ID, s.now()); return err },
+		"List":  func() error { _, err := s.List(ctx, viewer, issuer.ListQuery{}); return err },
+		"List with a filter": func() error {
+			_, err := s.List(ctx, viewer, issuer.ListQuery{Filter: issuer.Filter{UnusedSince: new(s.now().Add(1))}})
+			return err
+		},
 		"List of ann": func() error {
 			_, err := s.List(ctx, viewer, issuer.ListQuery{Owners: []string{"ann"}})
 			return err

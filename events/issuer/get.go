@@ -19,9 +19,16 @@ import (
 // the refusal is not_found_revoked.
 func (i *Issuer) Get(ctx context.Context, by guard.Principal, id string, states ...events.TokenState) (Token, error) {
 	t, _, err := i.find(ctx, by, id)
-	switch {
-	case err != nil:
+	if err != nil {
 		return Token{}, err
+	}
+	return inStates(t, states)
+}
+
+// inStates returns the token if it is in one of the states, and otherwise the
+// refusal. No states means every state but revoked.
+func inStates(t Token, states []events.TokenState) (Token, error) {
+	switch {
 	case slices.Contains(states, t.State):
 		return t, nil
 	case t.State == events.StateRevoked:

@@ -31,6 +31,7 @@ type ListQuery struct {
 	States []events.TokenState // none: the live states
 	After  events.Position     // only tokens later than this position
 	Limit  int                 // below 1: DefaultLimit; above MaxLimit: MaxLimit
+	Filter Filter              // selects some of these tokens
 }
 
 // ListPage is a part of a list, in the order of events.Position.
@@ -53,6 +54,9 @@ func (i *Issuer) List(ctx context.Context, by guard.Principal, q ListQuery) (Lis
 		return ListPage{}, err
 	}
 	query := events.Query{Owners: owners, States: states, Now: i.now(), After: q.After, Limit: pageSize(q.Limit)}
+	if !q.Filter.isZero() {
+		return i.filtered(ctx, query, q.Filter)
+	}
 	page, err := i.views(ctx, query)
 	if err != nil {
 		return ListPage{}, err

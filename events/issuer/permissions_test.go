@@ -36,6 +36,10 @@ func TestPermissionsDecideWhoMayViewAndRevoke(t *testing.T) {
 			if got := refusalCode(t, err); got != test.view {
 				t.Errorf("Get: got %q, want %q", got, test.view)
 			}
+			_, err = s.GetAt(t.Context(), by, made.ID, made.CreatedAt)
+			if got := refusalCode(t, err); got != test.view {
+				t.Errorf("GetAt: got %q, want %q", got, test.view)
+			}
 			_, err = s.TokenEvents(t.Context(), by, made.ID, 0, 0)
 			if got := refusalCode(t, err); got != test.view {
 				t.Errorf("TokenEvents: got %q, want %q", got, test.view)
@@ -62,7 +66,11 @@ func TestForbiddenAndMissingGetTheSameAnswer(t *testing.T) {
 	made, _ := s.create(person("ann"), "", token.Wish{})
 	s.create(person("deleter"), "", token.Wish{})
 	calls := map[string]func(by guard.Principal, id string) error{
-		"Get":    func(by guard.Principal, id string) error { _, err := s.Get(t.Context(), by, id); return err },
+		"Get": func(by guard.Principal, id string) error { _, err := s.Get(t.Context(), by, id); return err },
+		"GetAt": func(by guard.Principal, id string) error {
+			_, err := s.GetAt(t.Context(), by, id, s.now())
+			return err
+		},
 		"Revoke": func(by guard.Principal, id string) error { return s.Revoke(t.Context(), by, id) },
 		"TokenEvents": func(by guard.Principal, id string) error {
 			_, err := s.TokenEvents(t.Context(), by, id, 0, 0)

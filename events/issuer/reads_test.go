@@ -107,6 +107,9 @@ var refusedCalls = []struct {
 	{"Get", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
 		return s.Get(s.Context(), by, about.id)
 	}, "[token ID head settings]"},
+	{"GetAt", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return s.GetAt(s.Context(), by, about.id, s.now())
+	}, "[token ID head settings]"},
 	{"TokenEvents", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
 		return s.TokenEvents(s.Context(), by, about.id, 0, 0)
 	}, "[token ID head settings]"},

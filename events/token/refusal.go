@@ -31,6 +31,8 @@ const (
 	CodeRotatedRecently  = "rotated_recently"
 	CodeSelfSuspension   = "self_suspension"
 	CodeLastEditHolder   = "last_edit_holder"
+	CodeHistoryTrimmed   = "history_trimmed"
+	CodeInstantInFuture  = "instant_in_future"
 
 	CodeDeniedByCredential = "permission_denied_by_credential"
 )
@@ -47,6 +49,7 @@ const (
 	fieldGrace          = "grace"
 	fieldReason         = "reason"
 	fieldTokenLimit     = "token_limit"
+	fieldAt             = "at"
 )
 
 // NotFound is the refusal for a token that does not exist, that is past its
@@ -71,6 +74,25 @@ func Ended(at time.Time) *events.Refusal {
 // none of the states that the caller asked for.
 func NotInState() *events.Refusal {
 	return &events.Refusal{Code: CodeNotFound, Field: "state", Detail: "the token is in none of these states"}
+}
+
+// NotYet is the refusal for an instant before the creation of a token that the
+// caller may see.
+func NotYet(created time.Time) *events.Refusal {
+	return refuse(CodeNotFound, fieldAt, "there was no such token at this instant; it was created at %s", instant.Format(created))
+}
+
+// InFuture is the refusal for the state of a token at a later instant than now.
+func InFuture(now time.Time) *events.Refusal {
+	return refuse(CodeInstantInFuture, fieldAt, "the instant is in the future; the clock of the service is at %s", instant.Format(now))
+}
+
+// HistoryTrimmed is the refusal for an instant before from, the first instant for
+// which the records say the state of the token.
+func HistoryTrimmed(from time.Time) *events.Refusal {
+	r := refuse(CodeHistoryTrimmed, fieldAt, "the records that are kept and read do not say the state of the token at this instant; the first instant that can be asked is %s", instant.Format(from))
+	r.FirstInstant = from
+	return r
 }
 
 func refuse(code, field, format string, args ...any) *events.Refusal {

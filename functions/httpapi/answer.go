@@ -242,7 +242,7 @@ func refusalProblem(r *events.Refusal) *Problem {
 		p.TokenLimit, p.LiveTokens = &r.Limit.TokenLimit, &r.Limit.Live
 		p.SoonestExpiry = &Time{r.Limit.SoonestExpiry}
 	}
-	p.EndedTime = Time{r.EndedAt}
+	p.EndedTime, p.FirstInstant = Time{r.EndedAt}, Time{r.FirstInstant}
 	return p
 }
 

@@ -51,6 +51,7 @@ func NewClient(base string, token secret.Secret, hc *http.Client) *Client {
 type ListQuery struct {
 	User   string   // NAME, local:NAME, ad:NAME, auth_id:N, uid:N or a SID; "": all
 	States []string // of active, disabled, expired, revoked; none: active and disabled
+	Filter Filter   // selects some of these tokens
 	After  string   // the result of Paging.After; "": from the first token
 	Limit  int      // entries; 0: 100, above 1000: 1000
 }
@@ -99,6 +100,7 @@ func (c *Client) List(ctx context.Context, q ListQuery) (List, error) {
 	if len(q.States) > 0 {
 		query.Set("state", strings.Join(q.States, ","))
 	}
+	q.Filter.addTo(query)
 	page, err := ask[List](ctx, c, http.MethodGet, collectionPath, query, nil)
 	if err == nil {
 		err = checkMoves(q.After, page.Paging)

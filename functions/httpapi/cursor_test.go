@@ -83,6 +83,14 @@ func TestDigestsNameTheCallerAndTheFilters(t *testing.T) {
 		"of an owner \"active\"": httpapi.DigestOf("ann", issuer.ListQuery{Owners: []string{"active"}}),
 		"of a state":             httpapi.DigestOf("ann", issuer.ListQuery{States: live[:1]}),
 		"of two states":          httpapi.DigestOf("ann", issuer.ListQuery{States: live}),
+		"of a creator":           httpapi.DigestOf("ann", issuer.ListQuery{Filter: issuer.Filter{Creators: both[:1]}}),
+		"of two creators":        httpapi.DigestOf("ann", issuer.ListQuery{Filter: issuer.Filter{Creators: both}}),
+		"of an early expiry":     httpapi.DigestOf("ann", issuer.ListQuery{Filter: issuer.Filter{ExpiresBefore: &firstTime}}),
+		"of a late expiry":       httpapi.DigestOf("ann", issuer.ListQuery{Filter: issuer.Filter{ExpiresBefore: &lastTime}}),
+		"of the zero time":       httpapi.DigestOf("ann", issuer.ListQuery{Filter: issuer.Filter{ExpiresBefore: new(time.Time{})}}),
+		"of an early use":        httpapi.DigestOf("ann", issuer.ListQuery{Filter: issuer.Filter{UnusedSince: &firstTime}}),
+		"of no expiry":           httpapi.DigestOf("ann", issuer.ListQuery{Filter: issuer.Filter{NeverExpires: new(true)}}),
+		"of an expiry":           httpapi.DigestOf("ann", issuer.ListQuery{Filter: issuer.Filter{NeverExpires: new(false)}}),
 	} {
 		if other, found := seen[d]; found {
 			t.Errorf("%s and %s have the same digest", what, other)
@@ -107,7 +115,8 @@ func TestACursorIsRefusedInAnotherList(t *testing.T) {
 		page := decodeAs[httpapi.List](t, w.do("GET", collection+"?limit=1&"+query, token, "").expect(t, http.StatusOK, ""))
 		return page.Paging.After()
 	}
-	queries := []string{"", "user=ann", "user=bob", "user=local:ann", "state=active", "state=active,disabled", "user=ann&state=active,revoked"}
+	queries := []string{"", "user=ann", "user=bob", "user=local:ann", "state=active", "state=active,disabled", "user=ann&state=active,revoked",
+		"creator=admin", "never_expires=true", "never_expires=true&creator=admin", "unused_since=2030-01-01T00:00:00Z", "unused_since=2030-01-01T00:00:00.000001Z"}
 	for _, made := range queries {
 		cursor := cursorIn(made, w.admin)
 		for _, used := range queries {
@@ -123,6 +132,8 @@ func TestACursorIsRefusedInAnotherList(t *testing.T) {
 		w.do("GET", collection+"?"+made+"&after="+cursor, ann, "").expect(t, http.StatusBadRequest, "invalid_parameter")
 	}
 	w.do("GET", collection+"?after="+cursorIn("", ann), ann, "").expect(t, http.StatusOK, "")
+	same := "unused_since=2029-12-31t23:00:00.0000009-01:00" // the same instant
+	w.do("GET", collection+"?"+same+"&after="+cursorIn("unused_since=2030-01-01T00:00:00Z", w.admin), w.admin, "").expect(t, http.StatusOK, "")
 	w.do("GET", collection+"?after="+cursorIn("", ann), w.admin, "").expect(t, http.StatusBadRequest, "invalid_parameter")
 }
 
@@ -196,7 +207,7 @@ func TestACursorNamesNoTokenOfAnotherUser(t *testing.T) {
 		other, _ := w.make(httpapi.CreateRequest{User: named("bob")})
 		w.do("DELETE", collection+other.ID, w.admin, "").expect(t, http.StatusOK, "")
 	}
-	for _, query := range []string{"", "state=active", "state=active,revoked", "state=active,expired,revoked", "user=ann", "user=ann&state=active,revoked"} {
+	for _, query := range []string{"", "state=active", "state=active,revoked", "state=active,expired,revoked", "user=ann", "user=ann&state=active,revoked", "creator=admin", "never_expires=true&state=active,revoked", "unused_since=2030-01-01T00:00:00Z"} {
 		seen := 0
 		for path := collection + "?limit=1&" + query; path != ""; seen++ {
 			page := decodeAs[httpapi.List](t, w.do("GET", path, ann, "").expect(t, http.StatusOK, ""))

@@ -12,18 +12,19 @@ import (
 // goodValues has, for each rule that a schema cannot say, values that obey the
 // rule.
 var goodValues = map[string]func(g generator, t *rapid.T, schema map[string]any) any{
-	"user":         oneOf("ann", "local:ann", "ad:Ann", "POSIX_USER:bob", "auth_id:0x1f4", "uid:4294967294", "S-1-5-21-1-2-3-1001", "Ännchen von Tharau", "日本", "a/b", strings.Repeat("n", 256)),
-	"user-name":    oneOf("", "ann", "bob", "Ännchen von Tharau", "日本", "ann@example.org", `AD\ann`, strings.Repeat("n", 237), strings.Repeat("é", 118)),
-	"owner-key":    oneOf("", "ann", "500", "0x1F4", "18446744073709551615", "ACTIVE_DIRECTORY:ann", "uid:7", "S-1-5-21-1"),
-	"sid":          oneOf("", "S-1-5-21-1-2-3-1001", "S-1-0-0", "S-1-281474976710655-4294967295", "S-1-5"+strings.Repeat("-1", 15)),
-	"text":         oneOf("", "backup", "Sicherung für Tharau 日本 👍", strings.Repeat("n", 128), strings.Repeat("é", 64)),
-	"instant":      oneOf("", "2030-01-20T00:00:00Z", "2030-01-20t00:00:00.123456789z", "9999-12-31T23:59:59+00:00", "2032-02-29T23:59:59-23:59", "0001-01-01T00:00:00Z", "2026-11-21T20:59:57Z"),
-	"lifetime":     oneOf("", "180D", "1s", "00001S", "292Y", "3558M", "15250w", "106751d", "2562047h", "153722867m", "9223372036s"),
-	"source-range": oneOf("192.0.2.7", "192.0.2.7/24", "0.0.0.0/0", "::/0", "2001:db8::1", "::ffff:192.0.2.0/120", "127.0.0.1"),
-	"address":      oneOf("", "192.0.2.7", "::1", "::ffff:192.0.2.7", "2001:db8::ffff:192.0.2.7"),
-	"call":         oneOf("", "GET /", "GET /v1/things/7", "DELETE /a/../b", "PUT /%zz", "HEAD /é", "GET /"+strings.Repeat("x", 2043)),
-	"digits":       func(_ generator, t *rapid.T, schema map[string]any) any { return whole(t, "digits", schema) },
-	"cursor":       oneOf("a cursor is taken from an earlier answer"), // see follow
+	"user":          oneOf("ann", "local:ann", "ad:Ann", "POSIX_USER:bob", "auth_id:0x1f4", "uid:4294967294", "S-1-5-21-1-2-3-1001", "Ännchen von Tharau", "日本", "a/b", strings.Repeat("n", 256)),
+	"user-name":     oneOf("", "ann", "bob", "Ännchen von Tharau", "日本", "ann@example.org", `AD\ann`, strings.Repeat("n", 237), strings.Repeat("é", 118)),
+	"owner-key":     oneOf("", "ann", "500", "0x1F4", "18446744073709551615", "ACTIVE_DIRECTORY:ann", "uid:7", "S-1-5-21-1"),
+	"sid":           oneOf("", "S-1-5-21-1-2-3-1001", "S-1-0-0", "S-1-281474976710655-4294967295", "S-1-5"+strings.Repeat("-1", 15)),
+	"text":          oneOf("", "backup", "Sicherung für Tharau 日本 👍", strings.Repeat("n", 128), strings.Repeat("é", 64)),
+	"instant":       oneOf("", "2030-01-20T00:00:00Z", "2030-01-20t00:00:00.123456789z", "9999-12-31T23:59:59+00:00", "2032-02-29T23:59:59-23:59", "0001-01-01T00:00:00Z", "2026-11-21T20:59:57Z"),
+	"given-instant": oneOf("2030-01-20T00:00:00Z", "2026-11-21t20:59:57.642000999z", "2026-11-22T00:00:00+01:00", "2026-11-21T21:30:00Z", "9999-12-31T23:59:59Z", "0001-01-01T00:00:00Z"),
+	"lifetime":      oneOf("", "180D", "1s", "00001S", "292Y", "3558M", "15250w", "106751d", "2562047h", "153722867m", "9223372036s"),
+	"source-range":  oneOf("192.0.2.7", "192.0.2.7/24", "0.0.0.0/0", "::/0", "2001:db8::1", "::ffff:192.0.2.0/120", "127.0.0.1"),
+	"address":       oneOf("", "192.0.2.7", "::1", "::ffff:192.0.2.7", "2001:db8::ffff:192.0.2.7"),
+	"call":          oneOf("", "GET /", "GET /v1/things/7", "DELETE /a/../b", "PUT /%zz", "HEAD /é", "GET /"+strings.Repeat("x", 2043)),
+	"digits":        func(_ generator, t *rapid.T, schema map[string]any) any { return whole(t, "digits", schema) },
+	"cursor":        oneOf("a cursor is taken from an earlier answer"), // see follow
 }
 
 // The values of this rule are drawn from members with rules.

@@ -31,6 +31,8 @@ type Problem struct {
 
 	EndedTime Time `json:"ended_time,omitzero"` // when the token was revoked; only with the code not_found_revoked
 
+	FirstInstant Time `json:"first_instant,omitzero"` // the first instant that can be asked; only with the code history_trimmed
+
 	retryAt time.Time // when the client may send the request again; zero: after retryAfter
 }
 
@@ -75,7 +77,9 @@ var kinds = map[string]kind{
 	"expiry_outlives_maker":           {http.StatusUnprocessableEntity, "The token would expire after the acting token"},
 	"grace_too_short":                 {http.StatusUnprocessableEntity, "The grace is too short"},
 	"header_too_large":                {http.StatusRequestHeaderFieldsTooLarge, "The request's header is too large"},
+	"history_trimmed":                 {http.StatusUnprocessableEntity, "The history does not say this any more"},
 	"idempotency_key_reused":          {http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another request"},
+	"instant_in_future":               {http.StatusUnprocessableEntity, "The instant is in the future"},
 	"internal":                        {http.StatusInternalServerError, "The service failed"},
 	"invalid_field":                   {http.StatusBadRequest, "A member of the request is not valid"},
 	"invalid_header":                  {http.StatusBadRequest, "A header of the request is not valid"},

@@ -112,6 +112,9 @@ func (x *exchange) list() (answer, error) {
 	if want.States, err = states(q); err != nil {
 		return answer{}, err
 	}
+	if want.Filter, err = filter(q); err != nil {
+		return answer{}, err
+	}
 	if want.Limit, err = pageLimit(q); err != nil {
 		return answer{}, err
 	}
@@ -144,7 +147,7 @@ func position(q url.Values, list listDigest) (events.Position, error) {
 	case err != nil:
 		return events.Position{}, badCursor()
 	case c.list != list:
-		return events.Position{}, fieldProblem("invalid_parameter", "after", "belongs to a list with other filters (user, state) or of another caller; leave it out to start at the first page")
+		return events.Position{}, fieldProblem("invalid_parameter", "after", "belongs to a list with other filters or of another caller; leave it out to start at the first page")
 	}
 	return c.at, nil
 }
@@ -158,11 +161,28 @@ func (x *exchange) get() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
+	if x.query.Has("at") {
+		return x.getAt(want)
+	}
 	t, err := x.api.Issuer.Get(x.r.Context(), x.principal, x.tokenID(), want...)
 	if err != nil {
 		return answer{}, fmt.Errorf("showing a token: %w", err)
 	}
 	return answer{body: entryOf(t), etag: `"` + strconv.FormatUint(t.Seq, 10) + `"`}, nil
+}
+
+// getAt answers a token as it was. The answer has no ETag, because no command
+// changes the past.
+func (x *exchange) getAt(want []events.TokenState) (answer, error) {
+	at, err := moment(x.query, "at")
+	if err != nil {
+		return answer{}, err
+	}
+	t, err := x.api.Issuer.GetAt(x.r.Context(), x.principal, x.tokenID(), *at, want...)
+	if err != nil {
+		return answer{}, fmt.Errorf("showing the past of a token: %w", err)
+	}
+	return answer{body: entryOf(t)}, nil
 }
 
 func (x *exchange) revoke() (answer, error) {

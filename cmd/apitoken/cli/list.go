@@ -16,6 +16,7 @@ type list struct {
 	owner, output string
 	states        []string
 	limit         int
+	filter        filterFlags
 }
 
 func newList(e *env) *cobra.Command {
@@ -24,34 +25,40 @@ func newList(e *env) *cobra.Command {
 		Use:   "list",
 		Short: "List tokens, without their secrets",
 		Long: `List tokens, without their secrets: your own, and also those of other users if
-you hold the permission view. Without --state only live tokens are listed.`,
+you hold the permission view. Without --state only live tokens are listed. A
+token is listed if it matches all flags.`,
 		Args: noArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e, c.Flags().Changed("owner")) },
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e, c.Flags().Changed) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.owner, "owner", "", "list only the tokens of this user")
 	f.StringSliceVar(&o.states, "state", nil, "list only tokens in these states: active, disabled, expired, revoked (default: active and disabled)")
+	o.filter.add(c)
 	f.IntVar(&o.limit, "limit", 0, "print at most this many tokens (default: all)")
 	outputFlag(c, &o.output, formats...)
 	o.access.add(c)
 	return c
 }
 
-func (o *list) run(ctx context.Context, e *env, ownerGiven bool) error {
+func (o *list) run(ctx context.Context, e *env, given func(flag string) bool) error {
 	if err := checkOutput(o.output, formats...); err != nil {
 		return err
 	}
-	if ownerGiven && o.owner == "" {
+	if given("owner") && o.owner == "" {
 		return usagef("--owner is empty; give a user, or leave the flag out for the tokens of all users")
 	}
 	if o.limit < 0 {
 		return usagef("--limit is negative; allowed: a number above 0, or 0 for all tokens")
 	}
+	filter, err := o.filter.read(given)
+	if err != nil {
+		return err
+	}
 	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
-	entries, err := o.fetch(ctx, client)
+	entries, err := o.fetch(ctx, client, filter)
 	switch {
 	case err != nil:
 		return explain(err)
@@ -66,10 +73,10 @@ func (o *list) run(ctx context.Context, e *env, ownerGiven bool) error {
 
 // fetch reads pages until the last page, or until it has as many tokens as
 // --limit allows.
-func (o *list) fetch(ctx context.Context, client *httpapi.Client) ([]httpapi.Entry, error) {
+func (o *list) fetch(ctx context.Context, client *httpapi.Client, filter httpapi.Filter) ([]httpapi.Entry, error) {
 	entries := []httpapi.Entry{}
 	err := httpapi.Pages(func(after string) (httpapi.Paging, error) {
-		q := httpapi.ListQuery{User: o.owner, States: o.states, After: after, Limit: maxPage}
+		q := httpapi.ListQuery{User: o.owner, States: o.states, Filter: filter, After: after, Limit: maxPage}
 		if o.limit > 0 {
 			q.Limit = min(maxPage, o.limit-len(entries))
 		}

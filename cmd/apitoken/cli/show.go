@@ -2,7 +2,9 @@ package cli
 
 import (
 	"context"
+	"slices"
 	"strings"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -11,8 +13,8 @@ import (
 
 type show struct {
 	access
-	id     oneID
-	output string
+	id         oneID
+	at, output string
 }
 
 func newShow(e *env) *cobra.Command {
@@ -21,19 +23,30 @@ func newShow(e *env) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show one token, without its secret",
 		Long: `Show one token, without its secret. The ID self is the token that you use; it
-needs no scope.`,
-		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
+needs no scope. With --at the command shows the token as it was at an earlier
+instant, computed from the events that are kept. It shows a revoked token only
+with --at.`,
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.run(c.Context(), e, args, c.Flags().Changed("at"))
+		},
 	}
+	c.Flags().StringVar(&o.at, "at", "", "show the token as it was at this instant, like 2027-01-31T12:00:00Z")
 	o.id.add(c)
 	outputFlag(c, &o.output, formats...)
 	o.access.add(c)
 	return c
 }
 
-func (o *show) run(ctx context.Context, e *env, args []string) error {
+func (o *show) run(ctx context.Context, e *env, args []string, past bool) error {
 	id, err := o.id.from(args)
 	if err != nil {
 		return err
+	}
+	var at time.Time
+	if past {
+		if at, err = instantFlag("at", o.at); err != nil {
+			return err
+		}
 	}
 	if err := checkOutput(o.output, formats...); err != nil {
 		return err
@@ -42,25 +55,35 @@ func (o *show) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return err
 	}
-	entry, err := entryOf(ctx, client, id)
+	entry, err := entryOf(ctx, client, id, past, at)
 	if err != nil {
 		return explain(err)
 	}
-	return o.print(e, entry)
+	return o.print(e, entry, past)
 }
 
-func entryOf(ctx context.Context, c *httpapi.Client, id string) (httpapi.Entry, error) {
-	if id == self {
+// entryOf asks for a token, or with past for the token as it was at an instant.
+func entryOf(ctx context.Context, c *httpapi.Client, id string, past bool, at time.Time) (httpapi.Entry, error) {
+	switch {
+	case past && id == self:
+		return c.GetSelfAt(ctx, at)
+	case past:
+		return c.GetAt(ctx, id, at)
+	case id == self:
 		return c.GetSelf(ctx)
 	}
 	return c.Get(ctx, id)
 }
 
-func (o *show) print(e *env, entry httpapi.Entry) error {
+func (o *show) print(e *env, entry httpapi.Entry, past bool) error {
 	if o.output == "json" {
 		return printJSON(e.out, entry)
 	}
-	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, fields(entry))
+	rows := fields(entry)
+	if past { // the service does not know when the token was last used then
+		rows = slices.DeleteFunc(rows, func(row []string) bool { return strings.HasPrefix(row[0], "last used") })
+	}
+	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, rows)
 }
 
 // fields are the rows of one token: a name and a value each.

@@ -128,10 +128,11 @@ func (s *roleScene) sendReplaced(h lambda.Handler, r httpapi.Route) {
 // The callers of a call about a user's token.
 const own, other, admin = "the user", "bob", "admin"
 
-// queries has the queries of the calls of a function. USER is the token's user.
+// queries has the queries of the calls of a function. USER is the token's user, and
+// NOW is an instant after the token's creation.
 var queries = map[string][]string{
-	"list":   {"", "user=USER", "state=revoked", "user=USER&state=revoked"},
-	"create": {""}, "get": {""}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
+	"list":   {"", "user=USER", "state=revoked", "user=USER&state=revoked", "user=USER&never_expires=true&unused_since=NOW"},
+	"create": {""}, "get": {"", "at=NOW"}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
 }
 
 // send makes a call about a new token of a new user. If the answer has a secret,
@@ -154,7 +155,8 @@ func (s *roleScene) send(h lambda.Handler, r httpapi.Route, caller, query string
 		"POST /v1/auth/access-tokens": `{"user": {"name": "` + user + `"}}`,
 		"POST /v1/auth/authorize":     `{"token": "` + text.Reveal() + `"}`,
 	}
-	asked, err := url.ParseQuery(strings.ReplaceAll(query, "USER", user))
+	now := made.CreatedAt.Format(time.RFC3339Nano)
+	asked, err := url.ParseQuery(strings.NewReplacer("USER", user, "NOW", now).Replace(query))
 	if err != nil {
 		s.Fatal(err)
 	}

@@ -24,7 +24,7 @@ var partitions = map[string][]string{
 	"ListRole ReadLastUses":            {"TOKEN#*"},
 	"ListRole ReadLists":               {"LIST#*"},
 	"ListRole ReadListsOfOwners":       {"*"},
-	"GetRole ReadTokenAndSettings":     {"TOKEN#*", "SETTINGS"},
+	"GetRole ReadTokenAndStreams":      {"USER#*", "TOKEN#*", "SETTINGS"},
 	"RevokeRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
 	"RevokeRole Commit":                {"USER#*", "TOKEN#*"},
 	"HistoryRole ReadTokenAndStreams":  {"USER#*", "TOKEN#*", "SETTINGS"},

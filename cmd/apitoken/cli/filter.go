@@ -1,0 +1,56 @@
+package cli
+
+import (
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"apitoken/events/instant"
+	"apitoken/functions/httpapi"
+)
+
+// filterFlags are the flags of list that select tokens by their members.
+type filterFlags struct {
+	creator, expiresBefore, unusedSince string
+	neverExpires                        bool
+}
+
+func (o *filterFlags) add(c *cobra.Command) {
+	f := c.Flags()
+	f.StringVar(&o.creator, "creator", "", "list only the tokens that this user made, for any user")
+	f.StringVar(&o.expiresBefore, "expires-before", "", "list only tokens that expire before this instant, like 2027-01-31T12:00:00Z")
+	f.StringVar(&o.unusedSince, "unused-since", "", "list only tokens that were last used, or created if never used, before this instant")
+	f.BoolVar(&o.neverExpires, "never-expires", false, "list only tokens that do not expire; --never-expires=false lists those that do")
+}
+
+// read checks the flags before the call.
+func (o *filterFlags) read(given func(flag string) bool) (f httpapi.Filter, err error) {
+	if f.Creator = o.creator; given("creator") && o.creator == "" {
+		return f, usagef("--creator is empty; give a user, or leave the flag out for the tokens that any user made")
+	}
+	if given("never-expires") {
+		f.NeverExpires = &o.neverExpires
+	}
+	if given("expires-before") {
+		if f.ExpiresBefore, err = instantFlag("expires-before", o.expiresBefore); err != nil {
+			return f, err
+		}
+	}
+	if given("unused-since") {
+		f.UnusedSince, err = instantFlag("unused-since", o.unusedSince)
+	}
+	return f, err
+}
+
+// instantFlag reads an instant. The zero time is refused, because the client has
+// it for no instant.
+func instantFlag(flag, text string) (time.Time, error) {
+	at, err := instant.Parse(text)
+	switch {
+	case err != nil:
+		return at, usagef("--%s: %s", flag, err)
+	case at.IsZero():
+		return at, usagef("--%s: the instant is before every token; allowed: a later one", flag)
+	}
+	return at, nil
+}
