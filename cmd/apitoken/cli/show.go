@@ -25,7 +25,8 @@ func newShow(e *env) *cobra.Command {
 		Long: `Show one token, without its secret. The ID self is the token that you use; it
 needs no scope. With --at the command shows the token as it was at an earlier
 instant, computed from the events that are kept. It shows a revoked token only
-with --at.`,
+with --at. The etag changes with each change of the token: with --if-match,
+other commands change the token only if it still has this etag.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return o.run(c.Context(), e, args, c.Flags().Changed("at"))
 		},
@@ -59,7 +60,7 @@ func (o *show) run(ctx context.Context, e *env, args []string, past bool) error 
 	if err != nil {
 		return explain(err)
 	}
-	return o.print(e, entry, past)
+	return printEntry(e, o.output, entry)
 }
 
 // entryOf asks for a token, or with past for the token as it was at an instant.
@@ -75,15 +76,20 @@ func entryOf(ctx context.Context, c *httpapi.Client, id string, past bool, at ti
 	return c.Get(ctx, id)
 }
 
-func (o *show) print(e *env, entry httpapi.Entry, past bool) error {
-	if o.output == "json" {
-		return printJSON(e.out, entry)
+// printEntry prints one token in one of the formats, with its etag. An entry without
+// etag is one of the past: the service does not know its last use then.
+func printEntry(e *env, output string, entry httpapi.Entry) error {
+	if output == "json" {
+		return printJSON(e.out, struct {
+			httpapi.Entry
+			ETag string `json:"etag,omitempty"`
+		}{entry, entry.ETag})
 	}
 	rows := fields(entry)
-	if past { // the service does not know when the token was last used then
-		rows = slices.DeleteFunc(rows, func(row []string) bool { return strings.HasPrefix(row[0], "last used") })
+	if entry.ETag == "" {
+		rows = slices.DeleteFunc(rows, func(row []string) bool { return row[0] == "etag" || strings.HasPrefix(row[0], "last used") })
 	}
-	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, rows)
+	return printRows(e.out, output, []string{"FIELD", "VALUE"}, rows)
 }
 
 // fields are the rows of one token: a name and a value each.
@@ -93,10 +99,12 @@ func fields(e httpapi.Entry) [][]string {
 		ranges = append(ranges, p.String())
 	}
 	return [][]string{
-		{"id", plain(e.ID)}, {"name", orDash(e.Name)}, {"description", orDash(e.Description)},
+		{"id", plain(e.ID)}, {"kind", plain(e.Kind)}, {"name", orDash(e.Name)}, {"description", orDash(e.Description)},
 		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", plain(e.State)},
-		{"created", formatTime(e.CreationTime)}, {"expires", formatTime(e.ExpirationTime)}, {"last used", formatTime(e.LastUsed)},
+		{"created", formatTime(e.CreationTime)}, {"expires", formatTime(e.ExpirationTime)},
+		{"ended", formatTime(e.EndedTime)}, {"previous secret until", formatTime(e.PreviousSecretUntil)}, {"last used", formatTime(e.LastUsed)},
 		{"last used from", orDash(e.LastUsedAddress)},
 		{"scopes", orDash(strings.Join(e.Scopes, ", "))}, {"source ranges", orDash(strings.Join(ranges, ", "))},
+		{"etag", orDash(e.ETag)},
 	}
 }
