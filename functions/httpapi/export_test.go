@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"net/http"
 	"time"
 
 	"apitoken/events"
@@ -35,3 +36,15 @@ func SetRetryWait(c *Client, d time.Duration) { c.retryWait = d }
 
 // ParseKey reads the value of Idempotency-Key. problem is "" if the value is allowed.
 func ParseKey(text string) (key, problem string) { return parseKey(text) }
+
+// IfMatch reads If-Match of a request that has these headers.
+func IfMatch(values ...string) ([]uint64, error) {
+	x := &exchange{r: &http.Request{Header: http.Header{}}}
+	if values != nil {
+		x.r.Header[matchHeader] = values
+	}
+	return x.ifMatch()
+}
+
+// ETagOf returns the ETag of a token.
+func ETagOf(sequence uint64) string { return etagOf(sequence) }

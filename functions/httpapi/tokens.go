@@ -3,7 +3,6 @@ package httpapi
 import (
 	"fmt"
 	"net/url"
-	"strconv"
 	"strings"
 	"time"
 
@@ -162,7 +161,7 @@ func (x *exchange) get() (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("showing a token: %w", err)
 	}
-	return answer{body: entryOf(t), etag: `"` + strconv.FormatUint(t.Seq, 10) + `"`}, nil
+	return answer{body: entryOf(t), etag: etagOf(t.Seq)}, nil
 }
 
 func (x *exchange) revoke() (answer, error) {
