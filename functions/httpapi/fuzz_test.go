@@ -91,7 +91,8 @@ func (g generator) weighted() []operation {
 
 // try sends one request and checks the answer.
 func (f *fuzzed) try(t *rapid.T, g generator, s sample, kind string) {
-	credential, leaves := f.credentials[kind], s.method == http.MethodDelete && s.pattern == "/v1/auth/access-tokens/self"
+	credential := f.credentials[kind]
+	leaves := s.method == http.MethodDelete && s.pattern == "/v1/auth/access-tokens/self" || s.pattern == "/v1/auth/access-tokens/self/rotate"
 	if leaves && (kind == "admin" || kind == "user") {
 		made, text := f.make(httpapi.CreateRequest{User: named("leaver")})
 		defer f.do(http.MethodDelete, collection+made.ID, f.admin, "")
@@ -137,7 +138,7 @@ func (f *fuzzed) answer(t *rapid.T, s sample) answer {
 
 // stateful are the statuses of a request that fits the document: success, and the
 // refusals that depend on the state of the service and on the credential.
-var stateful = []int{200, 401, 403, 404, 409, 422, 429}
+var stateful = []int{200, 401, 403, 404, 409, 412, 422, 429}
 
 // judge checks the kind of the answer: a request that fits the document is not
 // malformed, unless it breaks a marked rule; a broken request is refused.

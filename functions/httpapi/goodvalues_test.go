@@ -19,6 +19,7 @@ var goodValues = map[string]func(g generator, t *rapid.T, schema map[string]any)
 	"text":         oneOf("", "backup", "Sicherung für Tharau 日本 👍", strings.Repeat("n", 128), strings.Repeat("é", 64)),
 	"instant":      oneOf("", "2030-01-20T00:00:00Z", "2030-01-20t00:00:00.123456789z", "9999-12-31T23:59:59+00:00", "2032-02-29T23:59:59-23:59", "0001-01-01T00:00:00Z", "2026-11-21T20:59:57Z"),
 	"lifetime":     oneOf("", "180D", "1s", "00001S", "292Y", "3558M", "15250w", "106751d", "2562047h", "153722867m", "9223372036s"),
+	"grace":        oneOf("", "0", "0s", "000Y", "5m", "24H", "1Y", "365D", "52w"),
 	"source-range": oneOf("192.0.2.7", "192.0.2.7/24", "0.0.0.0/0", "::/0", "2001:db8::1", "::ffff:192.0.2.0/120", "127.0.0.1"),
 	"address":      oneOf("", "192.0.2.7", "::1", "::ffff:192.0.2.7", "2001:db8::ffff:192.0.2.7"),
 	"call":         oneOf("", "GET /", "GET /v1/things/7", "DELETE /a/../b", "PUT /%zz", "HEAD /é", "GET /"+strings.Repeat("x", 2043)),

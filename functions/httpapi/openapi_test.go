@@ -93,6 +93,10 @@ func sampleAnswers(w *scene) []answer {
 	_, own := w.make(httpapi.CreateRequest{User: named("eve")})
 	visit("GET", "/v1/auth/access-tokens/self/events", own, "")
 	visit("GET", "/v1/auth/access-tokens/self", own, "")
+	visit("POST", collection+ann.ID+"/rotate", w.admin, `{"grace":"0"}`)
+	rotated := w.do("POST", "/v1/auth/access-tokens/self/rotate", own, "")
+	all, own = append(all, rotated), decodeAs[httpapi.Created](w.t, rotated).BearerToken.Reveal()
+	visit("POST", "/v1/auth/access-tokens/self/rotate", own, "") // the token has just rotated itself
 	visit("DELETE", "/v1/auth/access-tokens/self", own, "")
 	visit("DELETE", collection+ann.ID, w.admin, "")
 	visit("DELETE", collection+ann.ID, w.admin, "")
@@ -115,7 +119,7 @@ func TestOpenAPIDocumentAgreesWithRoutesCodesAndAnswers(t *testing.T) {
 }
 
 // requests are the schemas of request bodies, which no answer has.
-var requests = map[string]bool{"CreateRequest": true, "IdentityRequest": true, "IntrospectRequest": true}
+var requests = map[string]bool{"CreateRequest": true, "IdentityRequest": true, "IntrospectRequest": true, "RotateRequest": true}
 
 // TestOpenAPICheckerNoticesAnIncompleteDocument removes one part at a time from
 // the document: a path, an operation, an answered status, a member of an answer,
@@ -230,6 +234,7 @@ func TestOpenAPIRequestsHaveTheMembersThatTheServiceReads(t *testing.T) {
 		{collection, `{"surplus":1}`, "CreateRequest"},
 		{collection, `{"user":{"surplus":1}}`, "IdentityRequest"},
 		{"/v1/auth/authorize", `{"surplus":1}`, "IntrospectRequest"},
+		{collection + "JhxND7ci/rotate", `{"surplus":1}`, "RotateRequest"},
 	} {
 		detail := w.do("POST", c.path, w.admin, c.body).expect(t, 400, "unknown_member").problem(t).Detail
 		members, _ := documented(t).at("components", "schemas", c.schema, "properties")
