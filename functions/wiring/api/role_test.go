@@ -110,7 +110,7 @@ const own, other, admin = "the user", "bob", "admin"
 // queries has the queries of the calls of a function. USER is the token's user.
 var queries = map[string][]string{
 	"list":   {"", "user=USER", "state=revoked", "user=USER&state=revoked"},
-	"create": {""}, "get": {""}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
+	"create": {""}, "get": {""}, "rotate": {""}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
 }
 
 // send makes a call about a new token of a new user. If the answer has a secret,
