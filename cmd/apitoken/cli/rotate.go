@@ -89,8 +89,8 @@ func (o *rotate) run(ctx context.Context, e *env, args []string, given func(flag
 		file.forgetRefused(err, sent.n)
 		return o.failed(err)
 	}
-	if err := checkCreated(made); err != nil || made.ID != expected {
-		return o.failed(cmp.Or(err, errors.New("the answer is about another token; check the address of the service")))
+	if err := checkRotated(made, expected); err != nil {
+		return o.failed(err)
 	}
 	return o.finish(e, file, made)
 }
@@ -153,6 +153,17 @@ func (o *rotate) ask(ctx context.Context, c *httpapi.Client, id string) (httpapi
 		return c.RotateSelf(ctx, in)
 	}
 	return c.Rotate(ctx, id, in)
+}
+
+// checkRotated refuses an answer without a token of this form and this id.
+func checkRotated(made httpapi.Created, id string) error {
+	if err := checkCreated(made); err != nil {
+		return err
+	}
+	if t, err := secret.Parse(made.BearerToken.Reveal()); err != nil || t.ID != id || made.ID != id {
+		return errors.New("the answer is about another token; check the address of the service")
+	}
+	return nil
 }
 
 // finish gives the new token to the user: into the file, or to standard output.
