@@ -7,7 +7,6 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
-	"apitoken/events/secret"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
@@ -25,24 +24,6 @@ func (i *Issuer) Update(ctx context.Context, by guard.Principal, id string, u to
 		c.IfMatch, c.Wish, c.Given, c.Enabled, c.EndOutgoing = u.IfMatch, u.Wish, u.Given, u.Enabled, u.EndOutgoing
 		return c, nil
 	})
-}
-
-// Rotate gives a live token a new secret, and returns the token and its new text.
-// The text is not stored and never returned again. The secret before passes for
-// the grace; nil is that of the settings. The refusals are those of Update.
-func (i *Issuer) Rotate(ctx context.Context, by guard.Principal, id string, ifMatch []uint64, grace *time.Duration) (Token, secret.Secret, error) {
-	minted := secret.Renew(i.prefix, id)
-	t, err := i.change(ctx, by, id, func(set settings.State, t Token, at time.Time) (token.Command, error) {
-		verifier, err := secret.NewVerifier(i.keys, minted, t.Owner)
-		return token.Rotate{
-			Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, At: at,
-			IfMatch: ifMatch, Grace: grace, Verifier: verifier,
-		}, err
-	})
-	if err != nil {
-		return Token{}, secret.Secret{}, err
-	}
-	return t, minted.Text(), nil
 }
 
 // change finds a token, checks the command, and runs it. build returns the

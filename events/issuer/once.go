@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/json"
@@ -44,6 +43,9 @@ type once struct {
 	issuer *Issuer
 	keys   []replyKey // without a request key: none
 	digest [sha256.Size]byte
+
+	use    events.Use              // of the token before the command, for the answer
+	admits func(events.View) error // refuses a replay for the token as it is now; nil: it refuses none
 }
 
 // once returns the way to run a command of the caller. command has all that the
@@ -86,7 +88,7 @@ func (o *once) do(ctx context.Context, r Rules[token.State, token.Command], owne
 		}
 		r.Reply = func(after token.State, at time.Time) (*events.Reply, *events.Reply, error) {
 			v, _ := after.Find(minted.ID)
-			reply, err := o.keys[0].seal(answered{Command: o.digest, At: at, Text: minted.Text().Reveal(), View: v})
+			reply, err := o.keys[0].seal(answered{Command: o.digest, At: at, Text: minted.Text().Reveal(), View: v, Use: o.use})
 			return reply, expired, err
 		}
 	}
@@ -101,7 +103,7 @@ func (o *once) do(ctx context.Context, r Rules[token.State, token.Command], owne
 	if !found {
 		return Minted{}, fmt.Errorf("token %s was made, but its owner's state does not have it", minted.ID)
 	}
-	return Minted{Token: o.issuer.tokenOf(v, events.Use{}), Text: minted.Text()}, nil
+	return Minted{Token: o.issuer.tokenOf(v, o.use), Text: minted.Text()}, nil
 }
 
 // find returns the valid reply of an earlier call, or nil. expired is the reply
@@ -143,10 +145,15 @@ func (o *once) replay(ctx context.Context, a answered) (Minted, error) {
 			Detail: fmt.Sprintf("%s belongs to an earlier request, and token %s of its answer has ended; a new request needs a new key", keyHeader, a.View.ID)}
 	case err != nil:
 		return Minted{}, err
-	case v.Verifier.Kid != a.View.Verifier.Kid || !bytes.Equal(v.Verifier.MAC, a.View.Verifier.MAC):
+	}
+	if o.admits != nil {
+		if err := o.admits(v); err != nil {
+			return Minted{}, fmt.Errorf("checking the repeat of an earlier request: %w", err)
+		}
+	}
+	if !sameVerifier(v, a.View) {
 		return Minted{}, &events.Refusal{Code: CodeTokenRotated, Field: keyHeader,
 			Detail: fmt.Sprintf("%s belongs to an earlier request, and the secret of its answer was replaced: token %s was rotated later", keyHeader, a.View.ID)}
 	}
-	t := tokenAt(a.View, events.Use{}, a.At)
-	return Minted{Token: t, Text: secret.New(a.Text), Replayed: true}, nil
+	return a.minted(), nil
 }

@@ -403,6 +403,20 @@ func repeatUntilAnswered(t *testing.T, run int) bool {
 	for range slots - 1 {
 		s.create(person("ann"), "", token.Wish{})
 	}
+	answer := s.untilAnswered(run, func(ctx context.Context) (issuer.Minted, error) {
+		return s.CreateOnce(ctx, annsToken, someKey, "", token.Wish{})
+	})
+	sameAnswer(t, s.once(annsToken, someKey, token.Wish{}), answer)
+	if n := len(s.checkedLog("ann")); n != slots || s.denialOf(s.parse(answer.Text)) != "" {
+		t.Fatalf("run %d: the log has %d records and the token gets %q, want %d and to pass", run, n, s.denialOf(s.parse(answer.Text)), slots)
+	}
+	return answer.Replayed
+}
+
+// untilAnswered sends a request to a store that loses writes and answers, until the
+// request has an answer. Then the store is sound, and late writes have arrived.
+func (s *scene) untilAnswered(run int, request func(context.Context) (issuer.Minted, error)) issuer.Minted {
+	s.Helper()
 	var cancel context.CancelFunc
 	f := s.useFaulty(func(op storetest.Op) storetest.Fault {
 		if op != storetest.OpCommit {
@@ -414,30 +428,25 @@ func repeatUntilAnswered(t *testing.T, run int) bool {
 		}
 		return fault
 	})
-	var answer issuer.Minted
+	defer func() {
+		f.Land(s.Context())
+		s.useStore(s.store)
+	}()
 	for try := 0; ; try++ {
 		var ctx context.Context
-		ctx, cancel = context.WithCancel(t.Context())
-		var err error
-		answer, err = s.CreateOnce(ctx, annsToken, someKey, "", token.Wish{})
+		ctx, cancel = context.WithCancel(s.Context())
+		answer, err := request(ctx)
 		cancel()
 		if err == nil {
-			break
+			return answer
 		}
 		if !errors.Is(err, issuer.ErrBusy) || try == 100 {
-			t.Fatalf("run %d: got %v, want an answer", run, err)
+			s.Fatalf("run %d: got %v, want an answer", run, err)
 		}
 		if mathrand.N(2) == 0 {
-			f.Land(t.Context())
+			f.Land(s.Context())
 		}
 	}
-	f.Land(t.Context())
-	s.useStore(s.store)
-	sameAnswer(t, s.once(annsToken, someKey, token.Wish{}), answer)
-	if n := len(s.checkedLog("ann")); n != slots || s.denialOf(s.parse(answer.Text)) != "" {
-		t.Fatalf("run %d: the log has %d records and the token gets %q, want %d and to pass", run, n, s.denialOf(s.parse(answer.Text)), slots)
-	}
-	return answer.Replayed
 }
 
 // TestAReplyThatDoesNotOpenIsAFault: and an outage is one that asks for a retry.

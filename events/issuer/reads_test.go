@@ -129,6 +129,10 @@ var refusedCalls = []struct {
 		made, _, err := s.Rotate(s.Context(), by, about.id, nil, nil)
 		return made, err
 	}, "[token ID head settings]"},
+	{"RotateOnce", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		by.TokenID = "JhxND7ci"
+		return s.RotateOnce(s.Context(), by, someKey, about.id, nil, nil)
+	}, "[token ID head settings]"},
 	{"Suspend", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
 		return nil, s.Suspend(s.Context(), by, about.owner, "")
 	}, "[head settings]"},

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/secret"
 )
 
 // replyKids is how many peppers, the current one first, a repeat of a command
@@ -78,6 +79,13 @@ type answered struct {
 	At      time.Time         `json:"t"`
 	Text    string            `json:"s"` // the token with its secret
 	View    events.View       `json:"v"` // as the first answer showed the token
+	Use     events.Use        `json:"u,omitzero"`
+}
+
+// minted returns the first answer again.
+func (a answered) minted() Minted {
+	t := tokenAt(a.View, a.Use, a.At)
+	return Minted{Token: t, Text: secret.New(a.Text), Replayed: true}
 }
 
 func (k replyKey) seal(a answered) (*events.Reply, error) {

@@ -63,6 +63,23 @@ func TestRefusedLifetimesSayWhatIsAllowed(t *testing.T) {
 	}
 }
 
+// TestGraces: a grace is a lifetime of at most a year, or zero in any form.
+func TestGraces(t *testing.T) {
+	for text, want := range map[string]time.Duration{
+		"0": 0, "0s": 0, "00D": 0, "1s": time.Second, "5m": 5 * time.Minute, "24H": 24 * time.Hour, "7D": 7 * 24 * time.Hour, "1Y": MaxGrace, "365d": MaxGrace,
+	} {
+		if got, err := ParseGrace(text); got != want || err != nil {
+			t.Errorf("%s: got %v, %v, want %v", text, got, err, want)
+		}
+	}
+	for _, text := range []string{"", "00", "1", "-1s", "+1s", "1.5H", "s", "366D", "2Y", "8761H", "99999999999Y", "99999999999999999999s", "1D2h", "1D "} {
+		d, err := ParseGrace(text)
+		if r := refusal(t, err, CodeInvalidField); d != 0 || r.Field != "grace" || !strings.Contains(r.Detail, "at most 365D") {
+			t.Errorf("%q: got %v and %s: %s", text, d, r.Field, r.Detail)
+		}
+	}
+}
+
 func FuzzParseLifetime(f *testing.F) {
 	for _, seed := range []string{"180D", "1M", "1m", "0D", "-1D", "99999999999Y", "1Ｄ", "", "1D2h", "9223372036s", "+5w", "007H"} {
 		f.Add(seed)

@@ -57,15 +57,24 @@ func rotate(s State, c Rotate) ([]events.Fact, error) {
 // checkToken refuses the rotation of a token that goes beyond the maker's token,
 // and of a token that has just rotated itself.
 func (c Rotate) checkToken(s State, v events.View) error {
-	if err := c.By.checkToken(v); err != nil {
+	if err := c.CheckView(v); err != nil {
 		return err
-	}
-	makers := c.By.latestExpiry(c.Owner)
-	if outlives(v.ExpiresAt, makers) {
-		return refuse(CodeExpiryOutlives, "", "the token expires later than the token that you use, at %s; rotate it with a token that lives as long", instant.Format(makers))
 	}
 	if again := s.Notes[c.ID].SelfRotatedAt.Add(selfGrace); c.self() && c.At.Before(again) {
 		return refuse(CodeRotatedRecently, "", "the token has just rotated itself; repeat that rotation with its Idempotency-Key, or rotate again at %s", instant.Format(again))
+	}
+	return nil
+}
+
+// CheckView refuses a maker that may not get a secret of the token with this view,
+// as Decide does. A caller that returns the secret of an earlier rotation again
+// calls it in place of Decide.
+func (c Rotate) CheckView(v events.View) error {
+	if err := c.By.checkToken(v); err != nil {
+		return err
+	}
+	if makers := c.By.latestExpiry(c.Owner); outlives(v.ExpiresAt, makers) {
+		return refuse(CodeExpiryOutlives, "", "the token expires later than the token that you use, at %s; rotate it with a token that lives as long", instant.Format(makers))
 	}
 	return nil
 }

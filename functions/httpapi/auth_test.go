@@ -167,7 +167,7 @@ func TestCallsAboutTheOwnTokenNeedNoScope(t *testing.T) {
 		w.do(c.method, c.path, text, "").expect(t, http.StatusForbidden, "permission_denied_by_scope")
 	}
 	w.do("PATCH", self, text, "").expect(t, http.StatusMethodNotAllowed, "method_not_allowed")
-	w.do("POST", self+"/rotate", text, "").expect(t, http.StatusNotFound, "path_not_found")
+	w.do("POST", self+"/rotate", text, "").expect(t, http.StatusForbidden, "permission_denied_by_scope")
 	w.do("GET", self+"?x=1", text, "").expect(t, http.StatusBadRequest, "invalid_parameter")
 	w.do("GET", self+"?x="+text, text, "").expect(t, http.StatusBadRequest, "token_in_query")
 	w.do("DELETE", self, text, "").expect(t, http.StatusOK, "")

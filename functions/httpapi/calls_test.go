@@ -21,7 +21,7 @@ import (
 // withoutRoute are the calls of the issuer that no route has yet. A call that gets
 // a route leaves the list.
 var withoutRoute = []string{
-	"ChangeSettings", "Offboard", "Reinstate", "Rotate", "SetLimit", "SetPermissions", "Settings", "Suspend",
+	"ChangeSettings", "Offboard", "Reinstate", "SetLimit", "SetPermissions", "Settings", "Suspend",
 }
 
 // TestEveryCallOfTheIssuerHasARoute: a method of the issuer that takes the caller
@@ -30,7 +30,7 @@ func TestEveryCallOfTheIssuerHasARoute(t *testing.T) {
 	source := sourceWithoutTests(t)
 	methods := reflect.TypeFor[*issuer.Issuer]()
 	for m := range methods.Methods() {
-		if m.Name == "Create" {
+		if m.Name == "Create" || m.Name == "Rotate" { // they have routes as CreateOnce and RotateOnce
 			continue
 		}
 		takesCaller := m.Type.NumIn() > 2 && m.Type.In(2) == reflect.TypeFor[guard.Principal]()

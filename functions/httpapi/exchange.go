@@ -109,11 +109,11 @@ func (x *exchange) answer() (a answer, err error) {
 // the caller's own token has no authorizer, so authenticate ignores the principal
 // of a gateway there.
 func (x *exchange) authenticate(route Route) (err error) {
-	if route.Self {
+	if route.Self && !route.Scoped {
 		x.principal, err = x.api.Guard.Authenticate(x.r, x.address)
 		return asOutage(err)
 	}
-	if !x.api.TrustPrincipal {
+	if route.Self || !x.api.TrustPrincipal {
 		x.principal, err = x.api.Guard.Authorize(x.r, x.address)
 		return asOutage(err)
 	}

@@ -96,7 +96,8 @@ func (g generator) weighted() []operation {
 
 // try sends one request and checks the answer.
 func (f *fuzzed) try(t *rapid.T, g generator, s sample, kind string) {
-	credential, leaves := f.credentials[kind], s.method == http.MethodDelete && s.pattern == "/v1/auth/access-tokens/self"
+	credential := f.credentials[kind]
+	leaves := s.method == http.MethodDelete && s.pattern == "/v1/auth/access-tokens/self" || s.pattern == "/v1/auth/access-tokens/self/rotate"
 	if leaves && (kind == "admin" || kind == "user") {
 		made, text := f.make(httpapi.CreateRequest{User: named("leaver")})
 		defer f.do(http.MethodDelete, collection+made.ID, f.admin, "")

@@ -104,6 +104,10 @@ func sampleAnswers(w *scene) []answer {
 	all = append(all, w.changeWith("PATCH", collection+eve, w.admin, `{}`, `"1"`), w.changeWith("DELETE", collection+eve, w.admin, "", `W/"1"`))
 	visit("PATCH", collection+eve, own, `{}`)
 	_, own = w.make(httpapi.CreateRequest{User: named("eve")})
+	visit("POST", collection+ann.ID+"/rotate", w.admin, `{"grace":"0"}`)
+	rotated := w.do("POST", "/v1/auth/access-tokens/self/rotate", own, "")
+	all, own = append(all, rotated), decodeAs[httpapi.Created](w.t, rotated).BearerToken.Reveal()
+	visit("POST", "/v1/auth/access-tokens/self/rotate", own, "") // the token has just rotated itself
 	visit("DELETE", "/v1/auth/access-tokens/self", own, "")
 	visit("DELETE", collection+ann.ID, w.admin, "")
 	visit("DELETE", collection+ann.ID, w.admin, "")
@@ -132,7 +136,7 @@ func TestOpenAPIDocumentAgreesWithRoutesCodesAndAnswers(t *testing.T) {
 }
 
 // requests are the schemas of request bodies, which no answer has.
-var requests = map[string]bool{"CreateRequest": true, "UpdateRequest": true, "IdentityRequest": true, "IntrospectRequest": true}
+var requests = map[string]bool{"CreateRequest": true, "UpdateRequest": true, "IdentityRequest": true, "IntrospectRequest": true, "RotateRequest": true}
 
 // TestOpenAPICheckerNoticesAnIncompleteDocument removes one part at a time from
 // the document: a path, an operation, an answered status, a member of an answer,
@@ -248,6 +252,7 @@ func TestOpenAPIRequestsHaveTheMembersThatTheServiceReads(t *testing.T) {
 		{"POST", collection, `{"user":{"surplus":1}}`, "IdentityRequest"},
 		{"PATCH", collection + "JhxND7ci", `{"surplus":1}`, "UpdateRequest"},
 		{"POST", "/v1/auth/authorize", `{"surplus":1}`, "IntrospectRequest"},
+		{"POST", collection + "JhxND7ci/rotate", `{"surplus":1}`, "RotateRequest"},
 	} {
 		detail := w.do(c.method, c.path, w.admin, c.body).expect(t, 400, "unknown_member").problem(t).Detail
 		members, _ := documented(t).at("components", "schemas", c.schema, "properties")

@@ -23,7 +23,8 @@ type Route struct {
 	Path     string
 
 	Open    bool // it needs no credential
-	Self    bool // it is about the token that the caller shows: it needs no scope, and checks that token itself
+	Self    bool // it is about the token that the caller shows: it needs no scope unless Scoped, and checks that token itself
+	Scoped  bool // only with Self: it needs a scope all the same
 	Command bool // it writes the log
 	Mints   bool // its answer contains a new secret
 	Checks  bool // it checks a token itself, and stores the last use of that token; every route with Self does
@@ -48,11 +49,13 @@ func calls() []call {
 		{Route{Function: "get", Method: http.MethodGet, Path: itemPattern}, (*exchange).get, []string{"state", "at"}},
 		{Route{Function: "update", Method: http.MethodPatch, Path: itemPattern, Command: true}, (*exchange).update, nil},
 		{Route{Function: "revoke", Method: http.MethodDelete, Path: itemPattern, Command: true}, (*exchange).revoke, children},
+		{Route{Function: "rotate", Method: http.MethodPost, Path: itemPattern + "/rotate", Command: true, Mints: true}, (*exchange).rotate, nil},
 		{Route{Function: "history", Method: http.MethodGet, Path: itemPattern + "/events", Events: true}, (*exchange).tokenEvents, paging},
 		{Route{Function: "history", Method: http.MethodGet, Path: "/v1/users/{user}/events", Events: true}, (*exchange).userEvents, paging},
 		{Route{Function: "introspect", Method: http.MethodPost, Path: "/v1/auth/authorize", Checks: true}, (*exchange).introspect, nil},
 		{Route{Function: "self", Method: http.MethodGet, Path: selfPath, Self: true, Checks: true}, (*exchange).get, []string{"at"}},
 		{Route{Function: "self", Method: http.MethodDelete, Path: selfPath, Self: true, Checks: true, Command: true}, (*exchange).revoke, children},
+		{Route{Function: "self", Method: http.MethodPost, Path: selfPath + "/rotate", Self: true, Scoped: true, Checks: true, Command: true, Mints: true}, (*exchange).rotate, nil},
 		{Route{Function: "self", Method: http.MethodGet, Path: selfPath + "/events", Self: true, Checks: true, Events: true}, (*exchange).tokenEvents, paging},
 		{Route{Function: "self", Method: http.MethodGet, Path: "/v1/session/who-am-i", Self: true, Checks: true}, (*exchange).whoAmI, nil},
 		{Route{Function: "about", Method: http.MethodGet, Path: "/v1/version", Open: true}, (*exchange).version, nil},

@@ -33,7 +33,7 @@ func (x *exchange) create() (answer, error) {
 
 // mintedAnswer is the answer of a command that hands out a secret.
 func mintedAnswer(m issuer.Minted) answer {
-	return answer{body: created{Entry: entryOf(m.Token), BearerToken: m.Text.Reveal()}, replayed: m.Replayed}
+	return answer{body: created{Entry: entryOf(m.Token), BearerToken: m.Text.Reveal()}, etag: etagOf(m.Seq), replayed: m.Replayed}
 }
 
 func (x *exchange) list() (answer, error) {

@@ -67,7 +67,23 @@ type Entry struct {
 	ETag string `json:"-"`
 }
 
-// Created is the answer to a create: the entry and the whole token. No later
+// RotateRequest asks for a new secret. Zero members are left out of the JSON.
+type RotateRequest struct {
+	// Grace is how long the secret before works, like 24H, or 0; "": the setting of
+	// the service. A token that rotates itself needs 5 minutes at least.
+	Grace string `json:"grace,omitempty"`
+
+	// IfMatch has the ETags that the token may have, as in the header If-Match; "":
+	// any.
+	IfMatch string `json:"-"`
+
+	// Key is the Idempotency-Key, 16 to 255 letters, digits and hyphens; "": a new
+	// random one. Keep it as secret as the token: for 24 hours the acting token gets
+	// the new secret again with it.
+	Key string `json:"-"`
+}
+
+// Created is the answer to a create or a rotation: the entry and the whole token. No later
 // answer contains the token.
 type Created struct {
 	Entry

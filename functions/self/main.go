@@ -1,7 +1,8 @@
 // Command self is the Lambda function of the calls about the token that the
-// caller shows. It shows this token, its user and its history, and revokes it.
+// caller shows. It shows this token, its user and its history, rotates it, and
+// revokes it.
 //
-// These calls need no scope. No gateway authorizer runs before them, so the
+// Only the rotation needs a scope. No gateway authorizer runs before them, so the
 // function checks the credential itself.
 package main
 

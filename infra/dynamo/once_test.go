@@ -4,12 +4,15 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/netip"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/secret"
 	"apitoken/events/token"
 	"apitoken/infra/dynamo"
 )
@@ -73,7 +76,7 @@ func TestALostAnswerIsRepeated(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				answer, tries := s.untilAnswered(t, owner)
+				answer, tries := untilAnswered(t, owner, func(ctx context.Context) (issuer.Minted, error) { return s.onceBy(ctx, owner) })
 				again, err := sound.onceBy(t.Context(), owner)
 				if err != nil || again.Text.Reveal() != answer.Text.Reveal() || sound.check(t, again.Text) != nil {
 					t.Errorf("%s: got token %s, %v, want %s", owner, again.ID, err, answer.ID)
@@ -111,10 +114,10 @@ func slotsTaken(n int) int {
 
 // untilAnswered sends the request of an owner until there is an answer. Each try has
 // little time, so many end before their outcome is known.
-func (s *scene) untilAnswered(t *testing.T, owner string) (answer issuer.Minted, tries int) {
+func untilAnswered(t *testing.T, owner string, request func(context.Context) (issuer.Minted, error)) (answer issuer.Minted, tries int) {
 	for tries = 1; ; tries++ {
 		ctx, cancel := context.WithTimeout(withFaults(t.Context(), 0.5), 300*time.Millisecond)
-		answer, err := s.onceBy(ctx, owner)
+		answer, err := request(ctx)
 		cancel()
 		if err == nil || tries == 200 {
 			if err != nil {
@@ -126,5 +129,66 @@ func (s *scene) untilAnswered(t *testing.T, owner string) (answer issuer.Minted,
 			t.Errorf("%s: got %v, want a fault that asks for a repeat", owner, err)
 			return answer, tries
 		}
+	}
+}
+
+// rotateBy rotates the token that is shown, with one request key.
+func (s *scene) rotateBy(ctx context.Context, shown secret.Secret) (issuer.Minted, error) {
+	parsed, err := secret.Parse(shown.Reveal())
+	if err != nil {
+		return issuer.Minted{}, err
+	}
+	by, err := s.Guard().Check(ctx, parsed, netip.Addr{})
+	if err != nil {
+		return issuer.Minted{}, fmt.Errorf("%w: %w", issuer.ErrBusy, err)
+	}
+	return s.RotateOnce(ctx, by, issuer.RequestKey{Route: "POST /self", Value: "the request of " + parsed.ID}, parsed.ID, nil, nil)
+}
+
+// TestALostSelfRotationIsRepeated sends 1,000 self-rotations over a network that
+// loses requests and answers in every way, each with the old secret until it has an
+// answer. Each makes one secret, also for a user at the limit.
+func TestALostSelfRotationIsRepeated(t *testing.T) {
+	const requests, callers = 1000, 16
+	c := client(t)
+	f := newFaulty(10)
+	table := newTable(t, c)
+	s, sound := newScene(dynamo.New(via(c, f), table), time.Now), newScene(dynamo.New(c, table), time.Now)
+	var replayed, repeated atomic.Int64
+	var wg sync.WaitGroup
+	for i := range callers {
+		wg.Go(func() {
+			for n := i; n < requests; n += callers {
+				owner := fmt.Sprintf("user%d", n)
+				var old secret.Secret
+				for range slotsTaken(n) + 1 {
+					var err error
+					if _, old, err = sound.Create(t.Context(), guard.Principal{Owner: owner}, "", token.Wish{}); err != nil {
+						t.Error(err)
+					}
+				}
+				answer, tries := untilAnswered(t, owner, func(ctx context.Context) (issuer.Minted, error) { return s.rotateBy(ctx, old) })
+				again, err := sound.rotateBy(t.Context(), old)
+				if err != nil || !again.Replayed || again.Text.Reveal() != answer.Text.Reveal() || sound.check(t, again.Text) != nil {
+					t.Errorf("%s: got token %s, %v, want the first answer", owner, again.ID, err)
+				}
+				repeated.Add(int64(tries - 1))
+				if answer.Replayed {
+					replayed.Add(1)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	f.land()
+	for n := range requests {
+		owner := fmt.Sprintf("user%d", n)
+		if _, rs := sound.expectSound(t, owner); len(rs) != slotsTaken(n)+2 {
+			t.Errorf("%s: the log has %d records, want %d", owner, len(rs), slotsTaken(n)+2)
+		}
+	}
+	t.Logf("%d repeats, %d answers were replayed, faults %v", repeated.Load(), replayed.Load(), f.count)
+	if replayed.Load() < 10 || len(f.count) != len(kinds) {
+		t.Errorf("%d answers were replayed, faults %v: too few to show anything", replayed.Load(), f.count)
 	}
 }

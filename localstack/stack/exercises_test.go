@@ -47,11 +47,16 @@ func (s *stack) exercises() map[string]exercise {
 			return s.api.request(t, "GET", tokens+"/self", bearer, nil)
 		}),
 		"Self ReadStreams": s.revokeSelfCall,
-		"Self Commit":      s.revokeSelfCall,
+		"Self ReadReplies": s.rotateSelfCall,
+		"Self Commit":      s.rotateSelfCall,
 
 		"Create ReadTokenAndStreams": s.createCall,
 		"Create ReadReplies":         s.createCall,
 		"Create Commit":              s.createCall,
+
+		"Rotate ReadTokenAndStreams": s.rotateCall,
+		"Rotate ReadReplies":         s.rotateCall,
+		"Rotate Commit":              s.rotateCall,
 
 		"List ReadHeads":    func(t *testing.T) string { return s.apiCall("GET", tokens+"?user="+other(t).User.Name, nil)(t) },
 		"List ReadLastUses": s.apiCall("GET", tokens, nil),
@@ -146,11 +151,33 @@ func (s *stack) apiCall(method, path string, body any) exercise {
 func (s *stack) createCall(t *testing.T) string {
 	key, in := rand.Text(), httpapi.CreateRequest{User: newUser("made")}
 	client := s.api.client(s.admin)
-	first, err := client.CreateWithKey(t.Context(), key, in)
+	return sameSecret(func() (httpapi.Created, error) { return client.CreateWithKey(t.Context(), key, in) })
+}
+
+// rotateCall rotates a new token as the administrator, and sends the same request
+// again.
+func (s *stack) rotateCall(t *testing.T) string {
+	c := s.createToken(t, httpapi.CreateRequest{User: newUser("rotated")})
+	in := httpapi.RotateRequest{Key: rand.Text()}
+	return sameSecret(func() (httpapi.Created, error) { return s.api.client(s.admin).Rotate(t.Context(), c.ID, in) })
+}
+
+// rotateSelfCall rotates a new token with the token itself, and sends the same
+// request again with the old secret.
+func (s *stack) rotateSelfCall(t *testing.T) string {
+	c := s.createToken(t, httpapi.CreateRequest{User: newUser("self")})
+	client, in := s.api.client(c.BearerToken.Reveal()), httpapi.RotateRequest{Key: rand.Text()}
+	return sameSecret(func() (httpapi.Created, error) { return client.RotateSelf(t.Context(), in) })
+}
+
+// sameSecret sends a request twice. It returns "" if both answers have the same
+// secret.
+func sameSecret(request func() (httpapi.Created, error)) string {
+	first, err := request()
 	if err != nil {
 		return err.Error()
 	}
-	again, err := client.CreateWithKey(t.Context(), key, in)
+	again, err := request()
 	switch {
 	case err != nil:
 		return err.Error()

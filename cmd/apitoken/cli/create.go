@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"syscall"
 
 	"github.com/spf13/cobra"
@@ -103,13 +104,18 @@ func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, e
 // print writes the sentence that VAST's command line prints, or JSON.
 func (o *create) print(e *env, made httpapi.Created) error {
 	if o.output == "json" {
-		return printJSON(e.out, struct {
-			httpapi.Entry
-			BearerToken string `json:"bearer_token"`
-		}{made.Entry, made.BearerToken.Reveal()})
+		return printCreated(e.out, made)
 	}
 	_, err := fmt.Fprintf(e.out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
 	return err
+}
+
+// printCreated prints the answer with its secret as JSON.
+func printCreated(w io.Writer, made httpapi.Created) error {
+	return printJSON(w, struct {
+		httpapi.Entry
+		BearerToken string `json:"bearer_token"`
+	}{made.Entry, made.BearerToken.Reveal()})
 }
 
 // checkCreated refuses an answer without a token of this form. Another service

@@ -2,8 +2,8 @@
 //
 // It writes data to standard output and messages for people to standard error.
 // It never reads a token from an argument, because process lists and shell
-// histories keep arguments. Only create prints a token, and prints it once. The
-// package leaves the meaning of the calls to the service.
+// histories keep arguments. Only create and rotate print a token, and print it
+// once. The package leaves the meaning of the calls to the service.
 package cli
 
 import (

@@ -39,7 +39,7 @@ The commands that call a service read these variables:
 	root.SetErr(e.err)
 	root.AddCommand(
 		newServe(e), newBootstrap(e),
-		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRevoke(e), newHistory(e), newWhoAmI(e), newAudit(e), newVersion(e),
+		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), newAudit(e), newVersion(e),
 	)
 	return root
 }

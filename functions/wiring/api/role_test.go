@@ -136,7 +136,7 @@ const own, other, admin = "the user", "bob", "admin"
 // NOW is an instant after the token's creation.
 var queries = map[string][]string{
 	"list":   {"", "user=USER", "state=revoked", "user=USER&state=revoked", "user=USER&never_expires=true&unused_since=NOW"},
-	"create": {""}, "get": {""}, "update": {"", "at=NOW"}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
+	"create": {""}, "get": {"", "at=NOW"}, "rotate": {""}, "update": {""}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
 }
 
 // send makes a call about a new token of a new user. If the answer has a secret,

@@ -95,7 +95,7 @@ func TestREADMENamesTheCallsWithARenamedChallenge(t *testing.T) {
 		if !r.Self {
 			continue
 		}
-		path := strings.TrimSuffix(r.Path, "/events")
+		path := strings.TrimSuffix(strings.TrimSuffix(r.Path, "/events"), "/rotate")
 		if r.Path == "/v1/session/who-am-i" {
 			path = "who-am-i"
 		}

@@ -1,0 +1,95 @@
+package datadir
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// TokenTarget is the file that will get a new token. It is prepared before the
+// token exists, so that the token is not lost because the file cannot be written.
+type TokenTarget struct {
+	path string
+	temp *os.File
+}
+
+// maxTokenFile is the number of bytes that a target reserves: more than any token
+// and the line end.
+const maxTokenFile = 128
+
+// PrepareTokenTarget checks the file at path, and reserves a new file beside it.
+// The file may be missing. Otherwise it must be a regular file of this user, closed
+// to other users, and must be empty or contain a token with this id: another text
+// would be lost. A symbolic link is refused, because the new file would replace the
+// link and not its target.
+func PrepareTokenTarget(path, id string) (*TokenTarget, error) {
+	if err := checkTarget(path, id); err != nil {
+		return nil, err
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark)
+	if err != nil {
+		return nil, fmt.Errorf("preparing to write %s: %w", path, err)
+	}
+	t := &TokenTarget{path: path, temp: temp}
+	_, err = temp.WriteString(strings.Repeat("\n", maxTokenFile))
+	if err = errors.Join(err, temp.Sync()); err != nil {
+		t.Discard()
+		return nil, fmt.Errorf("preparing to write %s: %w", path, err)
+	}
+	return t, nil
+}
+
+func checkTarget(path, id string) error {
+	info, err := os.Lstat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil
+	case err != nil:
+		return fmt.Errorf("checking the file for the new token: %w", err)
+	case info.Mode()&fs.ModeSymlink != 0:
+		return fmt.Errorf("%s is a symbolic link; give the path of the file itself", path)
+	}
+	if err := errors.Join(regular(path, info), checkOwner(path, info)); err != nil {
+		return err
+	}
+	text, err := ReadPrivate(path)
+	if err != nil || text == "" {
+		return err
+	}
+	held, err := ParseToken(text)
+	if err != nil {
+		return fmt.Errorf("%s contains something other than a token, which would be lost; give another file", path)
+	}
+	if held.ID != id {
+		return fmt.Errorf("%s contains the token %s and not %s, and it would be lost; give another file", path, held.ID, id)
+	}
+	return nil
+}
+
+// Write gives the file the text and a line end, durably and atomically: after a
+// kill at any moment a reader finds either the old file or the new one. The mode is
+// 0600.
+func (t *TokenTarget) Write(text string) error {
+	line := text + "\n"
+	_, err := t.temp.WriteAt([]byte(line), 0)
+	if err == nil {
+		err = t.temp.Truncate(int64(len(line)))
+	}
+	err = errors.Join(err, t.temp.Sync(), t.temp.Close())
+	if err == nil {
+		err = os.Rename(t.temp.Name(), t.path)
+	}
+	if err != nil {
+		return fmt.Errorf("writing %s: %w", t.path, err)
+	}
+	return syncDir(filepath.Dir(t.path))
+}
+
+// Discard removes what was reserved. After a successful Write it does nothing.
+func (t *TokenTarget) Discard() {
+	t.temp.Close()
+	os.Remove(t.temp.Name())
+}
