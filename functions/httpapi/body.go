@@ -33,6 +33,14 @@ type nested struct {
 	members []member
 }
 
+// present is the target of a member for which null is a value: it sets into, a
+// pointer as for json.Unmarshal, to nothing. given is set to whether the object has
+// the member.
+type present struct {
+	given *bool
+	into  any
+}
+
 // decode reads the request's body into the members. It ignores the media type. It
 // reads an empty body as an empty object, because some clients send an empty
 // chunked body. It skips a member that is null. It refuses, by name, a member
@@ -69,6 +77,9 @@ func fill(object []byte, path string, members []member) error {
 	for _, m := range members {
 		raw, ok := given[m.name]
 		delete(given, m.name)
+		if p, isPresent := m.into.(present); isPresent {
+			*p.given, m.into = ok, p.into
+		}
 		if !ok || string(raw) == "null" {
 			continue
 		}

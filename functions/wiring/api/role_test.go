@@ -111,6 +111,7 @@ const own, other, admin = "the user", "bob", "admin"
 var queries = map[string][]string{
 	"list":   {"", "user=USER", "state=revoked", "user=USER&state=revoked"},
 	"create": {""}, "get": {""}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
+	"settings": {""}, "suspend": {""},
 }
 
 // send makes a call about a new token of a new user. If the answer has a secret,
