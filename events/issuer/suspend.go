@@ -18,7 +18,7 @@ import (
 // token of the owner. It may run again. It takes edit. Users cannot suspend
 // themselves, and the last holder of edit who is not suspended cannot be suspended.
 func (i *Issuer) Suspend(ctx context.Context, by guard.Principal, owner, reason string) (Account, error) {
-	after, set, err := i.suspend(ctx, by, owner, tokenRules, func(m token.Maker, last bool) token.Command {
+	after, set, err := i.suspend(ctx, by, owner, urgentRules(), func(m token.Maker, last bool) token.Command {
 		return token.Suspend{By: m, Owner: owner, Reason: reason, LastEditor: last}
 	})
 	if err != nil {
@@ -72,10 +72,18 @@ func (i *Issuer) Offboard(ctx context.Context, by guard.Principal, owner, reason
 	return Offboarding{}, fmt.Errorf("offboarding user %s: after %d steps there are live tokens: %w", owner, maxSteps, ErrBusy)
 }
 
+// urgentRules are the rules for tokens. A thief who makes tokens all the time must not
+// keep a suspension from taking effect.
+func urgentRules() Rules[token.State, token.Command] {
+	r := tokenRules
+	r.Urgent = true
+	return r
+}
+
 // countEnds returns the rules for tokens. Each decision sets ended to the number of
 // tokens that it revokes, so after Do it is the number of the decision in effect.
 func countEnds(ended *int) Rules[token.State, token.Command] {
-	r := tokenRules
+	r := urgentRules()
 	r.Decide = func(s token.State, c token.Command) ([]events.Fact, error) {
 		facts, err := token.Decide(s, c)
 		*ended = 0
