@@ -23,11 +23,11 @@ const (
 	leaverTokens = 50 // an offboarding has three steps: it suspends, ends 40, and ends 10
 )
 
-// TestKilledOffboardingEndsTheSame kills the server at random moments while it
+// TestKilledServerEndsAnOffboardingTheSame kills the server at random moments while it
 // offboards a user with 50 tokens. After the next start the same call ends what is
 // left. If the user was suspended before the end, no token passes in between. At the
 // end the history of each user has the same records.
-func TestKilledOffboardingEndsTheSame(t *testing.T) {
+func TestKilledServerEndsAnOffboardingTheSame(t *testing.T) {
 	c := &crash{t: t, dir: filepath.Join(t.TempDir(), "data"), rnd: rand.New(rand.NewPCG(crashSeed(t), 0)), limit: leaverTokens}
 	c.start()
 	admin := c.client(c.admin())
