@@ -74,10 +74,11 @@ histories: ## Check the rules on random histories (CHECKS=20000 for each; make t
 # grep fails if the test was renamed, because go test passes without a test.
 ROUNDS ?= 50
 .PHONY: races
-races: ## Repeat the tests of limit and rate under simultaneous calls (ROUNDS=50)
+races: ## Repeat the tests of simultaneous calls: limits, rate, settings, suspensions (ROUNDS=50)
 	go test -list LimitHolds ./events/issuer ./functions/httpapi | grep LimitHolds
 	go test -list RateHolds ./events/issuer ./functions/httpapi | grep RateHolds
-	go test -count $(ROUNDS) -run 'LimitHolds|RateHolds' ./events/issuer ./functions/httpapi
+	go test -list 'NothingPasses|EveryAnswerAgrees|OfTwoHolders' ./functions/httpapi | grep -c ^Test | grep -qx 3
+	go test -count $(ROUNDS) -run 'LimitHolds|RateHolds|NothingPasses|EveryAnswerAgrees|OfTwoHolders|TwoEditors|AnEditorWho' ./events/issuer ./functions/httpapi
 
 .PHONY: crashes
 crashes: ## Repeat the test that kills the server at random moments (ROUNDS=50)

@@ -44,15 +44,8 @@ const (
 // than the limit, every chain and seal must verify, and
 // every committed event must be in the file of events, in the order of each owner.
 func TestKilledServerKeepsTokensLimitsAndEvents(t *testing.T) {
-	seed := uint64(time.Now().UnixNano())
-	if text := os.Getenv("CRASH_SEED"); text != "" {
-		var err error
-		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
-			t.Fatalf("CRASH_SEED: %v", err)
-		}
-	}
-	t.Logf("CRASH_SEED=%d repeats these choices", seed)
-	c := &crash{t: t, dir: filepath.Join(t.TempDir(), "data"), rnd: rand.New(rand.NewPCG(seed, 0))}
+	seed := crashSeed(t)
+	c := &crash{t: t, dir: filepath.Join(t.TempDir(), "data"), rnd: rand.New(rand.NewPCG(seed, 0)), limit: crashLimit}
 	c.run()
 	c.checkAnsweredTokens()
 	if err := c.server.end(syscall.SIGTERM); err != nil {
@@ -63,11 +56,26 @@ func TestKilledServerKeepsTokensLimitsAndEvents(t *testing.T) {
 	c.checkEvents(committed)
 }
 
+// crashSeed returns the seed of the random choices, and logs it.
+func crashSeed(t *testing.T) uint64 {
+	t.Helper()
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("CRASH_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("CRASH_SEED: %v", err)
+		}
+	}
+	t.Logf("CRASH_SEED=%d repeats these choices", seed)
+	return seed
+}
+
 // crash is one run of the test.
 type crash struct {
 	t      *testing.T
 	dir    string
 	rnd    *rand.Rand
+	limit  int // live tokens of an owner
 	server *server
 	owners [crashCreates]string
 	next   atomic.Int64 // index in owners of the next create
@@ -276,8 +284,8 @@ func (c *crash) checkFold(s events.Stream, head events.Head, rs []events.Record)
 			c.t.Fatal(err)
 		}
 		state = token.Fold(state, fact, r.At)
-		if n := state.Live(r.At); n > crashLimit {
-			c.t.Errorf("%s: %d live tokens, the limit is %d", r.ID(), n, crashLimit)
+		if n := state.Live(r.At); n > c.limit {
+			c.t.Errorf("%s: %d live tokens, the limit is %d", r.ID(), n, c.limit)
 		}
 	}
 	if len(rs) == 0 {

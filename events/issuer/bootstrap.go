@@ -39,7 +39,7 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 		if err := i.revokeEvery(ctx, set, owner); err != nil {
 			return Token{}, secret.Secret{}, err
 		}
-		if err := i.reinstate(ctx, operator, set, operatorMaker, owner, "bootstrap"); err != nil {
+		if _, err := i.reinstate(ctx, operator, set, operatorMaker, owner, "bootstrap"); err != nil {
 			return Token{}, secret.Secret{}, err
 		}
 	}

@@ -21,6 +21,8 @@ var ErrBusy = errors.New("busy, try again")
 const (
 	tries     = 8
 	firstWait = 5 * time.Millisecond // the maximum wait after the first try; doubled with each try
+
+	urgentTries = 300 // of a command that must not lose against a script that writes all the time
 )
 
 // Rules are the functions for one kind of stream: how its state is stored, and
@@ -33,6 +35,9 @@ type Rules[S, C any] struct {
 	Decide func(S, C) ([]events.Fact, error)
 	Fold   func(S, events.Fact, time.Time) S
 
+	// Urgent says that the command must take effect although other commands write to
+	// the stream all the time: it tries again sooner and much more often.
+	Urgent bool
 	// Before runs on each try, after the head is read and before the decision. Its
 	// error ends the command; nil: it does nothing.
 	Before func() error
@@ -56,7 +61,11 @@ type Rules[S, C any] struct {
 func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S, C], s events.Stream, m events.Meta, command func(at time.Time) C) (S, error) {
 	var none S
 	var lost losses
-	for try := range tries {
+	most, longer := tries, 1
+	if r.Urgent {
+		most, longer = urgentTries, 0
+	}
+	for try := range most {
 		before, head, err := load(ctx, log, k, r, s)
 		if err == nil {
 			err = lost.check(ctx, log, k, s, head.Version)
@@ -87,11 +96,11 @@ func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S,
 			return none, err
 		}
 		lost.add(head.Version)
-		if err := pause(ctx, try); err != nil {
+		if err := pause(ctx, try*longer); err != nil {
 			return none, fmt.Errorf("stream %s: waiting for the next try: %w: %w", s, ErrBusy, err)
 		}
 	}
-	return none, fmt.Errorf("stream %s: each of %d tries ended with a conflict: %w", s, tries, ErrBusy)
+	return none, fmt.Errorf("stream %s: each of %d tries ended with a conflict: %w", s, most, ErrBusy)
 }
 
 // load reads the head and the state of a stream.

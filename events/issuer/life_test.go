@@ -175,7 +175,7 @@ func TestSuspensionEndsWhatAThiefDoes(t *testing.T) {
 			}
 		})
 	}
-	if err := s.Suspend(t.Context(), person("admin"), "judy", "stolen laptop"); err != nil {
+	if _, err := s.Suspend(t.Context(), person("admin"), "judy", "stolen laptop"); err != nil {
 		t.Fatal(err)
 	}
 	version := s.state("judy").Version
@@ -189,17 +189,17 @@ func TestSuspensionEndsWhatAThiefDoes(t *testing.T) {
 	if now := s.state("judy").Version; now != version {
 		t.Errorf("after the suspension %d records were written", now-version)
 	}
-	if err := s.Suspend(t.Context(), person("admin"), "judy", ""); err != nil {
+	if _, err := s.Suspend(t.Context(), person("admin"), "judy", ""); err != nil {
 		t.Errorf("again: %v", err)
 	}
-	if err := s.Reinstate(t.Context(), person("admin"), "judy", "found"); err != nil {
+	if _, err := s.Reinstate(t.Context(), person("admin"), "judy", "found"); err != nil {
 		t.Fatal(err)
 	}
 	if got := s.denialOf(stolen); got != "" {
 		t.Errorf("reinstated: got %q, want that it passes", got)
 	}
 	for range 2 {
-		if err := s.Offboard(t.Context(), person("admin"), "judy", "left"); err != nil {
+		if _, err := s.Offboard(t.Context(), person("admin"), "judy", "left"); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -217,13 +217,13 @@ func TestTheLastEditorIsNotSuspended(t *testing.T) {
 	s := newScene(t)
 	s.grant("one", settings.Actions()...)
 	s.grant("two", settings.ActionEdit)
-	if err := s.Suspend(t.Context(), person("two"), "one", ""); err != nil {
+	if _, err := s.Suspend(t.Context(), person("two"), "one", ""); err != nil {
 		t.Fatal(err)
 	}
-	if got := refusalCode(t, s.Suspend(t.Context(), person("one"), "two", "")); got != token.CodeLastEditHolder {
+	if got := refusalCode(t, errorOf(s.Suspend(t.Context(), person("one"), "two", ""))); got != token.CodeLastEditHolder {
 		t.Errorf("suspend: got %q, want %s", got, token.CodeLastEditHolder)
 	}
-	if got := refusalCode(t, s.Offboard(t.Context(), person("one"), "two", "")); got != token.CodeLastEditHolder {
+	if got := refusalCode(t, errorOf(s.Offboard(t.Context(), person("one"), "two", ""))); got != token.CodeLastEditHolder {
 		t.Errorf("offboard: got %q, want %s", got, token.CodeLastEditHolder)
 	}
 	if s.state("two").Suspended {
@@ -294,7 +294,7 @@ func TestSettingsLimitsAndTheSweep(t *testing.T) {
 	if _, _, err := s.Create(t.Context(), person("ann"), "", token.Wish{}); refusalCode(t, err) != token.CodeLimitReached {
 		t.Errorf("above the new limit: got %v", err)
 	}
-	if err := s.SetLimit(t.Context(), admin, "ann", new(2)); err != nil {
+	if _, err := s.SetLimit(t.Context(), admin, "ann", new(2)); err != nil {
 		t.Fatal(err)
 	}
 	s.create(person("ann"), "", token.Wish{})
@@ -319,7 +319,7 @@ func TestBootstrapOfASuspendedUser(t *testing.T) {
 	s.grant("mallory", settings.ActionEdit)
 	s.grant("admin", settings.ActionEdit)
 	_, old := s.create(person("admin"), "", token.Wish{})
-	if err := s.Suspend(t.Context(), person("mallory"), "admin", ""); err != nil {
+	if _, err := s.Suspend(t.Context(), person("mallory"), "admin", ""); err != nil {
 		t.Fatal(err)
 	}
 	if _, _, err := s.Bootstrap(t.Context(), "admin", false); refusalCode(t, err) != token.CodeUserSuspended {

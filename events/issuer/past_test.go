@@ -55,9 +55,13 @@ func TestGetAtAnswersTheTokenAsItWas(t *testing.T) {
 		func() { s.rotate(ann, made.ID, new(time.Hour)) },
 		func() {
 			s.grant("boss", settings.Actions()...)
-			must(t, s.Suspend(t.Context(), person("boss"), "ann", ""))
+			_, err := s.Suspend(t.Context(), person("boss"), "ann", "")
+			must(t, err)
 		},
-		func() { must(t, s.Reinstate(t.Context(), person("boss"), "ann", "")) },
+		func() {
+			_, err := s.Reinstate(t.Context(), person("boss"), "ann", "")
+			must(t, err)
+		},
 		func() { must(t, s.Revoke(t.Context(), ann, made.ID)) },
 	} {
 		s.wait(time.Hour)

@@ -134,16 +134,22 @@ var refusedCalls = []struct {
 		return s.RotateOnce(s.Context(), by, someKey, about.id, nil, nil)
 	}, "[token ID head settings]"},
 	{"Suspend", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
-		return nil, s.Suspend(s.Context(), by, about.owner, "")
+		return s.Suspend(s.Context(), by, about.owner, "")
 	}, "[head settings]"},
 	{"Reinstate", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
-		return nil, s.Reinstate(s.Context(), by, about.owner, "")
+		return s.Reinstate(s.Context(), by, about.owner, "")
 	}, "[head settings]"},
 	{"Offboard", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
-		return nil, s.Offboard(s.Context(), by, about.owner, "")
+		return s.Offboard(s.Context(), by, about.owner, "")
 	}, "[head settings]"},
 	{"SetLimit", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
-		return nil, s.SetLimit(s.Context(), by, about.owner, new(7))
+		return s.SetLimit(s.Context(), by, about.owner, new(7))
+	}, "[head settings]"},
+	{"Account", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return s.Account(s.Context(), by, about.owner)
+	}, "[head settings]"},
+	{"Permissions", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
+		return s.Permissions(s.Context(), by, about.owner)
 	}, "[head settings]"},
 	{"SetPermissions", "stranger", func(s *scene, by guard.Principal, about target) (any, error) {
 		return s.SetPermissions(s.Context(), by, about.owner, settings.Actions())

@@ -162,7 +162,7 @@ func TestAnOutgoingSecretGetsNoAnswerAfterItsEnd(t *testing.T) {
 		"the token is disabled": func(s *scene, id string) { s.update(person("ann"), id, token.Update{Enabled: new(false)}) },
 		"the owner is suspended": func(s *scene, _ string) {
 			s.grant("admin", settings.Actions()...)
-			if err := s.Suspend(s.Context(), person("admin"), "ann", ""); err != nil {
+			if _, err := s.Suspend(s.Context(), person("admin"), "ann", ""); err != nil {
 				s.Fatal(err)
 			}
 		},

@@ -15,91 +15,156 @@ import (
 
 // Suspend makes all tokens of the owner, an owner key, useless until Reinstate.
 // When it has returned, the guard denies them, and no command makes or changes a
-// token of the owner. It may run again.
-func (i *Issuer) Suspend(ctx context.Context, by guard.Principal, owner, reason string) error {
-	_, err := i.suspend(ctx, by, owner, func(m token.Maker, last bool) token.Command {
+// token of the owner. It may run again. It takes edit. Users cannot suspend
+// themselves, and the last holder of edit who is not suspended cannot be suspended.
+func (i *Issuer) Suspend(ctx context.Context, by guard.Principal, owner, reason string) (Account, error) {
+	after, set, err := i.suspend(ctx, by, owner, urgentRules(), func(m token.Maker, last bool) token.Command {
 		return token.Suspend{By: m, Owner: owner, Reason: reason, LastEditor: last}
 	})
-	return err
+	if err != nil {
+		return Account{}, err
+	}
+	return i.account(after, set, owner), nil
 }
 
 // Reinstate ends a suspension. Tokens that ended meanwhile stay ended. It may run
-// again.
-func (i *Issuer) Reinstate(ctx context.Context, by guard.Principal, owner, reason string) error {
+// again. It takes edit.
+func (i *Issuer) Reinstate(ctx context.Context, by guard.Principal, owner, reason string) (Account, error) {
+	set, err := i.readSettings(ctx)
+	if err != nil {
+		return Account{}, err
+	}
+	after, err := i.reinstate(ctx, by, set, maker(by, set, owner), owner, reason)
+	if err != nil {
+		return Account{}, err
+	}
+	return i.account(after, set, owner), nil
+}
+
+func (i *Issuer) reinstate(ctx context.Context, by guard.Principal, set settings.State, m token.Maker, owner, reason string) (token.State, error) {
+	return i.run(ctx, i.meta(by, set), owner, token.Reinstate{By: m, Owner: owner, Reason: reason})
+}
+
+// Offboarding is the answer of Offboard.
+type Offboarding struct {
+	Account
+	Ended int // the tokens that this call ended, without those that an earlier call ended
+}
+
+// Offboard suspends the owner and then ends all its tokens, in steps. After an
+// interruption the finished steps stay in effect; Offboard may run again. It takes
+// edit and delete, and the refusals of Suspend apply.
+func (i *Issuer) Offboard(ctx context.Context, by guard.Principal, owner, reason string) (Offboarding, error) {
+	var out Offboarding
+	for range maxSteps {
+		var ended int
+		after, set, err := i.suspend(ctx, by, owner, countEnds(&ended), func(m token.Maker, last bool) token.Command {
+			return token.Offboard{By: m, Owner: owner, Reason: reason, LastEditor: last}
+		})
+		if err != nil {
+			return Offboarding{}, err
+		}
+		out = Offboarding{Account: i.account(after, set, owner), Ended: out.Ended + ended}
+		if out.Suspended && out.Live == 0 {
+			return out, nil
+		}
+	}
+	return Offboarding{}, fmt.Errorf("offboarding user %s: after %d steps there are live tokens: %w", owner, maxSteps, ErrBusy)
+}
+
+// urgentRules are the rules for tokens. A thief who makes tokens all the time must not
+// keep a suspension from taking effect.
+func urgentRules() Rules[token.State, token.Command] {
+	r := tokenRules
+	r.Urgent = true
+	return r
+}
+
+// countEnds returns the rules for tokens. Each decision sets ended to the number of
+// tokens that it revokes, so after Do it is the number of the decision in effect.
+func countEnds(ended *int) Rules[token.State, token.Command] {
+	r := urgentRules()
+	r.Decide = func(s token.State, c token.Command) ([]events.Fact, error) {
+		facts, err := token.Decide(s, c)
+		*ended = 0
+		for _, f := range facts {
+			if _, ok := f.(events.TokenRevoked); ok {
+				*ended++
+			}
+		}
+		return facts, err
+	}
+	return r
+}
+
+// suspend runs one step of a suspension or an offboarding, and returns the state
+// after it.
+func (i *Issuer) suspend(ctx context.Context, by guard.Principal, owner string, r Rules[token.State, token.Command], build func(m token.Maker, last bool) token.Command) (token.State, settings.State, error) {
+	set, err := i.readSettings(ctx)
+	if err != nil {
+		return token.State{}, set, err
+	}
+	m := maker(by, set, owner)
+	if err := token.Check(build(m, false)); err != nil {
+		return token.State{}, set, fmt.Errorf("checking the suspension: %w", err)
+	}
+	last, err := i.isLastEditor(ctx, set, owner)
+	if err != nil {
+		return token.State{}, set, err
+	}
+	c := build(m, last)
+	after, err := Do(ctx, i.store, i.keys, r, events.UserStream(owner), i.meta(by, set), func(at time.Time) token.Command { return token.At(c, at) })
+	if err != nil {
+		return token.State{}, set, err
+	}
+	return after, set, i.keepAnEditor(ctx, by, m, owner)
+}
+
+// keepAnEditor ends the suspension again if no holder of edit is left who is not
+// suspended. Suspensions are in the streams of the users and permissions are in that
+// of the settings, so no one commit sees both: two holders may suspend each other at
+// the same time. Each reads all others after its own write, so the later one sees
+// both suspensions. If the process ends in between, Bootstrap helps.
+func (i *Issuer) keepAnEditor(ctx context.Context, by guard.Principal, m token.Maker, owner string) error {
 	set, err := i.readSettings(ctx)
 	if err != nil {
 		return err
 	}
-	return i.reinstate(ctx, by, set, maker(by, set, owner), owner, reason)
-}
-
-func (i *Issuer) reinstate(ctx context.Context, by guard.Principal, set settings.State, m token.Maker, owner, reason string) error {
-	_, err := i.run(ctx, i.meta(by, set), owner, token.Reinstate{By: m, Owner: owner, Reason: reason})
-	return err
-}
-
-// Offboard suspends the owner and then ends all its tokens, in steps. After an
-// interruption the finished steps stay in effect; Offboard may run again.
-func (i *Issuer) Offboard(ctx context.Context, by guard.Principal, owner, reason string) error {
-	for range maxSteps {
-		after, err := i.suspend(ctx, by, owner, func(m token.Maker, last bool) token.Command {
-			return token.Offboard{By: m, Owner: owner, Reason: reason, LastEditor: last}
-		})
-		if err != nil {
-			return err
-		}
-		if after.Suspended && after.Live(i.now()) == 0 {
-			return nil
-		}
+	if !set.Holds(owner, settings.ActionEdit) {
+		return nil
 	}
-	return fmt.Errorf("offboarding user %s: after %d steps there are live tokens: %w", owner, maxSteps, ErrBusy)
-}
-
-func (i *Issuer) suspend(ctx context.Context, by guard.Principal, owner string, build func(m token.Maker, last bool) token.Command) (token.State, error) {
-	set, err := i.readSettings(ctx)
-	if err != nil {
-		return token.State{}, err
+	if left, err := i.hasEditor(ctx, set, ""); err != nil || left {
+		return err
 	}
-	m := maker(by, set, owner)
-	if err := token.Check(build(m, false)); err != nil {
-		return token.State{}, fmt.Errorf("checking the suspension: %w", err)
+	if _, err := i.reinstate(ctx, by, set, m, owner, "no other holder of edit was left"); err != nil {
+		return err
 	}
-	last, err := i.isLastEditor(ctx, set, owner)
-	if err != nil {
-		return token.State{}, err
-	}
-	return i.run(ctx, i.meta(by, set), owner, build(m, last))
+	return token.LastEditor()
 }
 
 // isLastEditor reports whether the owner holds edit and all other holders of edit
-// are suspended, or there are none. Suspensions are in the streams of the users,
-// so two holders who suspend each other at the same time may both succeed. Then
-// Bootstrap helps.
+// are suspended, or there are none.
 func (i *Issuer) isLastEditor(ctx context.Context, set settings.State, owner string) (bool, error) {
 	if !set.Holds(owner, settings.ActionEdit) {
 		return false, nil
 	}
+	left, err := i.hasEditor(ctx, set, owner)
+	return !left, err
+}
+
+// hasEditor reports whether a user holds edit and is not suspended. The user without
+// does not count.
+func (i *Issuer) hasEditor(ctx context.Context, set settings.State, without string) (bool, error) {
 	for _, other := range slices.Sorted(maps.Keys(set.Holders)) {
-		if other == owner || !set.Holds(other, settings.ActionEdit) {
+		if other == without || !set.Holds(other, settings.ActionEdit) {
 			continue
 		}
 		s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(other))
 		if err != nil || !s.Suspended {
-			return false, err
+			return err == nil, err
 		}
 	}
-	return true, nil
-}
-
-// SetLimit gives the owner, an owner key, a token limit of its own; nil is that of
-// the settings. It ends no token.
-func (i *Issuer) SetLimit(ctx context.Context, by guard.Principal, owner string, limit *int) error {
-	set, err := i.readSettings(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = i.run(ctx, i.meta(by, set), owner, token.SetLimit{By: maker(by, set, owner), Owner: owner, Limit: limit})
-	return err
+	return false, nil
 }
 
 // Expire records the owner's expiries that have passed. Its actor is the operator.

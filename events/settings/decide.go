@@ -31,6 +31,15 @@ const (
 	CodeTooManyHolders = "too_many_holders"
 )
 
+// The members of a request that the refusals name, besides token_limit, change_rate
+// and warning_days. Durations are whole seconds there, as in the events.
+const (
+	FieldExpiration  = "expiration_timeout_seconds"
+	FieldRetention   = "retention_seconds"
+	FieldGrace       = "rotation_grace_seconds"
+	FieldPermissions = "permissions"
+)
+
 // Command is a wish to change the settings. The interface is sealed.
 type Command interface{ command() }
 
@@ -88,11 +97,16 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 	case slices.Equal(actions, s.Holders[c.User]):
 		return nil, nil
 	case onlyEditor(s, c.User) && !slices.Contains(actions, ActionEdit):
-		return nil, refuse(CodeLastEditHolder, "actions", "the user is the last one with the permission edit; grant edit to another user first")
+		return nil, LastEditor()
 	case len(s.Holders[c.User]) == 0 && len(s.Holders) >= MaxHolders:
 		return nil, refuse(CodeTooManyHolders, "user", "%d users have permissions, which is the maximum; take all permissions from one of them first", MaxHolders)
 	}
 	return []events.Fact{events.PermissionsChanged{User: c.User, Actions: actions}}, nil
+}
+
+// LastEditor is the refusal to take edit from its last holder.
+func LastEditor() error {
+	return refuse(CodeLastEditHolder, FieldPermissions, "the user is the last one with the permission edit who is not suspended; grant edit to another user first")
 }
 
 // checkMaker refuses a maker that does not hold edit, or that gives or takes an
@@ -107,7 +121,7 @@ func checkMaker(s State, m token.Maker, actions []string) error {
 	case !s.Holds(m.Owner, ActionEdit):
 		return refuse(token.CodePermissionDenied, "", `changing settings and permissions needs the permission edit on the realm "security"`)
 	case len(lacking) > 0:
-		return refuse(token.CodePermissionDenied, "actions", `you do not have the permission %s on the realm "security", so you can neither give nor take it`, lacking[0])
+		return refuse(token.CodePermissionDenied, FieldPermissions, `you do not have the permission %s on the realm "security", so you can neither give nor take it`, lacking[0])
 	}
 	return nil
 }
@@ -121,7 +135,7 @@ func changedActions(a, b []string) []string {
 func ordered(actions []string) ([]string, error) {
 	for _, a := range actions {
 		if !slices.Contains(Actions(), a) {
-			return nil, refuse(token.CodeInvalidField, "actions", "an action is unknown; allowed: %s", strings.Join(Actions(), ", "))
+			return nil, refuse(token.CodeInvalidField, FieldPermissions, "an action is unknown; allowed: %s", strings.Join(Actions(), ", "))
 		}
 	}
 	return slices.DeleteFunc(Actions(), func(a string) bool { return !slices.Contains(actions, a) }), nil
@@ -159,9 +173,9 @@ func (c Change) checkFields() error {
 	return cmp.Or(
 		upTo(MaxTokenLimit, "token_limit", c.TokenLimit),
 		upTo(MaxChangeRate, "change_rate", c.ChangeRate),
-		wholeSeconds("expiration_timeout", c.Expiration),
-		wholeSeconds("retention", c.Retention),
-		wholeSeconds("rotation_grace", c.RotationGrace),
+		wholeSeconds(FieldExpiration, c.Expiration),
+		wholeSeconds(FieldRetention, c.Retention),
+		wholeSeconds(FieldGrace, c.RotationGrace),
 		validGrace(c.RotationGrace),
 		validDays(c.WarningDays),
 	)
@@ -169,7 +183,7 @@ func (c Change) checkFields() error {
 
 func validGrace(d *time.Duration) error {
 	if d != nil && *d > token.MaxGrace {
-		return refuse(token.CodeInvalidField, "rotation_grace", "the rotation_grace is %v; allowed: at most %v", *d, token.MaxGrace)
+		return refuse(token.CodeInvalidField, FieldGrace, "the %s is %d; allowed: at most %d", FieldGrace, *d/time.Second, token.MaxGrace/time.Second)
 	}
 	return nil
 }
@@ -212,7 +226,7 @@ func upTo(most int, field string, n *int) error {
 
 func wholeSeconds(field string, d *time.Duration) error {
 	if d != nil && (*d < 0 || *d%time.Second != 0) {
-		return refuse(token.CodeInvalidField, field, "the %s is %v; allowed: a whole number of seconds, 0 or more", field, *d)
+		return refuse(token.CodeInvalidField, field, "the %s is %v; allowed: a whole number, 0 or more", field, d.Seconds())
 	}
 	return nil
 }

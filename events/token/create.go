@@ -71,7 +71,7 @@ func create(s State, c Create) ([]events.Fact, error) {
 // checkLimit counts the tokens that are live at the time of the command. An
 // expired token does not count, even if its expiry is not yet recorded.
 func checkLimit(s State, c Create) error {
-	limit, live := s.limit(c.Policy), s.Live(c.At)
+	limit, live := s.Limit(c.Policy), s.Live(c.At)
 	if c.Recovery && c.By.Operator {
 		limit = MaxTokenLimit + 1
 	}

@@ -232,7 +232,7 @@ func (sc *scene) create(t *rapid.T) {
 	}
 	c.Recovery = c.By.Operator && rapid.Bool().Draw(t, "recovery")
 	s := sc.state(t)
-	live, limit := s.Live(c.At), s.limit(sc.policy)
+	live, limit := s.Live(c.At), s.Limit(sc.policy)
 	if c.Recovery {
 		limit = MaxTokenLimit + 1
 	}

@@ -170,8 +170,8 @@ func PutBack(s State, v events.View) State {
 	return s
 }
 
-// limit is the number of live tokens that the owner may have.
-func (s State) limit(p Policy) int {
+// Limit is the number of live tokens that the owner may have.
+func (s State) Limit(p Policy) int {
 	if s.TokenLimit != nil {
 		return *s.TokenLimit
 	}

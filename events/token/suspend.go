@@ -64,12 +64,13 @@ func suspend(s State, c Suspend) ([]events.Fact, error) {
 	case s.Suspended:
 		return nil, nil
 	case c.LastEditor:
-		return nil, lastEditor()
+		return nil, LastEditor()
 	}
 	return []events.Fact{events.UserSuspended{Owner: c.Owner, Reason: c.Reason, TokenIDs: s.live(c.At)}}, nil
 }
 
-func lastEditor() error {
+// LastEditor is the refusal to suspend the last holder of edit who is not suspended.
+func LastEditor() error {
 	return refuse(CodeLastEditHolder, fieldUser, "the user is the last one with the permission edit who is not suspended; grant edit to another user first")
 }
 

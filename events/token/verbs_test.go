@@ -50,7 +50,7 @@ func (sc *scene) attack(t *rapid.T) {
 		c := Create{At: sc.at(), Policy: sc.policy, By: by, ID: minted.ID, Owner: "ann", Wish: sc.wish(t)}
 		r := sc.do(t, c)
 		if sc.checkRate(t, c, by, 1, r); r == nil {
-			sc.peak = max(sc.peak, sc.state(t).limit(sc.policy))
+			sc.peak = max(sc.peak, sc.state(t).Limit(sc.policy))
 			sc.stolen.known[minted.ID] = true
 		}
 	case 1:

@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -276,7 +277,9 @@ func TestOutageIs503AndNever401(t *testing.T) {
 			if route.Self { // it has no gateway, and checks the credential itself
 				token = w.admin
 			}
-			s := handle(h, asPrincipal(request(t, route.Method, path, token), guard.Principal{Owner: "ann", TokenID: "JhxND7ci"}))
+			r := request(t, route.Method, path, token)
+			r.Body = io.NopCloser(strings.NewReader(sampleBody(route, token)))
+			s := handle(h, asPrincipal(r, guard.Principal{Owner: "ann", TokenID: "JhxND7ci"}))
 			if s.status < http.StatusInternalServerError {
 				t.Errorf("%s %s: got %d %s, want a 5xx", route.Method, path, s.status, s.body)
 			}

@@ -45,8 +45,8 @@ type givenOrNull given
 
 // decode reads the request's body into the members. It ignores the media type. It
 // reads an empty body as an empty object, because some clients send an empty
-// chunked body. It skips a member that is null, except a givenOrNull. It refuses, by name, a member
-// that is unknown, that is given twice, or that has another type. For a body that
+// chunked body. It skips a member that is null, except a givenOrNull. It refuses,
+// by name, a member that is unknown, that is given twice, or that has another type. For a body that
 // is not UTF-8 text of a JSON object, the refusal names what the body is.
 func (x *exchange) decode(members ...member) error {
 	if names := contentEncodings(x.r.Header["Content-Encoding"]); len(names) > 0 && x.r.ContentLength != 0 {

@@ -121,7 +121,7 @@ func (c *Client) TokenEvents(ctx context.Context, id string, q HistoryQuery) (Hi
 // UserEvents returns one page of the history of all tokens of a user, the oldest
 // record first. The user is written as in ListQuery.
 func (c *Client) UserEvents(ctx context.Context, user string, q HistoryQuery) (History, error) {
-	return c.history(ctx, "/v1/users/"+segment(user)+"/events", q)
+	return c.history(ctx, userPath(user)+"/events", q)
 }
 
 // GetSelf returns the client's own token without its secret. The calls about the

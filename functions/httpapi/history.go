@@ -7,7 +7,6 @@ import (
 	"strconv"
 
 	"apitoken/events/issuer"
-	"apitoken/events/name"
 )
 
 func (x *exchange) tokenEvents() (answer, error) {
@@ -18,13 +17,9 @@ func (x *exchange) tokenEvents() (answer, error) {
 }
 
 func (x *exchange) userEvents() (answer, error) {
-	user, err := name.ParseIdentity(x.r.PathValue("user"))
+	owner, err := x.user()
 	if err != nil {
-		return answer{}, fmt.Errorf("reading the user: %w", err)
-	}
-	owner, err := user.Key()
-	if err != nil {
-		return answer{}, fmt.Errorf("reading the user: %w", err)
+		return answer{}, err
 	}
 	return x.history(func(after uint64, limit int) (issuer.HistoryPage, error) {
 		return x.api.Issuer.UserEvents(x.r.Context(), x.principal, owner, after, limit)

@@ -92,6 +92,14 @@ func sampleAnswers(w *scene) []answer {
 	visit("GET", "/v1/users/bob/events?limit=1", w.admin, "")
 	visit("POST", "/v1/auth/authorize", w.admin, `{"token":"`+text+`"}`)
 	visit("POST", "/v1/auth/authorize", w.admin, `{"token":"nonsense"}`)
+	visit("GET", "/v1/settings", w.admin, "")
+	visit("PATCH", "/v1/settings", w.admin, "{}")
+	for _, call := range []struct{ method, of, body string }{
+		{"PUT", "permissions", `{"permissions":["view"]}`}, {"GET", "permissions", ""}, {"PUT", "limit", `{"token_limit":2}`}, {"GET", "limit", ""},
+		{"PUT", "suspension", `{"reason":"stolen"}`}, {"GET", "suspension", ""}, {"DELETE", "suspension", ""}, {"POST", "offboard", `{"reason":"left"}`},
+	} {
+		visit(call.method, "/v1/users/joe/"+call.of, w.admin, call.body)
+	}
 	_, own := w.make(httpapi.CreateRequest{User: named("eve")})
 	visit("GET", "/v1/auth/access-tokens/self/events", own, "")
 	visit("GET", "/v1/auth/access-tokens/self", own, "")
@@ -136,7 +144,8 @@ func TestOpenAPIDocumentAgreesWithRoutesCodesAndAnswers(t *testing.T) {
 }
 
 // requests are the schemas of request bodies, which no answer has.
-var requests = map[string]bool{"CreateRequest": true, "UpdateRequest": true, "IdentityRequest": true, "IntrospectRequest": true, "RotateRequest": true}
+var requests = map[string]bool{"CreateRequest": true, "UpdateRequest": true, "IdentityRequest": true, "IntrospectRequest": true, "RotateRequest": true,
+	"SettingsChange": true, "PermissionsChange": true, "LimitChange": true, "SuspensionRequest": true}
 
 // TestOpenAPICheckerNoticesAnIncompleteDocument removes one part at a time from
 // the document: a path, an operation, an answered status, a member of an answer,

@@ -63,9 +63,9 @@ func (p *randomPast) step() {
 	case 8:
 		_, _ = p.issuer.Update(ctx, ann, id, token.Update{EndOutgoing: true})
 	case 9:
-		_ = p.issuer.Suspend(ctx, boss, "ann", "")
+		_, _ = p.issuer.Suspend(ctx, boss, "ann", "")
 	case 10:
-		_ = p.issuer.Reinstate(ctx, boss, "ann", "")
+		_, _ = p.issuer.Reinstate(ctx, boss, "ann", "")
 	case 11:
 		if p.IntN(3) == 0 {
 			_ = p.issuer.Revoke(ctx, ann, id)

@@ -11,6 +11,8 @@ const (
 	collectionPath = "/v1/auth/access-tokens"
 	itemPattern    = collectionPath + "/{id}"
 	selfPath       = collectionPath + "/self" // "self" is no token id: ids have 8 characters
+	settingsPath   = "/v1/settings"
+	userPattern    = "/v1/users/{user}"
 )
 
 // Route is one operation: which function answers it, where, and what it does.
@@ -52,6 +54,16 @@ func calls() []call {
 		{Route{Function: "rotate", Method: http.MethodPost, Path: itemPattern + "/rotate", Command: true, Mints: true}, (*exchange).rotate, nil},
 		{Route{Function: "history", Method: http.MethodGet, Path: itemPattern + "/events", Events: true}, (*exchange).tokenEvents, paging},
 		{Route{Function: "history", Method: http.MethodGet, Path: "/v1/users/{user}/events", Events: true}, (*exchange).userEvents, paging},
+		{Route{Function: "settings", Method: http.MethodGet, Path: settingsPath}, (*exchange).settings, nil},
+		{Route{Function: "settings", Method: http.MethodPatch, Path: settingsPath, Command: true}, (*exchange).changeSettings, nil},
+		{Route{Function: "settings", Method: http.MethodGet, Path: userPattern + "/permissions"}, (*exchange).permissions, nil},
+		{Route{Function: "settings", Method: http.MethodPut, Path: userPattern + "/permissions", Command: true}, (*exchange).setPermissions, nil},
+		{Route{Function: "settings", Method: http.MethodGet, Path: userPattern + "/limit"}, (*exchange).limit, nil},
+		{Route{Function: "settings", Method: http.MethodPut, Path: userPattern + "/limit", Command: true}, (*exchange).setLimit, nil},
+		{Route{Function: "suspend", Method: http.MethodGet, Path: userPattern + "/suspension"}, (*exchange).suspension, nil},
+		{Route{Function: "suspend", Method: http.MethodPut, Path: userPattern + "/suspension", Command: true}, (*exchange).suspend, nil},
+		{Route{Function: "suspend", Method: http.MethodDelete, Path: userPattern + "/suspension", Command: true}, (*exchange).reinstate, nil},
+		{Route{Function: "suspend", Method: http.MethodPost, Path: userPattern + "/offboard", Command: true}, (*exchange).offboard, nil},
 		{Route{Function: "introspect", Method: http.MethodPost, Path: "/v1/auth/authorize", Checks: true}, (*exchange).introspect, nil},
 		{Route{Function: "self", Method: http.MethodGet, Path: selfPath, Self: true, Checks: true}, (*exchange).get, []string{"at"}},
 		{Route{Function: "self", Method: http.MethodDelete, Path: selfPath, Self: true, Checks: true, Command: true}, (*exchange).revoke, children},

@@ -168,7 +168,8 @@ func TestIntrospectionAgreesWithTheServiceAboutItsOwnCalls(t *testing.T) {
 			_, text := w.make(httpapi.CreateRequest{User: named("ann"), Scopes: []string{scope}})
 			asked := decodeAs[httpapi.Introspection](t, w.do("POST", "/v1/auth/authorize", w.admin, fmt.Sprintf(`{"token":%q,"action":"%s %s"}`, text, c.method, c.path)))
 			s := w.do(c.method, c.path, text, "")
-			if refused := s.status == http.StatusForbidden; asked.Active == refused {
+			refused := s.status == http.StatusForbidden && (s.method == http.MethodHead || s.problem(t).Code == "permission_denied_by_scope")
+			if asked.Active == refused {
 				t.Errorf("scope %s, %s %s: introspection says %t, and the call is answered with %d", scope, c.method, c.path, asked.Active, s.status)
 			}
 			if asked.Active {
@@ -176,7 +177,7 @@ func TestIntrospectionAgreesWithTheServiceAboutItsOwnCalls(t *testing.T) {
 			}
 		}
 	}
-	if passed < 20 || passed > 60 {
+	if passed < 20 || passed > 3*len(all)/2 {
 		t.Errorf("%d of %d calls passed, so this test shows little", passed, 3*len(all))
 	}
 }

@@ -98,7 +98,7 @@ func TestEveryRefusalOfAnUpdate(t *testing.T) {
 	expired, _ := token("cid", httpapi.CreateRequest{ExpiresIn: "1s"})
 	w.sleep(time.Second)
 	dave, _ := token("dave", httpapi.CreateRequest{})
-	if err := w.issuer.Suspend(t.Context(), guard.Principal{Owner: "admin"}, "dave", ""); err != nil {
+	if _, err := w.issuer.Suspend(t.Context(), guard.Principal{Owner: "admin"}, "dave", ""); err != nil {
 		t.Fatal(err)
 	}
 	admins := strings.SplitN(w.admin, ".", 2)[0]

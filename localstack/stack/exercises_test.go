@@ -73,6 +73,13 @@ func (s *stack) exercises() map[string]exercise {
 		"Update ReadTokenAndStreams": s.updateCall,
 		"Update Commit":              s.updateCall,
 
+		"Settings ReadStreams": s.apiCall("GET", "/v1/settings", nil),
+		"Settings Commit":      s.settingsCalls,
+		"Suspend ReadStreams": func(t *testing.T) string {
+			return s.apiCall("GET", "/v1/users/"+other(t).User.Name+"/suspension", nil)(t)
+		},
+		"Suspend Commit": s.suspendCalls,
+
 		"History ReadTokenAndStreams": func(t *testing.T) string { return s.apiCall("GET", "/v1/users/"+other(t).User.Name+"/events", nil)(t) },
 
 		"Introspect ReadToken": func(t *testing.T) string {
@@ -216,6 +223,43 @@ func (s *stack) updateCall(t *testing.T) string {
 	}
 	if a := s.api.request(t, "GET", "/v1/auth/access-tokens/self", c.BearerToken.Reveal(), nil); a.Status != http.StatusUnauthorized {
 		return "the disabled token is accepted: " + a.String()
+	}
+	return ""
+}
+
+// settingsCalls change what each commit of the function changes: the settings, and
+// the stream of a user with an expired token.
+func (s *stack) settingsCalls(t *testing.T) string {
+	c := s.createToken(t, httpapi.CreateRequest{User: newUser("limited"), ExpiresIn: "1s"})
+	time.Sleep(1100 * time.Millisecond)
+	user := "/v1/users/" + c.User.Name
+	for _, call := range []exercise{
+		s.apiCall("PUT", user+"/permissions", object{"permissions": []string{"view"}}),
+		s.apiCall("PUT", user+"/permissions", object{"permissions": []string{}}),
+		s.apiCall("PUT", user+"/limit", object{"token_limit": 7}),
+	} {
+		if problem := call(t); problem != "" {
+			return problem
+		}
+	}
+	return ""
+}
+
+// suspendCalls suspends, reinstates and offboards a user with a token.
+func (s *stack) suspendCalls(t *testing.T) string {
+	c := s.createToken(t, httpapi.CreateRequest{User: newUser("suspended")})
+	user := "/v1/users/" + c.User.Name
+	for _, call := range []exercise{
+		s.apiCall("PUT", user+"/suspension", object{"reason": "stolen"}),
+		s.apiCall("DELETE", user+"/suspension", nil),
+		s.apiCall("POST", user+"/offboard", object{"reason": "left"}),
+	} {
+		if problem := call(t); problem != "" {
+			return problem
+		}
+	}
+	if a := s.api.request(t, "GET", "/v1/session/who-am-i", c.BearerToken.Reveal(), nil); a.Status != http.StatusUnauthorized {
+		return "the token of an offboarded user passes: " + a.String()
 	}
 	return ""
 }

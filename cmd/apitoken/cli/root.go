@@ -40,6 +40,7 @@ The commands that call a service read these variables:
 	root.AddCommand(
 		newServe(e), newBootstrap(e),
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), newAudit(e), newVersion(e),
+		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
 	)
 	return root
 }

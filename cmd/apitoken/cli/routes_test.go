@@ -25,7 +25,8 @@ func TestEveryRouteHasACommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, command := range clientCommands(newRoot(&env{getenv: os.Getenv}), "") {
-		for _, args := range [][]string{nil, {"JhxND7ci"}, {"self"}, {"--owner", "ann"}} {
+		for _, args := range [][]string{nil, {"JhxND7ci"}, {"self"}, {"--owner", "ann"},
+			{"--token-limit", "7"}, {"ann", "--set", "view"}, {"ann", "--set", "7"}} {
 			e := &env{out: io.Discard, err: io.Discard, getenv: func(string) string { return "" }}
 			run(t.Context(), e, append(strings.Fields(command+" --url "+server.URL+" --token-file "+file), args...))
 		}

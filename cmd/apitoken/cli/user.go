@@ -1,0 +1,41 @@
+package cli
+
+import (
+	"strings"
+
+	"apitoken/events/name"
+)
+
+// userForms are the forms of USER, for help texts.
+const userForms = `USER is NAME, local:NAME, ad:NAME, DOMAIN:NAME, auth_id:N, uid:N or a SID.`
+
+// userFrom reads the one argument USER. The error does not quote a whole token, which
+// the user may have pasted.
+func userFrom(args []string) (string, error) {
+	if len(args) != 1 {
+		return "", usagef("give exactly one user, as an argument")
+	}
+	if wholeToken.MatchString(args[0]) {
+		return "", usagef("the user is a whole token: give the name of a user. Your shell's history may now contain the token; revoke the token if others can read that history")
+	}
+	user, err := name.ParseIdentity(args[0])
+	if err == nil {
+		_, err = user.Key()
+	}
+	if err != nil {
+		return "", usagef("the user: %s", err)
+	}
+	return args[0], nil
+}
+
+// words are the parts of a list with commas, none for the word none.
+func words(text string) []string {
+	if text == none {
+		return []string{}
+	}
+	all := strings.Split(text, ",")
+	for i := range all {
+		all[i] = strings.TrimSpace(all[i])
+	}
+	return all
+}

@@ -1,0 +1,138 @@
+package issuer_test
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+
+	"apitoken/events/settings"
+	"apitoken/events/token"
+)
+
+// errorOf drops the answer of a call.
+func errorOf[T any](_ T, err error) error { return err }
+
+// TestTwoEditorsWhoSuspendEachOther at once: at least one fails, and one stays an
+// editor who is not suspended. Each of them starts with no other editor.
+func TestTwoEditorsWhoSuspendEachOther(t *testing.T) {
+	raced := 0
+	for range 30 {
+		s := newScene(t)
+		s.grant("one", settings.ActionEdit)
+		s.grant("two", settings.ActionEdit)
+		errs := atOnce(
+			func() error { return errorOf(s.Suspend(t.Context(), person("one"), "two", "")) },
+			func() error { return errorOf(s.Suspend(t.Context(), person("two"), "one", "")) },
+		)
+		codes := []string{refusalCode(t, errs[0]), refusalCode(t, errs[1])}
+		if s.state("one").Suspended && s.state("two").Suspended {
+			t.Fatalf("got %q, and both are suspended", codes)
+		}
+		for n, user := range []string{"two", "one"} {
+			if want := s.state(user).Suspended; want != (codes[n] == "") {
+				t.Fatalf("got %q, but %s is suspended: %v", codes, user, want)
+			}
+			if codes[n] != "" && codes[n] != token.CodeLastEditHolder {
+				t.Fatalf("got %q, want only %s", codes, token.CodeLastEditHolder)
+			}
+		}
+		if records(s, "one")+records(s, "two") > 1 {
+			raced++
+		}
+	}
+	t.Logf("in %d rounds both were suspended for a moment", raced)
+}
+
+func records(s *scene, user string) int { return len(s.checkedLog(user)) }
+
+// TestAnEditorWhoLeavesWhileTheOtherIsSuspended: one gives up edit and suspends the
+// other with another token at the same time. One editor is left.
+func TestAnEditorWhoLeavesWhileTheOtherIsSuspended(t *testing.T) {
+	for range 30 {
+		s := newScene(t)
+		s.grant("one", settings.ActionEdit)
+		s.grant("two", settings.ActionEdit)
+		errs := atOnce(
+			func() error { return errorOf(s.Suspend(t.Context(), person("one"), "two", "")) },
+			func() error { return errorOf(s.SetPermissions(t.Context(), person("one"), "one", nil)) },
+		)
+		set, err := s.Settings(t.Context(), person("one"))
+		holds := err == nil && set.Holds("one", settings.ActionEdit)
+		if !holds && s.state("two").Suspended {
+			t.Fatalf("got %v, and no editor is left", errs)
+		}
+	}
+}
+
+// TestTheLastEditorKeepsEdit: another holder of edit who is suspended does not count.
+func TestTheLastEditorKeepsEdit(t *testing.T) {
+	s := newScene(t)
+	s.grant("one", settings.Actions()...)
+	s.grant("two", settings.ActionEdit)
+	if _, err := s.Suspend(t.Context(), person("one"), "two", ""); err != nil {
+		t.Fatal(err)
+	}
+	for _, actions := range [][]string{nil, {settings.ActionView}} {
+		if got := refusalCode(t, errorOf(s.SetPermissions(t.Context(), person("one"), "one", actions))); got != token.CodeLastEditHolder {
+			t.Errorf("giving up edit for %v: got %q, want %s", actions, got, token.CodeLastEditHolder)
+		}
+	}
+	if _, err := s.Reinstate(t.Context(), person("one"), "two", ""); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.SetPermissions(t.Context(), person("one"), "one", nil); err != nil {
+		t.Errorf("with another editor: %v", err)
+	}
+}
+
+// TestOffboardCountsWhatItEnded in this call, and not what an earlier one ended.
+func TestOffboardCountsWhatItEnded(t *testing.T) {
+	s := newScene(t)
+	s.grant("admin", settings.Actions()...)
+	if _, err := s.SetLimit(t.Context(), person("admin"), "ann", new(50)); err != nil {
+		t.Fatal(err)
+	}
+	for range 50 {
+		s.create(person("ann"), "", token.Wish{})
+	}
+	for _, want := range []int{50, 0} {
+		got, err := s.Offboard(t.Context(), person("admin"), "ann", "left")
+		if err != nil || got.Ended != want || got.Live != 0 || !got.Suspended || got.TokenLimit != 50 || *got.OwnLimit != 50 {
+			t.Errorf("got %+v, %v, want %d ended", got, err, want)
+		}
+	}
+}
+
+func atOnce(calls ...func() error) []error {
+	errs := make([]error, len(calls))
+	start := make(chan struct{})
+	var all sync.WaitGroup
+	for n, call := range calls {
+		all.Go(func() { <-start; errs[n] = call() })
+	}
+	close(start)
+	all.Wait()
+	return errs
+}
+
+// TestAccountsAndPermissionsOfAnotherUserTakeViewOrEdit and none for the caller.
+func TestAccountsAndPermissionsOfAnotherUserTakeViewOrEdit(t *testing.T) {
+	s := newScene(t)
+	s.grant("viewer", settings.ActionView)
+	s.grant("editor", settings.ActionEdit)
+	s.grant("maker", settings.ActionCreate, settings.ActionDelete)
+	s.create(person("ann"), "", token.Wish{})
+	for caller, want := range map[string]string{"ann": "", "viewer": "", "editor": "", "maker": token.CodePermissionDenied, "eve": token.CodePermissionDenied} {
+		account, err := s.Account(t.Context(), person(caller), "ann")
+		if got := refusalCode(t, err); got != want || want == "" && (account.Live != 1 || account.TokenLimit != 5 || account.OwnLimit != nil) {
+			t.Errorf("the account of ann for %s: got %+v, %q, want %q", caller, account, got, want)
+		}
+		actions, err := s.Permissions(t.Context(), person(caller), "ann")
+		if got := refusalCode(t, err); got != want || len(actions) > 0 {
+			t.Errorf("the permissions of ann for %s: got %v, %q, want %q", caller, actions, got, want)
+		}
+	}
+	if got, err := s.Permissions(t.Context(), person("ann"), "maker"); refusalCode(t, err) == "" {
+		t.Errorf("got %v", fmt.Sprint(got))
+	}
+}

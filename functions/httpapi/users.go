@@ -1,0 +1,178 @@
+package httpapi
+
+import (
+	"fmt"
+
+	"apitoken/events/issuer"
+	"apitoken/events/name"
+	"apitoken/events/settings"
+)
+
+// Permissions are what a user may do on other users' tokens.
+type Permissions struct {
+	User        name.Identity `json:"user"`
+	Permissions []string      `json:"permissions"` // of view, create, edit, delete; none: no permission
+}
+
+// Limit is the token limit of one user.
+type Limit struct {
+	User       name.Identity `json:"user"`
+	TokenLimit *int          `json:"token_limit"`           // the user's own limit; nil: that of the settings
+	Effective  int           `json:"effective_token_limit"` // the one that applies now
+	LiveTokens int           `json:"live_tokens"`           // it may be above the limit: a lower limit ends nothing
+}
+
+// Suspension says whether a user is suspended.
+type Suspension struct {
+	User       name.Identity `json:"user"`
+	Suspended  bool          `json:"suspended"`
+	LiveTokens int           `json:"live_tokens"` // which a reinstatement brings back, unless they end before
+}
+
+// Offboarding is the result of an offboarding.
+type Offboarding struct {
+	Suspension
+	EndedTokens int `json:"ended_tokens"` // by this call, without those that an earlier call ended
+}
+
+// user returns the owner key of the user in the path.
+func (x *exchange) user() (string, error) {
+	user, err := name.ParseIdentity(x.r.PathValue("user"))
+	if err != nil {
+		return "", fmt.Errorf("reading the user: %w", err)
+	}
+	owner, err := user.Key()
+	if err != nil {
+		return "", fmt.Errorf("reading the user: %w", err)
+	}
+	return owner, nil
+}
+
+func (x *exchange) permissions() (answer, error) {
+	owner, err := x.user()
+	if err != nil {
+		return answer{}, err
+	}
+	actions, err := x.api.Issuer.Permissions(x.r.Context(), x.principal, owner)
+	if err != nil {
+		return answer{}, fmt.Errorf("reading the permissions of a user: %w", err)
+	}
+	return answer{body: Permissions{User: name.IdentityOf(owner), Permissions: orEmpty(actions)}}, nil
+}
+
+func (x *exchange) setPermissions() (answer, error) {
+	owner, err := x.user()
+	if err != nil {
+		return answer{}, err
+	}
+	var actions []string
+	if err := x.decode(member{settings.FieldPermissions, "a list of view, create, edit, delete", &actions}); err != nil {
+		return answer{}, err
+	}
+	if actions == nil { // an empty body must not take every permission
+		return answer{}, fieldProblem("invalid_field", settings.FieldPermissions, "is missing or null; give the list of all permissions that the user shall have, [] for none")
+	}
+	set, err := x.api.Issuer.SetPermissions(x.r.Context(), x.principal, owner, actions)
+	if err != nil {
+		return answer{}, fmt.Errorf("changing the permissions of a user: %w", err)
+	}
+	return answer{body: Permissions{User: name.IdentityOf(owner), Permissions: orEmpty(set.Actions(owner))}}, nil
+}
+
+func (x *exchange) limit() (answer, error) {
+	a, err := x.account()
+	return answer{body: limitOf(a)}, err
+}
+
+// account reads the account of the user in the path.
+func (x *exchange) account() (issuer.Account, error) {
+	owner, err := x.user()
+	if err != nil {
+		return issuer.Account{}, err
+	}
+	a, err := x.api.Issuer.Account(x.r.Context(), x.principal, owner)
+	if err != nil {
+		return a, fmt.Errorf("reading the account of a user: %w", err)
+	}
+	return a, nil
+}
+
+func (x *exchange) setLimit() (answer, error) {
+	owner, err := x.user()
+	if err != nil {
+		return answer{}, err
+	}
+	var limit *int
+	var given bool
+	if err := x.decode(member{"token_limit", "a whole number from 0 to 50, or null for that of the settings", givenOrNull{&given, &limit}}); err != nil {
+		return answer{}, err
+	}
+	if !given {
+		return answer{}, fieldProblem("invalid_field", "token_limit", "is missing; give a whole number from 0 to 50, or null for that of the settings")
+	}
+	a, err := x.api.Issuer.SetLimit(x.r.Context(), x.principal, owner, limit)
+	if err != nil {
+		return answer{}, fmt.Errorf("changing the limit of a user: %w", err)
+	}
+	return answer{body: limitOf(a)}, nil
+}
+
+func limitOf(a issuer.Account) Limit {
+	return Limit{User: name.IdentityOf(a.Owner), TokenLimit: a.OwnLimit, Effective: a.TokenLimit, LiveTokens: a.Live}
+}
+
+func (x *exchange) suspension() (answer, error) {
+	a, err := x.account()
+	return answer{body: suspensionOf(a)}, err
+}
+
+func (x *exchange) suspend() (answer, error) {
+	owner, reason, err := x.userAndReason()
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := x.api.Issuer.Suspend(x.r.Context(), x.principal, owner, reason)
+	if err != nil {
+		return answer{}, fmt.Errorf("suspending a user: %w", err)
+	}
+	return answer{body: suspensionOf(a)}, nil
+}
+
+func (x *exchange) reinstate() (answer, error) {
+	owner, err := x.user()
+	if err != nil {
+		return answer{}, err
+	}
+	a, err := x.api.Issuer.Reinstate(x.r.Context(), x.principal, owner, "")
+	if err != nil {
+		return answer{}, fmt.Errorf("reinstating a user: %w", err)
+	}
+	return answer{body: suspensionOf(a)}, nil
+}
+
+func (x *exchange) offboard() (answer, error) {
+	owner, reason, err := x.userAndReason()
+	if err != nil {
+		return answer{}, err
+	}
+	done, err := x.api.Issuer.Offboard(x.r.Context(), x.principal, owner, reason)
+	if err != nil {
+		return answer{}, fmt.Errorf("offboarding a user: %w", err)
+	}
+	return answer{body: Offboarding{Suspension: suspensionOf(done.Account), EndedTokens: done.Ended}}, nil
+}
+
+// userAndReason reads the user in the path and the reason in the body.
+func (x *exchange) userAndReason() (owner, reason string, err error) {
+	if owner, err = x.user(); err != nil {
+		return "", "", err
+	}
+	if err := x.decode(member{"reason", "a string", &reason}); err != nil {
+		return "", "", err
+	}
+	return owner, reason, noToken(text{"reason", reason})
+}
+
+func suspensionOf(a issuer.Account) Suspension {
+	return Suspension{User: name.IdentityOf(a.Owner), Suspended: a.Suspended, LiveTokens: a.Live}
+}
