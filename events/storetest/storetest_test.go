@@ -150,7 +150,9 @@ func unbroken(s *bolttest.Attacked) *broken {
 		expiring: func(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
 			return s.Expiring(ctx, from, to, f)
 		},
-		note: func(ctx context.Context, id string, seq uint64, days int) error { return s.NoteWarning(ctx, id, seq, days) },
+		note: func(ctx context.Context, id string, seq uint64, days int) error {
+			return s.NoteWarning(ctx, id, seq, days)
+		},
 	}
 }
 

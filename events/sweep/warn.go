@@ -45,16 +45,16 @@ func nearest(days []int, expires, now time.Time) (d int) {
 }
 
 // warn warns about the token of an entry, from its sealed view. A disabled token and
-// one of a suspended owner are warned about: both may work again. A warning from
-// before the creation is not sent. All that was handled is noted, so that the next
-// run need not read the view.
+// one of a suspended owner are warned about: both may work again. A warning whose time
+// was not after the creation is not sent: the creator has just chosen the expiry. All
+// that was handled is noted, so that the next run need not read the view.
 func (r *run) warn(ctx context.Context, e events.Expiring) error {
 	v, err := r.viewOf(ctx, e.TokenID)
 	if err != nil || !v.LiveAt(r.now) || !v.ExpiresAt.Equal(e.ExpiresAt) {
 		return err // an entry without an agreeing view is old
 	}
 	d := nearest(r.days, v.ExpiresAt, r.now)
-	if !v.ExpiresAt.Add(-before(d)).Before(v.CreatedAt) {
+	if v.ExpiresAt.Add(-before(d)).After(v.CreatedAt) {
 		if err := r.notify(ctx, v, d); err != nil {
 			return err
 		}
