@@ -32,7 +32,7 @@ const (
 	reconcileRuns      = 12 * hoursOfMonth
 	frequentRuns       = 2 * reconcileRuns // of reconcile and of the check for gaps
 	hourlyRuns         = hoursOfMonth      // of expire
-	expireReadUnits    = 8                 // two for each shard of the index of expiries, of a small deployment; each further 50 tokens that expire soon cost one
+	expireReadUnits    = 8                 // two for each shard of the index of expiries, of a small deployment; each further 70 tokens that expire soon cost one
 	dailyRuns          = hoursOfMonth / 24 // of verify
 	verifyReadUnits    = 2 * 256           // the Scans of two small tables; each further 4 KB costs one half, and each event and view two
 	verifySeconds      = 10                // of a small deployment; a large one takes up to 600
