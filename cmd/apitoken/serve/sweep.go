@@ -57,7 +57,7 @@ func pause(ctx context.Context, d time.Duration) bool {
 func (l *sweepLoop) once(ctx context.Context) {
 	began := time.Now()
 	r, err := l.run(ctx)
-	attrs := []any{"warned", r.Warned, "expired", r.Expired, "duration", time.Since(began)}
+	attrs := []any{"warned", r.Warned, "expired", r.Expired, "duration_ms", float64(time.Since(began)) / float64(time.Millisecond)}
 	switch {
 	case ctx.Err() != nil:
 		l.logger.InfoContext(ctx, "the sweep of expiries was stopped; the next start goes on", attrs...)
