@@ -64,7 +64,7 @@ bench: ## Measure the budgets, each against its baseline in the same run
 	@[ -z "$$APITOKEN_DYNAMODB" ] || go test -count 1 -run ReadsStayInTheirUnits -v ./infra/dynamo | grep 'read units'
 
 .PHONY: soak
-soak: bench fuzz histories races crashes ## Run everything that takes long: the budgets, the fuzzers, and the next three (about 15 minutes)
+soak: bench fuzz histories races crashes sweeps ## Run everything that takes long: the budgets, the fuzzers, and the next four (about 25 minutes)
 
 CHECKS ?= 20000
 .PHONY: histories
@@ -81,9 +81,15 @@ races: ## Repeat the tests of simultaneous calls: limits, rate, settings, suspen
 	go test -count $(ROUNDS) -run 'LimitHolds|RateHolds|NothingPasses|EveryAnswerAgrees|OfTwoHolders|TwoEditors|AnEditorWho' ./events/issuer ./functions/httpapi
 
 .PHONY: crashes
-crashes: ## Repeat the test that kills the server at random moments (ROUNDS=50)
+crashes: ## Repeat the tests that kill the server at random moments (ROUNDS=50)
 	go test -list KilledServer ./cmd/apitoken | grep KilledServer
-	go test -count $(ROUNDS) -run KilledServer ./cmd/apitoken
+	go test -count $(ROUNDS) -timeout 60m -run KilledServer ./cmd/apitoken
+
+DUE ?= 100000
+.PHONY: sweeps
+sweeps: ## Let many tokens fall due in one hour on the embedded store (DUE=100000)
+	go test -list ManyTokensFallDue ./infra/bolt | grep ManyTokensFallDue
+	DUE=$(DUE) go test -count 1 -timeout 60m -run ManyTokensFallDue -v ./infra/bolt
 
 .PHONY: catalogue
 catalogue: ## Write events/CATALOGUE.md from the schemas and samples

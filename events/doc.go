@@ -2,7 +2,7 @@
 // settings, the log that keeps it, and the ports to stores and the bus. The
 // packages below it are the rules (token, scope, settings), the forms of their
 // values (name, instant, secret), the service that applies the rules (issuer,
-// guard, relay, audit) and the test suites: storetest and bustest check the ports'
+// guard, sweep, relay, audit) and the test suites: storetest and bustest check the ports'
 // promises for every store and bus.
 //
 // This package has the facts with their one table, the records and their hash
@@ -61,6 +61,8 @@
 //	view            the one item that authorize reads for a token
 //	use             when and from where a token was last used
 //	reply           the stored answer of a command, for a repeat of the command
+//	sweep           the run that warns before expiries and records them
+//	warning         a notice that a token expires in a number of days, or less
 //	outbox          the messages that are not yet on the bus
 //	copy            a message as the audit keeps it, apart from the log
 //	live            neither revoked nor expired; a disabled token is live, and

@@ -31,7 +31,7 @@ type Message struct {
 	Command       string
 	Actor         string
 	TokenID       string    // the acting token
-	KeepUntil     time.Time // of the record, see Record
+	KeepUntil     time.Time // of the record, see Record; of a notice, see Outbox.Notify: it is not published
 	Data          []byte    // the public part, the exact bytes that the hash covers
 	PrivateDigest Hash
 	Prev          Hash
@@ -108,7 +108,7 @@ func (m Message) detail() detail {
 		Stream: string(m.Stream), Command: m.Command, Actor: m.Actor, TokenID: m.TokenID,
 		DataRaw: string(m.Data),
 	}
-	if !m.KeepUntil.IsZero() {
+	if m.Seq > 0 && !m.KeepUntil.IsZero() {
 		d.KeepUntil = stamp(m.KeepUntil)
 	}
 	if m.Seq > 0 {

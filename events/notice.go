@@ -13,6 +13,7 @@ type Notice interface {
 	kind() string
 	id() string
 	subject() string
+	keepUntil() time.Time // see Outbox.Notify; zero: for 30 days
 }
 
 // TokenExpiring warns that a token expires in this number of days, or less.
@@ -40,6 +41,12 @@ func (TokenReused) kind() string   { return "TokenReused" }
 func (n TokenExpiring) subject() string { return n.TokenID }
 func (n TokenReused) subject() string   { return n.TokenID }
 
+// keepUntil is the expiry: the sweep may look at the token again until then.
+func (n TokenExpiring) keepUntil() time.Time { return n.ExpiresAt.Time }
+
+// keepUntil is zero, because the id has the day.
+func (n TokenReused) keepUntil() time.Time { return time.Time{} }
+
 // id has the expiry, so a token whose expiry was moved is warned about again.
 func (n TokenExpiring) id() string {
 	return fmt.Sprintf("TokenExpiring/%s/%s/%d", n.TokenID, instant.Format(n.ExpiresAt.Time), n.Days)
@@ -59,6 +66,12 @@ func Reused(v View, at time.Time) TokenReused {
 	}
 }
 
+// Expires is the warning that the token of the view expires in this number of
+// days, or less.
+func Expires(v View, days int) TokenExpiring {
+	return TokenExpiring{TokenID: v.ID, Owner: v.Owner, Name: v.Name, ExpiresAt: instant.Of(v.ExpiresAt), Days: days}
+}
+
 // NoticeKinds are the types of all notices, each in version 1.
 func NoticeKinds() []string { return []string{TokenExpiring{}.kind(), TokenReused{}.kind()} }
 
@@ -69,5 +82,7 @@ func NewNotice(n Notice, at time.Time) (Message, error) {
 	if err != nil {
 		return Message{}, fmt.Errorf("encoding the notice %s: %w", n.id(), err)
 	}
-	return Message{ID: n.id(), Type: n.kind(), V: 1, Time: instant.Cut(at), Subject: n.subject(), Data: data}, nil
+	return Message{
+		ID: n.id(), Type: n.kind(), V: 1, Time: instant.Cut(at), Subject: n.subject(), Data: data, KeepUntil: n.keepUntil(),
+	}, nil
 }

@@ -42,6 +42,13 @@ func TestNoticesMatchTheirSchemasAndSamples(t *testing.T) {
 		if m.ID != id || m.Subject != "L7k8ljIC" || m.Seq != 0 || m.Stream != "" {
 			t.Errorf("got %+v, want the id %s", m, id)
 		}
+		var keep time.Time
+		if m.Type == "TokenExpiring" {
+			keep = noon // its expiry
+		}
+		if !m.KeepUntil.Equal(keep) {
+			t.Errorf("%s is kept until %v, want %v", id, m.KeepUntil, keep)
+		}
 		s := schema(t, events.SchemaID(m.Type, 1))
 		if err := validate(t, s, m.Data); err != nil {
 			t.Errorf("%s: %v", m.Type, err)

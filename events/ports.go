@@ -86,6 +86,23 @@ type Uses interface {
 	LastUses(ctx context.Context, ids []string) (map[string]Use, error)
 }
 
+// Expiries finds the tokens that expire in a period of time, for the sweep. What it
+// returns are hints: they may lack the latest commits, and something other than
+// this service may have written them. No rule decides by them.
+type Expiries interface {
+	// Expiring calls f with the tokens without a recorded end that expire at from
+	// or later and before to, in pages of at most ExpiringPage. The order is free.
+	// f may write to the store. Expiring stops at an error of f and returns it. It
+	// leaves out an entry that cannot be decoded. At its end it then returns an
+	// error that wraps ErrDamaged.
+	Expiring(ctx context.Context, from, to time.Time, f func([]Expiring) error) error
+
+	// NoteWarning notes the warning that the sweep handled last, if the view of the
+	// token still has the sequence seq and no end. Otherwise it does nothing. The
+	// note is lost with the next change of the view.
+	NoteWarning(ctx context.Context, id string, seq uint64, days int) error
+}
+
 // Replies reads the answers of commands that may be sent again. Commit writes
 // them.
 type Replies interface {
@@ -107,8 +124,9 @@ type Outbox interface {
 	Sent(ctx context.Context, ids ...string) error
 
 	// Notify puts a notice into the outbox. A notice with the same id is put only
-	// once in 30 days from its time, at least; also after the notice was sent. It
-	// returns soon after its context has ended, and after an error the outcome is
+	// once in 30 days from its time, at least, and only once before its KeepUntil;
+	// also after the notice was sent. The store need not return KeepUntil. Notify
+	// returns soon after its context has ended. After an error the outcome is
 	// unknown: put the same notice again.
 	Notify(context.Context, Message) error
 }
@@ -117,6 +135,7 @@ type Outbox interface {
 type Store interface {
 	Log
 	Views
+	Expiries
 	Uses
 	Replies
 	Outbox

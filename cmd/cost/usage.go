@@ -9,8 +9,8 @@ const (
 
 // The numbers of template.yaml. Tests compare them with the template.
 const (
-	alarms        = 16
-	scheduledRuns = frequentRuns + dailyRuns // of all functions with a schedule, in a month
+	alarms        = 17
+	scheduledRuns = frequentRuns + hourlyRuns + dailyRuns // of all functions with a schedule, in a month
 )
 
 // Assumptions. Where a number is unknown, a high one is assumed.
@@ -31,6 +31,8 @@ const (
 	queuePollsOfMonth  = 650_000 // Lambda polls an empty queue with five long polls of 20 s
 	reconcileRuns      = 12 * hoursOfMonth
 	frequentRuns       = 2 * reconcileRuns // of reconcile and of the check for gaps
+	hourlyRuns         = hoursOfMonth      // of expire
+	expireReadUnits    = 8                 // two for each shard of the index of expiries, of a small deployment; each further 70 tokens that expire soon cost one
 	dailyRuns          = hoursOfMonth / 24 // of verify
 	verifyReadUnits    = 2 * 256           // the Scans of two small tables; each further 4 KB costs one half, and each event and view two
 	verifySeconds      = 10                // of a small deployment; a large one takes up to 600
@@ -77,6 +79,6 @@ var fixed = usage{
 	"sqs_request":            queuePollsOfMonth,
 	"dynamodb_gb_month_pitr": 1,
 	"lambda_request":         scheduledRuns,
-	"lambda_gb_second_arm64": (frequentRuns*backgroundSeconds + dailyRuns*verifySeconds) * functionMemoryGB,
-	"dynamodb_read_unit":     reconcileRuns*reconcileReadUnits + dailyRuns*verifyReadUnits,
+	"lambda_gb_second_arm64": ((frequentRuns+hourlyRuns)*backgroundSeconds + dailyRuns*verifySeconds) * functionMemoryGB,
+	"dynamodb_read_unit":     reconcileRuns*reconcileReadUnits + hourlyRuns*expireReadUnits + dailyRuns*verifyReadUnits,
 }

@@ -167,16 +167,6 @@ func (i *Issuer) hasEditor(ctx context.Context, set settings.State, without stri
 	return false, nil
 }
 
-// Expire records the owner's expiries that have passed. Its actor is the operator.
-func (i *Issuer) Expire(ctx context.Context, owner string) error {
-	set, err := i.recentSettings(ctx)
-	if err != nil {
-		return err
-	}
-	_, err = i.run(ctx, i.meta(operator, set), owner, token.Expire{Owner: owner})
-	return err
-}
-
 // run checks a command about an owner and runs it, each try with the time of the
 // stream. It returns the state after the command.
 func (i *Issuer) run(ctx context.Context, m events.Meta, owner string, c token.Command) (token.State, error) {

@@ -39,6 +39,9 @@ const (
 	OpPending  Op = "Pending"
 	OpSent     Op = "Sent"
 	OpNotify   Op = "Notify"
+
+	OpExpiring    Op = "Expiring"
+	OpNoteWarning Op = "NoteWarning"
 )
 
 // Faulty is a store with planned faults. A read with any fault reads nothing and
@@ -126,6 +129,19 @@ func (f *Faulty) Sent(ctx context.Context, ids ...string) error {
 // Notify implements events.Outbox.
 func (f *Faulty) Notify(ctx context.Context, m events.Message) error {
 	return f.write(ctx, OpNotify, func(ctx context.Context) error { return f.store.Notify(ctx, m) })
+}
+
+// NoteWarning implements events.Expiries.
+func (f *Faulty) NoteWarning(ctx context.Context, id string, seq uint64, days int) error {
+	return f.write(ctx, OpNoteWarning, func(ctx context.Context) error { return f.store.NoteWarning(ctx, id, seq, days) })
+}
+
+// Expiring implements events.Expiries.
+func (f *Faulty) Expiring(ctx context.Context, from, to time.Time, do func([]events.Expiring) error) error {
+	if err := f.read(OpExpiring); err != nil {
+		return err
+	}
+	return f.store.Expiring(ctx, from, to, do)
 }
 
 // Head implements events.Log.

@@ -24,6 +24,7 @@ type Job struct {
 	Events     bool // its answers contain events, in the form in which they are published
 	Carries    bool // it puts the messages of the outbox on the bus
 	Copies     bool // it stores the copies of events, and has access to neither the log nor a pepper
+	Sweeps     bool // it records expiries, puts warnings into the outbox and notes them
 	Verifies   bool // it compares the log and the views with the copies, writes nothing and has no pepper
 
 	Every time.Duration // between two scheduled runs; 0: it has no schedule
@@ -35,6 +36,7 @@ func Jobs() []Job {
 		{Function: "authorize", Authorizes: true, Checks: true},
 		{Function: "publish", Carries: true},
 		{Function: "reconcile", Carries: true, Every: 5 * time.Minute},
+		{Function: "expire", Command: true, Sweeps: true, Every: time.Hour},
 		{Function: "audit", Copies: true, Every: 5 * time.Minute},
 		{Function: "verify", Verifies: true, Every: 24 * time.Hour},
 	}

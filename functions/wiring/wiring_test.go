@@ -229,6 +229,7 @@ func TestNeedFollowsFromTheJob(t *testing.T) {
 		{jobOf("authorize"), Peppers},
 		{jobOf("publish"), Bus | Deployment},
 		{jobOf("reconcile"), Bus | Deployment},
+		{jobOf("expire"), Peppers},
 		{jobOf("audit"), 0},
 		{jobOf("verify"), 0},
 	} {

@@ -184,6 +184,9 @@ func (e *encoder) putViews(vs []events.View) {
 		e.items = append(e.items,
 			item{orderBucket, appendPosition(nil, v.Position()), index},
 			item{ownerBucket, ownerKey(v.Owner, v.Position()), index})
+		if due := dueKey(v); due != nil {
+			e.items = append(e.items, item{dueBucket, due, dueValue(v.Owner, 0)})
+		}
 	}
 }
 
@@ -209,6 +212,9 @@ func putAll(tx *bbolt.Tx, items []item) error {
 	for _, i := range items {
 		b := tx.Bucket(i.bucket)
 		if bytes.Equal(i.bucket, tokenBucket) {
+			if err := dropDue(tx, i.key); err != nil {
+				return err
+			}
 			use, _, err := splitToken(b.Get(i.key))
 			if err != nil {
 				use = nil // there is no token yet, or its value was damaged and is replaced

@@ -28,13 +28,14 @@ var (
 	tokenBucket  = []byte("token")  // token id: its use and its view
 	orderBucket  = []byte("order")  // creation, token id: indexValue
 	ownerBucket  = []byte("owner")  // owner, creation, token id: indexValue
+	dueBucket    = []byte("due")    // expiry, token id: dueValue
 	replyBucket  = []byte("reply")  // reply key
 	outboxBucket = []byte("outbox") // time, record or notice: nothing or the notice
 	noticeBucket = []byte("notice") // notice id: its time; never removed
 )
 
 var dataBuckets = [][]byte{
-	headBucket, recordBucket, tokenBucket, orderBucket, ownerBucket, replyBucket, outboxBucket, noticeBucket,
+	headBucket, recordBucket, tokenBucket, orderBucket, ownerBucket, dueBucket, replyBucket, outboxBucket, noticeBucket,
 }
 
 // The meta bucket has the name of this program, the version of the layout and the
@@ -43,7 +44,7 @@ var (
 	formatKey     = []byte("format")
 	formatName    = []byte("apitoken")
 	versionKey    = []byte("version")
-	layoutVersion = []byte("3")
+	layoutVersion = []byte("4")
 	deploymentKey = []byte("deployment")
 )
 

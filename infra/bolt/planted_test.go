@@ -129,6 +129,13 @@ func callAll(ctx context.Context, s *Store, c events.Commit) {
 		return s.Touch(ctx, id, events.Use{At: indexNow})
 	})
 	s.Ready(ctx) // the uses are written
+	s.Expiring(ctx, time.Time{}, indexNow.AddDate(1000, 0, 0), func(es []events.Expiring) error {
+		for _, e := range es {
+			s.NoteWarning(ctx, e.TokenID, 1, 7)
+		}
+		return nil
+	})
+	s.NoteWarning(ctx, plantedID, 0, 7)
 	s.Reply(ctx, plantedID)
 	ms, _ := s.Pending(ctx, time.Now().Add(time.Hour), 100)
 	for _, m := range ms {

@@ -13,7 +13,7 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Table describes the table: its keys, its three sparse indexes and the change
+// Table describes the table: its keys, its four sparse indexes and the change
 // stream from which events are published. The deployment's template has the same
 // definition. Only the template sets point-in-time recovery, encryption and
 // deletion protection.
@@ -23,7 +23,7 @@ func Table(name string) *dynamodb.CreateTableInput {
 		BillingMode: types.BillingModePayPerRequest,
 		KeySchema:   keys(item.PK, item.SK),
 		AttributeDefinitions: texts(
-			item.PK, item.SK, item.ListPK, item.ListSK, item.OwnerPK, item.UnsentPK, item.UnsentSK),
+			item.PK, item.SK, item.ListPK, item.ListSK, item.OwnerPK, item.UnsentPK, item.UnsentSK, item.DuePK, item.DueSK),
 		GlobalSecondaryIndexes: []types.GlobalSecondaryIndex{
 			{
 				IndexName: aws.String(item.ListIndex), KeySchema: keys(item.ListPK, item.ListSK),
@@ -36,6 +36,10 @@ func Table(name string) *dynamodb.CreateTableInput {
 			{
 				IndexName: aws.String(item.UnsentIndex), KeySchema: keys(item.UnsentPK, item.UnsentSK),
 				Projection: &types.Projection{ProjectionType: types.ProjectionTypeKeysOnly},
+			},
+			{
+				IndexName: aws.String(item.DueIndex), KeySchema: keys(item.DuePK, item.DueSK),
+				Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: item.DueAttributes},
 			},
 		},
 		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},

@@ -110,6 +110,12 @@ func (s *stack) exercises() map[string]exercise {
 		"Reconcile PutEvents":  s.reconcileRecord,
 		"Reconcile MarkSent":   s.reconcileRecord,
 
+		"Expire FindTokensThatExpire": s.expireRun,
+		"Expire ReadTokensAndStreams": s.expireRun,
+		"Expire Commit":               s.expireRun,
+		"Expire Warn":                 s.expireRun,
+		"Expire NoteWarning":          s.expireRun,
+
 		"Verify ReadStreamsAndTokens": s.verifyRun,
 		"Verify FindTokens":           s.verifyRun,
 		"Verify ReadCopies":           s.verifyRun,

@@ -1,7 +1,8 @@
 // Package serve runs the whole service in one process on one data folder. It
 // replaces API Gateway and the change stream: the guard decides about each
 // request before its handler runs, and a relay sends committed records to a file
-// of events.
+// of events. A sweep warns before tokens expire, and records expiries: shortly after
+// the start, and every five minutes.
 //
 // It promises three things. If the address is not available, nothing on disk
 // changes. Requests in flight are answered before Run returns. The records that
@@ -22,6 +23,7 @@ import (
 
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events/issuer"
+	"apitoken/events/sweep"
 	"apitoken/functions/httpapi"
 )
 
@@ -82,7 +84,7 @@ func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tl
 		return err
 	}
 	defer relay.file.Close()
-	handler, err := assemble(ctx, c, trusted, f)
+	handler, expiries, err := assemble(ctx, c, trusted, f)
 	if err != nil {
 		return err
 	}
@@ -94,22 +96,26 @@ func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tl
 		listener = newSecureListener(listener, secure, c.Logger)
 	}
 	announce(c, listener, secure != nil)
-	stop := relay.run(ctx)
-	return errors.Join(serveRequests(ctx, c.Logger, listener, handler), stop())
+	stop, stopSweep := relay.run(ctx), expiries.start(ctx)
+	err = serveRequests(ctx, c.Logger, listener, handler)
+	stopSweep() // before the relay: it commits
+	return errors.Join(err, stop())
 }
 
 // assemble builds the service on the folder's store. It bootstraps a new folder.
-func assemble(ctx context.Context, c Config, trusted proxies, f *datadir.Folder) (http.Handler, error) {
+func assemble(ctx context.Context, c Config, trusted proxies, f *datadir.Folder) (http.Handler, *sweepLoop, error) {
 	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Logger: c.Logger})
 	started, err := f.EnsureAdmin(ctx, i)
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	reportStart(c, f, started)
-	return httpapi.New(httpapi.Config{
+	s := sweep.New(sweep.Config{Store: f.Store, Issuer: i, Keys: f.Keys, Logger: c.Logger})
+	handler := httpapi.New(httpapi.Config{
 		Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Deployment: f.Store.Deployment(), Ready: f.Store.Ready,
 		Source: trusted.source,
-	}), nil
+	})
+	return handler, &sweepLoop{run: s.Run, logger: c.Logger}, nil
 }
 
 func reportStart(c Config, f *datadir.Folder, started datadir.Start) {

@@ -10,7 +10,7 @@ import (
 	"apitoken/events"
 )
 
-// The three indexes and their key attributes. All indexes are sparse: an index
+// The four indexes and their key attributes. All indexes are sparse: an index
 // has only items with both of its key attributes. No decision reads an index,
 // because an index lags.
 const (
@@ -32,7 +32,17 @@ const (
 	UnsentIndex = "unsent"
 	UnsentPK    = "unsent"
 	UnsentSK    = "unsent_at"
+
+	// DueIndex has the views of the tokens that expire and have no recorded end, in
+	// DueShards partitions, the soonest expiry first. A view has the sort key anyway.
+	DueIndex = "due"
+	DuePK    = "due"
+	DueSK    = viewExpires
 )
+
+// DueShards is the number of partitions of the due index. Several partitions share
+// the load.
+const DueShards = 4
 
 // UnsentShards is the number of partitions of the unsent index. Several
 // partitions share the load. All messages of one stream are in one partition.
@@ -50,6 +60,9 @@ var ListAttributes = []string{
 // OwnerAttributes are the attributes of the owner index besides the keys. So an
 // entry has the same attributes in both indexes.
 var OwnerAttributes = append([]string{ListPK}, slices.DeleteFunc(slices.Clone(ListAttributes), func(name string) bool { return name == OwnerPK })...)
+
+// DueAttributes are the attributes of the due index besides the keys.
+var DueAttributes = []string{viewOwner, ViewWarned}
 
 // FirstMonth is the first partition of the list index. No token is older than
 // this software. A token with an earlier time, from a wrong clock, is in the
@@ -104,6 +117,32 @@ func ReadPosition(it Item) (events.Position, error) {
 // ShardPK returns the key of one partition of the unsent index.
 func ShardPK(shard int) string { return fmt.Sprintf("UNSENT#%d", shard) }
 
+// DueShardPK returns the key of one partition of the due index.
+func DueShardPK(shard int) string { return fmt.Sprintf("DUE#%d", shard) }
+
+// putDue puts a view into the due index. Its partition follows from the id.
+func putDue(it Item, v events.View) {
+	if v.Ended == "" && !v.ExpiresAt.IsZero() {
+		it[DuePK] = text(DueShardPK(shardOf(v.ID, DueShards)))
+	}
+}
+
+// ReadDue decodes an entry of the due index. A note of a wrong form is read as no
+// note: the sweep then looks at the token.
+func ReadDue(it Item) (events.Expiring, error) {
+	r := &reader{it: it}
+	id, ok := TokenID(it)
+	if !ok {
+		r.fail(PK, fmt.Errorf("this is not the key of a view"))
+	}
+	e := events.Expiring{TokenID: id, Owner: r.mustText(viewOwner), ExpiresAt: r.mustTime(DueSK)}
+	warned := &reader{it: it}
+	if days := warned.number(ViewWarned); warned.err == nil {
+		e.Warned = int(days)
+	}
+	return e, r.err
+}
+
 // UnsentPlace returns the sort key of an item in its partition of the unsent
 // index.
 func UnsentPlace(it Item) string { return (&reader{it: it}).text(UnsentSK) }
@@ -116,8 +155,13 @@ func putUnsent(it Item, m events.Message) {
 	if group == "" {
 		group = m.ID
 	}
-	h := fnv.New32a()
-	h.Write([]byte(group))
-	it[UnsentPK] = text(ShardPK(int(h.Sum32() % UnsentShards)))
+	it[UnsentPK] = text(ShardPK(shardOf(group, UnsentShards)))
 	it[UnsentSK] = text(Time(m.Time) + "#" + Sequence(m.Seq))
+}
+
+// shardOf returns the number of a partition, the same for equal texts.
+func shardOf(s string, shards uint32) int {
+	h := fnv.New32a()
+	h.Write([]byte(s))
+	return int(h.Sum32() % shards)
 }

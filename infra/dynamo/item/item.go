@@ -13,7 +13,7 @@
 //	item    PK                    SK                 in index
 //	record  USER#ann, SETTINGS    EVENT#000000000007 unsent, until it is sent
 //	head    the same              HEAD
-//	view    TOKEN#JhxND7ci        TOKEN              list
+//	view    TOKEN#JhxND7ci        TOKEN              list, owner; due, if the token expires
 //	use     TOKEN#JhxND7ci        USE
 //	reply   REPLY#<key>           REPLY
 //	notice  NOTICE#<id>           NOTICE             unsent, until it is sent

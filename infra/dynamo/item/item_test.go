@@ -150,6 +150,7 @@ func TestPlacesOfViewsAreComputedAgain(t *testing.T) {
 			item.ListPK: {item.Text("LIST#2026-12"), item.Text(""), nil},
 			item.ListSK: {item.Text(item.PositionSK(events.Position{At: at.Add(time.Microsecond), ID: v.ID})), item.Text(item.PositionSK(events.Position{At: at, ID: "other"})), nil},
 			item.TTL:    {item.Number(1), item.Number(4_000_000_000)},
+			item.DuePK:  {item.Text("DUE#9"), item.Text("")},
 			"digest":    {&types.AttributeValueMemberB{Value: make([]byte, 32)}, nil},
 		} {
 			for _, other := range others {
@@ -164,6 +165,11 @@ func TestPlacesOfViewsAreComputedAgain(t *testing.T) {
 				}
 			}
 		}
+	}
+	notDue := item.View(view)
+	delete(notDue, item.DuePK)
+	if _, err := item.ReadView(notDue); !errors.Is(err, events.ErrDamaged) {
+		t.Errorf("a view with an expiry and without its place in the due index: got %v, want ErrDamaged", err)
 	}
 	noTTL := item.View(ended)
 	delete(noTTL, item.TTL)
@@ -181,9 +187,10 @@ func TestTablesOfOtherVersionsAreRefusedByName(t *testing.T) {
 		older  bool
 	}{
 		"layout 1":             {nil, "made by an older version of apitoken", true},
-		"an explicit layout 1": {item.Number(1), "have layout 1, and this version reads only 3", true},
+		"an explicit layout 1": {item.Number(1), "have layout 1, and this version reads only 4", true},
 		"layout 2":             {item.Number(2), "made by an older version of apitoken", true},
-		"the next layout":      {item.Number(4), "made by a newer version of apitoken", false},
+		"layout 3":             {item.Number(3), "made by an older version of apitoken", true},
+		"the next layout":      {item.Number(5), "made by a newer version of apitoken", false},
 	} {
 		it, _ := item.Head(events.SettingsStream, head)
 		if it["layout"] = c.layout; c.layout == nil {
@@ -238,6 +245,63 @@ func TestTTLIsNeverTooEarly(t *testing.T) {
 				t.Errorf("ttl of %s kept until %v: got %s, want %s", item.Name(it), c.keep, got, c.want)
 			}
 		}
+	}
+}
+
+// TestANoticeIsKeptForThirtyDaysAndUntilItsKeepUntil: before, it cannot be put again.
+func TestANoticeIsKeptForThirtyDaysAndUntilItsKeepUntil(t *testing.T) {
+	for _, c := range []struct{ until, want time.Time }{
+		{time.Time{}, at.AddDate(0, 0, 30)}, {at.AddDate(0, 0, 29), at.AddDate(0, 0, 30)}, {at.AddDate(0, 0, 365), at.AddDate(0, 0, 365)},
+	} {
+		m := notice
+		m.KeepUntil = c.until
+		it := item.Notice(m)
+		if got, want := it[item.TTL].(*types.AttributeValueMemberN).Value, fmt.Sprint(c.want.Unix()+1); got != want {
+			t.Errorf("the ttl of a notice kept until %v: got %s, want %s", c.until, got, want)
+		}
+		if back, err := item.ReadMessage(it); err != nil || !reflect.DeepEqual(back, notice) {
+			t.Errorf("read back: got %+v, %v, want %+v", back, err, notice)
+		}
+	}
+}
+
+// TestOnlyTokensThatExpireAreInTheDueIndex: an entry has the owner, the expiry and
+// the note. A note of a wrong form is no note.
+func TestOnlyTokensThatExpireAreInTheDueIndex(t *testing.T) {
+	for what, v := range map[string]events.View{"an ended token": ended, "a token that never expires": bare} {
+		if it := item.View(v); it[item.DuePK] != nil {
+			t.Errorf("%s is in the due index", what)
+		}
+	}
+	entry := item.Item{}
+	it := item.View(view)
+	for _, attr := range append([]string{item.PK, item.SK, item.DuePK, item.DueSK}, item.DueAttributes...) {
+		if v, ok := it[attr]; ok {
+			entry[attr] = v
+		}
+	}
+	want := events.Expiring{TokenID: view.ID, Owner: view.Owner, ExpiresAt: view.ExpiresAt}
+	for _, c := range []struct {
+		note types.AttributeValue
+		days int
+	}{{item.Number(30), 30}, {item.Text("30"), 0}, {&types.AttributeValueMemberN{Value: "-1"}, 0}, {&types.AttributeValueMemberN{Value: "1.5"}, 0}} {
+		entry[item.ViewWarned], want.Warned = c.note, c.days
+		if got, err := item.ReadDue(entry); err != nil || got != want {
+			t.Errorf("with the note %v: got %+v, %v, want %+v", c.note, got, err, want)
+		}
+	}
+	for attr, other := range map[string]types.AttributeValue{item.SK: item.Text("USE"), item.PK: item.Text("USER#ann"), item.OwnerPK: nil, item.DueSK: item.Text("2027-01-01")} {
+		planted := maps.Clone(entry)
+		if planted[attr] = other; other == nil {
+			delete(planted, attr)
+		}
+		if got, err := item.ReadDue(planted); !errors.Is(err, events.ErrDamaged) {
+			t.Errorf("%s is %v: got %+v, %v, want ErrDamaged", attr, other, got, err)
+		}
+	}
+	it[item.ViewWarned] = item.Number(7)
+	if got, err := item.ReadView(it); err != nil || !reflect.DeepEqual(got, view) {
+		t.Errorf("a view with a note: got %+v, %v", got, err)
 	}
 }
 

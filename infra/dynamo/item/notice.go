@@ -20,9 +20,8 @@ const (
 	noticeData    = "data"
 )
 
-// noticeKept is how long the item of a notice is kept. During this time the same
-// notice cannot be put again. Its id has a day or a threshold and is not used
-// later.
+// noticeKept is how long the item of a notice is kept, at least. During this time,
+// and before its KeepUntil, the same notice cannot be put again.
 const noticeKept = 30 * 24 * time.Hour
 
 // Notice returns a notice as an item that is not yet sent.
@@ -37,7 +36,11 @@ func Notice(m events.Message) Item {
 	putText(it, noticeActor, m.Actor)
 	putText(it, noticeTokenID, m.TokenID)
 	putBytes(it, noticeData, m.Data)
-	putTTL(it, m.Time.Add(noticeKept))
+	kept := m.Time.Add(noticeKept)
+	if m.KeepUntil.After(kept) {
+		kept = m.KeepUntil
+	}
+	putTTL(it, kept)
 	putUnsent(it, m)
 	return it
 }

@@ -69,6 +69,9 @@ func IndexUnits(it Item) int {
 	if it[OwnerPK] != nil && it[OwnerSK] != nil {
 		n += units(Size(pick(it, append([]string{PK, SK, OwnerPK, OwnerSK}, OwnerAttributes...)...)), writeUnit)
 	}
+	if it[DuePK] != nil {
+		n += units(Size(pick(it, append([]string{PK, SK, DuePK, DueSK}, DueAttributes...)...)), writeUnit)
+	}
 	if it[UnsentPK] != nil {
 		n += units(Size(pick(it, PK, SK, UnsentPK, UnsentSK)), writeUnit)
 	}

@@ -36,6 +36,13 @@ const (
 	viewRotated     = "rotated_seq"
 )
 
+// The attributes for events.Expiries.NoteWarning: the note itself, and the sequence
+// that its condition compares. View does not write the note, so a commit removes it.
+const (
+	ViewWarned = "warned"
+	ViewSeq    = viewSeq
+)
+
 // View returns a token's view as an item. With the largest view that the rules
 // allow, the item and the item of its use have at most 4,096 bytes together, so
 // one read unit is enough for a consistent read of both.
@@ -73,13 +80,14 @@ func View(v events.View) Item {
 
 // placed are the attributes of putPlace. The seal does not cover them, because
 // they follow from the fields of the view.
-var placed = []string{ListPK, ListSK, TTL}
+var placed = []string{ListPK, ListSK, DuePK, TTL}
 
 // putPlace writes the attributes by which the indexes of views and the time to
 // live find the item. DynamoDB may delete only the views of ended tokens.
 func putPlace(it Item, v events.View) {
 	it[ListPK] = text(MonthOf(v.CreatedAt).PK())
 	it[ListSK] = text(PositionSK(v.Position()))
+	putDue(it, v)
 	if v.Ended != "" {
 		putTTL(it, v.KeepUntil)
 	}

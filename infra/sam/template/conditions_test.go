@@ -52,6 +52,11 @@ var partitions = map[string][]string{
 	"ReconcileRole FindUnsent":         {"UNSENT#*"},
 	"ReconcileRole ReadUnsent":         {"USER#*", "SETTINGS", "NOTICE#*"},
 	"ReconcileRole MarkSent":           {"USER#*", "SETTINGS", "NOTICE#*"},
+	"ExpireRole FindTokensThatExpire":  {"DUE#*"},
+	"ExpireRole ReadTokensAndStreams":  {"USER#*", "SETTINGS", "TOKEN#*"},
+	"ExpireRole Commit":                {"USER#*", "TOKEN#*"},
+	"ExpireRole Warn":                  {"NOTICE#TokenExpiring/*"},
+	"ExpireRole NoteWarning":           {"TOKEN#*"},
 	"VerifyRole ReadStreamsAndTokens":  {"USER#*", "SETTINGS", "TOKEN#*"},
 	"VerifyRole ReadCopies":            {"user/*", "settings"},
 	"AuditRole KeepCopies":             {"user/*", "settings", "notice", "evidence", "wait"},
@@ -62,6 +67,7 @@ var partitions = map[string][]string{
 var attributes = map[string][]string{
 	"NoteLastUse": {item.UseAt, item.UseAddress},
 	"MarkSent":    {item.UnsentPK, item.UnsentSK},
+	"NoteWarning": {item.ViewWarned, item.ViewSeq, item.DuePK},
 }
 
 // itemActions are the actions on items. dynamodb:LeadingKeys limits them.

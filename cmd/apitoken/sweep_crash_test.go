@@ -1,0 +1,172 @@
+package main
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"strconv"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"apitoken/cmd/apitoken/datadir"
+	"apitoken/events"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/events/token"
+)
+
+const (
+	sweptOwners = 400 // each with a token that expires soon, and one that has expired
+	sweepKills  = 8
+)
+
+// TestKilledServerWarnsAndExpiresOnce kills the server at random moments of its
+// sweep. At the end each token that expires soon has one warning, each expired token
+// one record, and all of them are in the file of events.
+func TestKilledServerWarnsAndExpiresOnce(t *testing.T) {
+	seed := uint64(time.Now().UnixNano())
+	if text := os.Getenv("CRASH_SEED"); text != "" {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
+			t.Fatalf("CRASH_SEED: %v", err)
+		}
+	}
+	t.Logf("CRASH_SEED=%d repeats these choices", seed)
+	c := &crash{t: t, dir: filepath.Join(t.TempDir(), "data"), rnd: rand.New(rand.NewPCG(seed, 0))}
+	soon, past := c.createDue()
+	partial := 0
+	for range sweepKills {
+		before := c.sweptEvents()
+		c.start()
+		c.awaitSwept(min(before+1+c.rnd.IntN(160), 2*sweptOwners-1))
+		c.server.end(syscall.SIGKILL)
+		if warned, expired := c.progress(soon, past); warned+expired < 2*sweptOwners {
+			partial++
+		}
+	}
+	if partial < 2 {
+		t.Errorf("%d kills were in the middle of the sweep, which shows too little", partial)
+	}
+	c.start()
+	c.awaitSwept(2 * sweptOwners)
+	if err := c.server.end(syscall.SIGTERM); err != nil {
+		t.Fatalf("ending the last server: %v\n%s", err, c.server.log)
+	}
+	c.checkSwept(soon, past)
+}
+
+// createDue creates the tokens 100 days ago, and returns their ids.
+func (c *crash) createDue() (soon, past []string) {
+	c.t.Helper()
+	f, err := datadir.Open(c.t.Context(), c.dir, nil)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer f.Close()
+	then := time.Now().AddDate(0, 0, -100)
+	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Now: func() time.Time { return then }})
+	soon, past = make([]string, sweptOwners), make([]string, sweptOwners)
+	var all sync.WaitGroup
+	free := make(chan struct{}, 64)
+	for n := range sweptOwners {
+		free <- struct{}{}
+		all.Go(func() {
+			defer func() { <-free }()
+			for ids, days := range map[*[]string]int{&soon: 105, &past: 50} {
+				made, _, err := i.Create(c.t.Context(), guard.Principal{Owner: fmt.Sprintf("user%03d", n)}, "", token.Wish{ExpiresIn: time.Duration(days) * 24 * time.Hour})
+				if err != nil {
+					c.t.Error(err)
+				}
+				(*ids)[n] = made.ID
+			}
+		})
+	}
+	all.Wait()
+	return soon, past
+}
+
+// sweptEvents counts the events of sweeps in the file of events.
+func (c *crash) sweptEvents() int {
+	c.t.Helper()
+	b, err := os.ReadFile(filepath.Join(c.dir, "events.jsonl"))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		c.t.Fatal(err)
+	}
+	return bytes.Count(b, []byte(`"detail-type":"TokenExpir`))
+}
+
+// awaitSwept waits for a number of events of sweeps. The last server may have fewer
+// left to write than the count of earlier repeats, so it waits for its line too.
+func (c *crash) awaitSwept(n int) {
+	c.t.Helper()
+	for deadline := time.Now().Add(20 * time.Second); time.Now().Before(deadline); time.Sleep(2 * time.Millisecond) {
+		if c.sweptEvents() >= n && (n < 2*sweptOwners || strings.Contains(c.server.log.String(), "the sweep of expiries is done")) {
+			return
+		}
+	}
+	c.t.Logf("%d of %d events came", c.sweptEvents(), n)
+}
+
+// progress opens the store and counts the noted warnings and the recorded expiries.
+func (c *crash) progress(soon, past []string) (warned, expired int) {
+	c.t.Helper()
+	f, err := datadir.OpenExisting(c.t.Context(), c.dir)
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	defer f.Close()
+	err = f.Store.Expiring(c.t.Context(), time.Time{}, time.Now().AddDate(1, 0, 0), func(page []events.Expiring) error {
+		for _, e := range page {
+			if e.Warned > 0 {
+				warned++
+			}
+			if e.ExpiresAt.Before(time.Now()) {
+				expired--
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	expired += len(past)
+	c.t.Logf("killed after %d warnings and %d expiries of %d each", warned, expired, len(soon))
+	return warned, expired
+}
+
+func (c *crash) checkSwept(soon, past []string) {
+	c.t.Helper()
+	published, repeats := c.published()
+	warnings, expiries := map[string]int{}, map[string]int{}
+	for stream, ms := range published {
+		for _, m := range ms {
+			switch m.Type {
+			case "TokenExpiring":
+				warnings[m.Subject]++
+			case "TokenExpired":
+				expiries[m.Subject]++
+			}
+		}
+		if stream != "" {
+			if err := events.VerifyMessages(events.Hash{}, ms); err != nil {
+				c.t.Errorf("the published stream %s: %v", stream, err)
+			}
+		}
+	}
+	for n := range sweptOwners {
+		if warnings[soon[n]] != 1 || expiries[past[n]] != 1 {
+			c.t.Errorf("user%03d: %d warnings and %d expiries, want one of each", n, warnings[soon[n]], expiries[past[n]])
+		}
+	}
+	if len(warnings) != sweptOwners || len(expiries) != sweptOwners {
+		c.t.Errorf("%d tokens have warnings and %d expired, want %d", len(warnings), len(expiries), sweptOwners)
+	}
+	c.t.Logf("%d lines repeated", repeats)
+}
