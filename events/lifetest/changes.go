@@ -1,0 +1,176 @@
+package lifetest
+
+import (
+	"slices"
+	"time"
+
+	"pgregory.net/rapid"
+
+	"apitoken/events/settings"
+	"apitoken/events/token"
+)
+
+func (w *world) drawUpdate(t *rapid.T, by caller) {
+	u := token.Update{Wish: w.drawWish(t), EndOutgoing: rapid.Bool().Draw(t, "end the outgoing secret")}
+	u.Given = token.Members{
+		Name: rapid.Bool().Draw(t, "a name"), Expiry: rapid.IntRange(0, 2).Draw(t, "expiry") == 0,
+		Scopes: rapid.IntRange(0, 3).Draw(t, "given scopes") == 0, SourceIPs: rapid.IntRange(0, 3).Draw(t, "given ranges") == 0,
+	}
+	if u.Given.Expiry {
+		u.ExpiresIn *= 2
+	}
+	w.update(t, by, w.drawToken(t, by), u)
+}
+
+// drawSwitch disables or enables a token.
+func (w *world) drawSwitch(t *rapid.T, by caller) {
+	h := w.drawToken(t, by)
+	for _, x := range w.tokens { // otherwise few are enabled again
+		if x.owner == by.Owner && x.disabled && rapid.Bool().Draw(t, "a disabled one") {
+			h = x
+		}
+	}
+	w.update(t, by, h, token.Update{Enabled: new(h.disabled)})
+}
+
+func (w *world) update(t *rapid.T, by caller, h *held, u token.Update) {
+	got, err := w.Update(t.Context(), by.Principal, h.id, u)
+	if w.refused(t, "update", err) != "" {
+		return
+	}
+	w.changed(t, by, h, settings.ActionEdit)
+	if u.EndOutgoing && w.now.Before(h.outgoingUntil) {
+		h.outgoingUntil = w.now
+	}
+	if u.Given.Expiry {
+		w.moveExpiry(t, by, h, u.ExpiresIn)
+	}
+	if u.Given.SourceIPs {
+		h.ranges = u.SourceIPs
+	}
+	if u.Enabled != nil {
+		h.disabled = !*u.Enabled
+	}
+	if !got.ExpiresAt.Equal(h.expires) || got.Disabled != h.disabled {
+		t.Fatalf("an update with %+v got %+v, want %+v", u, got, *h)
+	}
+	w.checkReach(t, by, got)
+}
+
+// moveExpiry gives a token a life that begins with its creation; 0 is for ever.
+func (w *world) moveExpiry(t *rapid.T, by caller, h *held, lifetime time.Duration) {
+	var end time.Time
+	if lifetime > 0 {
+		end = h.created.Add(lifetime)
+	}
+	if end.Equal(h.expires) {
+		return
+	}
+	if outlives(end, h.expires) && by.Owner != h.owner {
+		w.accepted(t, by, h.owner, settings.ActionCreate)
+	}
+	h.expires = end
+	if outlives(h.outgoingUntil, end) {
+		h.outgoingUntil = end
+	}
+	w.checkLife(t, by, h)
+	if !by.thief {
+		w.theft.drop(h)
+	}
+}
+
+func (w *world) drawRotate(t *rapid.T, by caller) {
+	h := w.drawToken(t, by)
+	var grace *time.Duration
+	if rapid.Bool().Draw(t, "a grace") {
+		grace = new(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
+	}
+	self, live := by.TokenID == h.id, w.live(h.owner)
+	made, text, err := w.Rotate(t.Context(), by.Principal, h.id, nil, grace)
+	code := w.refused(t, "rotate", err)
+	if code == token.CodeLimitReached {
+		t.Fatal("a rotation was refused by the token limit")
+	}
+	if code != "" {
+		return
+	}
+	w.changed(t, by, h, settings.ActionCreate)
+	shown := parsed(t, text)
+	length := w.set.RotationGrace
+	if grace != nil {
+		length = *grace
+	}
+	if self {
+		length = max(length, 5*time.Minute)
+	}
+	h.secrets, h.outgoingUntil = append(h.secrets, shown), w.now.Add(length)
+	if outlives(h.outgoingUntil, h.expires) {
+		h.outgoingUntil = h.expires
+	}
+	switch {
+	case shown.ID != h.id || !made.ExpiresAt.Equal(h.expires) || !made.OutgoingUntil.Equal(h.outgoingUntil):
+		t.Fatalf("a rotation of %+v got %+v", *h, made)
+	case w.live(h.owner) != live:
+		t.Fatalf("a rotation changed the number of live tokens of %s from %d to %d", h.owner, live, w.live(h.owner))
+	case self && grace != nil && *grace < 5*time.Minute, self && !h.selfRotated.IsZero() && w.now.Before(h.selfRotated.Add(5*time.Minute)):
+		t.Fatalf("token %s rotated itself with the grace %v, and the last time at %v", h.id, grace, h.selfRotated)
+	}
+	if self {
+		h.selfRotated = w.now
+	}
+	checkMakersLife(t, by, h)
+	w.checkReach(t, by, made)
+	w.handOut(by, h)
+}
+
+func (w *world) drawRevoke(t *rapid.T, by caller) {
+	if rapid.IntRange(0, 2).Draw(t, "really") > 0 {
+		return
+	}
+	h := w.drawToken(t, by)
+	if rapid.Bool().Draw(t, "with children") {
+		w.revokeFamily(t, by, h)
+		return
+	}
+	if w.refused(t, "revoke", w.Revoke(t.Context(), by.Principal, h.id)) == "" {
+		w.accepted(t, by, h.owner, settings.ActionDelete)
+		h.revoked = h.revoked || w.liveAt(h)
+	}
+}
+
+// revokeFamily revokes a token with its children. If the token was live, each live
+// token that was made with it, or with its children, must end. A token that had
+// ended may have lost the children of its children to a token that is live.
+func (w *world) revokeFamily(t *rapid.T, by caller, h *held) {
+	was := w.liveAt(h)
+	if w.refused(t, "revoke with children", w.RevokeWithChildren(t.Context(), by.Principal, h.id)) != "" {
+		return
+	}
+	w.accepted(t, by, h.owner, settings.ActionDelete)
+	for _, member := range w.family(h) {
+		if !w.liveAt(member) {
+			continue
+		}
+		v, _, err := w.store.Token(t.Context(), member.id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if was && v.Ended == "" {
+			t.Fatalf("token %s was revoked with its children, but its child %s is live", h.id, member.id)
+		}
+		member.revoked = v.Ended != ""
+	}
+}
+
+// family is a token and all that were made with it or with one of its family.
+func (w *world) family(h *held) []*held {
+	all := []*held{h}
+	for i := 0; i < len(all); i++ {
+		for _, x := range w.tokens {
+			if x.madeWith == all[i].id && !slices.Contains(all, x) {
+				all = append(all, x)
+			}
+		}
+	}
+	return all
+}
