@@ -1,6 +1,7 @@
 package dynamo_test
 
 import (
+	"net/http"
 	"testing"
 
 	"apitoken/events"
@@ -11,6 +12,17 @@ import (
 // TestTokensKeepTheirRulesInEveryHistory draws a few histories only, because each
 // needs some thousand requests.
 func TestTokensKeepTheirRulesInEveryHistory(t *testing.T) {
+	lifetest.Machine(t, 5, opener(t))
+}
+
+func TestSuspensionStopsEveryCallThatBeginsLater(t *testing.T) { lifetest.Suspension(t, opener(t)) }
+
+func TestAnInterruptedOffboardingEndsTheSame(t *testing.T) { lifetest.Offboarding(t, opener(t)) }
+
+// opener returns how a suite opens a new table. Its client waits as long as it
+// takes, because the engine answers one request at a time.
+func opener(t testing.TB) lifetest.Open {
 	c := client(t)
-	lifetest.Machine(t, 5, func(t testing.TB) events.Store { return dynamotest.New(c, newTable(t, c)) })
+	patient := via(c, &http.Transport{MaxIdleConnsPerHost: 200})
+	return func(t testing.TB) events.Store { return dynamotest.New(patient, newTable(t, c)) }
 }

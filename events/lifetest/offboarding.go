@@ -1,0 +1,156 @@
+package lifetest
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"testing"
+	"time"
+
+	"apitoken/events"
+	"apitoken/events/audit/compare"
+	"apitoken/events/guard"
+	"apitoken/events/issuer"
+	"apitoken/events/secret"
+	"apitoken/events/storetest"
+	"apitoken/events/token"
+)
+
+// Offboarding interrupts the offboarding of a user with 50 tokens at each of its
+// commits: the commit is lost, or it is applied without an answer, or it is applied
+// after the repeat. The repeat ends as an offboarding without an interruption does.
+func Offboarding(t *testing.T, open Open) {
+	t.Helper()
+	want := offboarded(t, open, 0, storetest.None)
+	for at := 1; at <= want.commits; at++ {
+		for name, f := range map[string]storetest.Fault{"lost": storetest.Unapplied, "unanswered": storetest.Unanswered, "late": storetest.Late} {
+			t.Run(fmt.Sprintf("commit %d %s", at, name), func(t *testing.T) {
+				got := offboarded(t, open, at, f)
+				got.commits = want.commits
+				if !reflect.DeepEqual(got, want) {
+					t.Errorf("got %+v, want %+v", got, want)
+				}
+			})
+		}
+	}
+}
+
+// ending is what is left of an offboarded user.
+type ending struct {
+	commits int // of the first call
+	records map[string]int
+	denials map[string]int
+}
+
+// offboarded offboards a user. It interrupts the first call at a commit, after
+// which the store answers nothing, and repeats the call; 0 is no interruption.
+func offboarded(t *testing.T, open Open, at int, f storetest.Fault) ending {
+	t.Helper()
+	store := open(t)
+	s := newService(t, store)
+	for range token.MaxTokenLimit {
+		s.learn(s.create(t, s.boss, "judy"))
+	}
+	s.vary(t)
+	before := s.version(t, "judy")
+
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	commits := 0
+	faulty := storetest.NewFaulty(store, func(op storetest.Op) storetest.Fault {
+		if at > 0 && commits == at {
+			cancel()
+			return storetest.Unapplied
+		}
+		if op != storetest.OpCommit {
+			return storetest.None
+		}
+		if commits++; commits != at {
+			return storetest.None
+		}
+		return f
+	})
+	first := issuer.New(issuer.Config{Store: faulty, Keys: storetest.Keys})
+	if err := first.Offboard(ctx, s.boss, "judy", "left"); (err != nil) != (at > 0) {
+		t.Fatalf("the first call: got %v", err)
+	}
+	if at > 1 || at == 1 && f == storetest.Unanswered {
+		s.expectNonePasses(t)
+	}
+	for range 2 {
+		if err := s.Offboard(t.Context(), s.boss, "judy", "left"); err != nil {
+			t.Fatalf("the repeat: %v", err)
+		}
+		for _, err := range faulty.Land(t.Context()) {
+			if err == nil {
+				t.Error("a late commit was applied after the repeat")
+			}
+		}
+	}
+	s.expectNonePasses(t)
+	s.expectSound(t, "judy")
+	return s.ending(t, before, commits)
+}
+
+// vary makes the tokens different: disabled, and rotated with an outgoing secret.
+func (s *service) vary(t *testing.T) {
+	t.Helper()
+	for n, shown := range s.secrets() {
+		var err error
+		switch n % 10 {
+		case 3:
+			_, err = s.Update(t.Context(), s.boss, shown.ID, token.Update{Enabled: new(false)})
+		case 7:
+			var text secret.Secret
+			if _, text, err = s.Rotate(t.Context(), s.boss, shown.ID, nil, nil); err == nil {
+				s.learn(parse(t, text))
+			}
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func (s *service) expectNonePasses(t *testing.T) {
+	t.Helper()
+	for _, shown := range s.secrets() {
+		if code := s.denial(t, shown); code != guard.CodeRevoked && code != guard.CodeSuspended {
+			t.Errorf("a secret of token %s: got %q", shown.ID, code)
+		}
+	}
+}
+
+// ending counts the records after a version and the denials of all secrets. No
+// token may be revoked twice.
+func (s *service) ending(t *testing.T, after uint64, commits int) ending {
+	t.Helper()
+	e := ending{commits: commits, records: map[string]int{}, denials: map[string]int{}}
+	rs, err := s.store.History(t.Context(), events.UserStream("judy"), after, 1000)
+	if err != nil {
+		t.Fatal(err)
+	}
+	revoked := map[string]bool{}
+	for _, r := range rs {
+		e.records[r.Type]++
+		if id := r.Subject(); r.Type == "TokenRevoked" && revoked[id] {
+			t.Errorf("token %s was revoked twice", id)
+		} else {
+			revoked[id] = true
+		}
+	}
+	for _, shown := range s.secrets() {
+		e.denials[s.denial(t, shown)]++
+	}
+	return e
+}
+
+// expectSound compares the log of an owner with its head and its views.
+func (s *service) expectSound(t *testing.T, owner string) {
+	t.Helper()
+	c := compare.Comparison{Store: s.store, Copies: logged{s.store}, Keys: storetest.Keys, Now: time.Now}
+	r, err := c.Stream(t.Context(), events.UserStream(owner))
+	if err != nil || len(r.Findings) > 0 || r.Log == 0 {
+		t.Errorf("comparing the stream of %s: got %+v, %v", owner, r, err)
+	}
+}
