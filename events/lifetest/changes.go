@@ -6,6 +6,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"apitoken/events/scope"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
@@ -45,7 +46,12 @@ func (w *world) update(t *rapid.T, by caller, h *held, u token.Update) {
 	if u.Given.Expiry {
 		w.moveExpiry(t, by, h, u.ExpiresIn)
 	}
+	if u.Given.Scopes {
+		w.widens(t, by, h, scope.Within(u.Scopes, h.scopes))
+		h.scopes = u.Scopes
+	}
 	if u.Given.SourceIPs {
+		w.widens(t, by, h, within(u.SourceIPs, h.ranges))
 		h.ranges = u.SourceIPs
 	}
 	if u.Enabled != nil {
@@ -66,16 +72,22 @@ func (w *world) moveExpiry(t *rapid.T, by caller, h *held, lifetime time.Duratio
 	if end.Equal(h.expires) {
 		return
 	}
-	if outlives(end, h.expires) && by.Owner != h.owner {
-		w.accepted(t, by, h.owner, settings.ActionCreate)
-	}
+	w.widens(t, by, h, !outlives(end, h.expires))
 	h.expires = end
-	if outlives(h.outgoingUntil, end) {
+	if !end.IsZero() && h.outgoingUntil.After(end) {
 		h.outgoingUntil = end
 	}
 	w.checkLife(t, by, h)
 	if !by.thief {
 		w.theft.drop(h)
+	}
+}
+
+// widens checks that a token of another user gets more only from a caller who may
+// also make such a token.
+func (w *world) widens(t *rapid.T, by caller, h *held, less bool) {
+	if !less {
+		w.accepted(t, by, h.owner, settings.ActionCreate)
 	}
 }
 

@@ -115,7 +115,7 @@ func (w *world) checkViews(t *rapid.T, owner string, s token.State) {
 			t.Fatalf("token %s: the log folds to\n%+v\nthe view is\n%+v", h.id, folded, v)
 		case !found && v.Ended == "":
 			t.Fatalf("token %s has ended in the log, but its view is %+v", h.id, v)
-		case found && (h.revoked || !v.ExpiresAt.Equal(h.expires) || v.Disabled != h.disabled):
+		case found && (h.revoked || !v.ExpiresAt.Equal(h.expires) || v.Disabled != h.disabled || !v.OutgoingUntil.Equal(h.outgoingUntil)):
 			t.Fatalf("token %s: the log has\n%+v\nthe truth is\n%+v", h.id, v, *h)
 		case !found && h.revoked != (v.Ended == events.EndedRevoked):
 			t.Fatalf("token %s: revoked is %v, but its view is %+v", h.id, h.revoked, v)

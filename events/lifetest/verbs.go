@@ -10,6 +10,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/scope"
+	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
 )
@@ -48,7 +49,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		"revoke": some(w.drawRevoke), "user": some(w.drawUserCommand), "admin": some(w.drawSettingsCommand),
 		"recover": w.recover, "expire": w.expire, "steal": w.steal, "attack": w.attack, "attack again": w.attack,
 		"wait": func(t *rapid.T) {
-			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 12).Draw(t, "hours")) * time.Hour)
+			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "hours")) * time.Hour)
 		},
 		"wait a little": func(t *rapid.T) {
 			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 40*60).Draw(t, "seconds")) * time.Second)
@@ -118,6 +119,11 @@ func (w *world) accepted(t *rapid.T, by caller, owner, action string) {
 	case owner != by.Owner && !w.holds(by.Owner, action):
 		t.Fatalf("%s needs the permission %s for %s, and has %v", by.Owner, action, owner, w.holders[by.Owner])
 	}
+	for _, more := range w.holders[owner] {
+		if action == settings.ActionCreate && owner != by.Owner && !w.holds(by.Owner, more) {
+			t.Fatalf("%s has %v, and got a secret of %s, who has %v, or prolonged one", by.Owner, w.holders[by.Owner], owner, w.holders[owner])
+		}
+	}
 }
 
 func (w *world) drawOwner(t *rapid.T, by caller) string {
@@ -169,7 +175,7 @@ func (w *world) createBy(t *rapid.T, by caller, owner string, wish token.Wish, k
 	case made.Replayed != again:
 		t.Fatalf("a create with the key %q: replayed is %v, want %v", key, made.Replayed, again)
 	}
-	w.accepted(t, by, owner, "create")
+	w.accepted(t, by, owner, settings.ActionCreate)
 	if made.Replayed {
 		w.replayed(t, by, made, earlier)
 		return
@@ -249,19 +255,26 @@ func outlives(end, than time.Time) bool {
 
 // drawToken draws a token, mostly a live one of the caller's owner.
 func (w *world) drawToken(t *rapid.T, by caller) *held {
-	var own []*held
+	all := w.tokens
+	switch rapid.IntRange(0, 6).Draw(t, "whose") {
+	case 0:
+	case 1:
+		all = w.liveTokens(func(*held) bool { return true })
+	case 2:
+		all = []*held{w.find(by.TokenID)}
+	default:
+		all = w.liveTokens(func(h *held) bool { return h.owner == by.Owner })
+	}
+	return all[rapid.IntRange(0, len(all)-1).Draw(t, "token")]
+}
+
+func (w *world) liveTokens(fit func(*held) bool) (all []*held) {
 	for _, h := range w.tokens {
-		if h.owner == by.Owner && w.liveAt(h) {
-			own = append(own, h)
+		if w.liveAt(h) && fit(h) {
+			all = append(all, h)
 		}
 	}
-	switch rapid.IntRange(0, 3).Draw(t, "whose") {
-	case 0:
-		own = w.tokens
-	case 1:
-		own = []*held{w.find(by.TokenID)}
-	}
-	return own[rapid.IntRange(0, len(own)-1).Draw(t, "token")]
+	return all
 }
 
 // changed checks what holds for every change of a token that was not refused.

@@ -19,8 +19,8 @@ import (
 )
 
 // users are the owners of tokens. At the start, boss holds every permission, clerk
-// has create and edit, and the others have none.
-var users = []string{"ann", "boss", "bob", "clerk"}
+// and guard have some, and the others have none.
+var users = []string{"ann", "boss", "bob", "clerk", "guard"}
 
 // world is a service on one store, a clock, and the truth: what the answers of the
 // commands say about each token. The truth comes from requests and answers only,
@@ -49,6 +49,7 @@ type held struct {
 	madeWith  string // the token of the same owner that made it
 	created   time.Time
 	expires   time.Time // zero: never
+	scopes    []string
 	ranges    []netip.Prefix
 	disabled  bool
 	revoked   bool
@@ -79,7 +80,8 @@ func newWorld(t *rapid.T, store events.Store, seen map[string]int) *world {
 	w.holders["boss"] = settings.Actions()
 	w.hold(t, made, text)
 	boss := w.principal(t, w.tokens[0])
-	w.grant(t, boss, "clerk", []string{settings.ActionCreate, settings.ActionEdit})
+	w.grant(t, boss, "clerk", []string{settings.ActionView, settings.ActionCreate, settings.ActionEdit})
+	w.grant(t, boss, "guard", []string{settings.ActionView, settings.ActionEdit, settings.ActionDelete})
 	for _, user := range users {
 		w.create(t, boss, user, token.Wish{}, "")
 	}
@@ -99,7 +101,8 @@ func (w *world) plan(op storetest.Op) storetest.Fault {
 // hold adds a new token to the truth.
 func (w *world) hold(t *rapid.T, made issuer.Token, text secret.Secret) *held {
 	h := &held{
-		id: made.ID, owner: made.Owner, created: w.now, expires: made.ExpiresAt, ranges: made.SourceIPs,
+		id: made.ID, owner: made.Owner, created: w.now, expires: made.ExpiresAt,
+		scopes: made.Scopes, ranges: made.SourceIPs,
 		secrets: []secret.Token{parsed(t, text)},
 	}
 	w.tokens = append(w.tokens, h)
