@@ -34,6 +34,25 @@ func (w *world) drawSwitch(t *rapid.T, by caller) {
 	w.update(t, by, h, token.Update{Enabled: new(h.disabled)})
 }
 
+// shorten gives a token a short life, often in the grace of its outgoing secret,
+// and then sometimes a longer one.
+func (w *world) shorten(t *rapid.T, by caller) {
+	h := w.drawToken(t, by)
+	for range rapid.IntRange(1, 2).Draw(t, "moves") {
+		end := w.now.Add(time.Duration(rapid.IntRange(1, 120).Draw(t, "minutes")) * time.Minute)
+		w.update(t, by, h, token.Update{Wish: token.Wish{ExpiresAt: end}, Given: token.Members{Expiry: true}})
+	}
+}
+
+// narrow gives a token less, and then sometimes more again.
+func (w *world) narrow(t *rapid.T, by caller) {
+	h := w.drawToken(t, by)
+	for range rapid.IntRange(1, 2).Draw(t, "changes") {
+		wish := w.drawWish(t)
+		w.update(t, by, h, token.Update{Wish: wish, Given: token.Members{Scopes: true, SourceIPs: true}})
+	}
+}
+
 func (w *world) update(t *rapid.T, by caller, h *held, u token.Update) {
 	got, err := w.Update(t.Context(), by.Principal, h.id, u)
 	if w.refused(t, "update", err) != "" {
@@ -44,7 +63,7 @@ func (w *world) update(t *rapid.T, by caller, h *held, u token.Update) {
 		h.outgoingUntil = w.now
 	}
 	if u.Given.Expiry {
-		w.moveExpiry(t, by, h, u.ExpiresIn)
+		w.moveExpiry(t, by, h, u.Wish)
 	}
 	if u.Given.Scopes {
 		w.widens(t, by, h, scope.Within(u.Scopes, h.scopes))
@@ -63,11 +82,12 @@ func (w *world) update(t *rapid.T, by caller, h *held, u token.Update) {
 	w.checkReach(t, by, got)
 }
 
-// moveExpiry gives a token a life that begins with its creation; 0 is for ever.
-func (w *world) moveExpiry(t *rapid.T, by caller, h *held, lifetime time.Duration) {
-	var end time.Time
-	if lifetime > 0 {
-		end = h.created.Add(lifetime)
+// moveExpiry gives a token another end. A lifetime begins with the creation of the
+// token; no end is for ever.
+func (w *world) moveExpiry(t *rapid.T, by caller, h *held, wish token.Wish) {
+	end := wish.ExpiresAt
+	if wish.ExpiresIn > 0 {
+		end = h.created.Add(wish.ExpiresIn)
 	}
 	if end.Equal(h.expires) {
 		return
@@ -147,6 +167,27 @@ func (w *world) drawRevoke(t *rapid.T, by caller) {
 	if w.refused(t, "revoke", w.Revoke(t.Context(), by.Principal, h.id)) == "" {
 		w.accepted(t, by, h.owner, settings.ActionDelete)
 		h.revoked = h.revoked || w.liveAt(h)
+	}
+}
+
+// drawFamily makes tokens with each other, revokes one of them, and then the first
+// one with its children.
+func (w *world) drawFamily(t *rapid.T, by caller) {
+	maker, family := by, []*held{w.find(by.TokenID)}
+	for range rapid.IntRange(1, 3).Draw(t, "generations") {
+		tokens := len(w.tokens)
+		w.createBy(t, maker, by.Owner, token.Wish{}, "")
+		if len(w.tokens) == tokens {
+			return
+		}
+		child := w.tokens[tokens]
+		family = append(family, child)
+		maker = caller{w.principal(t, child), by.thief}
+	}
+	n := rapid.IntRange(1, len(family)-1).Draw(t, "revoked")
+	if w.refused(t, "revoke", w.Revoke(t.Context(), by.Principal, family[n].id)) == "" {
+		family[n].revoked = true
+		w.revokeFamily(t, by, family[rapid.IntRange(1, len(family)-1).Draw(t, "with children")])
 	}
 }
 

@@ -46,6 +46,7 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	}
 	return map[string]func(*rapid.T){
 		"create": some(w.drawCreate), "update": some(w.drawUpdate), "switch": some(w.drawSwitch), "rotate": some(w.drawRotate),
+		"shorten": some(w.shorten), "family": some(w.drawFamily), "narrow and widen": some(w.narrow),
 		"revoke": some(w.drawRevoke), "user": some(w.drawUserCommand), "admin": some(w.drawSettingsCommand),
 		"recover": w.recover, "expire": w.expire, "steal": w.steal, "attack": w.attack, "attack again": w.attack,
 		"wait": func(t *rapid.T) {
