@@ -1,10 +1,13 @@
 package bolt_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"apitoken/events"
 	"apitoken/events/lifetest"
+	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
 )
 
@@ -17,3 +20,16 @@ func TestTokensKeepTheirRulesInEveryHistory(t *testing.T) {
 func TestSuspensionStopsEveryCallThatBeginsLater(t *testing.T) { lifetest.Suspension(t, openQuickly) }
 
 func TestAnInterruptedOffboardingEndsTheSame(t *testing.T) { lifetest.Offboarding(t, openQuickly) }
+
+// TestTheFileRevealsNoSecret reads the file as it is on the disk.
+func TestTheFileRevealsNoSecret(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "apitoken.db")
+	open := func(t testing.TB) events.Store { return bolttest.OpenFile(t, path, bolt.Options{NoSync: true}) }
+	lifetest.AtRest(t, open, func(t testing.TB, _ events.Store) []byte {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	})
+}
