@@ -47,13 +47,7 @@ type ending struct {
 func offboarded(t *testing.T, open Open, at int, f storetest.Fault) ending {
 	t.Helper()
 	store := open(t)
-	s := newService(t, store)
-	for range token.MaxTokenLimit {
-		s.learn(s.create(t, s.boss, "judy"))
-	}
-	s.vary(t)
-	before := s.version(t, "judy")
-
+	s, before := leaving(t, store)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	commits := 0
@@ -77,19 +71,92 @@ func offboarded(t *testing.T, open Open, at int, f storetest.Fault) ending {
 	if at > 1 || at == 1 && f == storetest.Unanswered {
 		s.expectNonePasses(t)
 	}
-	for range 2 {
-		if err := s.Offboard(t.Context(), s.boss, "judy", "left"); err != nil {
-			t.Fatalf("the repeat: %v", err)
-		}
+	return s.repeat(t, before, commits, func() {
 		for _, err := range faulty.Land(t.Context()) {
 			if err == nil {
 				t.Error("a late commit was applied after the repeat")
 			}
 		}
+	})
+}
+
+// leaving makes a service and a user with 50 tokens. before is the version of the
+// stream of this user.
+func leaving(t *testing.T, store events.Store) (s *service, before uint64) {
+	t.Helper()
+	s = newService(t, store)
+	for range token.MaxTokenLimit {
+		s.learn(s.create(t, s.boss, "judy"))
+	}
+	s.vary(t)
+	return s, s.version(t, "judy")
+}
+
+// repeat offboards the user twice, and returns what is left.
+func (s *service) repeat(t *testing.T, before uint64, commits int, then func()) ending {
+	t.Helper()
+	for range 2 {
+		if err := s.Offboard(t.Context(), s.boss, "judy", "left"); err != nil {
+			t.Fatalf("the repeat: %v", err)
+		}
+		then()
 	}
 	s.expectNonePasses(t)
 	s.expectSound(t, "judy")
 	return s.ending(t, before, commits)
+}
+
+// KilledOffboarding kills the process of an offboarding before and after each of its
+// commits. offboard runs OffboardUntil in another process on the store that open
+// returned, which is closed meanwhile, and returns the store, open again.
+func KilledOffboarding(t *testing.T, open Open, offboard func(t testing.TB, at int, written bool) events.Store) {
+	t.Helper()
+	want := offboarded(t, open, 0, storetest.None)
+	for at := 1; at <= want.commits; at++ {
+		for _, written := range []bool{false, true} {
+			t.Run(fmt.Sprintf("commit %d, written %v", at, written), func(t *testing.T) {
+				s, before := leaving(t, open(t))
+				store := offboard(t, at, written)
+				again := &service{Issuer: issuer.New(issuer.Config{Store: store, Keys: storetest.Keys}), store: store, boss: s.boss, known: s.secrets()}
+				if at > 1 || written {
+					again.expectNonePasses(t)
+				}
+				if version := again.version(t, "judy"); (version == before) != (at == 1 && !written) {
+					t.Errorf("the killed process wrote %d records", version-before)
+				}
+				if got := again.repeat(t, before, want.commits, func() {}); !reflect.DeepEqual(got, want) {
+					t.Errorf("got %+v, want %+v", got, want)
+				}
+			})
+		}
+	}
+}
+
+// OffboardUntil offboards the user of KilledOffboarding, and calls die at a commit:
+// before it, or after it is written.
+func OffboardUntil(ctx context.Context, store events.Store, at int, written bool, die func()) error {
+	i := issuer.New(issuer.Config{Store: &dying{Store: store, at: at, written: written, die: die}, Keys: storetest.Keys})
+	return i.Offboard(ctx, guard.Principal{Owner: "boss"}, "judy", "left")
+}
+
+// dying is a store in a process that dies at a commit.
+type dying struct {
+	events.Store
+	at      int // commits until then
+	written bool
+	die     func()
+}
+
+// Commit implements events.Log.
+func (d *dying) Commit(ctx context.Context, c events.Commit) error {
+	if d.at--; d.at == 0 && !d.written {
+		d.die()
+	}
+	err := d.Store.Commit(ctx, c)
+	if d.at == 0 {
+		d.die()
+	}
+	return err
 }
 
 // vary makes the tokens different: disabled, and rotated with an outgoing secret.
