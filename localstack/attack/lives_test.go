@@ -68,9 +68,11 @@ func (s *scene) once(key string) (issuer.Minted, error) {
 	return s.issuer.CreateOnce(s.Context(), s.caller(), issuer.RequestKey{Route: "create", Value: key}, "carl", token.Wish{Name: key})
 }
 
-// notify puts one notice of each kind.
+// notify puts one notice of each kind, and keeps the places of their items.
 func (s *scene) notify() {
 	s.Helper()
+	before := s.victim.items(s)
+	s.restart()
 	for _, n := range []events.Notice{
 		events.TokenExpiring{TokenID: s.token("full").id, Owner: "ann", Days: 1},
 		events.TokenReused{TokenID: s.token("replaced").id, Owner: "evan", Day: "2026-11-21"},
@@ -82,6 +84,11 @@ func (s *scene) notify() {
 			}
 			return s.store.Notify(s.Context(), m)
 		})
+	}
+	for p := range s.past {
+		if _, known := before[p]; !known {
+			s.notices = append(s.notices, p)
+		}
 	}
 }
 

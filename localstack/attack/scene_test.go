@@ -52,6 +52,7 @@ type scene struct {
 	held    []*held
 	past    map[place][]item // the earlier and the present states of each item
 	copies  copies
+	notices []place       // the items of notices
 	log     *bytes.Buffer // of the service since its last start
 	open    func(testing.TB) victim
 }
@@ -295,7 +296,9 @@ func (s *scene) collect() {
 		s.Fatal(err)
 	}
 	for _, m := range ms {
-		s.copies[m.Stream] = append(s.copies[m.Stream], m)
+		if m.Stream != "" { // a notice is in no stream
+			s.copies[m.Stream] = append(s.copies[m.Stream], m)
+		}
 	}
 }
 
