@@ -69,15 +69,17 @@ soak: bench fuzz histories races crashes ## Run everything that takes long: the 
 CHECKS ?= 20000
 .PHONY: histories
 histories: ## Check the rules on random histories (CHECKS=20000 for each; make test checks 100)
-	go test -count 1 -timeout 60m $$(grep -rl --include='*_test.go' 'rapid\.Check' . | xargs dirname | sort -u) -rapid.checks=$(CHECKS)
+	go test -count 1 -timeout 60m $$(grep -rlE --include='*_test.go' 'rapid\.Check|lifetest\.Machine' . | xargs dirname | sort -u) -rapid.checks=$(CHECKS)
 
 # grep fails if the test was renamed, because go test passes without a test.
 ROUNDS ?= 50
 .PHONY: races
-races: ## Repeat the tests of limit and rate under simultaneous calls (ROUNDS=50)
+races: ## Repeat the tests of limit, rate and suspension under simultaneous calls (ROUNDS=50)
 	go test -list LimitHolds ./events/issuer ./functions/httpapi | grep LimitHolds
 	go test -list RateHolds ./events/issuer ./functions/httpapi | grep RateHolds
+	go test -list SuspensionStops ./infra/bolt | grep SuspensionStops
 	go test -count $(ROUNDS) -run 'LimitHolds|RateHolds' ./events/issuer ./functions/httpapi
+	go test -count $(ROUNDS) -run SuspensionStops ./infra/bolt
 
 .PHONY: crashes
 crashes: ## Repeat the test that kills the server at random moments (ROUNDS=50)

@@ -160,6 +160,11 @@ func (w *world) drawRevoke(t *rapid.T, by caller) {
 		return
 	}
 	h := w.drawToken(t, by)
+	for _, x := range w.tokens {
+		if x.owner == by.Owner && !x.revoked && !w.liveAt(x) && rapid.IntRange(0, 3).Draw(t, "an expired one") == 0 {
+			h = x
+		}
+	}
 	if rapid.Bool().Draw(t, "with children") {
 		w.revokeFamily(t, by, h)
 		return
