@@ -22,10 +22,7 @@ const (
 	tries     = 8
 	firstWait = 5 * time.Millisecond // the maximum wait after the first try; doubled with each try
 
-	// urgentTries is the number of tries of an urgent command. Each is as likely to
-	// win as one of the commands that it races with, and a thief may have a hundred
-	// connections.
-	urgentTries = 400
+	urgentTries = 300 // of a command that must not lose against a script that writes all the time
 )
 
 // Rules are the functions for one kind of stream: how its state is stored, and
@@ -38,11 +35,9 @@ type Rules[S, C any] struct {
 	Decide func(S, C) ([]events.Fact, error)
 	Fold   func(S, events.Fact, time.Time) S
 
-	// Urgent says that the command takes power away, so it must not lose to a script
-	// that writes to the same stream all the time: Do tries more often, and its waits
-	// stay short. The other commands wait longer after each conflict.
+	// Urgent says that the command must take effect although other commands write to
+	// the stream all the time: it tries again sooner and much more often.
 	Urgent bool
-
 	// Before runs on each try, after the head is read and before the decision. Its
 	// error ends the command; nil: it does nothing.
 	Before func() error
@@ -66,7 +61,11 @@ type Rules[S, C any] struct {
 func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S, C], s events.Stream, m events.Meta, command func(at time.Time) C) (S, error) {
 	var none S
 	var lost losses
-	for try := range r.tries() {
+	most, longer := tries, 1
+	if r.Urgent {
+		most, longer = urgentTries, 0
+	}
+	for try := range most {
 		before, head, err := load(ctx, log, k, r, s)
 		if err == nil {
 			err = lost.check(ctx, log, k, s, head.Version)
@@ -97,26 +96,11 @@ func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S,
 			return none, err
 		}
 		lost.add(head.Version)
-		if err := r.pause(ctx, try); err != nil {
+		if err := pause(ctx, try*longer); err != nil {
 			return none, fmt.Errorf("stream %s: waiting for the next try: %w: %w", s, ErrBusy, err)
 		}
 	}
-	return none, fmt.Errorf("stream %s: each of %d tries ended with a conflict: %w", s, r.tries(), ErrBusy)
-}
-
-func (r Rules[S, C]) tries() int {
-	if r.Urgent {
-		return urgentTries
-	}
-	return tries
-}
-
-// pause waits after a conflict.
-func (r Rules[S, C]) pause(ctx context.Context, try int) error {
-	if r.Urgent {
-		try = 0
-	}
-	return pause(ctx, try)
+	return none, fmt.Errorf("stream %s: each of %d tries ended with a conflict: %w", s, most, ErrBusy)
 }
 
 // load reads the head and the state of a stream.

@@ -22,7 +22,7 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 	s.grant("viewer", settings.Actions()...)
 	made, shown := s.create(person("ann"), "", token.Wish{})
 	viewer := person("viewer")
-	if err := s.Suspend(t.Context(), viewer, "sue", ""); err != nil {
+	if err := errorOf(s.Suspend(t.Context(), viewer, "sue", "")); err != nil {
 		t.Fatal(err)
 	}
 	s.create(person("max"), "", token.Wish{ExpiresIn: time.Minute})
@@ -52,10 +52,10 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 		},
 		"Rotate":             func() error { _, _, err := s.Rotate(ctx, viewer, made.ID, nil, nil); return err },
 		"RevokeWithChildren": func() error { return s.RevokeWithChildren(ctx, viewer, made.ID) },
-		"Suspend":            func() error { return s.Suspend(ctx, viewer, "ann", "") },
-		"Reinstate":          func() error { return s.Reinstate(ctx, viewer, "sue", "") },
-		"Offboard":           func() error { return s.Offboard(ctx, viewer, "ann", "") },
-		"SetLimit":           func() error { return s.SetLimit(ctx, viewer, "ann", new(1)) },
+		"Suspend":            func() error { return errorOf(s.Suspend(ctx, viewer, "ann", "")) },
+		"Reinstate":          func() error { return errorOf(s.Reinstate(ctx, viewer, "sue", "")) },
+		"Offboard":           func() error { return errorOf(s.Offboard(ctx, viewer, "ann", "")) },
+		"SetLimit":           func() error { return errorOf(s.SetLimit(ctx, viewer, "ann", new(1))) },
 		"SetPermissions": func() error {
 			_, err := s.SetPermissions(ctx, viewer, "ann", []string{settings.ActionView})
 			return err
@@ -65,7 +65,7 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 			return err
 		},
 		"Settings":      func() error { _, err := s.Settings(ctx, viewer); return err },
-		"Expire":        func() error { return s.Expire(ctx, "max") },
+		"Expire":        func() error { return errorOf(s.Expire(ctx, "max")) },
 		"guard's check": func() error { _, err := s.Guard().Check(ctx, shown, here); return err },
 	}
 	before := s.snapshot("ann", "bob", "root", "sue", "max", "viewer")

@@ -75,8 +75,7 @@ func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p to
 // back to an older one. The view is read after the head, so a token that another
 // command has just ended is not added.
 func (i *Issuer) revokeRules(ctx context.Context, v events.View) Rules[token.State, token.Command] {
-	r := tokenRules
-	r.Urgent = true
+	r := urgentRules()
 	r.Decode = func(version int, stored []byte) (token.State, error) {
 		s, err := token.DecodeState(version, stored)
 		if _, found := s.Find(v.ID); err != nil || found {

@@ -68,9 +68,16 @@ func (i *Issuer) suspend(ctx context.Context, by guard.Principal, owner string, 
 	if err != nil {
 		return token.State{}, err
 	}
-	urgent := tokenRules
-	urgent.Urgent = true
-	return i.runWith(ctx, urgent, i.meta(by, set), owner, build(m, last))
+	c := build(m, last)
+	return Do(ctx, i.store, i.keys, urgentRules(), events.UserStream(owner), i.meta(by, set), func(at time.Time) token.Command { return token.At(c, at) })
+}
+
+// urgentRules are the rules for tokens. A thief who makes tokens all the time must not
+// keep a suspension from taking effect.
+func urgentRules() Rules[token.State, token.Command] {
+	r := tokenRules
+	r.Urgent = true
+	return r
 }
 
 // isLastEditor reports whether the owner holds edit and all other holders of edit
@@ -117,13 +124,8 @@ func (i *Issuer) Expire(ctx context.Context, owner string) error {
 // run checks a command about an owner and runs it, each try with the time of the
 // stream. It returns the state after the command.
 func (i *Issuer) run(ctx context.Context, m events.Meta, owner string, c token.Command) (token.State, error) {
-	return i.runWith(ctx, tokenRules, m, owner, c)
-}
-
-// runWith is run with certain rules.
-func (i *Issuer) runWith(ctx context.Context, r Rules[token.State, token.Command], m events.Meta, owner string, c token.Command) (token.State, error) {
 	if err := token.Check(c); err != nil {
 		return token.State{}, fmt.Errorf("checking the command: %w", err)
 	}
-	return Do(ctx, i.store, i.keys, r, events.UserStream(owner), m, func(at time.Time) token.Command { return token.At(c, at) })
+	return Do(ctx, i.store, i.keys, tokenRules, events.UserStream(owner), m, func(at time.Time) token.Command { return token.At(c, at) })
 }

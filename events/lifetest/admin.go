@@ -23,7 +23,7 @@ func (w *world) drawUserCommand(t *rapid.T, by caller) {
 				owner = user
 			}
 		}
-		if w.refused(t, "reinstate", w.Reinstate(t.Context(), by.Principal, owner, "found")) == "" {
+		if w.refused(t, "reinstate", errorOf(w.Reinstate(t.Context(), by.Principal, owner, "found"))) == "" {
 			w.accepted(t, by, owner, settings.ActionEdit)
 			delete(w.suspended, owner)
 		}
@@ -35,7 +35,7 @@ func (w *world) drawUserCommand(t *rapid.T, by caller) {
 }
 
 func (w *world) suspend(t *rapid.T, by caller, owner string) {
-	if w.refused(t, "suspend", w.Suspend(t.Context(), by.Principal, owner, "lost a laptop")) == "" {
+	if w.refused(t, "suspend", errorOf(w.Suspend(t.Context(), by.Principal, owner, "lost a laptop"))) == "" {
 		w.suspends(t, by, owner)
 	}
 }
@@ -50,7 +50,7 @@ func (w *world) suspends(t *rapid.T, by caller, owner string) {
 }
 
 func (w *world) offboard(t *rapid.T, by caller, owner string) {
-	if rapid.IntRange(0, 1).Draw(t, "really") > 0 || w.refused(t, "offboard", w.Offboard(t.Context(), by.Principal, owner, "left")) != "" {
+	if rapid.IntRange(0, 1).Draw(t, "really") > 0 || w.refused(t, "offboard", errorOf(w.Offboard(t.Context(), by.Principal, owner, "left"))) != "" {
 		return
 	}
 	w.suspends(t, by, owner)
@@ -67,7 +67,7 @@ func (w *world) setLimit(t *rapid.T, by caller, owner string) {
 	if rapid.Bool().Draw(t, "own") {
 		limit = new(rapid.IntRange(0, 8).Draw(t, "limit"))
 	}
-	if w.refused(t, "set a limit", w.SetLimit(t.Context(), by.Principal, owner, limit)) != "" {
+	if w.refused(t, "set a limit", errorOf(w.SetLimit(t.Context(), by.Principal, owner, limit))) != "" {
 		return
 	}
 	if by.Credential != guard.CredentialCurrent || !w.holds(by.Owner, settings.ActionEdit) {
@@ -151,6 +151,6 @@ func (w *world) recover(t *rapid.T) {
 // expire is the sweep. It changes nothing that a caller sees.
 func (w *world) expire(t *rapid.T) {
 	for _, user := range users {
-		w.refused(t, "expire", w.Expire(t.Context(), user))
+		w.refused(t, "expire", errorOf(w.Expire(t.Context(), user)))
 	}
 }

@@ -65,7 +65,7 @@ func offboarded(t *testing.T, open Open, at int, f storetest.Fault) ending {
 		return f
 	})
 	first := issuer.New(issuer.Config{Store: faulty, Keys: storetest.Keys})
-	if err := first.Offboard(ctx, s.boss, "judy", "left"); (err != nil) != (at > 0) {
+	if err := errorOf(first.Offboard(ctx, s.boss, "judy", "left")); (err != nil) != (at > 0) {
 		t.Fatalf("the first call: got %v", err)
 	}
 	if at > 1 || at == 1 && f == storetest.Unanswered {
@@ -96,7 +96,7 @@ func leaving(t *testing.T, store events.Store) (s *service, before uint64) {
 func (s *service) repeat(t *testing.T, before uint64, commits int, then func()) ending {
 	t.Helper()
 	for range 2 {
-		if err := s.Offboard(t.Context(), s.boss, "judy", "left"); err != nil {
+		if err := errorOf(s.Offboard(t.Context(), s.boss, "judy", "left")); err != nil {
 			t.Fatalf("the repeat: %v", err)
 		}
 		then()
@@ -136,7 +136,7 @@ func KilledOffboarding(t *testing.T, open Open, offboard func(t testing.TB, at i
 // before it, or after it is written.
 func OffboardUntil(ctx context.Context, store events.Store, at int, written bool, die func()) error {
 	i := issuer.New(issuer.Config{Store: &dying{Store: store, at: at, written: written, die: die}, Keys: storetest.Keys})
-	return i.Offboard(ctx, guard.Principal{Owner: "boss"}, "judy", "left")
+	return errorOf(i.Offboard(ctx, guard.Principal{Owner: "boss"}, "judy", "left"))
 }
 
 // dying is a store in a process that dies at a commit.

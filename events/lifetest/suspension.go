@@ -44,7 +44,7 @@ func Suspension(t *testing.T, open Open) {
 		t.Errorf("revoking while %d clients call: %v", racers, err)
 	}
 	begun := time.Now()
-	if err := s.Suspend(t.Context(), s.boss, "judy", "stolen laptop"); err != nil {
+	if err := errorOf(s.Suspend(t.Context(), s.boss, "judy", "stolen laptop")); err != nil {
 		t.Errorf("suspending while %d clients call: %v", racers, err)
 	}
 	s.answered.Store(true)

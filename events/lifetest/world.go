@@ -210,4 +210,11 @@ func (w *world) refused(t *rapid.T, verb string, err error) string {
 	return r.Code
 }
 
+// errorOf returns the error of a call, which is its last result. The suites do not
+// need the other results.
+func errorOf(results ...any) error {
+	err, _ := results[len(results)-1].(error)
+	return err
+}
+
 func (w *world) holds(user, action string) bool { return slices.Contains(w.holders[user], action) }

@@ -27,7 +27,7 @@ func (s *scene) changeLives() {
 		return err
 	})
 	s.token("disabled").off = true
-	s.do(func() error { return s.issuer.Suspend(s.Context(), s.caller(), "sue", "lost a laptop") })
+	s.do(func() error { return errorOf(s.issuer.Suspend(s.Context(), s.caller(), "sue", "lost a laptop")) })
 	s.token("suspended").off = true
 	for _, key := range []string{"the first request", "the second request"} {
 		s.do(func() error {
@@ -166,7 +166,7 @@ var movedLives = []attack{
 		do: func(s *scene, all map[place]item) []place { return s.put(s.victim.head(sue), all[s.victim.head(bob)]) },
 		check: func(s *scene, after string) {
 			s.expectDamage(s.askCreate(wish{Owner: "sue"}), after, "a create for the suspended user")
-			if err := s.issuer.Reinstate(s.Context(), s.caller(), "sue", ""); !errors.Is(err, events.ErrDamaged) {
+			if err := errorOf(s.issuer.Reinstate(s.Context(), s.caller(), "sue", "")); !errors.Is(err, events.ErrDamaged) {
 				s.Errorf("%s: reinstating: got %v, want ErrDamaged", after, err)
 			}
 			s.expectTruth(after)
@@ -190,7 +190,7 @@ func TestAChangedHeadOfASuspendedUserIsAFault(t *testing.T) {
 			s.restart()
 			s.expectDamage(s.askCreate(wish{Owner: "sue"}), after, "a create")
 			s.expectDamage(s.askRevoke(s.token("suspended")), after, "a revoke")
-			if err := s.issuer.Reinstate(s.Context(), s.caller(), "sue", ""); !errors.Is(err, events.ErrDamaged) {
+			if err := errorOf(s.issuer.Reinstate(s.Context(), s.caller(), "sue", "")); !errors.Is(err, events.ErrDamaged) {
 				t.Errorf("%s: reinstating: got %v, want ErrDamaged", after, err)
 			}
 			s.expectNoGain(after, s.token("suspended"))
@@ -198,4 +198,10 @@ func TestAChangedHeadOfASuspendedUserIsAFault(t *testing.T) {
 		}
 		s.expectTruth("after the repairs")
 	})
+}
+
+// errorOf returns the error of a call, which is its last result.
+func errorOf(results ...any) error {
+	err, _ := results[len(results)-1].(error)
+	return err
 }
