@@ -23,7 +23,7 @@ func stores(t *testing.T, run func(*testing.T, *scene)) {
 
 // TestAChangedMemberOfAViewIsAFault changes each member of views of all kinds.
 func TestAChangedMemberOfAViewIsAFault(t *testing.T) {
-	for _, name := range []string{"full", "ended", "plain", "expired", "lapsed", "revoked", "rotated", "replaced", "disabled", "suspended"} {
+	for _, name := range []string{"full", "ended", "plain", "expired", "lapsed", "revoked", "rotated", "disabled", "suspended"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stores(t, func(t *testing.T, s *scene) { s.changeEachMember(s.token(name)) })
