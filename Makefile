@@ -69,7 +69,7 @@ soak: bench fuzz histories races crashes sweeps ## Run everything that takes lon
 CHECKS ?= 20000
 .PHONY: histories
 histories: ## Check the rules on random histories (CHECKS=20000 for each; make test checks 100)
-	go test -count 1 -timeout 60m $$(grep -rl --include='*_test.go' 'rapid\.Check' . | xargs dirname | sort -u) -rapid.checks=$(CHECKS)
+	go test -count 1 -timeout 60m $$(grep -rlE --include='*_test.go' 'rapid\.Check|lifetest\.Machine' . | xargs dirname | sort -u) -rapid.checks=$(CHECKS)
 
 # grep fails if the test was renamed, because go test passes without a test.
 ROUNDS ?= 50
@@ -78,7 +78,9 @@ races: ## Repeat the tests of simultaneous calls: limits, rate, settings, suspen
 	go test -list LimitHolds ./events/issuer ./functions/httpapi | grep LimitHolds
 	go test -list RateHolds ./events/issuer ./functions/httpapi | grep RateHolds
 	go test -list 'NothingPasses|EveryAnswerAgrees|OfTwoHolders' ./functions/httpapi | grep -c ^Test | grep -qx 3
+	go test -list SuspensionStops ./infra/bolt | grep SuspensionStops
 	go test -count $(ROUNDS) -run 'LimitHolds|RateHolds|NothingPasses|EveryAnswerAgrees|OfTwoHolders|TwoEditors|AnEditorWho' ./events/issuer ./functions/httpapi
+	go test -count $(ROUNDS) -run SuspensionStops ./infra/bolt
 
 .PHONY: crashes
 crashes: ## Repeat the tests that kill the server at random moments (ROUNDS=50)

@@ -2,8 +2,9 @@
 // settings, the log that keeps it, and the ports to stores and the bus. The
 // packages below it are the rules (token, scope, settings), the forms of their
 // values (name, instant, secret), the service that applies the rules (issuer,
-// guard, sweep, relay, audit) and the test suites: storetest and bustest check the ports'
-// promises for every store and bus.
+// guard, sweep, relay, audit) and the test suites: storetest and bustest check the
+// ports' promises for every store and bus, and lifetest runs all commands on every
+// store.
 //
 // This package has the facts with their one table, the records and their hash
 // chain, the commits that add records, and the ports. The package does not decide

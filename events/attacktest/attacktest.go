@@ -46,6 +46,8 @@ func Run(t *testing.T, open func(*testing.T) Store) {
 		{"ARepairRefusesUnclearRecords", unclearRecordsAreRefused},
 		{"ARepairYieldsToCommands", repairYieldsToCommands},
 		{"AReplyBelongsToItsRequest", replyBelongsToItsRequest},
+		{"AForgedReplyIsAFault", forgedReplyIsAFault},
+		{"AReplyOfAnEndedOrRotatedTokenIsRefused", staleReplyIsRefused},
 	} {
 		t.Run(c.name, func(t *testing.T) { c.run(t, open) })
 	}

@@ -38,6 +38,7 @@ type Rules[S, C any] struct {
 	// Urgent says that the command must take effect although other commands write to
 	// the stream all the time: it tries again sooner and much more often.
 	Urgent bool
+
 	// Before runs on each try, after the head is read and before the decision. Its
 	// error ends the command; nil: it does nothing.
 	Before func() error
@@ -61,9 +62,9 @@ type Rules[S, C any] struct {
 func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S, C], s events.Stream, m events.Meta, command func(at time.Time) C) (S, error) {
 	var none S
 	var lost losses
-	most, longer := tries, 1
+	most := tries
 	if r.Urgent {
-		most, longer = urgentTries, 0
+		most = urgentTries
 	}
 	for try := range most {
 		before, head, err := load(ctx, log, k, r, s)
@@ -96,7 +97,11 @@ func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S,
 			return none, err
 		}
 		lost.add(head.Version)
-		if err := pause(ctx, try*longer); err != nil {
+		wait := try
+		if r.Urgent {
+			wait = 0 // the shortest
+		}
+		if err := pause(ctx, wait); err != nil {
 			return none, fmt.Errorf("stream %s: waiting for the next try: %w: %w", s, ErrBusy, err)
 		}
 	}

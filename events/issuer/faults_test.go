@@ -5,6 +5,7 @@ import (
 	"errors"
 	"reflect"
 	"testing"
+	"time"
 
 	"apitoken/events"
 	"apitoken/events/issuer"
@@ -21,6 +22,11 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 	s.grant("viewer", settings.Actions()...)
 	made, shown := s.create(person("ann"), "", token.Wish{})
 	viewer := person("viewer")
+	if err := errorOf(s.Suspend(t.Context(), viewer, "sue", "")); err != nil {
+		t.Fatal(err)
+	}
+	s.create(person("max"), "", token.Wish{ExpiresIn: time.Minute})
+	s.wait(time.Hour)
 	var ctx context.Context // for the current call; the first write cancels it
 	calls := map[string]func() error{
 		"Create": func() error { _, _, err := s.Create(ctx, viewer, "bob", token.Wish{}); return err },
@@ -39,15 +45,35 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 			_, err := s.List(ctx, viewer, issuer.ListQuery{Owners: []string{"ann"}})
 			return err
 		},
-		"TokenEvents":   func() error { _, err := s.TokenEvents(ctx, viewer, made.ID, 0, 0); return err },
-		"UserEvents":    func() error { _, err := s.UserEvents(ctx, viewer, "ann", 0, 0); return err },
-		"WhoAmI":        func() error { _, err := s.WhoAmI(ctx, viewer); return err },
-		"Introspect":    func() error { _, err := s.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
-		"Revoke":        func() error { return s.Revoke(ctx, viewer, made.ID) },
-		"Bootstrap":     func() error { _, _, err := s.Bootstrap(ctx, "root", true); return err },
+		"TokenEvents": func() error { _, err := s.TokenEvents(ctx, viewer, made.ID, 0, 0); return err },
+		"UserEvents":  func() error { _, err := s.UserEvents(ctx, viewer, "ann", 0, 0); return err },
+		"WhoAmI":      func() error { _, err := s.WhoAmI(ctx, viewer); return err },
+		"Introspect":  func() error { _, err := s.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
+		"Revoke":      func() error { return s.Revoke(ctx, viewer, made.ID) },
+		"Bootstrap":   func() error { _, _, err := s.Bootstrap(ctx, "root", true); return err },
+		"Update": func() error {
+			_, err := s.Update(ctx, viewer, made.ID, token.Update{Enabled: new(false)})
+			return err
+		},
+		"Rotate":             func() error { _, _, err := s.Rotate(ctx, viewer, made.ID, nil, nil); return err },
+		"RevokeWithChildren": func() error { return s.RevokeWithChildren(ctx, viewer, made.ID) },
+		"Suspend":            func() error { return errorOf(s.Suspend(ctx, viewer, "ann", "")) },
+		"Reinstate":          func() error { return errorOf(s.Reinstate(ctx, viewer, "sue", "")) },
+		"Offboard":           func() error { return errorOf(s.Offboard(ctx, viewer, "ann", "")) },
+		"SetLimit":           func() error { return errorOf(s.SetLimit(ctx, viewer, "ann", new(1))) },
+		"SetPermissions": func() error {
+			_, err := s.SetPermissions(ctx, viewer, "ann", []string{settings.ActionView})
+			return err
+		},
+		"ChangeSettings": func() error {
+			_, err := s.ChangeSettings(ctx, viewer, settings.Change{TokenLimit: new(1)})
+			return err
+		},
+		"Settings":      func() error { _, err := s.Settings(ctx, viewer); return err },
+		"Expire":        func() error { return errorOf(s.Expire(ctx, "max")) },
 		"guard's check": func() error { _, err := s.Guard().Check(ctx, shown, here); return err },
 	}
-	before := s.snapshot("ann", "bob", "root")
+	before := s.snapshot("ann", "bob", "root", "sue", "max", "viewer")
 	for name, call := range calls {
 		failed := 0
 		for _, op := range []storetest.Op{storetest.OpCommit, storetest.OpHead, storetest.OpHistory, storetest.OpToken, storetest.OpTokens, storetest.OpLastUses, storetest.OpReply} {
@@ -78,7 +104,7 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 			t.Errorf("%s did not call the store", name)
 		}
 	}
-	if after := s.snapshot("ann", "bob", "root"); !reflect.DeepEqual(before, after) {
+	if after := s.snapshot("ann", "bob", "root", "sue", "max", "viewer"); !reflect.DeepEqual(before, after) {
 		t.Errorf("after an outage the store has\n%+v\nwant\n%+v", after, before)
 	}
 }

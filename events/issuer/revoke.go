@@ -70,12 +70,12 @@ func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p to
 	return err
 }
 
-// revokeRules returns the rules for tokens, with one addition: a token that has a
-// live view and is not in the state is added to the state. Its view was put back
-// to an older one. The view is read after the head, so a token that another
+// revokeRules returns the urgent rules for tokens, with one addition: a token that
+// has a live view and is not in the state is added to the state. Its view was put
+// back to an older one. The view is read after the head, so a token that another
 // command has just ended is not added.
 func (i *Issuer) revokeRules(ctx context.Context, v events.View) Rules[token.State, token.Command] {
-	r := tokenRules
+	r := urgentRules()
 	r.Decode = func(version int, stored []byte) (token.State, error) {
 		s, err := token.DecodeState(version, stored)
 		if _, found := s.Find(v.ID); err != nil || found {

@@ -23,7 +23,7 @@ func stores(t *testing.T, run func(*testing.T, *scene)) {
 
 // TestAChangedMemberOfAViewIsAFault changes each member of views of all kinds.
 func TestAChangedMemberOfAViewIsAFault(t *testing.T) {
-	for _, name := range []string{"full", "ended", "plain", "expired", "lapsed", "revoked"} {
+	for _, name := range []string{"full", "ended", "plain", "expired", "lapsed", "revoked", "rotated", "disabled", "suspended"} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			stores(t, func(t *testing.T, s *scene) { s.changeEachMember(s.token(name)) })
@@ -69,7 +69,7 @@ func (s *scene) others(all map[place]item, p place) (others []item) {
 func TestTwoChangedMembersOfAViewAreAFault(t *testing.T) {
 	stores(t, func(t *testing.T, s *scene) {
 		genuine := s.remember()
-		for _, name := range []string{"full", "ended"} {
+		for _, name := range []string{"full", "ended", "rotated"} {
 			h := s.token(name)
 			p := s.victim.view(h.id)
 			older, members := s.older(p, genuine[p]), maps.Clone(genuine[p])
@@ -208,7 +208,7 @@ func TestOtherChangedMembersHaveNoGain(t *testing.T) {
 					continue
 				}
 				s.restart()
-				s.expectNoGain(after, s.token("bound"), s.token("scoped"), s.token("revoked"))
+				s.expectNoGain(after, s.token("bound"), s.token("scoped"), s.token("revoked"), s.token("rotated"), s.token("suspended"))
 				if a := s.call(s.admin, "GET", collection+"?limit=1000&state=active,disabled,expired,revoked", inRange, ""); !a.fault() {
 					s.expectNoOtherEntries(before, after)
 				}

@@ -47,10 +47,12 @@ type scene struct {
 	now     time.Time
 	store   events.Store // of the handler
 	handler http.Handler
+	issuer  *issuer.Issuer // of the handler
 	admin   *held
 	held    []*held
 	past    map[place][]item // the earlier and the present states of each item
 	copies  copies
+	notices []place       // the items of notices
 	log     *bytes.Buffer // of the service since its last start
 	open    func(testing.TB) victim
 }
@@ -63,6 +65,10 @@ type held struct {
 	ranges  []string
 	expires time.Time // zero: never
 	revoked bool
+	off     bool // disabled, or its owner is suspended
+
+	old      string    // the outgoing secret with the id; empty: never rotated
+	oldUntil time.Time // the end of its grace
 }
 
 // newScene makes a service with settings of several versions, and tokens of all
@@ -82,10 +88,15 @@ func newScene(t testing.TB, open func(testing.TB) victim) *scene {
 		{Name: "expired", Owner: "bob", ExpiresIn: "60s"},
 		{Name: "lapsed", Owner: "ann", ExpiresIn: "60s"},
 		{Name: "evan", Owner: "evan"},
+		{Name: "rotated", Owner: "ann"},
+		{Name: "replaced", Owner: "evan"},
+		{Name: "disabled", Owner: "bob"},
+		{Name: "suspended", Owner: "sue"},
 	} {
 		s.create(wish)
 		s.remember()
 	}
+	s.changeLives()
 	s.advance(5 * time.Minute)
 	for _, name := range []string{"ended", "revoked"} {
 		s.mustRevoke(s.token(name)) // a command of the owner also records the past expiries
@@ -141,9 +152,9 @@ func (s *scene) restart() {
 	s.store = s.victim.service(s)
 	s.log = &bytes.Buffer{}
 	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelError}))
-	i := issuer.New(issuer.Config{Store: s.store, Keys: keys, Now: s.clock, Logger: logger})
+	s.issuer = issuer.New(issuer.Config{Store: s.store, Keys: keys, Now: s.clock, Logger: logger})
 	s.handler = httpapi.New(httpapi.Config{
-		Issuer: i, Guard: i.Guard(), Now: s.clock, Deployment: "51af3dc0-da77-11e4-872e-1234567db123", Logger: logger,
+		Issuer: s.issuer, Guard: s.issuer.Guard(), Now: s.clock, Deployment: "51af3dc0-da77-11e4-872e-1234567db123", Logger: logger,
 	})
 }
 
@@ -285,7 +296,9 @@ func (s *scene) collect() {
 		s.Fatal(err)
 	}
 	for _, m := range ms {
-		s.copies[m.Stream] = append(s.copies[m.Stream], m)
+		if m.Stream != "" { // a notice is in no stream
+			s.copies[m.Stream] = append(s.copies[m.Stream], m)
+		}
 	}
 }
 

@@ -23,8 +23,14 @@ func (p *process) allowed(h *held) (states []*held, removed bool) {
 		removed = true
 	case attacked && slices.ContainsFunc(p.past[at], func(i item) bool { return reflect.DeepEqual(i, d.after) }):
 		before := *h
-		before.revoked = false
+		before.revoked, before.off = false, false
 		states = append(states, &before)
+		if h.old != "" { // before the rotation the current secret did not exist
+			before.revoked = true
+			live := before
+			live.revoked, live.expires = false, time.Time{}
+			states = append(states, &live)
+		}
 	}
 	return states, removed
 }
@@ -68,7 +74,7 @@ func (p *process) someToken() *held {
 
 func (p *process) authorize() {
 	p.Helper()
-	h := p.someToken()
+	h := pick(p, p.someToken().secrets())
 	p.expectVerdict(h, pick(p, probes(h.owner)))
 }
 

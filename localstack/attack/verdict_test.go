@@ -31,7 +31,7 @@ func probes(owner string) []probe {
 func (s *scene) want(h *held, p probe) int {
 	inside := func(r string) bool { return netip.MustParsePrefix(r).Contains(netip.MustParseAddr(p.from)) }
 	switch {
-	case h.revoked, s.expired(h):
+	case h.revoked, h.off, s.expired(h):
 		return http.StatusUnauthorized
 	case len(h.ranges) > 0 && !slices.ContainsFunc(h.ranges, inside):
 		return http.StatusForbidden
@@ -49,10 +49,12 @@ func (s *scene) live(h *held) bool { return !h.revoked && !s.expired(h) }
 // says.
 func (s *scene) expectTruth(after string) {
 	s.Helper()
-	for _, h := range s.held {
-		for _, p := range probes(h.owner) {
-			if a := s.call(h, p.method, p.path, p.from, ""); a.status != s.want(h, p) {
-				s.Errorf("%s: %s with the token %s: got %s, want %d", after, p.name, h.name, a, s.want(h, p))
+	for _, token := range s.held {
+		for _, h := range token.secrets() {
+			for _, p := range probes(h.owner) {
+				if a := s.call(h, p.method, p.path, p.from, ""); a.status != s.want(h, p) {
+					s.Errorf("%s: %s with the token %s: got %s, want %d", after, p.name, h.name, a, s.want(h, p))
+				}
 			}
 		}
 	}
@@ -62,16 +64,23 @@ func (s *scene) expectTruth(after string) {
 // says, or is a fault.
 func (s *scene) expectNoGain(after string, tokens ...*held) {
 	s.Helper()
-	for _, h := range tokens {
-		for _, p := range probes(h.owner) {
-			a := s.call(h, p.method, p.path, p.from, "")
-			if a.status != s.want(h, p) && !a.fault() {
-				s.Errorf("%s: %s with the token %s: got %s, want %d or a fault", after, p.name, h.name, a, s.want(h, p))
-			}
-			if p.path == whoAmI && a.status == http.StatusOK && decoded[httpapi.WhoAmI](s, a).ID != h.owner {
-				s.Errorf("%s: the token %s acts for another owner: %s", after, h.name, a)
+	for _, token := range tokens {
+		for _, h := range token.secrets() {
+			for _, p := range probes(h.owner) {
+				s.expectNoGainOf(h, p, after)
 			}
 		}
+	}
+}
+
+func (s *scene) expectNoGainOf(h *held, p probe, after string) {
+	s.Helper()
+	a := s.call(h, p.method, p.path, p.from, "")
+	if a.status != s.want(h, p) && !a.fault() {
+		s.Errorf("%s: %s with the token %s: got %s, want %d or a fault", after, p.name, h.name, a, s.want(h, p))
+	}
+	if p.path == whoAmI && a.status == http.StatusOK && decoded[httpapi.WhoAmI](s, a).ID != h.owner {
+		s.Errorf("%s: the token %s acts for another owner: %s", after, h.name, a)
 	}
 }
 
@@ -79,8 +88,10 @@ func (s *scene) expectNoGain(after string, tokens ...*held) {
 // fault that asks for no retry.
 func (s *scene) expectFaults(h *held, after string) {
 	s.Helper()
-	for _, p := range probes(h.owner) {
-		s.expectDamage(s.call(h, p.method, p.path, p.from, ""), after, p.name)
+	for _, shown := range h.secrets() {
+		for _, p := range probes(h.owner) {
+			s.expectDamage(s.call(shown, p.method, p.path, p.from, ""), after, p.name)
+		}
 	}
 	one := collection + "/" + h.id
 	s.expectDamage(s.call(s.admin, "GET", one, inRange, ""), after, "a get")

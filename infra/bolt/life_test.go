@@ -1,0 +1,37 @@
+package bolt_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"apitoken/events"
+	"apitoken/events/lifetest"
+	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
+)
+
+func openQuickly(t testing.TB) events.Store { return bolttest.Open(t) }
+
+// TestTokensKeepTheirRulesInEveryHistory draws 2,000 histories at most, which take
+// about two minutes.
+func TestTokensKeepTheirRulesInEveryHistory(t *testing.T) {
+	lifetest.Machine(t, 2000, openQuickly)
+}
+
+func TestSuspensionStopsEveryCallThatBeginsLater(t *testing.T) { lifetest.Suspension(t, openQuickly) }
+
+func TestAnInterruptedOffboardingEndsTheSame(t *testing.T) { lifetest.Offboarding(t, openQuickly) }
+
+// TestTheFileRevealsNoSecret reads the file as it is on the disk.
+func TestTheFileRevealsNoSecret(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "apitoken.db")
+	open := func(t testing.TB) events.Store { return bolttest.OpenFile(t, path, bolt.Options{NoSync: true}) }
+	lifetest.AtRest(t, open, func(t testing.TB, _ events.Store) []byte {
+		b, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		return b
+	})
+}
