@@ -147,6 +147,6 @@ func (o *once) replay(ctx context.Context, a answered) (Minted, error) {
 		return Minted{}, &events.Refusal{Code: CodeTokenRotated, Field: keyHeader,
 			Detail: fmt.Sprintf("%s belongs to an earlier request, and the secret of its answer was replaced: token %s was rotated later", keyHeader, a.View.ID)}
 	}
-	t := Token{View: a.View, State: a.View.StateAt(a.At)}
+	t := tokenAt(a.View, events.Use{}, a.At)
 	return Minted{Token: t, Text: secret.New(a.Text), Replayed: true}, nil
 }
