@@ -26,6 +26,8 @@ var partitions = map[string][]string{
 	"GetRole ReadTokenAndSettings":     {"TOKEN#*", "SETTINGS"},
 	"RevokeRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
 	"RevokeRole Commit":                {"USER#*", "TOKEN#*"},
+	"UpdateRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
+	"UpdateRole Commit":                {"USER#*", "TOKEN#*"},
 	"HistoryRole ReadTokenAndStreams":  {"USER#*", "TOKEN#*", "SETTINGS"},
 	"IntrospectRole ReadToken":         {"TOKEN#*"},
 	"IntrospectRole NoteLastUse":       {"TOKEN#*"},
