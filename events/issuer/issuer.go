@@ -101,14 +101,11 @@ func (i *Issuer) tokenOf(v events.View, use events.Use) Token { return tokenAt(v
 
 // tokenAt builds the answer for one view at the time now. A view of a list has no
 // outgoing verifier, so the end of the outgoing secret alone decides whether that
-// secret passes. A later change may have cut the life of the token to less.
+// secret passes.
 func tokenAt(v events.View, use events.Use, now time.Time) Token {
 	t := Token{View: v, State: v.StateAt(now), LastUse: use}
-	if until := v.OutgoingUntil; v.LiveAt(now) && now.Before(until) {
-		t.PreviousSecretUntil = until
-		if !v.ExpiresAt.IsZero() && v.ExpiresAt.Before(until) {
-			t.PreviousSecretUntil = v.ExpiresAt
-		}
+	if v.LiveAt(now) && now.Before(v.OutgoingUntil) {
+		t.PreviousSecretUntil = v.OutgoingUntil
 	}
 	return t
 }
