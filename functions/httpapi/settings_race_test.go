@@ -60,7 +60,6 @@ type limitClient struct {
 	limits *limits
 	api    *httpapi.Client
 	live   []string
-	made   int64
 	stale  int // answers by a limit that was not in force any more when the call began
 }
 

@@ -43,7 +43,7 @@ func TestTheDeployedStack(t *testing.T) {
 
 func (s *stack) routes(t *testing.T) {
 	for _, r := range httpapi.Routes() {
-		path := strings.NewReplacer("{id}", "00000000", "{user}", "ann").Replace(r.Path)
+		path := strings.NewReplacer("{id}", "00000000", "{user}", "leaver").Replace(r.Path) // whom the route offboards
 		for _, path := range []string{path, path + "/"} {
 			switch {
 			case r.Open:
