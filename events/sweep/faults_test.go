@@ -170,3 +170,50 @@ func (c counting) Token(ctx context.Context, id string) (events.View, events.Use
 	*c.reads++
 	return c.Store.Token(ctx, id)
 }
+
+// TestAnIndexThatLagsDecidesNothing: it still has the entries of a token that was
+// revoked, of one with a later expiry, and of one that never was.
+func TestAnIndexThatLagsDecidesNothing(t *testing.T) {
+	s := newScene(t)
+	revoked, moved, same := s.create("ann", 100*day), s.create("bob", 100*day), s.create("cy", 100*day)
+	lags := lagging{s.store, []events.Expiring{{TokenID: "JhxND7ci", Owner: "eve", ExpiresAt: same.ExpiresAt}}}
+	for _, made := range []issuer.Token{revoked, moved, same} {
+		lags.entries = append(lags.entries, events.Expiring{TokenID: made.ID, Owner: made.Owner, ExpiresAt: made.ExpiresAt})
+	}
+	if err := s.Revoke(t.Context(), person("ann"), revoked.ID); err != nil {
+		t.Fatal(err)
+	}
+	s.expireAt(moved, 1000*day)
+	for _, made := range []issuer.Token{revoked, moved, same} {
+		s.took(made.ID)
+	}
+	s.use(lags)
+	s.at(95 * day)
+	if r := s.run(); r.Warned != 1 || r.Expired != 0 {
+		t.Errorf("before the expiry: got %+v, want one warning", r)
+	}
+	s.at(100 * day)
+	if r := s.run(); r.Expired != 1 {
+		t.Errorf("at the expiry: got %+v, want one expiry", r)
+	}
+	s.expect("a revoked token", revoked)
+	s.expect("a token with a later expiry", moved)
+	s.expect("a token that did not change", same, "7", "expired")
+}
+
+// lagging is a store whose index by expiry always has the same entries.
+type lagging struct {
+	events.Store
+	entries []events.Expiring
+}
+
+func (l lagging) Expiring(_ context.Context, from, to time.Time, f func([]events.Expiring) error) error {
+	for _, e := range l.entries {
+		if !e.ExpiresAt.Before(from) && e.ExpiresAt.Before(to) {
+			if err := f([]events.Expiring{e}); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

@@ -147,7 +147,7 @@ func TestChangedSettingsHoldAtTheNextRun(t *testing.T) {
 	s.warningDays(30)
 	s.at(94 * day)
 	s.run()
-	s.expect("less warnings", made)
+	s.expect("fewer warnings", made)
 	s.warningDays(30, 5)
 	s.run()
 	s.expect("a warning whose time has not come", made)
@@ -162,6 +162,21 @@ func TestChangedSettingsHoldAtTheNextRun(t *testing.T) {
 	s.at(100 * day)
 	s.run()
 	s.expect("the expiry without warnings", made, "expired")
+}
+
+// TestAnEarlierWarningDoesNotFollowALaterOne: the settings then have only a warning
+// whose time was before the one that was sent.
+func TestAnEarlierWarningDoesNotFollowALaterOne(t *testing.T) {
+	s := newScene(t)
+	s.warningDays(7)
+	made := s.create("ann", 100*day)
+	s.took(made.ID)
+	s.at(94 * day)
+	s.run()
+	s.expect("a week before", made, "7")
+	s.warningDays(30)
+	s.run()
+	s.expect("with a warning of 30 days in its place", made)
 }
 
 // TestAnExpiryIsRecordedAndEverythingAgrees: the view, the list, the state of the
