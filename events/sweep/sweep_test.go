@@ -1,22 +1,15 @@
 package sweep_test
 
 import (
-	"context"
-	"errors"
-	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
 	"apitoken/events"
 	"apitoken/events/issuer"
 	"apitoken/events/settings"
-	"apitoken/events/storetest"
 	"apitoken/events/sweep"
 	"apitoken/events/token"
-	"apitoken/infra/bolt"
-	"apitoken/infra/bolt/bolttest"
 )
 
 // TestOnlyTheNearestWarningThatHasComeIsSent has one token in each row, and runs the
@@ -154,7 +147,7 @@ func TestChangedSettingsHoldAtTheNextRun(t *testing.T) {
 	s.warningDays(30)
 	s.at(94 * day)
 	s.run()
-	s.expect("less warnings", made)
+	s.expect("fewer warnings", made)
 	s.warningDays(30, 5)
 	s.run()
 	s.expect("a warning whose time has not come", made)
@@ -169,6 +162,21 @@ func TestChangedSettingsHoldAtTheNextRun(t *testing.T) {
 	s.at(100 * day)
 	s.run()
 	s.expect("the expiry without warnings", made, "expired")
+}
+
+// TestAnEarlierWarningDoesNotFollowALaterOne: the settings then have only a warning
+// whose time was before the one that was sent.
+func TestAnEarlierWarningDoesNotFollowALaterOne(t *testing.T) {
+	s := newScene(t)
+	s.warningDays(7)
+	made := s.create("ann", 100*day)
+	s.took(made.ID)
+	s.at(94 * day)
+	s.run()
+	s.expect("a week before", made, "7")
+	s.warningDays(30)
+	s.run()
+	s.expect("with a warning of 30 days in its place", made)
 }
 
 // TestAnExpiryIsRecordedAndEverythingAgrees: the view, the list, the state of the
@@ -226,159 +234,6 @@ func TestManyExpiriesOfAnOwner(t *testing.T) {
 			t.Errorf("token %s is recorded as expired %d times", id, n)
 		}
 	}
-}
-
-// TestRunsAtTheSameTimeDoNoHarm: each warning and each expiry is there once.
-func TestRunsAtTheSameTimeDoNoHarm(t *testing.T) {
-	s := newScene(t)
-	var soon, past []issuer.Token
-	for _, owner := range []string{"ann", "bob", "cy", "di"} {
-		for range 5 {
-			soon = append(soon, s.create(owner+"2", 107*day))
-			past = append(past, s.create(owner, 100*day))
-		}
-	}
-	for _, made := range slices.Concat(soon, past) {
-		s.took(made.ID)
-	}
-	s.at(101 * day)
-	var runs sync.WaitGroup
-	for range 4 {
-		runs.Go(func() {
-			if _, err := s.sweep.Run(t.Context()); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	runs.Wait()
-	for _, made := range soon {
-		s.expect("a token that expires soon", made, "7")
-	}
-	for _, made := range past {
-		s.expect("an expired token", made, "expired")
-	}
-}
-
-// TestADamagedTokenStopsNoOther: each run reports the token and handles the others.
-func TestADamagedTokenStopsNoOther(t *testing.T) {
-	s := newScene(t)
-	attacked := bolttest.OpenAttacked(t, t.TempDir()+"/apitoken.db", bolt.Options{NoSync: true})
-	s.store = attacked
-	s.use(attacked)
-	bad, good := s.create("ann", 100*day), s.create("bob", 100*day+time.Hour)
-	badHead, goodHead := s.create("cy", 50*day), s.create("di", 50*day+time.Hour)
-	for _, made := range []issuer.Token{bad, good, badHead, goodHead} {
-		s.took(made.ID)
-	}
-	members := attacked.Item(t, attacked.ViewKey(bad.ID))
-	members["3"] = "another name"
-	attacked.PutItem(t, attacked.ViewKey(bad.ID), members)
-	head := attacked.Item(t, attacked.HeadKey(events.UserStream("cy")))
-	head["8"] = []byte("another seal")
-	attacked.PutItem(t, attacked.HeadKey(events.UserStream("cy")), head)
-	s.use(attacked)
-	s.at(71 * day)
-	for range 2 {
-		s.log.Reset()
-		r, err := s.sweep.Run(t.Context())
-		if !errors.Is(err, sweep.ErrFaults) || !errors.Is(err, events.ErrDamaged) || r.Faults != 2 {
-			t.Errorf("got %+v, %v, want two faults", r, err)
-		}
-		for _, id := range []string{bad.ID, badHead.ID} {
-			if !strings.Contains(s.log.String(), id) {
-				t.Errorf("the log does not name token %s: %s", id, &s.log)
-			}
-		}
-	}
-	s.expect("the damaged token", bad)
-	s.expect("the token after it", good, "30")
-	s.expect("the token with a damaged head", badHead)
-	s.expect("the expired token after it", goodHead, "expired")
-}
-
-// TestAFaultOfTheStoreIsCaughtUp fails each method once, in both ways.
-func TestAFaultOfTheStoreIsCaughtUp(t *testing.T) {
-	for _, op := range []storetest.Op{storetest.OpHead, storetest.OpToken, storetest.OpExpiring, storetest.OpNotify, storetest.OpNoteWarning} {
-		for _, fault := range []storetest.Fault{storetest.Unapplied, storetest.Unanswered} {
-			s := newScene(t)
-			soon, past := s.create("ann", 107*day), s.create("bob", 100*day)
-			s.took(soon.ID)
-			s.took(past.ID)
-			s.at(101 * day)
-			s.use(storetest.NewFaulty(s.store, storetest.Once(op, fault)))
-			if _, err := s.sweep.Run(t.Context()); !errors.Is(err, storetest.ErrFault) {
-				t.Errorf("%s with fault %d: got %v", op, fault, err)
-			}
-			s.run()
-			s.expect(string(op)+" failed, warning", soon, "7")
-			s.expect(string(op)+" failed, expiry", past, "expired")
-		}
-	}
-}
-
-// TestAnEndedContextStopsARun, which the next run completes.
-func TestAnEndedContextStopsARun(t *testing.T) {
-	s := newScene(t)
-	var made []issuer.Token
-	for _, owner := range []string{"ann", "bob", "cy"} {
-		made = append(made, s.create(owner, 107*day))
-		s.took(made[len(made)-1].ID)
-	}
-	s.at(101 * day)
-	ctx, cancel := context.WithCancel(t.Context())
-	s.use(stopping{s.store, cancel})
-	r, err := s.sweep.Run(ctx)
-	if !errors.Is(err, context.Canceled) || errors.Is(err, sweep.ErrFaults) || r.Warned == len(made) || s.log.Len() > 0 {
-		t.Errorf("got %+v, %v, %s; want only the error of the context", r, err, &s.log)
-	}
-	s.use(s.store)
-	s.run()
-	for _, m := range made {
-		s.expect("after the next run", m, "7")
-	}
-}
-
-// stopping ends the context with the first notice.
-type stopping struct {
-	events.Store
-	stop func()
-}
-
-func (s stopping) Notify(ctx context.Context, m events.Message) error {
-	defer s.stop()
-	return s.Store.Notify(ctx, m)
-}
-
-// TestHandledTokensAreNotReadAgain: a run over tokens that were warned about reads
-// the index only.
-func TestHandledTokensAreNotReadAgain(t *testing.T) {
-	s := newScene(t)
-	made := s.create("ann", 30*day) // its warning is at the creation, and is not sent
-	s.create("ann", 20*day)
-	s.at(time.Hour)
-	s.run()
-	reads := 0
-	s.use(counting{s.store, &reads})
-	s.run()
-	if reads != 0 {
-		t.Errorf("the second run read %d views, want none", reads)
-	}
-	s.update(made, token.Update{Wish: token.Wish{Name: "other"}, Given: token.Members{Name: true}})
-	reads = 0
-	s.run()
-	if reads != 1 {
-		t.Errorf("after a change of one token a run read %d views, want one", reads)
-	}
-}
-
-type counting struct {
-	events.Store
-	reads *int
-}
-
-func (c counting) Token(ctx context.Context, id string) (events.View, events.Use, error) {
-	*c.reads++
-	return c.Store.Token(ctx, id)
 }
 
 func TestTheOperatorIsTheActorOfAnExpiry(t *testing.T) {
