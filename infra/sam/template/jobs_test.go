@@ -41,6 +41,6 @@ func verifies(j wiring.Job) bool     { return j.Verifies }
 func readsTheLog(j wiring.Job) bool  { return !j.Copies }
 func hasPeppers(j wiring.Job) bool   { return j.Need()&wiring.Peppers != 0 }
 func background(j wiring.Job) bool   { return !j.HTTP() && !j.Authorizes }
-func puts(j wiring.Job) bool         { return j.Command || j.Checks }
+func puts(j wiring.Job) bool         { return commands(j) || checks(j) }
 func updates(j wiring.Job) bool      { return j.Checks || j.Carries || j.Sweeps }
 func readsStreams(j wiring.Job) bool { return j.Command || j.Checks || j.Verifies }
