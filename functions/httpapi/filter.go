@@ -26,7 +26,7 @@ func filter(q url.Values) (f issuer.Filter, err error) {
 	if f.UnusedSince, err = moment(q, "unused_since"); err != nil {
 		return f, err
 	}
-	f.NeverExpires, err = truth(q, "never_expires")
+	f.NeverExpires, err = optionalBool(q, "never_expires")
 	return f, err
 }
 
@@ -64,9 +64,9 @@ func moment(q url.Values, parameter string) (*time.Time, error) {
 	return &at, nil
 }
 
-// truth reads true or false. It returns nil if the query does not have the
+// optionalBool reads true or false. It returns nil if the query does not have the
 // parameter.
-func truth(q url.Values, parameter string) (*bool, error) {
+func optionalBool(q url.Values, parameter string) (*bool, error) {
 	switch text := q.Get(parameter); {
 	case !q.Has(parameter):
 		return nil, nil
