@@ -4,6 +4,7 @@ package sweeptest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"runtime"
 	"sync"
@@ -79,7 +80,7 @@ func Run(t *testing.T, store events.Store, n int) {
 func fill(t *testing.T, store events.Store, n int) (owners []string) {
 	t.Helper()
 	var all sync.WaitGroup
-	free := make(chan struct{}, 8)
+	free := make(chan struct{}, 4)
 	for first := 0; first < n; first += OfOwner {
 		owner := fmt.Sprintf("user%06d", first/OfOwner)
 		owners = append(owners, owner)
@@ -124,7 +125,14 @@ func create(ctx context.Context, store events.Store, owner string, first, end, n
 	if err != nil {
 		return err
 	}
-	return store.Commit(ctx, c)
+	for range 5 {
+		// Nothing else writes to this stream: a conflict shows that an earlier try was
+		// applied.
+		if err = store.Commit(ctx, c); err == nil || errors.Is(err, events.ErrConflict) {
+			return nil
+		}
+	}
+	return err
 }
 
 // heap measures the live heap at each page.
