@@ -213,6 +213,9 @@ func (s *sentinel) provokePanic(token string) {
 func (s *sentinel) command(token string) {
 	s.run("show", token)
 	s.run("revoke", "--id", token)
+	s.run("update", token, "--name", "x")
+	s.run("update", "zzzzzzzz", "--name", token)
+	s.run("disable", "zzzzzzzz", "--if-match", token)
 	s.run("history", token)
 	s.run("create", token)
 	s.run(token)

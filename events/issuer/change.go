@@ -15,8 +15,9 @@ import (
 // enabled, and the end of its outgoing secret, and returns the token. An update
 // that changes nothing writes nothing. The guard obeys an update as soon as
 // Update has returned. A missing token and another user's token that the caller
-// may not view are not_found; a token that has ended is token_ended or
-// not_found_revoked.
+// may not view are not_found. A revoked token that the caller may view is
+// not_found_revoked, also for a caller who may not change it. An expired token is
+// token_ended.
 func (i *Issuer) Update(ctx context.Context, by guard.Principal, id string, u token.Update) (Token, error) {
 	return i.change(ctx, by, id, func(set settings.State, t Token, at time.Time) (token.Command, error) {
 		c := token.Update{Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, At: at}
@@ -31,6 +32,9 @@ func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, buil
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
 		return Token{}, err
+	}
+	if t.State == events.StateRevoked { // as for Revoke: who may view the token learns that it is revoked
+		return Token{}, token.NotFoundRevoked(t.EndedTime())
 	}
 	c, err := build(set, t, i.now())
 	if err != nil {

@@ -3,6 +3,7 @@ package issuer
 import (
 	"context"
 	"fmt"
+	"slices"
 	"time"
 
 	"apitoken/events"
@@ -17,7 +18,8 @@ const maxSteps = 16
 // RevokeWithChildren ends a live token, and the owner's tokens that were made with
 // it or with its children. It works in several commits if there are many, and may
 // run again. It also ends the children of a token that ended before. The refusals
-// are those of Revoke.
+// are those of Revoke. The Seq of the token is compared with ifMatch only before
+// the first commit, because that commit changes it.
 func (i *Issuer) RevokeWithChildren(ctx context.Context, by guard.Principal, id string, ifMatch ...uint64) error {
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
@@ -26,6 +28,9 @@ func (i *Issuer) RevokeWithChildren(ctx context.Context, by guard.Principal, id 
 	c := token.Revoke{Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, IfMatch: ifMatch, WithChildren: true}
 	if err := token.Check(c); err != nil {
 		return fmt.Errorf("checking the revocation: %w", err)
+	}
+	if !t.LiveAt(i.now()) && slices.Contains(ifMatch, t.Seq) {
+		c.IfMatch = nil // the rules do not have the Seq of an ended token
 	}
 	for step := range maxSteps {
 		after, err := Do(ctx, i.store, i.keys, i.revokeRules(ctx, t.View), events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
@@ -42,6 +47,7 @@ func (i *Issuer) RevokeWithChildren(ctx context.Context, by guard.Principal, id 
 		case !token.HasChildren(after, id, i.now()):
 			return nil
 		}
+		c.IfMatch = nil
 	}
 	return fmt.Errorf("revoking token %s with its children: after %d commits there are new children: %w", id, maxSteps, ErrBusy)
 }

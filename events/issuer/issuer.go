@@ -62,6 +62,10 @@ type Token struct {
 	events.View
 	State   events.TokenState
 	LastUse events.Use // zero: never used
+
+	// PreviousSecretUntil is when the outgoing secret of a live token ends; zero: no
+	// outgoing secret passes. A disabled token keeps its outgoing secret.
+	PreviousSecretUntil time.Time
 }
 
 // EndedTime returns when the token was revoked or expired, or the zero time if it
@@ -93,8 +97,17 @@ var (
 func (i *Issuer) now() time.Time { return instant.Cut(i.clock()) }
 
 // tokenOf builds the answer for one view.
-func (i *Issuer) tokenOf(v events.View, use events.Use) Token {
-	return Token{View: v, State: v.StateAt(i.now()), LastUse: use}
+func (i *Issuer) tokenOf(v events.View, use events.Use) Token { return tokenAt(v, use, i.now()) }
+
+// tokenAt builds the answer for one view at the time now. A view of a list has no
+// outgoing verifier, so the end of the outgoing secret alone decides whether that
+// secret passes.
+func tokenAt(v events.View, use events.Use, now time.Time) Token {
+	t := Token{View: v, State: v.StateAt(now), LastUse: use}
+	if v.LiveAt(now) && now.Before(v.OutgoingUntil) {
+		t.PreviousSecretUntil = v.OutgoingUntil
+	}
+	return t
 }
 
 // meta returns the id, actor and time of a new command.

@@ -175,7 +175,7 @@ func (i *Issuer) withUses(ctx context.Context, q events.Query, page events.Page)
 		return ListPage{}, err
 	}
 	for n, v := range page.Views {
-		p.Tokens[n] = Token{View: v, State: v.StateAt(q.Now), LastUse: uses[v.ID]}
+		p.Tokens[n] = tokenAt(v, uses[v.ID], q.Now)
 	}
 	return p, nil
 }

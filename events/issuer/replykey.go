@@ -84,8 +84,7 @@ type answered struct {
 
 // minted returns the first answer again.
 func (a answered) minted() Minted {
-	t := Token{View: a.View, State: a.View.StateAt(a.At), LastUse: a.Use}
-	return Minted{Token: t, Text: secret.New(a.Text), Replayed: true}
+	return Minted{Token: tokenAt(a.View, a.Use, a.At), Text: secret.New(a.Text), Replayed: true}
 }
 
 func (k replyKey) seal(a answered) (*events.Reply, error) {

@@ -90,7 +90,7 @@ type Revoke struct {
 
 	ID           string
 	Owner        string
-	IfMatch      []uint64 // as in Update
+	IfMatch      []uint64 // as in Update; not nil: the children of a token that has ended do not end
 	WithChildren bool
 }
 

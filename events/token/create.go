@@ -20,7 +20,7 @@ func (c Create) check() error {
 	if err := c.checkFields(); err != nil {
 		return err
 	}
-	if err := c.By.checkHandOut(c.Owner); err != nil {
+	if err := c.By.checkHandOut(c.Owner, fieldUser); err != nil {
 		return err
 	}
 	return c.By.checkBounds(c.Scopes, c.SourceIPs)

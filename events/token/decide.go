@@ -129,5 +129,5 @@ func checkMatch(v events.View, ifMatch []uint64) error {
 	if ifMatch == nil || slices.Contains(ifMatch, v.Seq) {
 		return nil
 	}
-	return refuse(CodeVersionConflict, "", "the token has changed since you read it; read it again, and decide again")
+	return versionConflict()
 }

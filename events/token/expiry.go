@@ -28,7 +28,7 @@ func (l lifetime) check(expires time.Time, field string) error {
 	latest := l.latest()
 	switch {
 	case !expires.IsZero() && !expires.After(l.now):
-		return refuse(CodeExpiryInPast, fieldExpirationTime, "the token would expire at %s, which is not in the future; the expiration time must be after %s",
+		return refuse(CodeExpiryInPast, field, "the token would expire at %s, which is not in the future; the expiration time must be after %s",
 			instant.Format(expires), instant.Format(l.now))
 	case outlives(expires, latest):
 		return refuse(CodeExpiryTooLate, field, "the token would %s, which is too late; the maximum lifetime is %s, until %s",

@@ -54,12 +54,13 @@ func (m Maker) cause(owner string) events.Cause {
 // checkHandOut refuses a maker that may not get a new secret of the owner. Such a
 // secret acts for the owner, with all permissions of the owner. So without the
 // second rule, a holder of create alone could get every permission.
-func (m Maker) checkHandOut(owner string) error {
+// field is the member of the request that names the owner; empty if none does.
+func (m Maker) checkHandOut(owner, field string) error {
 	switch {
 	case !m.allowed(owner, m.MayCreate):
-		return refuse(CodePermissionDenied, fieldUser, `creating or rotating a token of another user needs the permission create on the realm "security"`)
+		return refuse(CodePermissionDenied, field, `creating or rotating a token of another user needs the permission create on the realm "security"`)
 	case m.LacksActions && m.Owner != owner && !m.Operator:
-		return refuse(CodeDeniedByOwner, fieldUser, `the user has a permission on the realm "security" that you do not have; you may create, rotate and extend tokens only of users without such a permission`)
+		return refuse(CodeDeniedByOwner, field, `the user has a permission on the realm "security" that you do not have; you may create, rotate and extend tokens only of users without such a permission`)
 	}
 	return nil
 }
@@ -68,9 +69,9 @@ func (m Maker) checkHandOut(owner string) error {
 // maker may know the secret of that token, so this is like a new secret.
 func (m Maker) checkWiden(owner string) error {
 	if !m.allowed(owner, m.MayCreate) {
-		return refuse(CodePermissionDenied, fieldUser, `without the permission create on the realm "security" you may only narrow the scopes, the source ranges and the lifetime of another user's token`)
+		return refuse(CodePermissionDenied, "", `without the permission create on the realm "security" you may only narrow the scopes, the source ranges and the lifetime of another user's token`)
 	}
-	return m.checkHandOut(owner)
+	return m.checkHandOut(owner, "")
 }
 
 // checkCredential refuses a maker with an outgoing secret. So a rotation ends

@@ -67,6 +67,10 @@ func Ended(at time.Time) *events.Refusal {
 	return &events.Refusal{Code: CodeEnded, Detail: "the token expired at " + instant.Format(at) + "; an ended token cannot be changed", EndedAt: at}
 }
 
+func versionConflict() *events.Refusal {
+	return refuse(CodeVersionConflict, "", "the token has changed since you read it; read it again, and decide again")
+}
+
 // NotInState is the refusal for a token that the caller may see, but that is in
 // none of the states that the caller asked for.
 func NotInState() *events.Refusal {

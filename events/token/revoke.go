@@ -33,6 +33,9 @@ func revoke(s State, c Revoke) ([]events.Fact, error) {
 	if c.WithChildren {
 		ids = append(ids, youngestFirst(s, c.ID, c.At)...)
 	}
+	if !live && len(ids) > 0 && c.IfMatch != nil { // the token ended after the caller read it
+		return nil, versionConflict()
+	}
 	if len(ids) == 0 {
 		return nil, NotFound()
 	}

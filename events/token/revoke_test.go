@@ -65,6 +65,21 @@ func TestRevokeOfAStaleEntry(t *testing.T) {
 	refusal(t, err, CodeVersionConflict)
 }
 
+// TestAStaleEntryEndsNoChildren: the children of a token that has ended do not end
+// under a condition, because the state does not have the sequence of that token.
+func TestAStaleEntryEndsNoChildren(t *testing.T) {
+	s := given(noon, owned("AAAAAAAA", time.Time{}), child("BBBBBBBB", "AAAAAAAA"), events.TokenRevoked{TokenID: "AAAAAAAA", Owner: "ann", Cause: events.CauseUser})
+	c := Revoke{At: noon, By: Maker{Owner: "ann"}, ID: "AAAAAAAA", Owner: "ann", IfMatch: []uint64{1}, WithChildren: true}
+	_, err := Decide(s, c)
+	refusal(t, err, CodeVersionConflict)
+	c.IfMatch = nil
+	if facts, err := Decide(s, c); err != nil || len(facts) != 1 {
+		t.Errorf("without a condition: got %v, %v, want the end of the child", facts, err)
+	}
+	_, err = Decide(given(noon, owned("AAAAAAAA", noon.Add(-1))), Revoke{At: noon, By: c.By, ID: "AAAAAAAA", Owner: "ann", IfMatch: []uint64{7}, WithChildren: true})
+	refusal(t, err, CodeNotFound)
+}
+
 // TestTheLargestFamiliesEndInSteps: each step ends the first token and its
 // youngest descendants, and the next step finds the others.
 func TestTheLargestFamiliesEndInSteps(t *testing.T) {

@@ -29,7 +29,7 @@ func (c Rotate) check() error {
 	case c.self() && *c.Grace < selfGrace:
 		return refuse(CodeGraceTooShort, fieldGrace, "the grace is %s; a token that rotates itself needs at least %s, because an answer may be lost", formatLifetime(*c.Grace), formatLifetime(selfGrace))
 	}
-	return c.By.checkHandOut(c.Owner)
+	return c.By.checkHandOut(c.Owner, "")
 }
 
 // self reports whether the token rotates itself.

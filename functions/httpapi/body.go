@@ -23,7 +23,7 @@ const maxBody = 64 << 10
 type member struct {
 	name string
 	want string // the allowed values, for people: "a string"
-	into any    // a pointer, as for json.Unmarshal, or a nested
+	into any    // a pointer, as for json.Unmarshal, or a nested, given or givenOrNull
 }
 
 // nested is the target of a member that is itself an object. If the object has
@@ -33,9 +33,19 @@ type nested struct {
 	members []member
 }
 
+// given is the target of a member for which absent is not the same as empty. If
+// the object has the member, present is set to true.
+type given struct {
+	present *bool
+	into    any
+}
+
+// givenOrNull is a given for which null is a value: the zero value of into.
+type givenOrNull given
+
 // decode reads the request's body into the members. It ignores the media type. It
 // reads an empty body as an empty object, because some clients send an empty
-// chunked body. It skips a member that is null. It refuses, by name, a member
+// chunked body. It skips a member that is null, except a givenOrNull. It refuses, by name, a member
 // that is unknown, that is given twice, or that has another type. For a body that
 // is not UTF-8 text of a JSON object, the refusal names what the body is.
 func (x *exchange) decode(members ...member) error {
@@ -69,7 +79,7 @@ func fill(object []byte, path string, members []member) error {
 	for _, m := range members {
 		raw, ok := given[m.name]
 		delete(given, m.name)
-		if !ok || string(raw) == "null" {
+		if _, null := m.into.(givenOrNull); !ok || string(raw) == "null" && !null {
 			continue
 		}
 		if err := m.read(raw, path); err != nil {
@@ -89,6 +99,12 @@ func (m member) read(raw json.RawMessage, path string) error {
 		}
 		*inner.present = true
 		return fill(raw, path+m.name+".", inner.members)
+	}
+	switch inner := m.into.(type) {
+	case given:
+		*inner.present, m.into = true, inner.into
+	case givenOrNull:
+		*inner.present, m.into = true, inner.into
 	}
 	if json.Unmarshal(raw, m.into) != nil {
 		return fieldProblem("wrong_type", path+m.name, "must be "+m.want)

@@ -13,12 +13,16 @@ import (
 // breaks are the ways to change a request that fits the document so that it does
 // not fit. Each returns false if the request has no place for the change.
 var breaks = map[string]func(generator, *rapid.T, *sample) bool{
-	"an unknown parameter":     func(_ generator, _ *rapid.T, s *sample) bool { s.query.Set("surplus", "1"); return true },
-	"a repeated parameter":     eachParameter(func(value string) []string { return []string{value, value} }),
-	"an empty parameter":       eachParameter(func(string) []string { return []string{""} }),
-	"a parameter with a tail":  eachParameter(func(value string) []string { return []string{value + "\x01"} }), // a control character fits no parameter
-	"a limit of zero":          func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "0") },
-	"a limit with a sign":      func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "+1") },
+	"an unknown parameter":    func(_ generator, _ *rapid.T, s *sample) bool { s.query.Set("surplus", "1"); return true },
+	"a repeated parameter":    eachParameter(func(value string) []string { return []string{value, value} }),
+	"an empty parameter":      eachParameter(func(string) []string { return []string{""} }),
+	"a parameter with a tail": eachParameter(func(value string) []string { return []string{value + "\x01"} }), // a control character fits no parameter
+	"a limit of zero":         func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "0") },
+	"a limit with a sign":     func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "+1") },
+	"a number for a truth": func(_ generator, _ *rapid.T, s *sample) bool {
+		return s.has("with_children") && s.set("with_children", "1")
+	},
+	"a bare entity tag":        func(_ generator, _ *rapid.T, s *sample) bool { s.header.Set("If-Match", "1"); return s.has("If-Match") },
 	"an id of another form":    brokenID,
 	"an unknown member":        changed(func(t *rapid.T, o map[string]any) { o["surplus"] = 1 }),
 	"a member of another type": changed(otherType),
@@ -33,14 +37,16 @@ var breaks = map[string]func(generator, *rapid.T, *sample) bool{
 	"two expiries": changed(func(t *rapid.T, o map[string]any) {
 		o["expires_in"], o["expiration_time"] = "1D", "2030-01-20T00:00:00Z"
 	}),
-	"an address with a zone":   changed(func(t *rapid.T, o map[string]any) { o["source_ip"] = "fe80::1%eth0" }),
-	"a missing token":          changed(func(t *rapid.T, o map[string]any) { delete(o, "token") }),
-	"a repeated member":        withText(func(text []byte) []byte { return slices.Concat([]byte(`{"name":"x","name":"x",`), text[1:]) }),
-	"a cut body":               withText(func(text []byte) []byte { return text[:len(text)-1] }),
-	"a list":                   withText(func(text []byte) []byte { return slices.Concat([]byte("["), text, []byte("]")) }),
-	"a second body":            withText(func(text []byte) []byte { return slices.Concat(text, text) }),
-	"no UTF-8":                 withText(func(text []byte) []byte { return slices.Concat(text[:1], []byte("\"\xff\":1,"), text[1:]) }),
-	"a body that is too large": withText(func(text []byte) []byte { return slices.Concat(text, bytes.Repeat([]byte(" "), 65536)) }),
+	"an expiry and none":         changed(func(t *rapid.T, o map[string]any) { o["expires_in"], o["expiration_time"] = "1D", nil }), // fits a create
+	"an end of the other secret": changed(func(t *rapid.T, o map[string]any) { o["previous_secret_until"] = "2030-01-20T00:00:00Z" }),
+	"an address with a zone":     changed(func(t *rapid.T, o map[string]any) { o["source_ip"] = "fe80::1%eth0" }),
+	"a missing token":            changed(func(t *rapid.T, o map[string]any) { delete(o, "token") }),
+	"a repeated member":          withText(func(text []byte) []byte { return slices.Concat([]byte(`{"name":"x","name":"x",`), text[1:]) }),
+	"a cut body":                 withText(func(text []byte) []byte { return text[:len(text)-1] }),
+	"a list":                     withText(func(text []byte) []byte { return slices.Concat([]byte("["), text, []byte("]")) }),
+	"a second body":              withText(func(text []byte) []byte { return slices.Concat(text, text) }),
+	"no UTF-8":                   withText(func(text []byte) []byte { return slices.Concat(text[:1], []byte("\"\xff\":1,"), text[1:]) }),
+	"a body that is too large":   withText(func(text []byte) []byte { return slices.Concat(text, bytes.Repeat([]byte(" "), 65536)) }),
 	"an encoding": func(_ generator, _ *rapid.T, s *sample) bool {
 		s.header.Set("Content-Encoding", "gzip")
 		return s.body != ""

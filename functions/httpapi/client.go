@@ -108,13 +108,7 @@ func (c *Client) List(ctx context.Context, q ListQuery) (List, error) {
 
 // Get returns one token without its secret.
 func (c *Client) Get(ctx context.Context, id string) (Entry, error) {
-	return ask[Entry](ctx, c, http.MethodGet, itemPath(id), nil, nil)
-}
-
-// Revoke ends a live token. A revoked token can never be used again.
-func (c *Client) Revoke(ctx context.Context, id string) error {
-	_, err := ask[struct{}](ctx, c, http.MethodDelete, itemPath(id), nil, nil)
-	return err
+	return c.entry(ctx, nil, http.MethodGet, itemPath(id), nil)
 }
 
 // TokenEvents returns one page of a token's history, the oldest record first.
@@ -131,13 +125,7 @@ func (c *Client) UserEvents(ctx context.Context, user string, q HistoryQuery) (H
 // GetSelf returns the client's own token without its secret. The calls about the
 // own token need no scope.
 func (c *Client) GetSelf(ctx context.Context) (Entry, error) {
-	return ask[Entry](ctx, c, http.MethodGet, selfPath, nil, nil)
-}
-
-// RevokeSelf ends the client's own token. The client can make no more calls.
-func (c *Client) RevokeSelf(ctx context.Context) error {
-	_, err := ask[struct{}](ctx, c, http.MethodDelete, selfPath, nil, nil)
-	return err
+	return c.entry(ctx, nil, http.MethodGet, selfPath, nil)
 }
 
 // SelfEvents returns one page of the history of the client's own token, the
@@ -152,6 +140,14 @@ func (c *Client) history(ctx context.Context, path string, q HistoryQuery) (Hist
 		err = checkMoves(q.After, page.Paging)
 	}
 	return page, err
+}
+
+// entry sends a request whose answer is one entry with its ETag.
+func (c *Client) entry(ctx context.Context, more http.Header, method, path string, in any) (Entry, error) {
+	var header http.Header
+	e, err := askFor[Entry](ctx, c, &header, more, method, path, nil, in)
+	e.ETag = header.Get("ETag")
+	return e, err
 }
 
 // WhoAmI returns the user that the client's token acts for.
@@ -192,7 +188,13 @@ func ask[Answer any](ctx context.Context, c *Client, method, path string, query 
 }
 
 // askWith is ask with more headers.
-func askWith[Answer any](ctx context.Context, c *Client, more http.Header, method, path string, query url.Values, in any) (out Answer, err error) {
+func askWith[Answer any](ctx context.Context, c *Client, more http.Header, method, path string, query url.Values, in any) (Answer, error) {
+	var header http.Header
+	return askFor[Answer](ctx, c, &header, more, method, path, query, in)
+}
+
+// askFor is askWith. It also returns the headers of the answer, in header.
+func askFor[Answer any](ctx context.Context, c *Client, header *http.Header, more http.Header, method, path string, query url.Values, in any) (out Answer, err error) {
 	target := c.base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
@@ -202,6 +204,7 @@ func askWith[Answer any](ctx context.Context, c *Client, more http.Header, metho
 		return out, fmt.Errorf("asking the service: %w", err)
 	}
 	defer res.Body.Close()
+	*header = res.Header
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return out, fmt.Errorf("reading the service's answer: %w", err)

@@ -58,6 +58,8 @@ func (g generator) value(t *rapid.T, name string, schema map[string]any) any {
 		return text(t, name, schema)
 	case "integer":
 		return whole(t, name, schema)
+	case "boolean":
+		return rapid.Bool().Draw(t, name)
 	case "array":
 		return g.list(t, name, schema)
 	case "object":

@@ -84,6 +84,16 @@ func TestGetIgnoresIfNoneMatch(t *testing.T) {
 	}
 }
 
+// changeWith sends a change with these values of If-Match.
+func (w *scene) changeWith(method, path, token, body string, tags ...string) answer {
+	w.t.Helper()
+	header := http.Header{"Authorization": {"Bearer " + token}}
+	if len(tags) > 0 {
+		header["If-Match"] = tags
+	}
+	return w.send(method, path, header, strings.NewReader(body))
+}
+
 func FuzzIfMatch(f *testing.F) {
 	for _, s := range []string{"*", `"1"`, `W/"1", "2"`, `,"a,b"`, `"`} {
 		f.Add(s)

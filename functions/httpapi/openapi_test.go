@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/events/guard"
 	"apitoken/events/settings"
 	"apitoken/functions/httpapi"
 
@@ -93,7 +94,16 @@ func sampleAnswers(w *scene) []answer {
 	_, own := w.make(httpapi.CreateRequest{User: named("eve")})
 	visit("GET", "/v1/auth/access-tokens/self/events", own, "")
 	visit("GET", "/v1/auth/access-tokens/self", own, "")
+	eve := strings.SplitN(own, ".", 2)[0]
+	if _, _, err := w.issuer.Rotate(w.t.Context(), guard.Principal{Owner: "eve"}, eve, nil, nil); err != nil {
+		w.t.Fatal(err)
+	}
+	visit("GET", collection+eve, w.admin, "")
+	visit("PATCH", collection+eve, w.admin, `{"description":"changed"}`)
+	all = append(all, w.changeWith("PATCH", collection+eve, w.admin, `{}`, `"1"`), w.changeWith("DELETE", collection+eve, w.admin, "", `W/"1"`))
+	visit("PATCH", collection+eve, own, `{}`)
 	visit("POST", collection+ann.ID+"/rotate", w.admin, `{"grace":"0"}`)
+	_, own = w.make(httpapi.CreateRequest{User: named("eve")})
 	rotated := w.do("POST", "/v1/auth/access-tokens/self/rotate", own, "")
 	all, own = append(all, rotated), decodeAs[httpapi.Created](w.t, rotated).BearerToken.Reveal()
 	visit("POST", "/v1/auth/access-tokens/self/rotate", own, "") // the token has just rotated itself
@@ -119,7 +129,7 @@ func TestOpenAPIDocumentAgreesWithRoutesCodesAndAnswers(t *testing.T) {
 }
 
 // requests are the schemas of request bodies, which no answer has.
-var requests = map[string]bool{"CreateRequest": true, "IdentityRequest": true, "IntrospectRequest": true, "RotateRequest": true}
+var requests = map[string]bool{"CreateRequest": true, "UpdateRequest": true, "IdentityRequest": true, "IntrospectRequest": true, "RotateRequest": true}
 
 // TestOpenAPICheckerNoticesAnIncompleteDocument removes one part at a time from
 // the document: a path, an operation, an answered status, a member of an answer,
@@ -222,7 +232,7 @@ func TestOpenAPICheckerNoticesAMissingRouteCodeAndMember(t *testing.T) {
 
 // optional are the members that may be absent from an answer.
 var optional = map[string]bool{
-	"last_used": true, "last_used_address": true, "ended_time": true, "instance": true, "token_limit": true, "live_tokens": true, "soonest_expiry": true,
+	"last_used": true, "last_used_address": true, "ended_time": true, "previous_secret_until": true, "instance": true, "token_limit": true, "live_tokens": true, "soonest_expiry": true,
 	"reason": true, "id": true, "user": true, "scopes": true, "expiration_time": true, // of an introspection
 }
 
@@ -230,13 +240,14 @@ var optional = map[string]bool{
 // the members and parameters that a refusal lists as allowed.
 func TestOpenAPIRequestsHaveTheMembersThatTheServiceReads(t *testing.T) {
 	w := newScene(t)
-	for _, c := range []struct{ path, body, schema string }{
-		{collection, `{"surplus":1}`, "CreateRequest"},
-		{collection, `{"user":{"surplus":1}}`, "IdentityRequest"},
-		{"/v1/auth/authorize", `{"surplus":1}`, "IntrospectRequest"},
-		{collection + "JhxND7ci/rotate", `{"surplus":1}`, "RotateRequest"},
+	for _, c := range []struct{ method, path, body, schema string }{
+		{"POST", collection, `{"surplus":1}`, "CreateRequest"},
+		{"POST", collection, `{"user":{"surplus":1}}`, "IdentityRequest"},
+		{"PATCH", collection + "JhxND7ci", `{"surplus":1}`, "UpdateRequest"},
+		{"POST", "/v1/auth/authorize", `{"surplus":1}`, "IntrospectRequest"},
+		{"POST", collection + "JhxND7ci/rotate", `{"surplus":1}`, "RotateRequest"},
 	} {
-		detail := w.do("POST", c.path, w.admin, c.body).expect(t, 400, "unknown_member").problem(t).Detail
+		detail := w.do(c.method, c.path, w.admin, c.body).expect(t, 400, "unknown_member").problem(t).Detail
 		members, _ := documented(t).at("components", "schemas", c.schema, "properties")
 		sameNames(t, c.schema, detail, members.(map[string]any))
 	}

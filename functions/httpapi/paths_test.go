@@ -83,7 +83,8 @@ func TestUnknownMethodsAnswerAProblemWithAllow(t *testing.T) {
 	for _, c := range []struct{ method, path, allow string }{
 		{"PUT", "/v1/auth/access-tokens", "GET, HEAD, POST"},
 		{"OPTIONS", "/v1/auth/access-tokens/", "GET, HEAD, POST"},
-		{"PATCH", "/v1/auth/access-tokens/JhxND7ci", "DELETE, GET, HEAD"},
+		{"PUT", "/v1/auth/access-tokens/JhxND7ci", "DELETE, GET, HEAD, PATCH"},
+		{"PATCH", "/v1/auth/access-tokens/self", "DELETE, GET, HEAD"},
 		{"GET", "/v1/auth/authorize", "POST"},
 		{"POST", "/v1/session/who-am-i", "GET, HEAD"},
 		{"BREW", "/v1/version", "GET, HEAD"},

@@ -82,6 +82,17 @@ func states(q url.Values) ([]events.TokenState, error) {
 	return all, nil
 }
 
+// truth reads a parameter that is true or false. Without it, truth returns false.
+func truth(q url.Values, parameter string) (bool, error) {
+	switch value := q.Get(parameter); {
+	case !q.Has(parameter) || value == "false":
+		return false, nil
+	case value == "true":
+		return true, nil
+	}
+	return false, fieldProblem("invalid_parameter", parameter, "must be true or false")
+}
+
 // owners reads the parameter user. It returns the owner keys that the parameter
 // may mean, or none if the query has no user.
 func owners(q url.Values) ([]string, error) {

@@ -42,11 +42,12 @@ func TestRetryAfterIsTheRestOfTheHour(t *testing.T) {
 	golden(t, "problem_change_rate_exceeded.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
 }
 
-// TestRateRefusesNoOtherCall: in an hour that is full, everything but a create is
-// answered as before. The rate refuses a create of the user's own as well.
+// TestRateRefusesNoOtherCall: in an hour that is full, everything but a create and a
+// change of a token is answered as before. To disable is no such change. The rate refuses a create of the user's own as well.
 func TestRateRefusesNoOtherCall(t *testing.T) {
 	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann")})
+	other, _ := w.make(httpapi.CreateRequest{User: named("ann")})
 	w.change(settings.Change{ChangeRate: new(1)})
 	w.do("POST", collection, text, `{}`).expect(t, http.StatusTooManyRequests, "change_rate_exceeded")
 	for _, call := range []struct{ method, path, body string }{
@@ -56,6 +57,8 @@ func TestRateRefusesNoOtherCall(t *testing.T) {
 		{"GET", "/v1/users/ann/events", ""},
 		{"GET", "/v1/session/who-am-i", ""},
 		{"POST", "/v1/auth/authorize", fmt.Sprintf(`{"token":%q}`, text)},
+		{"PATCH", collection + made.ID, `{}`},
+		{"PATCH", collection + other.ID, `{"enabled":false}`},
 		{"DELETE", collection + made.ID, ""},
 	} {
 		w.do(call.method, call.path, text, call.body).expect(t, http.StatusOK, "")

@@ -42,17 +42,19 @@ type call struct {
 // calls returns all routes with their methods. A call with GET also serves HEAD.
 func calls() []call {
 	listing, paging := []string{"user", "state", "after", "limit"}, []string{"after", "limit"}
+	children := []string{"with_children"}
 	return []call{
 		{Route{Function: "create", Method: http.MethodPost, Path: collectionPath, Command: true, Mints: true}, (*exchange).create, nil},
 		{Route{Function: "list", Method: http.MethodGet, Path: collectionPath}, (*exchange).list, listing},
 		{Route{Function: "get", Method: http.MethodGet, Path: itemPattern}, (*exchange).get, []string{"state"}},
-		{Route{Function: "revoke", Method: http.MethodDelete, Path: itemPattern, Command: true}, (*exchange).revoke, nil},
+		{Route{Function: "update", Method: http.MethodPatch, Path: itemPattern, Command: true}, (*exchange).update, nil},
+		{Route{Function: "revoke", Method: http.MethodDelete, Path: itemPattern, Command: true}, (*exchange).revoke, children},
 		{Route{Function: "rotate", Method: http.MethodPost, Path: itemPattern + "/rotate", Command: true, Mints: true}, (*exchange).rotate, nil},
 		{Route{Function: "history", Method: http.MethodGet, Path: itemPattern + "/events", Events: true}, (*exchange).tokenEvents, paging},
 		{Route{Function: "history", Method: http.MethodGet, Path: "/v1/users/{user}/events", Events: true}, (*exchange).userEvents, paging},
 		{Route{Function: "introspect", Method: http.MethodPost, Path: "/v1/auth/authorize", Checks: true}, (*exchange).introspect, nil},
 		{Route{Function: "self", Method: http.MethodGet, Path: selfPath, Self: true, Checks: true}, (*exchange).get, nil},
-		{Route{Function: "self", Method: http.MethodDelete, Path: selfPath, Self: true, Checks: true, Command: true}, (*exchange).revoke, nil},
+		{Route{Function: "self", Method: http.MethodDelete, Path: selfPath, Self: true, Checks: true, Command: true}, (*exchange).revoke, children},
 		{Route{Function: "self", Method: http.MethodPost, Path: selfPath + "/rotate", Self: true, Scoped: true, Checks: true, Command: true, Mints: true}, (*exchange).rotate, nil},
 		{Route{Function: "self", Method: http.MethodGet, Path: selfPath + "/events", Self: true, Checks: true, Events: true}, (*exchange).tokenEvents, paging},
 		{Route{Function: "self", Method: http.MethodGet, Path: "/v1/session/who-am-i", Self: true, Checks: true}, (*exchange).whoAmI, nil},

@@ -47,8 +47,11 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 
 // sampleBody is a body with which the route's operation succeeds.
 func sampleBody(route httpapi.Route, token string) string {
-	if route.Path == "/v1/auth/authorize" {
+	switch {
+	case route.Path == "/v1/auth/authorize":
 		return `{"token":"` + token + `"}`
+	case route.Function == "update":
+		return `{"name":"changed"}`
 	}
 	return ""
 }

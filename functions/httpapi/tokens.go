@@ -3,13 +3,9 @@ package httpapi
 import (
 	"fmt"
 	"net/url"
-	"strings"
-	"time"
 
 	"apitoken/events"
 	"apitoken/events/issuer"
-	"apitoken/events/name"
-	"apitoken/events/token"
 )
 
 // created is the JSON form of Created. Only here the service writes the text of
@@ -24,7 +20,7 @@ func (x *exchange) create() (answer, error) {
 	if err != nil {
 		return answer{}, err
 	}
-	owner, wish, err := x.wish()
+	owner, wish, err := x.createBody()
 	if err != nil {
 		return answer{}, err
 	}
@@ -38,67 +34,6 @@ func (x *exchange) create() (answer, error) {
 // mintedAnswer is the answer of a command that hands out a secret.
 func mintedAnswer(m issuer.Minted) answer {
 	return answer{body: created{Entry: entryOf(m.Token), BearerToken: m.Text.Reveal()}, etag: etagOf(m.Seq), replayed: m.Replayed}
-}
-
-// wish reads the body of a create: the owner key of the user ("": the caller),
-// and the wish for the token.
-func (x *exchange) wish() (owner string, w token.Wish, err error) {
-	var user name.Identity
-	var named bool
-	var expirationTime, expiresIn string
-	var sourceIPs []string
-	err = x.decode(
-		member{"user", "an object: the identity of the user", nested{&named, identityMembers(&user)}},
-		member{"name", "a string", &w.Name},
-		member{"description", "a string", &w.Description},
-		member{"expiration_time", "a string: a time in RFC 3339, like 2030-01-20T00:00:00Z", &expirationTime},
-		member{"expires_in", "a string: a number and a unit, like 180D", &expiresIn},
-		member{"scopes", "a list of strings", &w.Scopes},
-		member{"source_ips", "a list of strings", &sourceIPs},
-	)
-	if err != nil {
-		return owner, w, err
-	}
-	err = noToken(
-		text{"user.domain", user.Domain}, text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"user.sid", user.SID},
-		text{"name", w.Name}, text{"description", w.Description}, text{"expiration_time", expirationTime}, text{"expires_in", expiresIn},
-		text{"scopes", strings.Join(w.Scopes, " ")}, text{"source_ips", strings.Join(sourceIPs, " ")},
-	)
-	if err != nil {
-		return owner, w, err
-	}
-	if named {
-		if owner, err = user.Key(); err != nil {
-			return owner, w, fmt.Errorf("reading the user: %w", err)
-		}
-	}
-	if w.ExpiresAt, w.ExpiresIn, err = expiry(expirationTime, expiresIn); err != nil {
-		return owner, w, err
-	}
-	if w.SourceIPs, err = token.ParseSourceIPs(sourceIPs); err != nil {
-		return owner, w, fmt.Errorf("reading the source ranges: %w", err)
-	}
-	return owner, w, nil
-}
-
-// expiry reads the two members that set the end of a token: a time, or a
-// lifetime. A member that is "" sets nothing.
-func expiry(at, in string) (ends time.Time, lifetime time.Duration, err error) {
-	switch {
-	case at != "" && in != "":
-		return ends, 0, fieldProblem("invalid_field", "expires_in", "and expiration_time are both given; only one of them is allowed")
-	case at != "":
-		ends, err = token.ParseExpirationTime(at)
-		if err != nil {
-			return ends, 0, fmt.Errorf("reading the expiration time: %w", err)
-		}
-	case in != "":
-		lifetime, err = token.ParseLifetime(in)
-		if err != nil {
-			return ends, 0, fmt.Errorf("reading the lifetime: %w", err)
-		}
-	}
-	return ends, lifetime, nil
 }
 
 func (x *exchange) list() (answer, error) {
@@ -161,11 +96,27 @@ func (x *exchange) get() (answer, error) {
 	if err != nil {
 		return answer{}, fmt.Errorf("showing a token: %w", err)
 	}
-	return answer{body: entryOf(t), etag: etagOf(t.Seq)}, nil
+	return entryAnswer(t), nil
 }
 
+// entryAnswer is the answer about one token, with its ETag.
+func entryAnswer(t issuer.Token) answer { return answer{body: entryOf(t), etag: etagOf(t.Seq)} }
+
 func (x *exchange) revoke() (answer, error) {
-	if err := x.api.Issuer.Revoke(x.r.Context(), x.principal, x.tokenID()); err != nil {
+	children, err := truth(x.query, "with_children")
+	if err != nil {
+		return answer{}, err
+	}
+	ifMatch, err := x.ifMatch()
+	if err != nil {
+		return answer{}, err
+	}
+	if children {
+		err = x.api.Issuer.RevokeWithChildren(x.r.Context(), x.principal, x.tokenID(), ifMatch...)
+	} else {
+		err = x.api.Issuer.Revoke(x.r.Context(), x.principal, x.tokenID(), ifMatch...)
+	}
+	if err != nil {
 		return answer{}, fmt.Errorf("revoking a token: %w", err)
 	}
 	return answer{body: struct{}{}}, nil

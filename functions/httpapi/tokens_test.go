@@ -141,7 +141,7 @@ func TestRevokedTokenIsNotFoundAndKeepsItsHistory(t *testing.T) {
 	}
 	at := w.clock()
 	w.sleep(time.Hour)
-	for _, method := range []string{"GET", "DELETE"} {
+	for _, method := range []string{"GET", "PATCH", "DELETE"} {
 		p := w.do(method, collection+made.ID, w.admin, "").expect(t, http.StatusNotFound, "not_found_revoked").problem(t)
 		if !p.EndedTime.Equal(at) {
 			t.Errorf("%s: got ended_time %s, want %s", method, p.EndedTime, at)
@@ -224,7 +224,7 @@ func TestAnotherUsersTokenLooksLikeAMissingToken(t *testing.T) {
 func strangerSeesNothing(t *testing.T, w *scene, id, bob string) {
 	t.Helper()
 	for _, c := range []struct{ method, tail string }{
-		{"GET", ""}, {"GET", "?state=revoked"}, {"GET", "?state=active"}, {"DELETE", ""}, {"GET", "/events"},
+		{"GET", ""}, {"GET", "?state=revoked"}, {"GET", "?state=active"}, {"DELETE", ""}, {"DELETE", "?with_children=true"}, {"PATCH", ""}, {"GET", "/events"},
 	} {
 		hers := w.do(c.method, collection+id+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")
 		none := w.do(c.method, collection+"zzzzzzzz"+c.tail, bob, "").expect(t, http.StatusNotFound, "not_found")

@@ -6,6 +6,7 @@ import (
 	"net/netip"
 	"time"
 
+	"apitoken/events/guard"
 	"apitoken/events/instant"
 	"apitoken/events/issuer"
 	"apitoken/events/name"
@@ -44,20 +45,26 @@ func (t *Time) UnmarshalJSON(b []byte) error {
 
 // Entry is one token as answers show it. It never contains the secret.
 type Entry struct {
-	ID              string         `json:"id"`
-	Name            string         `json:"name"`
-	Description     string         `json:"description"`
-	User            name.Identity  `json:"user"`    // the token acts for this user
-	Creator         name.Identity  `json:"creator"` // this user made the token
-	CreationTime    Time           `json:"creation_time"`
-	ExpirationTime  Time           `json:"expiration_time"` // zero: never
-	Enabled         bool           `json:"enabled"`
-	State           string         `json:"state"`                       // active, disabled, expired or revoked
-	EndedTime       Time           `json:"ended_time,omitzero"`         // when it was revoked or expired; zero: it is live
-	LastUsed        Time           `json:"last_used,omitzero"`          // at most 15 minutes before the real last use; zero: never used
-	LastUsedAddress string         `json:"last_used_address,omitempty"` // of that use; "" if unknown
-	Scopes          []string       `json:"scopes"`                      // the allowed calls; none: all that the user may do
-	SourceIPs       []netip.Prefix `json:"source_ips"`                  // the allowed addresses; none: all
+	ID                  string         `json:"id"`
+	Kind                string         `json:"kind"` // token
+	Name                string         `json:"name"`
+	Description         string         `json:"description"`
+	User                name.Identity  `json:"user"`    // the token acts for this user
+	Creator             name.Identity  `json:"creator"` // this user made the token
+	CreationTime        Time           `json:"creation_time"`
+	ExpirationTime      Time           `json:"expiration_time"` // zero: never
+	Enabled             bool           `json:"enabled"`
+	State               string         `json:"state"`                          // active, disabled, expired or revoked
+	EndedTime           Time           `json:"ended_time,omitzero"`            // when it was revoked or expired; zero: it is live
+	PreviousSecretUntil Time           `json:"previous_secret_until,omitzero"` // until then the secret before the last rotation works; zero: it does not
+	LastUsed            Time           `json:"last_used,omitzero"`             // at most 15 minutes before the real last use; zero: never used
+	LastUsedAddress     string         `json:"last_used_address,omitempty"`    // of that use; "" if unknown
+	Scopes              []string       `json:"scopes"`                         // the allowed calls; none: all that the user may do
+	SourceIPs           []netip.Prefix `json:"source_ips"`                     // the allowed addresses; none: all
+
+	// ETag names what callers can change of the token. It comes from a header of the
+	// answer about one token, and is "" in a list and in a new token.
+	ETag string `json:"-"`
 }
 
 // RotateRequest asks for a new secret. Zero members are left out of the JSON.
@@ -76,8 +83,8 @@ type RotateRequest struct {
 	Key string `json:"-"`
 }
 
-// Created is the answer to a create or a rotation: the entry and the whole token. No later
-// answer contains the token.
+// Created is the answer to a create or a rotation: the entry and the whole token.
+// No later answer contains the token.
 type Created struct {
 	Entry
 	BearerToken secret.Secret `json:"bearer_token"`
@@ -114,6 +121,42 @@ type CreateRequest struct {
 	SourceIPs      []string       `json:"source_ips,omitempty"`
 }
 
+// UpdateRequest says what to change of a token. A nil member changes nothing. At
+// most one of ExpirationTime and ExpiresIn is set.
+type UpdateRequest struct {
+	IfMatch string `json:"-"` // the ETags that the token may have, as in the header If-Match; "": any
+
+	Name           *string   `json:"name,omitempty"` // "": the name that a create chooses
+	Description    *string   `json:"description,omitempty"`
+	Enabled        *bool     `json:"enabled,omitempty"`
+	ExpirationTime *Time     `json:"expiration_time,omitempty"` // the zero Time: never
+	ExpiresIn      string    `json:"expires_in,omitempty"`      // a lifetime from the creation of the token, like 180D
+	Scopes         *[]string `json:"scopes,omitempty"`          // empty: all that the user may do
+	SourceIPs      *[]string `json:"source_ips,omitempty"`      // empty: all addresses
+
+	// EndPreviousSecret ends the secret that the last rotation replaced.
+	EndPreviousSecret bool `json:"-"`
+}
+
+// MarshalJSON writes the members that are set. A list that is set and nil is
+// written as [], because the service reads null as absent.
+func (r UpdateRequest) MarshalJSON() ([]byte, error) {
+	type plain UpdateRequest // without this method
+	body := struct {
+		plain
+		Previous *string `json:"previous_secret_until,omitempty"`
+	}{plain: plain(r)}
+	for _, list := range []**[]string{&body.Scopes, &body.SourceIPs} {
+		if *list != nil {
+			*list = new(orEmpty(**list))
+		}
+	}
+	if r.EndPreviousSecret {
+		body.Previous = new("")
+	}
+	return json.Marshal(body)
+}
+
 // WhoAmI is the caller: the owner key, the name in the owner key, and the actions
 // that the caller has on the realm "security".
 type WhoAmI struct {
@@ -146,10 +189,11 @@ type Health struct {
 
 func entryOf(t issuer.Token) Entry {
 	return Entry{
-		ID: t.ID, Name: t.Name, Description: t.Description,
+		ID: t.ID, Kind: guard.KindToken, Name: t.Name, Description: t.Description,
 		User: name.IdentityOf(t.Owner), Creator: name.IdentityOf(t.Creator),
 		CreationTime: Time{t.CreatedAt}, ExpirationTime: Time{t.ExpiresAt},
-		Enabled: !t.Disabled, State: string(t.State), EndedTime: Time{t.EndedTime()}, LastUsed: Time{t.LastUse.At}, LastUsedAddress: t.LastUse.Address,
+		Enabled: !t.Disabled, State: string(t.State), EndedTime: Time{t.EndedTime()},
+		PreviousSecretUntil: Time{t.PreviousSecretUntil}, LastUsed: Time{t.LastUse.At}, LastUsedAddress: t.LastUse.Address,
 		Scopes: orEmpty(t.Scopes), SourceIPs: orEmpty(t.SourceIPs),
 	}
 }

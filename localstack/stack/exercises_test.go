@@ -64,6 +64,9 @@ func (s *stack) exercises() map[string]exercise {
 		"Revoke ReadTokenAndStreams": s.revokeCall,
 		"Revoke Commit":              s.revokeCall,
 
+		"Update ReadTokenAndStreams": s.updateCall,
+		"Update Commit":              s.updateCall,
+
 		"History ReadTokenAndStreams": func(t *testing.T) string { return s.apiCall("GET", "/v1/users/"+other(t).User.Name+"/events", nil)(t) },
 
 		"Introspect ReadToken": func(t *testing.T) string {
@@ -175,9 +178,29 @@ func sameSecret(request func() (httpapi.Created, error)) string {
 	return ""
 }
 
+// revokeCall ends a token, and another token with its child.
 func (s *stack) revokeCall(t *testing.T) string {
 	c := s.createToken(t, httpapi.CreateRequest{User: newUser("revoked")})
-	return s.apiCall("DELETE", "/v1/auth/access-tokens/"+c.ID, nil)(t)
+	if problem := s.apiCall("DELETE", "/v1/auth/access-tokens/"+c.ID, nil)(t); problem != "" {
+		return problem
+	}
+	parent := s.createToken(t, httpapi.CreateRequest{User: newUser("parent")})
+	if _, err := s.api.client(parent.BearerToken.Reveal()).Create(t.Context(), httpapi.CreateRequest{}); err != nil {
+		t.Fatal(err)
+	}
+	return s.apiCall("DELETE", "/v1/auth/access-tokens/"+parent.ID+"?with_children=true", nil)(t)
+}
+
+// updateCall disables a new token, which is refused from then on.
+func (s *stack) updateCall(t *testing.T) string {
+	c := s.createToken(t, httpapi.CreateRequest{User: newUser("updated")})
+	if problem := s.apiCall("PATCH", "/v1/auth/access-tokens/"+c.ID, object{"enabled": false})(t); problem != "" {
+		return problem
+	}
+	if a := s.api.request(t, "GET", "/v1/auth/access-tokens/self", c.BearerToken.Reveal(), nil); a.Status != http.StatusUnauthorized {
+		return "the disabled token is accepted: " + a.String()
+	}
+	return ""
 }
 
 // revokeSelfCall ends a new token with the token itself.

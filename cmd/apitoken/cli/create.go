@@ -11,7 +11,6 @@ import (
 
 	"apitoken/events/name"
 	"apitoken/events/secret"
-	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
 
@@ -97,19 +96,9 @@ func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, e
 	if !given("expiry-date") {
 		return r, nil
 	}
-	if isInstant(o.expiry) {
-		at, err := expiryInstant(o.expiry)
-		if err != nil {
-			return r, usagef("--expiry-date: %s", err)
-		}
-		r.ExpirationTime = httpapi.Time{Time: at}
-		return r, nil
-	}
-	if _, err := token.ParseLifetime(o.expiry); err != nil {
-		return r, usagef("--expiry-date: %s; an instant like 2027-01-31T12:00:00Z is also allowed", err)
-	}
-	r.ExpiresIn = o.expiry
-	return r, nil
+	var err error
+	r.ExpirationTime, r.ExpiresIn, err = expiryDate(o.expiry)
+	return r, err
 }
 
 // print writes the sentence that VAST's command line prints, or JSON.

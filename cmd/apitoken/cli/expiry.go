@@ -34,25 +34,51 @@ func expiryText(expires httpapi.Time) string {
 	return "the token expires at " + formatTime(expires)
 }
 
-// confirm asks the user whether the unit M is right. M means months of 30 days,
-// and is easily typed in place of m, minutes. It does not ask if standard input
-// is not a terminal, or after --yes.
+// expiryDate reads the value of --expiry-date: an instant, or a lifetime.
+func expiryDate(text string) (at httpapi.Time, lifetime string, err error) {
+	if isInstant(text) {
+		if at.Time, err = expiryInstant(text); err != nil {
+			return at, "", usagef("--expiry-date: %s", err)
+		}
+		return at, "", nil
+	}
+	if _, err := token.ParseLifetime(text); err != nil {
+		return at, "", usagef("--expiry-date: %s; an instant like 2027-01-31T12:00:00Z is also allowed", err)
+	}
+	return at, text, nil
+}
+
+// confirm asks the user whether the unit M is right, for a token that is created
+// now.
 func (o *create) confirm(ctx context.Context, e *env) error {
-	if o.yes || !strings.HasSuffix(o.expiry, "M") || !e.interactive() {
+	if !asksAboutMonths(e, o.expiry, o.yes) {
 		return nil
 	}
-	life, err := token.ParseLifetime(o.expiry)
+	return confirmMonths(ctx, e, o.expiry, time.Now(), "no token was created")
+}
+
+// asksAboutMonths reports whether a command asks the user about the unit M. M means
+// months of 30 days, and is easily typed in place of m, minutes. A command does not
+// ask if standard input is not a terminal, or after --yes.
+func asksAboutMonths(e *env, expiry string, yes bool) bool {
+	return !yes && strings.HasSuffix(expiry, "M") && e.interactive()
+}
+
+// confirmMonths asks the user whether a lifetime from this time in months is right.
+// refused is the error after another answer than y.
+func confirmMonths(ctx context.Context, e *env, expiry string, from time.Time, refused string) error {
+	life, err := token.ParseLifetime(expiry)
 	if err != nil {
 		return usagef("--expiry-date: %s", err)
 	}
-	at := httpapi.Time{Time: time.Now().Add(life).UTC().Truncate(time.Second)}
-	e.messagef("%s means months of 30 days: the token would expire at %s. The unit of minutes is m. Continue? [y/N]", o.expiry, formatTime(at))
+	at := httpapi.Time{Time: from.Add(life).UTC().Truncate(time.Second)}
+	e.messagef("%s means months of 30 days: the token would expire at %s. The unit of minutes is m. Continue? [y/N]", expiry, formatTime(at))
 	answer, err := e.readTerminal(ctx, func() (string, error) { return bufio.NewReader(e.in).ReadString('\n') })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	if err != nil || !strings.EqualFold(strings.TrimSpace(answer), "y") {
-		return errors.New("no token was created")
+		return errors.New(refused)
 	}
 	return nil
 }

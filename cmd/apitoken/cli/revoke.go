@@ -12,7 +12,9 @@ import (
 
 type revoke struct {
 	access
-	id oneID
+	ifMatch
+	id       oneID
+	children bool
 }
 
 func newRevoke(e *env) *cobra.Command {
@@ -22,23 +24,31 @@ func newRevoke(e *env) *cobra.Command {
 		Short: "Revoke a token, immediately and permanently",
 		Long: `Revoke a token, immediately and permanently. The ID self is the token that you
 use; it needs no scope.`,
-		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
+		RunE: func(c *cobra.Command, args []string) error {
+			return o.run(c.Context(), e, args, c.Flags().Changed)
+		},
 	}
+	c.Flags().BoolVar(&o.children, "with-children", false, "also revoke the tokens of the same owner that were made with it, and those made with them")
 	o.id.add(c)
+	o.ifMatch.add(c)
 	o.access.add(c)
 	return c
 }
 
-func (o *revoke) run(ctx context.Context, e *env, args []string) error {
+func (o *revoke) run(ctx context.Context, e *env, args []string, given func(flag string) bool) error {
 	id, err := o.id.from(args)
 	if err != nil {
+		return err
+	}
+	options := httpapi.RevokeOptions{WithChildren: o.children}
+	if options.IfMatch, err = o.ifMatch.header(given("if-match")); err != nil {
 		return err
 	}
 	client, err := o.client(ctx, e)
 	if err != nil {
 		return err
 	}
-	id, err = end(ctx, client, id)
+	id, err = end(ctx, client, id, options)
 	if p, ok := errors.AsType[*httpapi.Problem](err); ok && p.Code == codeRevoked {
 		e.messagef("the token was already revoked at %s", formatTime(p.EndedTime))
 		err = nil
@@ -51,15 +61,15 @@ func (o *revoke) run(ctx context.Context, e *env, args []string) error {
 
 // end revokes the token and returns its id. The answer to a revocation of the
 // acting token does not name the token, so end reads its entry first.
-func end(ctx context.Context, c *httpapi.Client, id string) (string, error) {
+func end(ctx context.Context, c *httpapi.Client, id string, o httpapi.RevokeOptions) (string, error) {
 	if id != self {
-		return id, c.Revoke(ctx, id)
+		return id, c.RevokeWith(ctx, id, o)
 	}
 	own, err := c.GetSelf(ctx)
 	if err != nil {
 		return id, err
 	}
-	return own.ID, c.RevokeSelf(ctx)
+	return own.ID, c.RevokeSelfWith(ctx, o)
 }
 
 // codeRevoked is the code of the answer about a token that is revoked already. To

@@ -1,6 +1,8 @@
 package cli
 
 import (
+	"errors"
+
 	"github.com/spf13/cobra"
 
 	"apitoken/events/secret"
@@ -9,8 +11,8 @@ import (
 func newRoot(e *env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "apitoken",
-		Short: "Issue, list, show and revoke API tokens, and serve the API that does so",
-		Long: `Issue, list, show and revoke API tokens, and serve the API that does so.
+		Short: "Issue, list, show, change and revoke API tokens, and serve the API that does so",
+		Long: `Issue, list, show, change and revoke API tokens, and serve the API that does so.
 
 A first token in three commands:
 
@@ -37,7 +39,7 @@ The commands that call a service read these variables:
 	root.SetErr(e.err)
 	root.AddCommand(
 		newServe(e), newBootstrap(e),
-		newCreate(e), newList(e), newShow(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), newAudit(e), newVersion(e),
+		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), newAudit(e), newVersion(e),
 	)
 	return root
 }
@@ -52,6 +54,15 @@ func noArgs(c *cobra.Command, args []string) error {
 
 // self is the id that names the token of the call itself.
 const self = "self"
+
+// checkAnswered refuses an answer of another service, whose text would become a
+// part of the next request.
+func checkAnswered(id string) (string, error) {
+	if !secret.IsID(id) {
+		return "", errors.New("the answer has no valid token id; check the address of the service")
+	}
+	return id, nil
+}
 
 // oneID reads a token id, or self, from the argument or from the flag --id. Users
 // of other command lines are used to both.

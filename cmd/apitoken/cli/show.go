@@ -21,7 +21,8 @@ func newShow(e *env) *cobra.Command {
 		Use:   "show ID",
 		Short: "Show one token, without its secret",
 		Long: `Show one token, without its secret. The ID self is the token that you use; it
-needs no scope.`,
+needs no scope. The etag changes with each change of the token: with --if-match,
+other commands change the token only if it still has this etag.`,
 		RunE: func(c *cobra.Command, args []string) error { return o.run(c.Context(), e, args) },
 	}
 	o.id.add(c)
@@ -46,7 +47,7 @@ func (o *show) run(ctx context.Context, e *env, args []string) error {
 	if err != nil {
 		return explain(err)
 	}
-	return o.print(e, entry)
+	return printEntry(e, o.output, entry)
 }
 
 func entryOf(ctx context.Context, c *httpapi.Client, id string) (httpapi.Entry, error) {
@@ -56,11 +57,15 @@ func entryOf(ctx context.Context, c *httpapi.Client, id string) (httpapi.Entry, 
 	return c.Get(ctx, id)
 }
 
-func (o *show) print(e *env, entry httpapi.Entry) error {
-	if o.output == "json" {
-		return printJSON(e.out, entry)
+// printEntry prints one token in one of the formats, with its etag.
+func printEntry(e *env, output string, entry httpapi.Entry) error {
+	if output == "json" {
+		return printJSON(e.out, struct {
+			httpapi.Entry
+			ETag string `json:"etag"`
+		}{entry, entry.ETag})
 	}
-	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, fields(entry))
+	return printRows(e.out, output, []string{"FIELD", "VALUE"}, fields(entry))
 }
 
 // fields are the rows of one token: a name and a value each.
@@ -70,10 +75,12 @@ func fields(e httpapi.Entry) [][]string {
 		ranges = append(ranges, p.String())
 	}
 	return [][]string{
-		{"id", plain(e.ID)}, {"name", orDash(e.Name)}, {"description", orDash(e.Description)},
+		{"id", plain(e.ID)}, {"kind", plain(e.Kind)}, {"name", orDash(e.Name)}, {"description", orDash(e.Description)},
 		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", plain(e.State)},
-		{"created", formatTime(e.CreationTime)}, {"expires", formatTime(e.ExpirationTime)}, {"last used", formatTime(e.LastUsed)},
+		{"created", formatTime(e.CreationTime)}, {"expires", formatTime(e.ExpirationTime)},
+		{"ended", formatTime(e.EndedTime)}, {"previous secret until", formatTime(e.PreviousSecretUntil)}, {"last used", formatTime(e.LastUsed)},
 		{"last used from", orDash(e.LastUsedAddress)},
 		{"scopes", orDash(strings.Join(e.Scopes, ", "))}, {"source ranges", orDash(strings.Join(ranges, ", "))},
+		{"etag", orDash(e.ETag)},
 	}
 }

@@ -84,8 +84,9 @@ func (a answer) into(t *testing.T, v any) {
 	}
 }
 
-// TestFunctionsAnswerBothFormats creates, lists, gets and revokes a token, with the
-// payloads of both kinds of API.
+// TestFunctionsAnswerBothFormats creates, lists, gets, changes and revokes a token,
+// with the payloads of both kinds of API. The changes have two tags in If-Match: a
+// REST API sends two headers, and an HTTP API joins them.
 func TestFunctionsAnswerBothFormats(t *testing.T) {
 	for _, format := range []string{"rest", "http"} {
 		d := deploy(t, true)
@@ -103,6 +104,15 @@ func TestFunctionsAnswerBothFormats(t *testing.T) {
 		}
 		if got := d.call(serve(d.Function, "get"), format+"-get", vector, text, "JhxND7ci", made.ID); got.StatusCode != 200 || !strings.Contains(got.Body, made.ID) {
 			t.Errorf("%s get: got %+v", format, got)
+		}
+		if got := d.call(serve(d.Function, "update"), format+"-patch", vector, text, "JhxND7ci", made.ID); got.StatusCode != 412 {
+			t.Errorf("%s update with other tags: got %+v, want 412", format, got)
+		}
+		var changed httpapi.Entry
+		update := d.call(serve(d.Function, "update"), format+"-patch", vector, text, "JhxND7ci", made.ID, `\"3\"`, `\"2\"`)
+		update.into(t, &changed)
+		if update.StatusCode != 200 || changed.ID != made.ID || changed.Name != "café" || update.Headers["ETag"]+update.Headers["Etag"]+strings.Join(update.MultiValueHeaders["Etag"], "") != `"3"` {
+			t.Errorf("%s update: got %+v", format, update)
 		}
 		if got := d.call(serve(d.Function, "revoke"), format+"-get", vector, text, "JhxND7ci", made.ID, `"GET"`, `"DELETE"`); got.StatusCode != 200 {
 			t.Errorf("%s revoke: got %+v", format, got)

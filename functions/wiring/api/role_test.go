@@ -88,7 +88,11 @@ func (s *roleScene) handler(client *dynamodb.Client) lambda.Handler {
 func (s *roleScene) callRoute(r httpapi.Route) {
 	s.Helper()
 	h := s.handler(s.Client)
-	for _, query := range queries[r.Function] {
+	asked := queries[r.Function]
+	if r.Method == http.MethodDelete {
+		asked = append(asked, "with_children=true")
+	}
+	for _, query := range asked {
 		for _, who := range []string{own, other, admin} {
 			a := s.send(h, r, who, query)
 			if a.StatusCode >= 500 || who != other && a.StatusCode != 200 {
@@ -110,7 +114,7 @@ const own, other, admin = "the user", "bob", "admin"
 // queries has the queries of the calls of a function. USER is the token's user.
 var queries = map[string][]string{
 	"list":   {"", "user=USER", "state=revoked", "user=USER&state=revoked"},
-	"create": {""}, "get": {""}, "rotate": {""}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
+	"create": {""}, "get": {""}, "update": {""}, "rotate": {""}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
 }
 
 // send makes a call about a new token of a new user. If the answer has a secret,
@@ -123,12 +127,17 @@ func (s *roleScene) send(h lambda.Handler, r httpapi.Route, caller, query string
 	if err != nil {
 		s.Fatal(err)
 	}
+	if _, _, err := s.issuer.Create(s.Context(), guard.Principal{Owner: user, TokenID: made.ID}, "", token.Wish{}); err != nil { // a child
+		s.Fatal(err)
+	}
 	if caller == own {
 		caller = user
 	}
 	bodies := map[string]string{
 		"POST /v1/auth/access-tokens": `{"user": {"name": "` + user + `"}}`,
 		"POST /v1/auth/authorize":     `{"token": "` + text.Reveal() + `"}`,
+
+		"PATCH /v1/auth/access-tokens/{id}": `{"description": "changed"}`,
 	}
 	asked, err := url.ParseQuery(strings.ReplaceAll(query, "USER", user))
 	if err != nil {

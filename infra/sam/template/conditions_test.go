@@ -29,6 +29,8 @@ var partitions = map[string][]string{
 	"RotateRole Commit":                {"USER#*", "TOKEN#*", "REPLY#*"},
 	"RevokeRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
 	"RevokeRole Commit":                {"USER#*", "TOKEN#*"},
+	"UpdateRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
+	"UpdateRole Commit":                {"USER#*", "TOKEN#*"},
 	"HistoryRole ReadTokenAndStreams":  {"USER#*", "TOKEN#*", "SETTINGS"},
 	"IntrospectRole ReadToken":         {"TOKEN#*"},
 	"IntrospectRole NoteLastUse":       {"TOKEN#*"},

@@ -1,0 +1,75 @@
+package cli
+
+import (
+	"context"
+	"fmt"
+
+	"github.com/spf13/cobra"
+
+	"apitoken/functions/httpapi"
+)
+
+// enabling is the command enable or disable.
+type enabling struct {
+	access
+	ifMatch
+	id      oneID
+	enabled bool
+}
+
+func newEnable(e *env) *cobra.Command {
+	return newEnabling(e, true, &cobra.Command{
+		Use:   "enable ID",
+		Short: "Let a disabled token pass again",
+		Long: `Let a disabled token pass again. An enabled token stays as it is. The ID self is
+the token that you use.`,
+	})
+}
+
+func newDisable(e *env) *cobra.Command {
+	return newEnabling(e, false, &cobra.Command{
+		Use:   "disable ID",
+		Short: "Refuse a token until it is enabled again",
+		Long: `Refuse a token from the next call on, until it is enabled again. A disabled token
+counts for the limit of its owner. The ID self is the token that you use; to
+enable it again takes another token.`,
+	})
+}
+
+func newEnabling(e *env, enabled bool, c *cobra.Command) *cobra.Command {
+	o := enabling{enabled: enabled}
+	c.RunE = func(c *cobra.Command, args []string) error {
+		return o.run(c.Context(), e, args, c.Flags().Changed)
+	}
+	o.id.add(c)
+	o.ifMatch.add(c)
+	o.access.add(c)
+	return c
+}
+
+func (o *enabling) run(ctx context.Context, e *env, args []string, given func(flag string) bool) error {
+	id, err := o.id.from(args)
+	if err != nil {
+		return err
+	}
+	tags, err := o.ifMatch.header(given("if-match"))
+	if err != nil {
+		return err
+	}
+	client, err := o.client(ctx, e)
+	if err != nil {
+		return err
+	}
+	if id, err = ownID(ctx, client, id); err != nil {
+		return explain(err)
+	}
+	if _, err := client.Update(ctx, id, httpapi.UpdateRequest{IfMatch: tags, Enabled: &o.enabled}); err != nil {
+		return explain(err)
+	}
+	word := "disabled"
+	if o.enabled {
+		word = "enabled"
+	}
+	_, err = fmt.Fprintf(e.out, "ApiToken with id: %s has been %s\n", id, word)
+	return err
+}
