@@ -40,7 +40,7 @@ func (i *Issuer) GetAt(ctx context.Context, by guard.Principal, id string, at ti
 	if len(states) == 0 {
 		states = events.AllStates()
 	}
-	return inStates(Token{View: v, State: v.StateAt(at)}, states)
+	return inStates(tokenAt(v, events.Use{}, at), states)
 }
 
 // viewAt returns the view of a token at an instant since its creation. It reads

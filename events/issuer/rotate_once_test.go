@@ -99,6 +99,11 @@ func TestAnOutgoingSecretGetsNothingElse(t *testing.T) {
 	if _, err := s.RotateOnce(t.Context(), s.principal(shown), byIDKey, other.ID, nil, new(time.Hour)); err != nil {
 		t.Fatal(err)
 	}
+	third, _ := s.create(person("ann"), "", token.Wish{})
+	thirds := issuer.RequestKey{Route: byIDKey.Route, Value: "the key of a rotation of the third"}
+	if _, err := s.RotateOnce(t.Context(), s.principal(shown), thirds, third.ID, nil, nil); err != nil {
+		t.Fatal(err)
+	}
 	others := rotationKey("the key of the other token")
 	otherNow, text, err := s.Rotate(t.Context(), person("ann"), other.ID, nil, new(time.Hour))
 	if err != nil {
@@ -129,6 +134,7 @@ func TestAnOutgoingSecretGetsNothingElse(t *testing.T) {
 		"the key of another token's rotation":   rotate(others, by.TokenID, nil),
 		"that key for that token":               rotate(others, other.ID, nil),
 		"the key of a rotation of another one":  rotate(byIDKey, other.ID, new(time.Hour)),
+		"a key of its own for the third token":  rotate(thirds, third.ID, nil),
 		"that key for its own token":            rotate(byIDKey, by.TokenID, new(time.Hour)),
 		"the key of a create":                   rotate(someKey, by.TokenID, nil),
 		"a create with the key of a create":     create(someKey),

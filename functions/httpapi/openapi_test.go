@@ -111,6 +111,7 @@ func sampleAnswers(w *scene) []answer {
 	visit("PATCH", collection+eve, w.admin, `{"description":"changed"}`)
 	all = append(all, w.changeWith("PATCH", collection+eve, w.admin, `{}`, `"1"`), w.changeWith("DELETE", collection+eve, w.admin, "", `W/"1"`))
 	visit("PATCH", collection+eve, own, `{}`)
+	visit("POST", collection+ann.ID+"/rotate", w.admin, `{"grace":"0"}`)
 	_, own = w.make(httpapi.CreateRequest{User: named("eve")})
 	visit("POST", collection+ann.ID+"/rotate", w.admin, `{"grace":"0"}`)
 	rotated := w.do("POST", "/v1/auth/access-tokens/self/rotate", own, "")

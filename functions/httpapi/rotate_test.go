@@ -39,6 +39,9 @@ func TestARotationAnswersTheNewSecretAndTheOldOneWorksForTheGrace(t *testing.T) 
 		a := w.do("POST", collection+made.ID+"/rotate", w.admin, body).expect(t, 200, "")
 		rotated := decodeAs[httpapi.Created](t, a)
 		fresh := rotated.BearerToken.Reveal()
+		if until := rotated.PreviousSecretUntil; until.IsZero() != (grace == 0) || grace > 0 && !until.Equal(w.clock().Add(grace)) {
+			t.Errorf("%s: the secret before works until %v, want for %v", body, until, grace)
+		}
 		if rotated.ID != made.ID || rotated.Name != "n" || fresh == old || !rotated.CreationTime.Equal(made.CreationTime.Time) {
 			t.Errorf("%s: got %s, want the same token with a new secret", body, a.body)
 		}

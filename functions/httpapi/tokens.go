@@ -123,7 +123,7 @@ func (x *exchange) getAt(want []events.TokenState) (answer, error) {
 func entryAnswer(t issuer.Token) answer { return answer{body: entryOf(t), etag: etagOf(t.Seq)} }
 
 func (x *exchange) revoke() (answer, error) {
-	children, err := truth(x.query, "with_children")
+	children, err := optionalBool(x.query, "with_children")
 	if err != nil {
 		return answer{}, err
 	}

@@ -83,8 +83,8 @@ type RotateRequest struct {
 	Key string `json:"-"`
 }
 
-// Created is the answer to a create or a rotation: the entry and the whole token. No later
-// answer contains the token.
+// Created is the answer to a create or a rotation: the entry and the whole token.
+// No later answer contains the token.
 type Created struct {
 	Entry
 	BearerToken secret.Secret `json:"bearer_token"`

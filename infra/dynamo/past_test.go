@@ -36,8 +36,8 @@ func TestGetAtAnswersTheTokenAsItWas(t *testing.T) {
 			return err
 		},
 		func() error { _, _, err := s.Rotate(t.Context(), ann, made.ID, nil, nil); return err },
-		func() error { return s.Suspend(t.Context(), boss, "ann", "") },
-		func() error { return s.Reinstate(t.Context(), boss, "ann", "") },
+		func() error { _, err := s.Suspend(t.Context(), boss, "ann", ""); return err },
+		func() error { _, err := s.Reinstate(t.Context(), boss, "ann", ""); return err },
 		func() error { return s.Revoke(t.Context(), ann, made.ID) },
 	} {
 		now = now.Add(time.Hour)

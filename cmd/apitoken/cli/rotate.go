@@ -19,9 +19,10 @@ import (
 
 type rotate struct {
 	access
-	id                                   oneID
-	self                                 bool
-	grace, writeTo, ifMatch, key, output string
+	id                          oneID
+	ifMatch                     ifMatch
+	self                        bool
+	grace, writeTo, key, output string
 }
 
 func newRotate(e *env) *cobra.Command {
@@ -51,7 +52,7 @@ the old secret too, within the grace and 24 hours.`,
 	f.BoolVar(&o.self, "self", false, "rotate the token that you use, in place of the argument ID")
 	f.StringVar(&o.grace, "grace", "", "how long the secret before works: 0, or a number and a unit, W, D, H, m (minutes) or S, at most 365D (default: a setting of the service)")
 	f.StringVar(&o.writeTo, "write-to", "", "write the new token into this file (mode 0600) and do not print it")
-	f.StringVar(&o.ifMatch, "if-match", "", `rotate only if the token's ETag is one of these, like '"3"'`)
+	o.ifMatch.add(c)
 	f.StringVar(&o.key, "idempotency-key", "", "the key of an earlier rotation without an answer: get its answer (default: a new random key)")
 	outputFlag(c, &o.output, "text", "json")
 	o.access.add(c)
@@ -62,6 +63,10 @@ the old secret too, within the grace and 24 hours.`,
 // call, because after the call the secret before ends.
 func (o *rotate) run(ctx context.Context, e *env, args []string, given func(flag string) bool) error {
 	id, err := o.check(args, given)
+	if err != nil {
+		return err
+	}
+	tags, err := o.ifMatch.header(given("if-match"))
 	if err != nil {
 		return err
 	}
@@ -84,7 +89,7 @@ func (o *rotate) run(ctx context.Context, e *env, args []string, given func(flag
 	defer file.discard()
 	sent := &sentRequests{transport: hc.Transport}
 	hc.Transport = sent
-	made, err := o.ask(ctx, httpapi.NewClient(base, acting, hc), id)
+	made, err := o.ask(ctx, httpapi.NewClient(base, acting, hc), id, tags)
 	if err != nil {
 		file.forgetRefused(err, sent.n)
 		return o.failed(err)
@@ -147,8 +152,8 @@ func (o *rotate) prepare(e *env, id string) (*rotationFile, error) {
 	return file, nil
 }
 
-func (o *rotate) ask(ctx context.Context, c *httpapi.Client, id string) (httpapi.Created, error) {
-	in := httpapi.RotateRequest{Grace: o.grace, IfMatch: o.ifMatch, Key: o.key}
+func (o *rotate) ask(ctx context.Context, c *httpapi.Client, id, tags string) (httpapi.Created, error) {
+	in := httpapi.RotateRequest{Grace: o.grace, IfMatch: tags, Key: o.key}
 	if id == self {
 		return c.RotateSelf(ctx, in)
 	}
@@ -179,8 +184,16 @@ func (o *rotate) finish(e *env, file *rotationFile, made httpapi.Created) error 
 	} else if err != nil {
 		return err
 	}
-	e.messagef("%s", expiryText(made.ExpirationTime))
+	e.messagef("%s; %s", expiryText(made.ExpirationTime), previousText(made.PreviousSecretUntil))
 	return nil
+}
+
+// previousText is the message about the secret that the rotation has replaced.
+func previousText(until httpapi.Time) string {
+	if until.IsZero() {
+		return "the secret before does not work any more"
+	}
+	return "the secret before works until " + formatTime(until)
 }
 
 func (o *rotate) print(e *env, made httpapi.Created) (err error) {
