@@ -102,6 +102,18 @@ func (m Maker) checkBounds(scopes []string, ranges []netip.Prefix) error {
 	return nil
 }
 
+// checkSecret refuses a maker that may not get a secret of the token with this
+// view: one beyond the bounds of the maker's own token, or one that outlives it.
+func (m Maker) checkSecret(v events.View) error {
+	if err := m.checkToken(v); err != nil {
+		return err
+	}
+	if makers := m.latestExpiry(v.Owner); outlives(v.ExpiresAt, makers) {
+		return refuse(CodeExpiryOutlives, "", "the token expires later than the token that you use, at %s; use a token that lives as long", instant.Format(makers))
+	}
+	return nil
+}
+
 // latestExpiry is the latest expiry that the maker's own token allows for a
 // token of the owner, zero if it sets no limit. Without this limit, the holder of
 // an expiring token could make a token that lives longer. The limit applies to
