@@ -57,6 +57,9 @@ func create(s State, c Create) ([]events.Fact, error) {
 	if s.Suspended {
 		return nil, suspendedOwner()
 	}
+	if err := c.By.checkActing(s, c.At); err != nil {
+		return nil, err
+	}
 	expires, err := c.expires()
 	if err != nil {
 		return nil, err

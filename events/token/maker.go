@@ -24,6 +24,12 @@ type Maker struct {
 	ExpiresAt time.Time      // of the acting token; zero: never
 	Outgoing  bool           // the acting token showed its outgoing secret, which manages no tokens
 
+	// Own says that the acting token is a token of the owner of the command, so the
+	// owner's state has it as it is at the time of the command. Rotated is the sequence
+	// of its last rotation when its secret was checked.
+	Own     bool
+	Rotated uint64
+
 	MayCreate, MayEdit, MayDelete bool // for other users' tokens
 
 	// LacksActions says that the owner may do an action on other users' tokens
@@ -81,6 +87,22 @@ func (m Maker) checkCredential() error {
 		return refuse(CodeDeniedByCredential, "", "a secret that a rotation has replaced manages no tokens; use the new secret")
 	}
 	return nil
+}
+
+// checkActing refuses a maker whose own token has ended, was disabled or got another
+// secret since its secret was checked. Otherwise a call that began before a
+// revocation with children could make a child after it, and a call that began before
+// a rotation could replace the new secret. The state of another owner does not have
+// the acting token.
+func (m Maker) checkActing(s State, at time.Time) error {
+	if !m.Own {
+		return nil
+	}
+	v, found := s.Find(m.TokenID)
+	if found && v.StateAt(at) == events.StateActive && v.Rotated == m.Rotated {
+		return nil
+	}
+	return refuse(CodeDeniedByCredential, "", "while this call was running, the token that you use ended, was disabled or got a new secret; it manages no tokens")
 }
 
 // checkToken refuses a maker that may not change this token, because the token

@@ -44,6 +44,9 @@ func rotate(s State, c Rotate) ([]events.Fact, error) {
 	if err := c.checkToken(s, v); err != nil {
 		return nil, err
 	}
+	if err := c.By.checkActing(s, c.At); err != nil { // after checkToken: a race of two rotations is rotated_recently
+		return nil, err
+	}
 	if err := checkRate(s, c.Policy, c.By, c.At); err != nil {
 		return nil, err
 	}
