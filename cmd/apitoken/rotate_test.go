@@ -150,11 +150,10 @@ func TestAKilledRotationIsFinishedByTheNextRun(t *testing.T) {
 		t.Fatalf("the command was not killed: %v: %s", err, printed)
 	}
 	reserved, _ := filepath.Glob(r.file + ".tmp-*")
-	for _, path := range reserved { // what a killed process leaves has no secret
+	for _, path := range reserved { // what this process left has no secret, and the next run removes it
 		if b, err := os.ReadFile(path); err != nil || strings.TrimSpace(string(b)) != "" {
 			t.Errorf("%s has %q, %v", path, b, err)
 		}
-		os.Remove(path)
 	}
 	r.finish(old)
 }
@@ -183,6 +182,68 @@ func TestARotationThatCannotBeWrittenIsFinishedByTheNextRun(t *testing.T) {
 		t.Fatal(err)
 	}
 	r.finish(old)
+}
+
+// TestOfTwoRotationsOfOneFileTheSecondIsRefused while the first has no answer, also
+// with a key of its own. Without this, both get a secret, and the file may keep the
+// one that the other run has replaced.
+func TestOfTwoRotationsOfOneFileTheSecondIsRefused(t *testing.T) {
+	for _, flags := range [][]string{nil, {"--idempotency-key", strings.Repeat("k", 16)}} {
+		r := newRotation(t)
+		second, text := r.command("", append([]string{"rotate", "self", "--write-to", r.file}, flags...)...)
+		var err error
+		r.lose(func() { err = second.Run(); r.lose(nil); abort() })
+		first, printed := r.command("", "rotate", "self", "--write-to", r.file)
+		if err := first.Run(); err != nil {
+			t.Errorf("the first run: %v: %s", err, printed)
+		}
+		if err == nil || !strings.Contains(text.String(), "another run is rotating the token of "+r.file) {
+			t.Errorf("with %v the second run: got %v: %s", flags, err, text)
+		}
+		if has(r.dir, "admin.token.rotation") {
+			t.Errorf("the key is left: %s", printed)
+		}
+	}
+}
+
+// TestTheFileHasTheCurrentSecretAfterRotationsAtTheSameTime of another token.
+func TestTheFileHasTheCurrentSecretAfterRotationsAtTheSameTime(t *testing.T) {
+	r := newRotation(t)
+	r.lose(nil)
+	file := filepath.Join(t.TempDir(), "ci.token")
+	create, printed := r.command("", "create")
+	if err := create.Run(); err != nil {
+		t.Fatalf("%v: %s", err, printed)
+	}
+	_, rest, _ := strings.Cut(printed.String(), "with id: ")
+	id, _, _ := strings.Cut(rest, " ")
+	done := 0
+	for range 6 {
+		errs := make([]error, 4)
+		var group sync.WaitGroup
+		for n := range errs {
+			group.Go(func() {
+				cmd, _ := r.command("", "rotate", id, "--write-to", file, "--grace", "0")
+				errs[n] = cmd.Run()
+			})
+		}
+		group.Wait()
+		for _, err := range errs {
+			if err == nil {
+				done++
+			}
+		}
+		fresh, err := os.ReadFile(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if cmd, text := r.command(strings.TrimSpace(string(fresh)), "whoami"); cmd.Run() != nil {
+			t.Fatalf("after %d rotations the token in the file does not pass: %s", done, text)
+		}
+	}
+	if done < 6 {
+		t.Errorf("%d rotations were done, want one in each of 6 rounds at least", done)
+	}
 }
 
 // TestALostAnswerThatWouldBePrintedNamesItsKey: with the key, the next run prints

@@ -173,7 +173,7 @@ func denialFor(v events.View, state events.TokenState, source netip.Addr) *Denia
 func (i Inspection) Principal() Principal {
 	p := Principal{
 		Owner: i.View.Owner, TokenID: i.View.ID, Kind: KindToken, Credential: CredentialCurrent,
-		Scopes: i.View.Scopes, SourceIPs: i.View.SourceIPs, ExpiresAt: i.View.ExpiresAt, Address: i.Source,
+		Scopes: i.View.Scopes, SourceIPs: i.View.SourceIPs, ExpiresAt: i.View.ExpiresAt, Rotated: i.View.Rotated, Address: i.Source,
 	}
 	if i.Outgoing {
 		p.Credential = CredentialOutgoing

@@ -32,6 +32,7 @@ type Principal struct {
 	Scopes      []string       // of the token; none: all that the owner may do
 	SourceIPs   []netip.Prefix // of the token; none: from any address
 	ExpiresAt   time.Time      // of the token, UTC; zero: never; of an outgoing secret the end of its grace, if that is earlier
+	Rotated     uint64         // the sequence of the token's last rotation when its secret was checked; 0: never rotated
 	Address     netip.Addr     // of the client; invalid if unknown
 }
 

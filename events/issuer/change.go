@@ -19,16 +19,20 @@ import (
 // not_found_revoked, also for a caller who may not change it. An expired token is
 // token_ended.
 func (i *Issuer) Update(ctx context.Context, by guard.Principal, id string, u token.Update) (Token, error) {
-	return i.change(ctx, by, id, func(set settings.State, t Token, at time.Time) (token.Command, error) {
+	r := tokenRules
+	if u.Enabled != nil && !*u.Enabled {
+		r = urgentRules() // disabling is how a leaked token is stopped for the time being
+	}
+	return i.change(ctx, by, id, r, func(set settings.State, t Token, at time.Time) (token.Command, error) {
 		c := token.Update{Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, At: at}
 		c.IfMatch, c.Wish, c.Given, c.Enabled, c.EndOutgoing = u.IfMatch, u.Wish, u.Given, u.Enabled, u.EndOutgoing
 		return c, nil
 	})
 }
 
-// change finds a token, checks the command, and runs it. build returns the
+// change finds a token, checks the command, and runs it with the rules. build returns the
 // command for the token with the time at.
-func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, build func(settings.State, Token, time.Time) (token.Command, error)) (Token, error) {
+func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, r Rules[token.State, token.Command], build func(settings.State, Token, time.Time) (token.Command, error)) (Token, error) {
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
 		return Token{}, err
@@ -46,7 +50,7 @@ func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, buil
 	if err := endedRefusal(t); err != nil {
 		return Token{}, err
 	}
-	after, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
+	after, err := Do(ctx, i.store, i.keys, r, events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
 		c, _ := build(set, t, at) // its error does not depend on the time
 		return c
 	})

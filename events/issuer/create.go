@@ -71,6 +71,7 @@ func (i *Issuer) create(ctx context.Context, o *once, m events.Meta, c token.Cre
 	if err := token.Check(c); err != nil {
 		return Minted{}, fmt.Errorf("checking the creation: %w", err)
 	}
+	o.admits = c.CheckView
 	for range idTries {
 		made, err := i.tryID(ctx, o, m, c, secret.Mint(i.prefix))
 		if !errors.Is(err, events.ErrIDTaken) {

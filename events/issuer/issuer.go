@@ -125,6 +125,8 @@ func (i *Issuer) meta(by guard.Principal, set settings.State) events.Meta {
 func maker(by guard.Principal, set settings.State, owner string) token.Maker {
 	return token.Maker{
 		Owner: by.Owner, TokenID: by.TokenID, Scopes: by.Scopes, SourceIPs: by.SourceIPs, ExpiresAt: by.ExpiresAt,
+		Own:       by.Kind == guard.KindToken && by.Owner == owner,
+		Rotated:   by.Rotated,
 		Outgoing:  by.Credential == guard.CredentialOutgoing,
 		MayCreate: set.Holds(by.Owner, settings.ActionCreate),
 		MayEdit:   set.Holds(by.Owner, settings.ActionEdit),

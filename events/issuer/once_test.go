@@ -192,6 +192,54 @@ func TestAReplayIsCheckedAsANewCall(t *testing.T) {
 	}
 }
 
+// TestAReplayHandsOutNoSecretBeyondTheActingToken: since the first answer the acting
+// token got an earlier expiry or narrower bounds, or the new token got a later expiry
+// or wider bounds. So an expiring token gets no secret that outlives it, and a scoped
+// one none that may do more.
+func TestAReplayHandsOutNoSecretBeyondTheActingToken(t *testing.T) {
+	lan := []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8")}
+	narrow := annsToken
+	narrow.Scopes, narrow.SourceIPs, narrow.ExpiresAt = []string{"POST /v1/auth/*"}, lan, start.Add(2*time.Hour)
+	bound := token.Wish{Scopes: []string{"POST /v1/auth/a"}, SourceIPs: lan}
+	for _, c := range []struct {
+		name string
+		wish token.Wish
+		then func(s *scene, by *guard.Principal, id string)
+		want string
+	}{
+		{"nothing changed", bound, func(*scene, *guard.Principal, string) {}, ""},
+		{"the new token is narrower", bound, func(s *scene, _ *guard.Principal, id string) {
+			s.update(person("ann"), id, token.Update{Wish: token.Wish{ExpiresIn: time.Hour}, Given: token.Members{Expiry: true}})
+		}, ""},
+		{"the acting token expires earlier", bound, func(_ *scene, by *guard.Principal, _ string) { by.ExpiresAt = start.Add(time.Hour) }, token.CodeExpiryOutlives},
+		{"the new token expires later", bound, func(s *scene, _ *guard.Principal, id string) {
+			s.update(person("ann"), id, token.Update{Wish: token.Wish{ExpiresIn: 3 * time.Hour}, Given: token.Members{Expiry: true}})
+		}, token.CodeExpiryOutlives},
+		{"the new token never expires", bound, func(s *scene, _ *guard.Principal, id string) {
+			s.update(person("ann"), id, token.Update{Given: token.Members{Expiry: true}})
+		}, token.CodeExpiryOutlives},
+		{"the new token has wider scopes", bound, func(s *scene, _ *guard.Principal, id string) {
+			s.update(person("ann"), id, token.Update{Given: token.Members{Scopes: true}})
+		}, token.CodeScopeExceeds},
+		{"the new token has wider ranges", bound, func(s *scene, _ *guard.Principal, id string) {
+			s.update(person("ann"), id, token.Update{Given: token.Members{SourceIPs: true}})
+		}, token.CodeSourceIPsExceed},
+	} {
+		s := newScene(t)
+		by := narrow
+		made := s.once(by, someKey, c.wish)
+		c.then(s, &by, made.ID)
+		before := s.snapshot("ann")
+		again, err := s.CreateOnce(t.Context(), by, someKey, "", c.wish)
+		if got := refusalCode(t, err); got != c.want || again.Replayed != (c.want == "") {
+			t.Errorf("%s: got %q, replayed %t, want %q", c.name, got, again.Replayed, c.want)
+		}
+		if after := s.snapshot("ann"); !reflect.DeepEqual(before, after) {
+			t.Errorf("%s: the repeat changed the store", c.name)
+		}
+	}
+}
+
 var someKey2 = issuer.RequestKey{Route: someKey.Route, Value: "another key of ann"}
 
 // TestADeadSecretIsNeverReplayed: the token of the answer was revoked, has expired,

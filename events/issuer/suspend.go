@@ -73,7 +73,7 @@ func (i *Issuer) Offboard(ctx context.Context, by guard.Principal, owner, reason
 }
 
 // urgentRules are the rules for tokens. A thief who makes tokens all the time must not
-// keep a suspension from taking effect.
+// keep a suspension, a revocation or a disabling from taking effect.
 func urgentRules() Rules[token.State, token.Command] {
 	r := tokenRules
 	r.Urgent = true

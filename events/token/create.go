@@ -46,10 +46,19 @@ func (c Create) expires() (time.Time, error) {
 	return expires, l.check(expires, c.expiryField())
 }
 
+// CheckView refuses a maker that may not get the secret of the token with this
+// view. A caller that returns the secret of an earlier creation again calls it in
+// place of Decide: since then the maker's own token may have got narrower bounds or
+// an earlier expiry, or the new token wider ones.
+func (c Create) CheckView(v events.View) error { return c.By.checkSecret(v) }
+
 // create returns the fact, or why no token is created.
 func create(s State, c Create) ([]events.Fact, error) {
 	if s.Suspended {
 		return nil, suspendedOwner()
+	}
+	if err := c.By.checkActing(s, c.At); err != nil {
+		return nil, err
 	}
 	expires, err := c.expires()
 	if err != nil {

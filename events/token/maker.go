@@ -24,6 +24,12 @@ type Maker struct {
 	ExpiresAt time.Time      // of the acting token; zero: never
 	Outgoing  bool           // the acting token showed its outgoing secret, which manages no tokens
 
+	// Own says that the acting token is a token of the owner of the command, so the
+	// owner's state has it as it is at the time of the command. Rotated is the sequence
+	// of its last rotation when its secret was checked.
+	Own     bool
+	Rotated uint64
+
 	MayCreate, MayEdit, MayDelete bool // for other users' tokens
 
 	// LacksActions says that the owner may do an action on other users' tokens
@@ -83,6 +89,22 @@ func (m Maker) checkCredential() error {
 	return nil
 }
 
+// checkActing refuses a maker whose own token has ended, was disabled or got another
+// secret since its secret was checked. Otherwise a call that began before a
+// revocation with children could make a child after it, and a call that began before
+// a rotation could replace the new secret. The state of another owner does not have
+// the acting token.
+func (m Maker) checkActing(s State, at time.Time) error {
+	if !m.Own {
+		return nil
+	}
+	v, found := s.Find(m.TokenID)
+	if found && v.StateAt(at) == events.StateActive && v.Rotated == m.Rotated {
+		return nil
+	}
+	return refuse(CodeDeniedByCredential, "", "while this call was running, the token that you use ended, was disabled or got a new secret; it manages no tokens")
+}
+
 // checkToken refuses a maker that may not change this token, because the token
 // goes beyond the bounds of the maker's own token.
 func (m Maker) checkToken(v events.View) error { return m.checkBounds(v.Scopes, v.SourceIPs) }
@@ -98,6 +120,18 @@ func (m Maker) checkBounds(scopes []string, ranges []netip.Prefix) error {
 		return refuse(CodeScopeExceeds, fieldScopes, "the scopes exceed the scopes of the token that you use; give one scope or more, each within a scope of that token")
 	case !rangesWithin(ranges, m.SourceIPs):
 		return refuse(CodeSourceIPsExceed, fieldSourceIPs, "the source ranges exceed the source ranges of the token that you use; give one range or more, each within a range of that token")
+	}
+	return nil
+}
+
+// checkSecret refuses a maker that may not get a secret of the token with this
+// view: one beyond the bounds of the maker's own token, or one that outlives it.
+func (m Maker) checkSecret(v events.View) error {
+	if err := m.checkToken(v); err != nil {
+		return err
+	}
+	if makers := m.latestExpiry(v.Owner); outlives(v.ExpiresAt, makers) {
+		return refuse(CodeExpiryOutlives, "", "the token expires later than the token that you use, at %s; use a token that lives as long", instant.Format(makers))
 	}
 	return nil
 }

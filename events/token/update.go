@@ -30,6 +30,9 @@ func updated(s State, c Update) ([]events.Fact, error) {
 	if err != nil {
 		return nil, err
 	}
+	if err := c.By.checkActing(s, c.At); err != nil {
+		return nil, err
+	}
 	f := c.fact(before)
 	after := before
 	update(&after, f)

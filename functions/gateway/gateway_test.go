@@ -189,10 +189,10 @@ func TestQueriesKeepAllValues(t *testing.T) {
 func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
 	complete := func() map[string]any {
 		return Context(guard.Principal{
-			Owner: "ann", TokenID: "JhxND7ci", Kind: guard.KindToken, Credential: guard.CredentialCurrent, Scopes: []string{"GET /v1/x"},
+			Owner: "ann", TokenID: "JhxND7ci", Kind: guard.KindToken, Credential: guard.CredentialCurrent, Rotated: 1 << 40, Scopes: []string{"GET /v1/x"},
 		})
 	}
-	if p, err := parsePrincipal(complete()); err != nil || p.Owner != "ann" || !slices.Equal(p.Scopes, []string{"GET /v1/x"}) {
+	if p, err := parsePrincipal(complete()); err != nil || p.Owner != "ann" || p.Rotated != 1<<40 || !slices.Equal(p.Scopes, []string{"GET /v1/x"}) {
 		t.Fatalf("the complete context: got %+v, %v", p, err)
 	}
 	outgoing := complete()
@@ -219,6 +219,8 @@ func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
 		"unknown kind":        func(c map[string]any) { c["kind"] = "session" },
 		"no credential":       func(c map[string]any) { delete(c, "credential") },
 		"unknown credential":  func(c map[string]any) { c["credential"] = "older" },
+		"no rotation":         func(c map[string]any) { delete(c, "rotation") },
+		"negative rotation":   func(c map[string]any) { c["rotation"] = "-1" },
 		"outgoing, no end":    func(c map[string]any) { c["credential"] = "outgoing" },
 		"no permissions":      func(c map[string]any) { delete(c, "permissions") },
 		"null permissions":    func(c map[string]any) { c["permissions"] = "null" },
@@ -241,11 +243,11 @@ func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
 // never contain the token.
 func TestContextHasAllMembersAsText(t *testing.T) {
 	c := Context(guard.Principal{
-		Owner: "ann", TokenID: "JhxND7ci", Kind: guard.KindToken, Credential: guard.CredentialCurrent,
+		Owner: "ann", TokenID: "JhxND7ci", Kind: guard.KindToken, Credential: guard.CredentialCurrent, Rotated: 7,
 		SourceIPs: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24")},
 	})
 	want := map[string]any{
-		"owner": "ann", "token_id": "JhxND7ci", "kind": "token", "credential": "current", "permissions": "[]", "via": "",
+		"owner": "ann", "token_id": "JhxND7ci", "kind": "token", "credential": "current", "rotation": "7", "permissions": "[]", "via": "",
 		"scopes": "[]", "expires_at": "", "source_ips": `["203.0.113.0/24"]`,
 	}
 	if !maps.Equal(c, want) {

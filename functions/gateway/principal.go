@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/netip"
+	"strconv"
 
 	"apitoken/events/guard"
 	"apitoken/events/instant"
@@ -19,6 +20,7 @@ const (
 	keyTokenID     = "token_id"
 	keyKind        = "kind"
 	keyCredential  = "credential"
+	keyRotation    = "rotation"
 	keyPermissions = "permissions"
 	keyVia         = "via"
 	keyScopes      = "scopes"
@@ -28,11 +30,12 @@ const (
 
 // Context returns the authorizer's context for the principal. All values are
 // text: the owner key; the token's id; the kind (guard.KindToken) and which of the
-// token's secrets was shown (current or outgoing); the permissions of a
-// session ("[]" for a token) and how it was opened ("" for a token); the token's
-// scopes and source ranges as JSON arrays ("[]" means all calls, and any address);
-// the token's expiry in the form of package instant ("" if it never expires). The
-// token itself is not in the context.
+// token's secrets was shown (current or outgoing); the sequence of the token's last
+// rotation ("0" if there was none); the permissions of a session ("[]" for a token)
+// and how it was opened ("" for a token); the token's scopes and source ranges as
+// JSON arrays ("[]" means all calls, and any address); the token's expiry in the
+// form of package instant ("" if it never expires). The token itself is not in the
+// context.
 func Context(p guard.Principal) map[string]any {
 	expires := ""
 	if !p.ExpiresAt.IsZero() {
@@ -40,7 +43,7 @@ func Context(p guard.Principal) map[string]any {
 	}
 	return map[string]any{
 		keyOwner: p.Owner, keyTokenID: p.TokenID, keyKind: p.Kind, keyCredential: p.Credential,
-		keyPermissions: jsonList(p.Permissions), keyVia: p.Via,
+		keyRotation: strconv.FormatUint(p.Rotated, 10), keyPermissions: jsonList(p.Permissions), keyVia: p.Via,
 		keyScopes: jsonList(p.Scopes), keyExpiresAt: expires, keySourceIPs: jsonList(p.SourceIPs),
 	}
 }
@@ -64,10 +67,10 @@ var errNoContext = errors.New("the authorizer's context is missing or incomplete
 // scopes must never mean all calls. It refuses a principal of an unknown kind or
 // credential, because no rule limits such a principal yet.
 func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
-	var permissions, scopes, expires, sources string
+	var rotation, permissions, scopes, expires, sources string
 	for name, into := range map[string]*string{
 		keyOwner: &p.Owner, keyTokenID: &p.TokenID, keyKind: &p.Kind, keyCredential: &p.Credential, keyVia: &p.Via,
-		keyPermissions: &permissions, keyScopes: &scopes, keyExpiresAt: &expires, keySourceIPs: &sources,
+		keyRotation: &rotation, keyPermissions: &permissions, keyScopes: &scopes, keyExpiresAt: &expires, keySourceIPs: &sources,
 	} {
 		value, ok := context[name].(string)
 		if !ok {
@@ -77,6 +80,9 @@ func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
 	}
 	if p.Owner == "" || p.TokenID == "" {
 		return p, errNoContext
+	}
+	if p.Rotated, err = strconv.ParseUint(rotation, 10, 64); err != nil {
+		return p, fmt.Errorf("authorizer context, %s: it must be a number", keyRotation)
 	}
 	if p.Permissions, err = parseList[string](keyPermissions, permissions); err != nil {
 		return p, err

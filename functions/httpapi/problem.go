@@ -92,7 +92,7 @@ var kinds = map[string]kind{
 	"not_found_revoked":               {http.StatusNotFound, "The token is revoked"},
 	"path_not_found":                  {http.StatusNotFound, "There is no such path"},
 	"permission_denied":               {http.StatusForbidden, "A permission is missing"},
-	"permission_denied_by_credential": {http.StatusForbidden, "The secret was replaced, and manages no tokens"},
+	"permission_denied_by_credential": {http.StatusForbidden, "This secret manages no tokens"},
 	"permission_denied_by_owner":      {http.StatusForbidden, "The user has a permission that the caller does not have"},
 	"permission_denied_by_scope":      {http.StatusForbidden, "The token's scopes do not allow this call"},
 	"permission_denied_by_source":     {http.StatusForbidden, "The token does not allow this address"},

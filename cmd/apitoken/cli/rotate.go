@@ -11,7 +11,6 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events/secret"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
@@ -133,20 +132,11 @@ func (o *rotate) prepare(e *env, id string) (*rotationFile, error) {
 		o.key = cmp.Or(o.key, rand.Text())
 		return nil, nil
 	}
-	target, err := datadir.PrepareTokenTarget(o.writeTo, id)
+	file, err := newRotationFile(o.writeTo, id, o.grace, o.key)
 	if err != nil {
 		return nil, err
 	}
-	file := &rotationFile{target: target}
-	if o.key != "" {
-		return file, nil
-	}
-	file.pending = o.writeTo + pendingMark
-	if o.key, file.again, err = pendingKey(file.pending, id, o.grace); err != nil {
-		file.discard()
-		return nil, err
-	}
-	if file.again {
+	if o.key = file.key; file.again {
 		e.messagef("an earlier run did not finish its rotation of token %s; this run finishes it", id)
 	}
 	return file, nil

@@ -1,12 +1,11 @@
 package cli
 
 import (
+	"cmp"
 	"crypto/rand"
 	"errors"
 	"fmt"
-	"io/fs"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"syscall"
@@ -20,50 +19,83 @@ import (
 // key is the only way to the new secret: the old one manages no tokens.
 const pendingMark = ".rotation"
 
-// rotationFile is the file that gets the new token. nil: there is none.
+// rotationFile is the file that gets the new token. nil: there is none. A process
+// holds the file with the key as long as it rotates: of two runs at the same time,
+// one could otherwise write a secret that the other one has replaced.
 type rotationFile struct {
 	target  *datadir.TokenTarget
-	pending string // the file with the key; "": the user keeps the key
-	again   bool   // the key is that of an earlier run
+	pending *datadir.HeldFile // the file with the key
+	key     string
+	again   bool // the key is that of an earlier run
 }
 
-// discard removes what is not needed after the command. The key stays, unless
-// forget has removed it.
-func (f *rotationFile) discard() {
-	if f != nil {
-		f.target.Discard()
-	}
-}
-
-// forget removes the key of the rotation: it is finished, or never happened.
-func (f *rotationFile) forget() {
-	if f != nil && f.pending != "" {
-		os.Remove(f.pending) // an old key makes no harm: the service refuses it, or gives the same secret
-	}
-}
-
-// pendingKey returns the key of the rotation that an earlier run did not finish, or
-// a new key. The key is on disk before the call. A grace other than that of the
-// earlier run would be another request, which the service refuses.
-func pendingKey(path, id, grace string) (key string, again bool, err error) {
-	text, err := datadir.ReadPrivate(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		key = rand.Text()
-		return key, false, datadir.WritePrivate(path, strings.Join([]string{key, id, grace}, " "))
+// newRotationFile makes the file at path ready. key is the key that the user gave;
+// if it is empty, the key is that of an earlier run or a new one.
+func newRotationFile(path, id, grace, key string) (*rotationFile, error) {
+	pending, text, err := datadir.Hold(path + pendingMark)
+	if errors.Is(err, datadir.ErrHeld) {
+		return nil, fmt.Errorf("another run is rotating the token of %s; wait until it has ended, and look whether a rotation is still needed", path)
 	}
 	if err != nil {
-		return "", false, err
+		return nil, fmt.Errorf("preparing to write %s: %w", path, err)
+	}
+	f := &rotationFile{pending: pending}
+	if f.target, err = datadir.PrepareTokenTarget(path, id); err == nil {
+		err = f.chooseKey(path+pendingMark, text, id, grace, key)
+	}
+	if err != nil {
+		if text == "" {
+			f.forget()
+		}
+		f.discard()
+		return nil, err
+	}
+	return f, nil
+}
+
+// chooseKey sets the key: the one in the text, which an earlier run wrote, or a new
+// one. A new key is on disk before the call. A grace other than that of the earlier
+// run would be another request, which the service refuses.
+func (f *rotationFile) chooseKey(path, text, id, grace, given string) error {
+	if text == "" {
+		f.key = cmp.Or(given, rand.Text())
+		return f.pending.Write(strings.Join([]string{f.key, id, grace}, " "))
 	}
 	key, rest, _ := strings.Cut(text, " ")
 	earlierID, earlierGrace, _ := strings.Cut(rest, " ")
 	switch {
 	case !validKey.MatchString(key):
-		return "", false, fmt.Errorf("%s is not a file of an unfinished rotation; remove it if nothing else needs it", path)
+		return fmt.Errorf("%s is not a file of an unfinished rotation; remove it if nothing else needs it", path)
 	case earlierID != id || earlierGrace != grace:
-		return "", false, fmt.Errorf("%s belongs to an unfinished rotation of token %s with the grace %q: run that command again, or remove the file if the new secret is not needed", path, earlierID, earlierGrace)
+		return fmt.Errorf("%s belongs to an unfinished rotation of token %s %s: run that command again, or remove the file if the new secret is not needed", path, earlierID, graceFlag(earlierGrace))
+	case given != "" && given != key:
+		return fmt.Errorf("%s belongs to an unfinished rotation with another key: leave out --idempotency-key, or remove the file if the new secret is not needed", path)
 	}
-	return key, true, nil
+	f.key, f.again = key, true
+	return nil
 }
+
+func graceFlag(grace string) string {
+	if grace == "" {
+		return "without --grace"
+	}
+	return "with --grace " + grace
+}
+
+// discard removes what is not needed after the command, and lets other runs begin.
+// The key stays, unless forget has removed it.
+func (f *rotationFile) discard() {
+	if f == nil {
+		return
+	}
+	if f.target != nil {
+		f.target.Discard()
+	}
+	f.pending.Release()
+}
+
+// forget removes the key of the rotation: it is finished, or never happened.
+func (f *rotationFile) forget() { f.pending.Remove() }
 
 // forgetRefused removes the key if the service has refused the rotation, and no
 // request with the key can have been applied, or its answer is of no use. sent is

@@ -24,12 +24,15 @@ const maxTokenFile = 128
 // The file may be missing. Otherwise it must be a regular file of this user, closed
 // to other users, and must be empty or contain a token with this id: another text
 // would be lost. A symbolic link is refused, because the new file would replace the
-// link and not its target.
+// link and not its target. Only one process at a time may prepare a path: the new
+// file always has the same name, so what a killed process reserved is replaced.
 func PrepareTokenTarget(path, id string) (*TokenTarget, error) {
 	if err := checkTarget(path, id); err != nil {
 		return nil, err
 	}
-	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark)
+	reserved := path + tempMark + "0"
+	os.Remove(reserved) // it may be missing
+	temp, err := os.OpenFile(reserved, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 	if err != nil {
 		return nil, fmt.Errorf("preparing to write %s: %w", path, err)
 	}

@@ -184,7 +184,7 @@ func TestRequestWithoutAuthorizerContextIsDenied(t *testing.T) {
 		}
 		for _, change := range [][]string{
 			{`"owner": "ann"`, `"owner": "API_OPERATOR_DOMAIN:operator"`}, {`"owner": "ann"`, `"owner": "local:ann"`},
-			{"2126-01-01", "2025-01-01"}, {`"kind": "token"`, `"kind": "session"`}, {`"credential"`, `"other"`}, {`"via"`, `"other"`},
+			{"2126-01-01", "2025-01-01"}, {`"kind": "token"`, `"kind": "session"`}, {`"credential"`, `"other"`}, {`"rotation"`, `"other"`}, {`"via"`, `"other"`},
 		} {
 			if got := d.call(get, format, append([]string{vector, text, "JhxND7ci", id}, change...)...); got.StatusCode != 401 {
 				t.Errorf("%s with %s instead of %s: got %+v, want 401", format, change[1], change[0], got)

@@ -1,0 +1,58 @@
+package issuer_test
+
+import (
+	"reflect"
+	"testing"
+	"time"
+
+	"apitoken/events/guard"
+	"apitoken/events/settings"
+	"apitoken/events/token"
+)
+
+// TestACallThatBeganBeforeTheActingTokenLostItsPowerChangesNothing: the guard has
+// accepted the secret, and then another call ended, disabled or rotated the token.
+// Without this rule a revocation with children leaves a child, and a thief takes a
+// rotated token back.
+func TestACallThatBeganBeforeTheActingTokenLostItsPowerChangesNothing(t *testing.T) {
+	for name, lose := range map[string]func(s *scene, id string) error{
+		"revoked with children": func(s *scene, id string) error { return s.RevokeWithChildren(s.Context(), person("admin"), id) },
+		"revoked":               func(s *scene, id string) error { return s.Revoke(s.Context(), person("ann"), id) },
+		"disabled": func(s *scene, id string) error {
+			s.update(person("ann"), id, token.Update{Enabled: new(false)})
+			return nil
+		},
+		"rotated by another token": func(s *scene, id string) error { s.rotate(person("ann"), id, nil); return nil },
+		"rotated without a grace":  func(s *scene, id string) error { s.rotate(person("ann"), id, new(time.Duration)); return nil },
+		"expired":                  func(s *scene, _ string) error { s.wait(24 * time.Hour); return nil },
+	} {
+		s := newScene(t)
+		s.grant("admin", settings.Actions()...)
+		other, _ := s.create(person("ann"), "", token.Wish{ExpiresIn: 12 * time.Hour})
+		mine, text := s.create(person("ann"), "", token.Wish{ExpiresIn: 24 * time.Hour})
+		by := s.principal(text)
+		if by.Kind != guard.KindToken {
+			t.Fatalf("the guard returned %+v", by)
+		}
+		if err := lose(s, mine.ID); err != nil {
+			t.Fatal(err)
+		}
+		before := s.snapshot("ann")
+		for verb, call := range map[string]func() error{
+			"create":         func() error { _, _, err := s.Create(t.Context(), by, "", token.Wish{ExpiresIn: time.Hour}); return err },
+			"rotate itself":  func() error { _, _, err := s.Rotate(t.Context(), by, mine.ID, nil, nil); return err },
+			"rotate another": func() error { _, _, err := s.Rotate(t.Context(), by, other.ID, nil, nil); return err },
+			"update": func() error {
+				_, err := s.Update(t.Context(), by, mine.ID, token.Update{Wish: token.Wish{Name: "x"}, Given: token.Members{Name: true}})
+				return err
+			},
+		} {
+			if refusalCode(t, call()) == "" {
+				t.Errorf("%s, %s: was done", name, verb)
+			}
+		}
+		if after := s.snapshot("ann"); !reflect.DeepEqual(before, after) {
+			t.Errorf("%s: the refused calls changed the store", name)
+		}
+	}
+}
