@@ -56,3 +56,34 @@ func TestACallThatBeganBeforeTheActingTokenLostItsPowerChangesNothing(t *testing
 		}
 	}
 }
+
+// TestAnOutgoingSecretEndsNowAlsoAfterTheClockWasFast: the time of the stream is in
+// the future then, and the guard's clock is right.
+func TestAnOutgoingSecretEndsNowAlsoAfterTheClockWasFast(t *testing.T) {
+	for name, end := range map[string]func(s *scene, id string){
+		"a rotation without a grace": func(s *scene, id string) { s.rotate(person("ann"), id, new(time.Duration)) },
+		"an update": func(s *scene, id string) {
+			s.rotate(person("ann"), id, nil)
+			s.update(person("ann"), id, token.Update{EndOutgoing: true})
+		},
+		"an update of a short grace": func(s *scene, id string) {
+			s.rotate(person("ann"), id, new(time.Hour))
+			s.update(person("ann"), id, token.Update{EndOutgoing: true})
+		},
+		"the end of a grace": func(s *scene, id string) {
+			s.rotate(person("ann"), id, new(time.Hour))
+			s.wait(time.Hour)
+		},
+	} {
+		s := newScene(t)
+		made, old := s.create(person("ann"), "", token.Wish{})
+		s.wait(48 * time.Hour)
+		s.create(person("ann"), "", token.Wish{}) // the clock is fast
+		s.wait(-48 * time.Hour)
+		end(s, made.ID)
+		if got := s.denialOf(old); got != guard.CodeReplaced {
+			t.Errorf("%s: the secret before gets %q, want %s", name, got, guard.CodeReplaced)
+		}
+		s.checkedLog("ann")
+	}
+}

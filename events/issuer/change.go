@@ -25,6 +25,7 @@ func (i *Issuer) Update(ctx context.Context, by guard.Principal, id string, u to
 	}
 	return i.change(ctx, by, id, r, func(set settings.State, t Token, at time.Time) (token.Command, error) {
 		c := token.Update{Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, At: at}
+		c.Now = i.now()
 		c.IfMatch, c.Wish, c.Given, c.Enabled, c.EndOutgoing = u.IfMatch, u.Wish, u.Given, u.Enabled, u.EndOutgoing
 		return c, nil
 	})

@@ -58,7 +58,7 @@ func (i *Issuer) RotateOnce(ctx context.Context, by guard.Principal, key Request
 		return Minted{}, err
 	}
 	made, err = o.do(ctx, tokenRules, t.Owner, i.meta(by, set), minted, func(at time.Time) token.Command {
-		c.At = at
+		c.At, c.Now = at, i.now()
 		return c
 	})
 	if isNotFound(err) {

@@ -46,6 +46,7 @@ type Create struct {
 // Wish. If the token has these values already, it leads to no facts.
 type Update struct {
 	At     time.Time
+	Now    time.Time // of the clock, for the end of the outgoing secret; zero: At
 	Policy Policy
 	By     Maker
 
@@ -68,6 +69,7 @@ type Members struct{ Name, Description, Expiry, Scopes, SourceIPs bool }
 // of the grace or of the token, whichever is earlier. An older one ends.
 type Rotate struct {
 	At     time.Time
+	Now    time.Time // of the clock, for the beginning of the grace; zero: At
 	Policy Policy
 	By     Maker
 

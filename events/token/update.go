@@ -75,8 +75,8 @@ func (c Update) fact(v events.View) events.TokenUpdated {
 	if expires := c.expiry(v.CreatedAt); c.Given.Expiry && !expires.Equal(v.ExpiresAt) {
 		f.ExpiresAt, f.NeverExpires = instant.Of(expires), expires.IsZero()
 	}
-	if c.EndOutgoing && v.OutgoingAt(c.At) {
-		f.PreviousSecretUntil = instant.Of(c.At)
+	if now := clock(c.At, c.Now); c.EndOutgoing && v.OutgoingAt(now) {
+		f.PreviousSecretUntil = instant.Of(now)
 	}
 	return f
 }

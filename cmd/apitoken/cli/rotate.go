@@ -121,6 +121,9 @@ func (o *rotate) check(args []string, given func(flag string) bool) (id string, 
 	if given("write-to") && o.writeTo == "" {
 		return "", usagef("--write-to is empty; give the path of a file")
 	}
+	if wholeToken.MatchString(o.writeTo) {
+		return "", usagef("--write-to is a whole token and not the path of a file; your shell's history may now contain the token; revoke the token if others can read that history")
+	}
 	return id, nil
 }
 
