@@ -19,7 +19,8 @@ import (
 // Bootstrap makes the owner an administrator. It grants the owner every action
 // on the realm security and makes a token for the owner. Its actor is the
 // operator: neither the token limit nor permissions nor the change rate apply, but
-// an owner has at most token.MaxTokenLimit+1 live tokens. With replace it first
+// an owner has at most token.MaxTokenLimit+1 live tokens. The token lives as long as
+// the settings allow, and at least an hour. With replace it first
 // revokes the owner's other live tokens, so that a lost token is useless, and ends
 // a suspension of the owner. Without replace a suspension is a refusal: its end
 // would make the other tokens of the owner useful again. It may run again, also

@@ -2,10 +2,12 @@ package issuer_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"apitoken/events"
 	"apitoken/events/guard"
@@ -152,6 +154,27 @@ func TestBootstrapFindsAPlaceAtEveryLimit(t *testing.T) {
 	}
 	if _, shown := s.bootstrap(true); s.denialOf(shown) != "" || s.state("admin").Live(s.now()) != 1 {
 		t.Errorf("the token gets %q beside %d, want it to pass alone", s.denialOf(shown), s.state("admin").Live(s.now())-1)
+	}
+}
+
+// TestNoSettingStopsBootstrap: a holder of edit may have set a maximum lifetime of a
+// second, and may have given permissions to as many users as may have some. Then only
+// the operator can help, and the new token must live until its owner can use it.
+func TestNoSettingStopsBootstrap(t *testing.T) {
+	s := newScene(t)
+	for n := range settings.MaxHolders {
+		s.grant(fmt.Sprint("user", n), settings.ActionEdit)
+	}
+	second := time.Second
+	s.changeSettings(settings.Change{Expiration: &second})
+	_, shown := s.bootstrap(false)
+	s.wait(time.Hour - time.Second)
+	if code := s.denialOf(shown); code != "" {
+		t.Fatalf("the token gets %q before its hour has passed", code)
+	}
+	var never time.Duration
+	if _, err := s.ChangeSettings(t.Context(), person("admin"), settings.Change{Expiration: &never}); err != nil {
+		t.Errorf("changing the setting: got %v", err)
 	}
 }
 
