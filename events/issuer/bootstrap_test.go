@@ -202,6 +202,28 @@ func TestBootstrapIgnoresTheChangeRate(t *testing.T) {
 	s.checkedLog("admin")
 }
 
+// TestReplaceEndsWhatAThiefDoes: a thief makes tokens with each token of the
+// administrator all the time. After a bootstrap with replace none of them passes.
+func TestReplaceEndsWhatAThiefDoes(t *testing.T) {
+	for range 5 {
+		s := newScene(t)
+		s.changeRate(0)
+		s.limit(50)
+		_, stolen := s.bootstrap(false)
+		stop := s.startThieves(stolen)
+		_, shown := s.bootstrap(true)
+		for _, theirs := range stop() {
+			if got := s.denialOf(theirs); got != guard.CodeRevoked {
+				t.Errorf("token %s of the thief: got %q, want %s", theirs.ID, got, guard.CodeRevoked)
+			}
+		}
+		if got := s.denialOf(shown); got != "" || s.state("admin").Live(s.now()) != 1 {
+			t.Errorf("the new token gets %q beside %d, want it to pass alone", got, s.state("admin").Live(s.now())-1)
+		}
+		s.checkedLog("admin")
+	}
+}
+
 func TestConcurrentBootstrapsAllSucceed(t *testing.T) {
 	s := newScene(t)
 	var group sync.WaitGroup
@@ -224,7 +246,7 @@ func TestConcurrentBootstrapsAllSucceed(t *testing.T) {
 // TestBootstrapCompletesAfterAnInterruption: it fails at each of its writes and
 // then runs again.
 func TestBootstrapCompletesAfterAnInterruption(t *testing.T) {
-	for succeed := range 3 {
+	for succeed := range 5 { // suspend, revoke, grant, reinstate, create
 		s := newScene(t)
 		_, old := s.create(person("admin"), "", token.Wish{})
 		commits := 0
@@ -241,6 +263,9 @@ func TestBootstrapCompletesAfterAnInterruption(t *testing.T) {
 		})
 		_, _, err := s.Bootstrap(ctx, "admin", true)
 		wantFault(t, "bootstrap", err)
+		if commits != succeed+1 {
+			t.Errorf("it failed at write %d, want %d", commits, succeed+1)
+		}
 		s.useStore(s.store)
 		_, shown := s.bootstrap(true)
 		if s.denialOf(shown) != "" || s.denialOf(old) != guard.CodeRevoked {
