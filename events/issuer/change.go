@@ -46,7 +46,7 @@ func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, buil
 	if err := endedRefusal(t); err != nil {
 		return Token{}, err
 	}
-	after, err := Do(ctx, i.store, i.keys, i.rulesFor(ctx, maker(by, set, t.Owner), t.Owner, id), events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
+	after, err := Do(ctx, i.store, i.keys, tokenRules, events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
 		c, _ := build(set, t, at) // its error does not depend on the time
 		return c
 	})

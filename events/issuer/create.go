@@ -88,7 +88,7 @@ func (i *Issuer) tryID(ctx context.Context, o *once, m events.Meta, c token.Crea
 		return Minted{}, fmt.Errorf("making the verifier of token %s: %w", minted.ID, err)
 	}
 	c.ID, c.Verifier = minted.ID, verifier
-	return o.do(ctx, i.rulesFor(ctx, c.By, c.Owner, ""), c.Owner, m, minted, func(at time.Time) token.Command {
+	return o.do(ctx, tokenRules, c.Owner, m, minted, func(at time.Time) token.Command {
 		c.At = at
 		return c
 	})

@@ -304,7 +304,7 @@ func TestARepeatFindsItsReplyUnderAnotherPepper(t *testing.T) {
 	counter := &readCounter{Store: s.store}
 	s.Issuer = issuer.New(issuer.Config{Store: counter, Keys: keysOf(t, "f", "e", "d", "c", "b", "a"), Now: s.now})
 	// The seals of the stream need the pepper a, which is there.
-	if _, err := s.CreateOnce(t.Context(), withToken("ann", first.ID), someKey2, "", token.Wish{}); err != nil {
+	if _, err := s.CreateOnce(t.Context(), annsToken, someKey2, "", token.Wish{}); err != nil {
 		t.Fatal(err)
 	}
 	if got := counter.taken(); !slices.Equal(got, []string{"head settings", "head user/ann", "reply", "reply", "reply"}) {
@@ -315,15 +315,13 @@ func TestARepeatFindsItsReplyUnderAnotherPepper(t *testing.T) {
 // TestACallWithoutAKeyReadsNoReply.
 func TestACallWithoutAKeyReadsNoReply(t *testing.T) {
 	s := newScene(t)
-	acting, _ := s.create(person("ann"), "", token.Wish{})
-	by := withToken("ann", acting.ID)
 	counter := &readCounter{Store: s.store}
 	s.useStore(counter)
-	s.create(by, "", token.Wish{})
+	s.create(annsToken, "", token.Wish{})
 	if got := counter.taken(); !slices.Equal(got, []string{"head settings", "head user/ann"}) {
 		t.Errorf("got the reads %q, want settings and stream", got)
 	}
-	s.once(by, someKey, token.Wish{})
+	s.once(annsToken, someKey, token.Wish{})
 	if got := counter.taken(); !slices.Equal(got, []string{"head user/ann", "reply"}) {
 		t.Errorf("with a key: got the reads %q, want the stream and one reply", got)
 	}

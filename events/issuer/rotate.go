@@ -57,7 +57,7 @@ func (i *Issuer) RotateOnce(ctx context.Context, by guard.Principal, key Request
 	if err := o.checkRotation(ctx, t, c); err != nil {
 		return Minted{}, err
 	}
-	made, err = o.do(ctx, i.rulesFor(ctx, c.By, t.Owner, id), t.Owner, i.meta(by, set), minted, func(at time.Time) token.Command {
+	made, err = o.do(ctx, tokenRules, t.Owner, i.meta(by, set), minted, func(at time.Time) token.Command {
 		c.At = at
 		return c
 	})

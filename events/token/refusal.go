@@ -70,12 +70,6 @@ func Ended(at time.Time) *events.Refusal {
 	return &events.Refusal{Code: CodeEnded, Detail: "the token expired at " + instant.Format(at) + "; an ended token cannot be changed", EndedAt: at}
 }
 
-// ActingEnded is the refusal of a command whose maker used a token that ended
-// meanwhile.
-func ActingEnded() *events.Refusal {
-	return refuse(CodeEnded, "", "the token that you use has ended meanwhile")
-}
-
 func versionConflict() *events.Refusal {
 	return refuse(CodeVersionConflict, "", "the token has changed since you read it; read it again, and decide again")
 }
