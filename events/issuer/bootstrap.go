@@ -19,11 +19,13 @@ import (
 // Bootstrap makes the owner an administrator. It grants the owner every action
 // on the realm security and makes a token for the owner. Its actor is the
 // operator: neither the token limit nor permissions nor the change rate apply, but
-// an owner has at most token.MaxTokenLimit+1 live tokens. With replace it first
-// revokes the owner's other live tokens, so that a lost token is useless, and ends
-// a suspension of the owner. Without replace a suspension is a refusal: its end
-// would make the other tokens of the owner useful again. It may run again, also
-// after an interruption; the finished steps stay in effect.
+// an owner has at most token.MaxTokenLimit+1 live tokens. The token lives as long as
+// the settings allow, and at least an hour. With replace it first
+// suspends the owner, revokes the owner's other live tokens, so that a lost token is
+// useless, and then ends the suspension, also one that was there before. Without
+// replace a suspension is a refusal: its end would make the other tokens of the owner
+// useful again. It may run again, also after an interruption; the finished steps stay
+// in effect, and the owner may be suspended until it succeeds.
 func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Token, secret.Secret, error) {
 	if err := name.ValidOwner(owner); err != nil {
 		return Token{}, secret.Secret{}, fmt.Errorf("bootstrapping: %w", err)
@@ -32,14 +34,16 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 	if err != nil {
 		return Token{}, secret.Secret{}, err
 	}
-	if err := i.grantAll(ctx, set, owner); err != nil {
-		return Token{}, secret.Secret{}, err
-	}
 	if replace {
 		if err := i.revokeEvery(ctx, set, owner); err != nil {
 			return Token{}, secret.Secret{}, err
 		}
-		if _, err := i.reinstate(ctx, operator, set, operatorMaker, owner, "bootstrap"); err != nil {
+	}
+	if err := i.grantAll(ctx, set, owner); err != nil {
+		return Token{}, secret.Secret{}, err
+	}
+	if replace {
+		if _, err := i.reinstate(ctx, operator, set, operatorMaker, owner, bootstrapReason); err != nil {
 			return Token{}, secret.Secret{}, err
 		}
 	}
@@ -47,6 +51,9 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 	made, err := i.create(ctx, &once{issuer: i}, i.meta(operator, set), command)
 	return made.Token, made.Text, err
 }
+
+// bootstrapReason is the reason of the suspension by Bootstrap, and of its end.
+const bootstrapReason = "bootstrap"
 
 var operator = guard.Principal{Owner: token.Operator}
 
@@ -89,13 +96,27 @@ func (i *Issuer) RevokeAgain(ctx context.Context, owner string, revoked map[stri
 }
 
 // revokeEvery revokes all tokens of the owner that the guard accepts: those in the
-// owner's head, and those with a live view that was put back after their end.
+// owner's head, and those with a live view that was put back after their end. If
+// there is one, it first suspends the owner: a thief who makes new tokens with each of
+// them must not be faster.
 func (i *Issuer) revokeEvery(ctx context.Context, set settings.State, owner string) error {
-	if _, err := i.revokeWhere(ctx, set, owner, func(string) bool { return true }); err != nil {
+	s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(owner))
+	if err != nil {
 		return err
 	}
 	listed, err := i.listedLive(ctx, owner)
+	if err != nil || s.Live(i.now()) == 0 && len(listed) == 0 {
+		return err
+	}
+	suspend := token.Suspend{By: operatorMaker, Owner: owner, Reason: bootstrapReason}
+	_, err = Do(ctx, i.store, i.keys, urgentRules(), events.UserStream(owner), i.meta(operator, set), func(at time.Time) token.Command { return token.At(suspend, at) })
 	if err != nil {
+		return err
+	}
+	if _, err := i.revokeWhere(ctx, set, owner, func(string) bool { return true }); err != nil {
+		return err
+	}
+	if listed, err = i.listedLive(ctx, owner); err != nil {
 		return err
 	}
 	_, err = i.revokeAll(ctx, set, listed)

@@ -2,10 +2,12 @@ package issuer_test
 
 import (
 	"context"
+	"fmt"
 	"path/filepath"
 	"slices"
 	"sync"
 	"testing"
+	"time"
 
 	"apitoken/events"
 	"apitoken/events/guard"
@@ -155,6 +157,27 @@ func TestBootstrapFindsAPlaceAtEveryLimit(t *testing.T) {
 	}
 }
 
+// TestNoSettingStopsBootstrap: a holder of edit may have set a maximum lifetime of a
+// second, and may have given permissions to as many users as may have some. Then only
+// the operator can help, and the new token must live until its owner can use it.
+func TestNoSettingStopsBootstrap(t *testing.T) {
+	s := newScene(t)
+	for n := range settings.MaxHolders {
+		s.grant(fmt.Sprint("user", n), settings.ActionEdit)
+	}
+	second := time.Second
+	s.changeSettings(settings.Change{Expiration: &second})
+	_, shown := s.bootstrap(false)
+	s.wait(time.Hour - time.Second)
+	if code := s.denialOf(shown); code != "" {
+		t.Fatalf("the token gets %q before its hour has passed", code)
+	}
+	var never time.Duration
+	if _, err := s.ChangeSettings(t.Context(), person("admin"), settings.Change{Expiration: &never}); err != nil {
+		t.Errorf("changing the setting: got %v", err)
+	}
+}
+
 // TestBootstrapIgnoresTheChangeRate: an attacker with a token of an administrator
 // can use up the rate, and must not stop the operator. The operator's tokens do not
 // count for the user's rate.
@@ -179,6 +202,28 @@ func TestBootstrapIgnoresTheChangeRate(t *testing.T) {
 	s.checkedLog("admin")
 }
 
+// TestReplaceEndsWhatAThiefDoes: a thief makes tokens with each token of the
+// administrator all the time. After a bootstrap with replace none of them passes.
+func TestReplaceEndsWhatAThiefDoes(t *testing.T) {
+	for range 5 {
+		s := newScene(t)
+		s.changeRate(0)
+		s.limit(50)
+		_, stolen := s.bootstrap(false)
+		stop := s.startThieves(stolen)
+		_, shown := s.bootstrap(true)
+		for _, theirs := range stop() {
+			if got := s.denialOf(theirs); got != guard.CodeRevoked {
+				t.Errorf("token %s of the thief: got %q, want %s", theirs.ID, got, guard.CodeRevoked)
+			}
+		}
+		if got := s.denialOf(shown); got != "" || s.state("admin").Live(s.now()) != 1 {
+			t.Errorf("the new token gets %q beside %d, want it to pass alone", got, s.state("admin").Live(s.now())-1)
+		}
+		s.checkedLog("admin")
+	}
+}
+
 func TestConcurrentBootstrapsAllSucceed(t *testing.T) {
 	s := newScene(t)
 	var group sync.WaitGroup
@@ -201,7 +246,7 @@ func TestConcurrentBootstrapsAllSucceed(t *testing.T) {
 // TestBootstrapCompletesAfterAnInterruption: it fails at each of its writes and
 // then runs again.
 func TestBootstrapCompletesAfterAnInterruption(t *testing.T) {
-	for succeed := range 3 {
+	for succeed := range 5 { // suspend, revoke, grant, reinstate, create
 		s := newScene(t)
 		_, old := s.create(person("admin"), "", token.Wish{})
 		commits := 0
@@ -218,6 +263,9 @@ func TestBootstrapCompletesAfterAnInterruption(t *testing.T) {
 		})
 		_, _, err := s.Bootstrap(ctx, "admin", true)
 		wantFault(t, "bootstrap", err)
+		if commits != succeed+1 {
+			t.Errorf("it failed at write %d, want %d", commits, succeed+1)
+		}
 		s.useStore(s.store)
 		_, shown := s.bootstrap(true)
 		if s.denialOf(shown) != "" || s.denialOf(old) != guard.CodeRevoked {

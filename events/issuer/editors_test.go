@@ -1,12 +1,17 @@
 package issuer_test
 
 import (
+	"errors"
 	"fmt"
+	"path/filepath"
 	"sync"
 	"testing"
 
+	"apitoken/events"
 	"apitoken/events/settings"
 	"apitoken/events/token"
+	"apitoken/infra/bolt"
+	"apitoken/infra/bolt/bolttest"
 )
 
 // errorOf drops the answer of a call.
@@ -82,6 +87,31 @@ func TestTheLastEditorKeepsEdit(t *testing.T) {
 	}
 	if _, err := s.SetPermissions(t.Context(), person("one"), "one", nil); err != nil {
 		t.Errorf("with another editor: %v", err)
+	}
+}
+
+// TestADamagedEditorStopsNoSuspension of another one. If no other editor is left, the
+// damage is the fault: nobody knows whether the user is suspended.
+func TestADamagedEditorStopsNoSuspension(t *testing.T) {
+	store := bolttest.OpenAttacked(t, filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
+	s := newScene(t)
+	s.store = store
+	s.useStore(store)
+	for _, user := range []string{"bad", "one", "two"} {
+		s.grant(user, settings.Actions()...)
+		s.create(person(user), "", token.Wish{})
+	}
+	head := store.Item(t, store.HeadKey(events.UserStream("bad")))
+	head["8"] = []byte("another seal")
+	store.PutItem(t, store.HeadKey(events.UserStream("bad")), head)
+	if _, err := s.Suspend(t.Context(), person("one"), "two", "a thief"); err != nil || !s.state("two").Suspended {
+		t.Errorf("got %v, and the user is suspended: %v", err, s.state("two").Suspended)
+	}
+	if _, err := s.SetPermissions(t.Context(), person("one"), "one", nil); !errors.Is(err, events.ErrDamaged) {
+		t.Errorf("the last editor beside a damaged one: got %v, want a fault", err)
+	}
+	if set, err := s.Settings(t.Context(), person("one")); err != nil || !set.Holds("one", settings.ActionEdit) {
+		t.Errorf("got %+v, %v, want that one holds edit", set.Holders, err)
 	}
 }
 

@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"sync"
 	"testing"
 	"time"
@@ -139,6 +140,45 @@ func TestAStaleEntryIsAConflict(t *testing.T) {
 	}
 }
 
+// startThieves makes tokens with the stolen one, and with every token that it gets. The
+// returned function stops it, and returns all of these tokens.
+func (s *scene) startThieves(stolen secret.Token) (stop func() []secret.Token) {
+	var mu sync.Mutex
+	known := []secret.Token{stolen}
+	pick := func() secret.Token {
+		mu.Lock()
+		defer mu.Unlock()
+		return known[max(0, len(known)-1-rand.IntN(4))]
+	}
+	var thieves sync.WaitGroup
+	done := make(chan struct{})
+	for range 4 {
+		thieves.Go(func() {
+			for {
+				select {
+				case <-done:
+					return
+				default:
+				}
+				p, err := s.Guard().Check(s.Context(), pick(), here)
+				if err != nil {
+					continue
+				}
+				if _, text, err := s.Create(s.Context(), p, "", token.Wish{}); err == nil {
+					mu.Lock()
+					known = append(known, s.parse(text))
+					mu.Unlock()
+				}
+			}
+		})
+	}
+	return func() []secret.Token {
+		close(done)
+		thieves.Wait()
+		return known
+	}
+}
+
 // TestSuspensionEndsWhatAThiefDoes: a thief makes tokens with every token that it
 // has. After the suspension none of them passes, and none is made.
 func TestSuspensionEndsWhatAThiefDoes(t *testing.T) {
@@ -147,40 +187,12 @@ func TestSuspensionEndsWhatAThiefDoes(t *testing.T) {
 	s.changeRate(0)
 	s.limit(50)
 	_, stolen := s.create(person("judy"), "", token.Wish{})
-	var mu sync.Mutex
-	known := []secret.Token{stolen}
-	var thieves sync.WaitGroup
-	stop := make(chan struct{})
-	for range 4 {
-		thieves.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				mu.Lock()
-				use := known[len(known)-1]
-				mu.Unlock()
-				p, err := s.Guard().Check(t.Context(), use, here)
-				if err != nil {
-					continue
-				}
-				if _, text, err := s.Create(t.Context(), p, "", token.Wish{}); err == nil {
-					made, _ := secret.Parse(text.Reveal())
-					mu.Lock()
-					known = append(known, made)
-					mu.Unlock()
-				}
-			}
-		})
-	}
+	stop := s.startThieves(stolen)
 	if _, err := s.Suspend(t.Context(), person("admin"), "judy", "stolen laptop"); err != nil {
 		t.Fatal(err)
 	}
 	version := s.state("judy").Version
-	close(stop)
-	thieves.Wait()
+	known := stop()
 	for _, shown := range known {
 		if got := s.denialOf(shown); got != guard.CodeSuspended {
 			t.Errorf("token %s of the thief: got %q, want %s", shown.ID, got, guard.CodeSuspended)

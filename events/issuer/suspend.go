@@ -1,7 +1,9 @@
 package issuer
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -153,18 +155,23 @@ func (i *Issuer) isLastEditor(ctx context.Context, set settings.State, owner str
 }
 
 // hasEditor reports whether a user holds edit and is not suspended. The user without
-// does not count.
+// does not count. A holder with a damaged head does not count either: it must not
+// keep the others from stopping a thief. It is the error if there is no other holder.
 func (i *Issuer) hasEditor(ctx context.Context, set settings.State, without string) (bool, error) {
+	var damaged error
 	for _, other := range slices.Sorted(maps.Keys(set.Holders)) {
 		if other == without || !set.Holds(other, settings.ActionEdit) {
 			continue
 		}
 		s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(other))
-		if err != nil || !s.Suspended {
+		switch {
+		case errors.Is(err, events.ErrDamaged):
+			damaged = cmp.Or(damaged, err)
+		case err != nil || !s.Suspended:
 			return err == nil, err
 		}
 	}
-	return false, nil
+	return false, damaged
 }
 
 // run checks a command about an owner and runs it, each try with the time of the

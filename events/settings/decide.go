@@ -17,7 +17,8 @@ const (
 	MaxTokenLimit = token.MaxTokenLimit
 	// MaxChangeRate is the largest number of changes of an owner's tokens in an hour.
 	MaxChangeRate = 1_000_000
-	// MaxHolders is the largest number of users with permissions.
+	// MaxHolders is the largest number of users with permissions. It does not bind an
+	// operator: a holder of edit could otherwise fill it and lock the operator out.
 	MaxHolders = 500
 	// MaxWarnings is the largest number of warnings before an expiry.
 	MaxWarnings = 10
@@ -98,7 +99,7 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 		return nil, nil
 	case onlyEditor(s, c.User) && !slices.Contains(actions, ActionEdit):
 		return nil, LastEditor()
-	case len(s.Holders[c.User]) == 0 && len(s.Holders) >= MaxHolders:
+	case len(s.Holders[c.User]) == 0 && len(s.Holders) >= MaxHolders && !c.By.Operator:
 		return nil, refuse(CodeTooManyHolders, "user", "%d users have permissions, which is the maximum; take all permissions from one of them first", MaxHolders)
 	}
 	return []events.Fact{events.PermissionsChanged{User: c.User, Actions: actions}}, nil

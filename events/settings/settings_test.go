@@ -76,7 +76,7 @@ func TestDecide(t *testing.T) {
 		"the last edit stays":         {given(holds("ann", all...)), settings.Grant{User: "ann", Actions: []string{"edit"}}, []events.Fact{holds("ann", "edit")}, "", ""},
 		"one edit of two":             {given(holds("ann", all...), holds("bob", "edit")), settings.Grant{User: "ann"}, []events.Fact{holds("ann", []string{}...)}, "", ""},
 		"who never held edit":         {given(holds("bob", "view")), settings.Grant{User: "bob"}, []events.Fact{holds("bob", []string{}...)}, "", ""},
-		"one holder too many":         {full, settings.Grant{User: "ann", Actions: []string{"view"}}, nil, "too_many_holders", "user"},
+		"an operator adds one holder": {full, settings.Grant{User: "ann", Actions: []string{"view"}}, []events.Fact{holds("ann", "view")}, "", ""},
 		"one of the many":             {full, settings.Grant{User: "holder000", Actions: []string{"view"}}, []events.Fact{holds("holder000", "view")}, "", ""},
 		"one less of the many":        {full, settings.Grant{User: "holder000"}, []events.Fact{holds("holder000", []string{}...)}, "", ""},
 		"bad fields before the limit": {full, settings.Grant{User: "ann", Actions: []string{"fly"}}, nil, "invalid_field", "permissions"},
@@ -242,6 +242,19 @@ func TestFactsOfOtherStreamsPanic(t *testing.T) {
 			}()
 			call()
 		}()
+	}
+}
+
+// TestMaxHoldersBindsUsers but not an operator: see "an operator adds one holder".
+func TestMaxHoldersBindsUsers(t *testing.T) {
+	s := settings.Initial()
+	s.Holders = map[string][]string{"boss": settings.Actions()}
+	for i := range settings.MaxHolders - 1 {
+		s.Holders[fmt.Sprintf("holder%03d", i)] = settings.Actions()
+	}
+	_, err := settings.Decide(s, settings.Grant{By: token.Maker{Owner: "boss"}, User: "ann", Actions: []string{"view"}})
+	if r, ok := errors.AsType[*events.Refusal](err); !ok || r.Code != "too_many_holders" || r.Field != "user" {
+		t.Errorf("got %v, want the refusal too_many_holders of user", err)
 	}
 }
 

@@ -3,6 +3,7 @@ package sweep_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"slices"
 	"strings"
 	"sync"
@@ -84,6 +85,28 @@ func TestADamagedTokenStopsNoOther(t *testing.T) {
 	s.expect("the token after it", good, "30")
 	s.expect("the token with a damaged head", badHead)
 	s.expect("the expired token after it", goodHead, "expired")
+}
+
+// TestFaultsDoNotFillTheLog: a store that takes no notice fails for each token.
+func TestFaultsDoNotFillTheLog(t *testing.T) {
+	s := newScene(t)
+	for n := range 120 {
+		s.create(fmt.Sprint("user", n), 100*day)
+	}
+	s.at(95 * day)
+	s.use(storetest.NewFaulty(s.store, func(op storetest.Op) storetest.Fault {
+		if op == storetest.OpNotify {
+			return storetest.Unapplied
+		}
+		return storetest.None
+	}))
+	r, err := s.sweep.Run(t.Context())
+	if !errors.Is(err, sweep.ErrFaults) || r.Faults != 120 {
+		t.Errorf("got %+v, %v, want 120 faults", r, err)
+	}
+	if lines := strings.Count(s.log.String(), "\n"); lines != 100 {
+		t.Errorf("the run wrote %d lines for 120 faults, want 100", lines)
+	}
 }
 
 // TestAFaultOfTheStoreIsCaughtUp fails each method once, in both ways.

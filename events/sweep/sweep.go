@@ -7,8 +7,9 @@
 // overlap or end in the middle. The notice's id and the rules of package token
 // ensure that. The notes in the index only save work.
 //
-// A token or an owner with damaged data is a fault, which is logged. The run goes on
-// with the others. Memory does not grow with the number of tokens.
+// A token or an owner with damaged data is a fault, which is logged; a run logs its
+// first 100 faults. The run goes on with the others. Memory does not grow with the
+// number of tokens.
 //
 // Time alone decides about expiry, so nothing depends on when a run comes.
 package sweep
@@ -167,16 +168,23 @@ func (r *run) count(add func(*Result)) {
 	add(&r.result)
 }
 
+// maxLogged is the largest number of faults that one run logs. A store that does not
+// answer, or a writer of the index, could otherwise fill the log with a line for each
+// of a million tokens, again in each run. The result counts all faults.
+const maxLogged = 100
+
 // fault logs a fault and keeps the first one. The end of ctx is not a fault of a
 // token.
 func (r *run) fault(ctx context.Context, e events.Expiring, err error) {
 	if ctx.Err() != nil {
 		return
 	}
-	r.Logger.ErrorContext(ctx, "a token that expires could not be handled", "token_id", e.TokenID, "owner", e.Owner, "error", err)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.result.Faults++; r.result.Faults == 1 {
 		r.first = fmt.Errorf("token %s of user %s: %w", e.TokenID, e.Owner, err)
+	}
+	if r.result.Faults <= maxLogged {
+		r.Logger.ErrorContext(ctx, "a token that expires could not be handled", "token_id", e.TokenID, "owner", e.Owner, "error", err)
 	}
 }

@@ -37,8 +37,9 @@ type Create struct {
 	Verifier events.Verifier
 
 	// Recovery says that the token gives a lost access back: the owner's limit
-	// does not apply. At most MaxTokenLimit+1 tokens are live, so no series of
-	// recoveries makes the owner's state too large. Only an operator may set it.
+	// does not apply, and a maximum lifetime below an hour counts as an hour. At most
+	// MaxTokenLimit+1 tokens are live, so no series of recoveries makes the owner's
+	// state too large. Only an operator may set it.
 	Recovery bool
 }
 

@@ -12,6 +12,11 @@ import (
 
 const defaultNameEnd = "_api_token"
 
+// minRecoveryLife is the least maximum lifetime of a recovery token. A holder of edit
+// may have set one of a second by mistake or on purpose. Then every other token ends
+// before anyone can use it to change the settings.
+const minRecoveryLife = time.Hour
+
 // check refuses a creation that no state of the owner's tokens allows.
 func (c Create) check() error {
 	if err := c.By.checkCredential(); err != nil {
@@ -38,7 +43,7 @@ func (c Create) checkFields() error {
 // expiry is accepted unchanged or refused. Only the default is shortened, to the
 // expiry of the maker's token.
 func (c Create) expires() (time.Time, error) {
-	l := lifetime{from: c.At, now: c.At, maximum: c.Policy.Expiration, makers: c.By.latestExpiry(c.Owner)}
+	l := lifetime{from: c.At, now: c.At, maximum: c.maximum(), makers: c.By.latestExpiry(c.Owner)}
 	expires := c.Wish.expiry(c.At)
 	if expires.IsZero() {
 		expires = earlier(l.latest(), l.makers)
@@ -51,6 +56,16 @@ func (c Create) expires() (time.Time, error) {
 // place of Decide: since then the maker's own token may have got narrower bounds or
 // an earlier expiry, or the new token wider ones.
 func (c Create) CheckView(v events.View) error { return c.By.checkSecret(v) }
+
+// maximum is the maximum lifetime of the token, zero if there is none.
+func (c Create) maximum() time.Duration {
+	if c.Policy.Expiration > 0 && c.isRecovery() {
+		return max(c.Policy.Expiration, minRecoveryLife)
+	}
+	return c.Policy.Expiration
+}
+
+func (c Create) isRecovery() bool { return c.Recovery && c.By.Operator }
 
 // create returns the fact, or why no token is created.
 func create(s State, c Create) ([]events.Fact, error) {
@@ -81,7 +96,7 @@ func create(s State, c Create) ([]events.Fact, error) {
 // expired token does not count, even if its expiry is not yet recorded.
 func checkLimit(s State, c Create) error {
 	limit, live := s.Limit(c.Policy), s.Live(c.At)
-	if c.Recovery && c.By.Operator {
+	if c.isRecovery() {
 		limit = MaxTokenLimit + 1
 	}
 	if live < limit {

@@ -215,3 +215,30 @@ func TestARecoveryFindsAPlace(t *testing.T) {
 	_, err = Decide(State{}, recovery)
 	refusal(t, err, CodeLimitReached)
 }
+
+// TestARecoveryLivesForAnHour at least: a maximum lifetime of a second would lock
+// everyone out, for no one could use a token to change the settings.
+func TestARecoveryLivesForAnHour(t *testing.T) {
+	for name, c := range map[string]struct {
+		maximum, want time.Duration
+		by            Maker
+	}{
+		"a second":           {time.Second, time.Hour, Maker{Owner: Operator, Operator: true}},
+		"more than an hour":  {2 * time.Hour, 2 * time.Hour, Maker{Owner: Operator, Operator: true}},
+		"no maximum":         {0, 0, Maker{Owner: Operator, Operator: true}},
+		"not by an operator": {time.Second, time.Second, Maker{Owner: "ann"}},
+	} {
+		facts, err := Decide(State{}, ann(func(r *Create) { r.By, r.Recovery, r.Policy.Expiration = c.by, true, c.maximum }))
+		if err != nil {
+			t.Errorf("%s: got %v", name, err)
+			continue
+		}
+		var want time.Time
+		if c.want > 0 {
+			want = noon.Add(c.want)
+		}
+		if got := facts[0].(events.TokenCreated).ExpiresAt.Time; !got.Equal(want) {
+			t.Errorf("%s: the token expires at %v, want %v", name, got, want)
+		}
+	}
+}

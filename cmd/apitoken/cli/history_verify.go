@@ -134,10 +134,12 @@ func (c *historyCheck) belongs(m events.Message) error {
 func (c *historyCheck) print(e *env, output string) error {
 	if c.count == 0 {
 		e.messagef("there are no events to verify")
-		return nil
 	}
-	if output == "json" {
+	if output == "json" { // also without events: a script reads the number
 		return printJSON(e.out, verified{Stream: c.stream, Token: c.subject, Verified: c.count, First: c.first, Last: c.last.Seq, Chain: c.whole})
+	}
+	if c.count == 0 {
+		return nil
 	}
 	what, result := fmt.Sprintf("events of stream %s", c.stream), "each hash matches its event, and each event follows the one before"
 	if !c.whole {

@@ -163,4 +163,8 @@ func TestHistoryVerifySaysWhatItDoesNotShow(t *testing.T) {
 	if err := json.Unmarshal([]byte(out), &got); err != nil || got != (verified{Stream: "user/ann", Verified: 10, First: 1, Last: 10, Chain: true}) {
 		t.Errorf("as JSON: got %s, %v", out, err)
 	}
+	out, _, code := ask(t, historyService(t, nil), "history --verify --output json --owner ann")
+	if err := json.Unmarshal([]byte(out), &got); err != nil || code != 0 || got != (verified{Stream: "user/ann", Chain: true}) {
+		t.Errorf("without events, as JSON: got %s, %v, code %d", out, err, code)
+	}
 }

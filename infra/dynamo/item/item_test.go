@@ -493,6 +493,16 @@ func parse(t *testing.T, raw map[string]any) types.AttributeValue {
 	return nil
 }
 
+// TestAPlantedNoticeBelongsToNoStream: it must not wait, or be refused, in the place of
+// a user's events.
+func TestAPlantedNoticeBelongsToNoStream(t *testing.T) {
+	planted := item.Notice(notice)
+	planted["stream"] = item.Text("user/ann")
+	if m, err := item.ReadMessage(planted); err != nil || m.Stream != "" {
+		t.Errorf("got %+v, %v, want no stream", m, err)
+	}
+}
+
 // TestANoticeIsReadOnlyUnderItsType: a function that checks tokens may write the
 // partitions of TokenReused. It must not publish another event from there.
 func TestANoticeIsReadOnlyUnderItsType(t *testing.T) {
