@@ -106,7 +106,8 @@ func statesFollowEachCommit(t testing.TB, s events.Store) {
 	}{
 		{events.StateActive, func(*events.View) {}},
 		{events.StateDisabled, func(v *events.View) { v.Disabled = true }},
-		{events.StateActive, func(v *events.View) { v.Disabled = false }},
+		{events.StateDisabled, func(v *events.View) { v.Disabled, v.Suspended = false, true }},
+		{events.StateActive, func(v *events.View) { v.Suspended = false }},
 		{events.StateExpired, func(v *events.View) { v.ExpiresAt = x.now }},
 		{events.StateActive, func(v *events.View) { v.ExpiresAt = x.now.Add(time.Hour) }},
 		{events.StateRevoked, func(v *events.View) {

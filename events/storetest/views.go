@@ -74,6 +74,7 @@ func listsAreFiltered(t testing.TB, s events.Store) {
 	add(events.StateActive, func(v *events.View) {})
 	add(events.StateActive, func(v *events.View) { v.ExpiresAt = x.now.Add(time.Microsecond) })
 	add(events.StateDisabled, func(v *events.View) { v.Disabled = true })
+	add(events.StateDisabled, func(v *events.View) { v.Suspended = true })
 	add(events.StateExpired, func(v *events.View) { v.ExpiresAt = x.now })
 	add(events.StateExpired, func(v *events.View) {
 		v.ExpiresAt, v.Ended, v.EndedAt, v.KeepUntil = day(-2), events.EndedExpired, day(-2), day(9)

@@ -11,7 +11,8 @@ import (
 )
 
 // The value of an index entry has what decides the state of its token: one byte
-// with the ending and disabled, the expiry, and the end of retention. A list
+// with the ending and disabled, the expiry, and the end of retention. A suspended
+// token has the state disabled. A list
 // skips tokens by it, so a writer of the file can hide a token from lists. No
 // decision and no answer has anything from it: listedView compares it with the
 // view. The next commit about the token writes it again.
@@ -35,7 +36,7 @@ func indexValue(v events.View) []byte {
 	default:
 		first = endedOther
 	}
-	if v.Disabled {
+	if v.Disabled || v.Suspended {
 		first |= disabledBit
 	}
 	b := append(make([]byte, 0, indexValueSize), first)
