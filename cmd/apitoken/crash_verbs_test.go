@@ -72,6 +72,7 @@ const manyTokens = 50
 // a random number of commands have begun and a random time has passed.
 func (c *crash) commandUntilKilled(users []*crashUser) {
 	alive, kill := context.WithCancel(c.t.Context())
+	defer kill()
 	after, pause := c.rnd.Int64N(verbCalls), time.Duration(c.rnd.IntN(3000))*time.Microsecond
 	var begun atomic.Int64
 	var clients sync.WaitGroup
@@ -92,7 +93,6 @@ func (c *crash) commandUntilKilled(users []*crashUser) {
 	}
 	clients.Wait()
 	if c.t.Failed() {
-		kill()
 		c.t.FailNow()
 	}
 	<-killed
