@@ -32,13 +32,17 @@ func (r rotation) form() string {
 }
 
 // drawRotate draws a rotation. A rotation with a key is often one of the acting
-// token itself, and often its answer is lost.
+// token itself, and often its answer is lost. A caller with an outgoing secret
+// mostly tries what may get it another one.
 func (w *world) drawRotate(t *rapid.T, by caller) {
 	r := rotation{held: w.drawToken(t, by), key: rapid.SampledFrom(keys).Draw(t, "key")}
-	if r.key != "" && rapid.Bool().Draw(t, "itself") {
+	if by.Credential == guard.CredentialOutgoing {
+		r.key = keys[2+rapid.IntRange(0, 1).Draw(t, "outgoing key")]
+	}
+	if r.key != "" && rapid.IntRange(0, 2).Draw(t, "itself") > 0 {
 		r.held = w.find(by.TokenID)
 	}
-	if rapid.Bool().Draw(t, "a grace") {
+	if r.key == "" && rapid.Bool().Draw(t, "a grace") || r.key != "" && rapid.IntRange(0, 5).Draw(t, "another grace") == 0 {
 		r.grace = new(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
 	}
 	if code, again := w.rotate(t, by, r); code == "" && !again && r.key != "" && rapid.Bool().Draw(t, "a lost answer") {
