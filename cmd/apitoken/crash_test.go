@@ -33,7 +33,7 @@ const (
 	crashCreates  = 1000
 	crashClients  = 8
 	crashOwners   = 250
-	crashRestarts = 20
+	crashRestarts = 12
 	crashLimit    = 5 // the default limit; the test does not change it
 )
 

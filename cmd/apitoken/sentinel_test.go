@@ -14,6 +14,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -34,7 +35,7 @@ const mistyped = 3
 // file of the store, the logs, the events, the problems, the log line of a panic,
 // and the messages of the command line.
 func TestNoSinkContainsASecret(t *testing.T) {
-	s := &sentinel{t: t, dir: filepath.Join(t.TempDir(), "data")}
+	s := &sentinel{t: t, dir: filepath.Join(t.TempDir(), "data"), files: t.TempDir()}
 	s.start()
 	for i := range sentinels {
 		s.issue(fmt.Sprintf("sentinel%02d", i))
@@ -42,9 +43,15 @@ func TestNoSinkContainsASecret(t *testing.T) {
 	for _, token := range s.tokens {
 		s.useAndMisuse(token)
 		s.provokePanic(token)
+		s.misuseInChanges(token)
 	}
-	for _, token := range s.tokens[:mistyped] {
+	for i, token := range s.tokens[:mistyped] {
 		s.command(token)
+		s.rotateInto(i)
+	}
+	for i := range s.tokens {
+		s.rotations(i)
+		s.suspend(i)
 	}
 	for i := range s.tokens[:sentinels/2] {
 		s.ask("DELETE", "/v1/auth/access-tokens/"+s.id(i), s.admin, nil)
@@ -54,6 +61,7 @@ func TestNoSinkContainsASecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	sinks := s.sinks()
+	s.addKeyFiles(sinks)
 	s.allPassedThrough(sinks)
 	s.noneIn(sinks)
 }
@@ -63,7 +71,9 @@ type sentinel struct {
 	dir    string
 	server *server
 	admin  string
-	tokens []string
+	tokens []string // the latest secrets
+	older  []string // all that were replaced
+	files  string   // the folder of the files of rotate --write-to
 
 	problems, panics, stderr  bytes.Buffer
 	refused, panicked, warned int
@@ -113,8 +123,18 @@ func (s *sentinel) run(args ...string) []byte {
 }
 
 // ask sends one request. It collects the answer and counts the error answers. No
-// answer to a call of this test contains a token.
+// answer to such a call contains a token.
 func (s *sentinel) ask(method, target, token string, body any, headers ...string) {
+	s.t.Helper()
+	status, answer, header := s.send(method, target, token, body, headers...)
+	s.problems.Write(answer)
+	fmt.Fprintf(&s.problems, "%v\n", header)
+	if status >= 400 {
+		s.refused++
+	}
+}
+
+func (s *sentinel) send(method, target, token string, body any, headers ...string) (status int, answer []byte, _ http.Header) {
 	s.t.Helper()
 	var sent io.Reader
 	switch body := body.(type) {
@@ -141,15 +161,10 @@ func (s *sentinel) ask(method, target, token string, body any, headers ...string
 		s.t.Fatal(err)
 	}
 	defer res.Body.Close()
-	answer, err := io.ReadAll(res.Body)
-	if err != nil {
+	if answer, err = io.ReadAll(res.Body); err != nil {
 		s.t.Fatal(err)
 	}
-	s.problems.Write(answer)
-	fmt.Fprintf(&s.problems, "%v\n", res.Header)
-	if res.StatusCode >= 400 {
-		s.refused++
-	}
+	return res.StatusCode, answer, res.Header
 }
 
 // misuses is the number of requests in useAndMisuse that are refused.
@@ -271,7 +286,13 @@ func (s *sentinel) allPassedThrough(sinks map[string]string) {
 		{"log lines", strings.Count(sinks["the log"], `"msg":"request"`), sentinels * (misuses + 2)},
 		{"creates in the log", strings.Count(sinks["the log"], `"operation":"create","code":"ok"`), sentinels},
 		{"events", strings.Count(sinks["events.jsonl"], `"detail-type":"TokenCreated"`), sentinels + 1},
-		{"error answers", s.refused, sentinels*misuses + sentinels/2},
+		{"error answers", s.refused, sentinels*(misuses+changeMisuses+rotationMisuses+1) + sentinels/2},
+		{"answers to a suspended token", strings.Count(sinks["the problem objects"], `"code":"token_suspended"`), sentinels},
+		{"answers to a replaced secret", strings.Count(sinks["the problem objects"], `"code":"token_replaced"`), sentinels},
+		{"rotations in the log", strings.Count(sinks["the log"], `"operation":"rotate","code":"ok"`), 2 * sentinels},
+		{"rotations in the events", strings.Count(sinks["events.jsonl"], `"detail-type":"TokenRotated"`), 3*sentinels + mistyped},
+		{"notices of a replaced secret", strings.Count(sinks["events.jsonl"], `"detail-type":"TokenReused"`), sentinels},
+		{"suspensions in the events", strings.Count(sinks["events.jsonl"], `"detail-type":"UserSuspended"`), sentinels},
 		{"answers to a revoked token", strings.Count(sinks["the problem objects"], `"code":"token_revoked"`), sentinels / 2},
 		{"panics answered", s.panicked, sentinels},
 		{"panics in the log", strings.Count(sinks["the panics' log"], "panic: "), sentinels},
@@ -285,7 +306,7 @@ func (s *sentinel) allPassedThrough(sinks map[string]string) {
 
 func (s *sentinel) noneIn(sinks map[string]string) {
 	s.t.Helper()
-	for _, token := range append(s.tokens, s.admin) {
+	for _, token := range slices.Concat(s.tokens, s.older, []string{s.admin}) {
 		for _, form := range []string{token[9:], base64.StdEncoding.EncodeToString([]byte(token)), base64.StdEncoding.EncodeToString([]byte(token[9:]))} {
 			for sink, text := range sinks {
 				if i := strings.Index(text, form); i >= 0 {

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
 	"apitoken/events/secret"
 	"apitoken/events/token"
 	"apitoken/infra/bolt"
@@ -20,8 +21,9 @@ import (
 
 // folder is a data folder of `apitoken serve`.
 type folder struct {
-	dir  string
-	keys events.Keys
+	dir     string
+	keys    events.Keys
+	expires func(owner int) time.Time // of the tokens of an owner; nil: never
 }
 
 const perOwner = 5
@@ -137,6 +139,9 @@ func (f folder) commitFor(first int) (events.Commit, []sample, error) {
 			return events.Commit{}, nil, err
 		}
 		fact := events.TokenCreated{TokenID: t.ID, Owner: owner, Creator: owner, Name: owner + "_api_token", Verifier: v}
+		if f.expires != nil {
+			fact.ExpiresAt = instant.Of(f.expires(first / perOwner))
+		}
 		facts = append(facts, fact)
 		after = token.Fold(after, fact, at)
 		samples = append(samples, sample{t, owner})

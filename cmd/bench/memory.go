@@ -17,7 +17,22 @@ const memoryBudget = 200
 
 // memory runs `apitoken serve` on the folder, sends requests, and reads its
 // resident memory without the mapped file (RssAnon in Linux's /proc).
-func (f folder) memory(report func(budget), samples []sample, n int) (err error) {
+func (f folder) memory(report func(budget), samples []sample, n int) error {
+	return f.serve(func(url string, pid int) error {
+		if _, err := throughput(url+"/v1/session/who-am-i", samples); err != nil {
+			return err
+		}
+		mb, err := anonymousMemory(pid)
+		if err != nil {
+			return err
+		}
+		report(budget{fmt.Sprintf("serve with %d tokens, resident beyond the mapped file", n), mb, memoryBudget, false, "MB"})
+		return nil
+	})
+}
+
+// serve runs `apitoken serve` on the folder while measure runs.
+func (f folder) serve(measure func(url string, pid int) error) (err error) {
 	program := filepath.Join(f.dir, "apitoken")
 	if out, err := exec.Command("go", "build", "-o", program, "apitoken/cmd/apitoken").CombinedOutput(); err != nil {
 		return fmt.Errorf("building apitoken: %w: %s", err, out)
@@ -38,15 +53,7 @@ func (f folder) memory(report func(budget), samples []sample, n int) (err error)
 	if err := waitFor("http://" + addr + "/healthz"); err != nil {
 		return err
 	}
-	if _, err := throughput("http://"+addr+"/v1/session/who-am-i", samples); err != nil {
-		return err
-	}
-	mb, err := anonymousMemory(serve.Process.Pid)
-	if err != nil {
-		return err
-	}
-	report(budget{fmt.Sprintf("serve with %d tokens, resident beyond the mapped file", n), mb, memoryBudget, false, "MB"})
-	return nil
+	return measure("http://"+addr, serve.Process.Pid)
 }
 
 func waitFor(url string) error {

@@ -85,14 +85,15 @@ func (w *world) drawSettingsCommand(t *rapid.T, by caller) {
 		w.grant(t, by.Principal, rapid.SampledFrom(users).Draw(t, "user"), actions)
 		return
 	}
-	c := settings.Change{TokenLimit: new(rapid.IntRange(2, 8).Draw(t, "limit")), Expiration: new(24 * time.Hour * time.Duration(rapid.IntRange(0, 1).Draw(t, "days")))}
+	c := settings.Change{TokenLimit: new(rapid.IntRange(2, 8).Draw(t, "limit")), Expiration: new(24 * time.Hour * time.Duration(rapid.SampledFrom([]int{0, 1, 50}).Draw(t, "days")))}
 	c.RotationGrace = new(time.Duration(rapid.IntRange(0, 120).Draw(t, "minutes")) * time.Minute)
+	c.WarningDays = new(rapid.SampledFrom([][]int{{30, 7, 1}, {30, 7, 1}, {3}, {10, 2}}).Draw(t, "warning days"))
 	got, err := w.ChangeSettings(t.Context(), by.Principal, c)
 	if w.refused(t, "change the settings", err) != "" {
 		return
 	}
 	w.edits(t, by.Principal)
-	w.set.TokenLimit, w.set.Expiration, w.set.RotationGrace = *c.TokenLimit, *c.Expiration, *c.RotationGrace
+	w.set.TokenLimit, w.set.Expiration, w.set.RotationGrace, w.set.WarningDays = *c.TokenLimit, *c.Expiration, *c.RotationGrace, *c.WarningDays
 	if got.TokenLimit != w.set.TokenLimit || got.Expiration != w.set.Expiration || got.RotationGrace != w.set.RotationGrace {
 		t.Fatalf("changing the settings to %+v: got %+v", w.set, got)
 	}
@@ -146,11 +147,4 @@ func (w *world) recover(t *rapid.T) {
 		}
 	}
 	w.hold(t, made, text)
-}
-
-// expire is the sweep. It changes nothing that a caller sees.
-func (w *world) expire(t *rapid.T) {
-	for _, user := range users {
-		w.refused(t, "expire", errorOf(w.Expire(t.Context(), user)))
-	}
 }

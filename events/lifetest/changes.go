@@ -1,6 +1,7 @@
 package lifetest
 
 import (
+	"cmp"
 	"slices"
 	"time"
 
@@ -62,6 +63,9 @@ func (w *world) update(t *rapid.T, by caller, h *held, u token.Update) {
 	if u.EndOutgoing && w.now.Before(h.outgoingUntil) {
 		h.outgoingUntil = w.now
 	}
+	if u.Given.Name {
+		h.name = cmp.Or(u.Name, got.Name) // a token without a name gets one
+	}
 	if u.Given.Expiry {
 		w.moveExpiry(t, by, h, u.Wish)
 	}
@@ -76,7 +80,7 @@ func (w *world) update(t *rapid.T, by caller, h *held, u token.Update) {
 	if u.Enabled != nil {
 		h.disabled = !*u.Enabled
 	}
-	if !got.ExpiresAt.Equal(h.expires) || got.Disabled != h.disabled {
+	if !got.ExpiresAt.Equal(h.expires) || got.Disabled != h.disabled || got.Name != h.name {
 		t.Fatalf("an update with %+v got %+v, want %+v", u, got, *h)
 	}
 	w.checkReach(t, by, got)
@@ -109,50 +113,6 @@ func (w *world) widens(t *rapid.T, by caller, h *held, less bool) {
 	if !less {
 		w.accepted(t, by, h.owner, settings.ActionCreate)
 	}
-}
-
-func (w *world) drawRotate(t *rapid.T, by caller) {
-	h := w.drawToken(t, by)
-	var grace *time.Duration
-	if rapid.Bool().Draw(t, "a grace") {
-		grace = new(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
-	}
-	self, live := by.TokenID == h.id, w.live(h.owner)
-	made, text, err := w.Rotate(t.Context(), by.Principal, h.id, nil, grace)
-	code := w.refused(t, "rotate", err)
-	if code == token.CodeLimitReached {
-		t.Fatal("a rotation was refused by the token limit")
-	}
-	if code != "" {
-		return
-	}
-	w.changed(t, by, h, settings.ActionCreate)
-	shown := parsed(t, text)
-	length := w.set.RotationGrace
-	if grace != nil {
-		length = *grace
-	}
-	if self {
-		length = max(length, 5*time.Minute)
-	}
-	h.secrets, h.outgoingUntil = append(h.secrets, shown), w.now.Add(length)
-	if outlives(h.outgoingUntil, h.expires) {
-		h.outgoingUntil = h.expires
-	}
-	switch {
-	case shown.ID != h.id || !made.ExpiresAt.Equal(h.expires) || !made.OutgoingUntil.Equal(h.outgoingUntil):
-		t.Fatalf("a rotation of %+v got %+v", *h, made)
-	case w.live(h.owner) != live:
-		t.Fatalf("a rotation changed the number of live tokens of %s from %d to %d", h.owner, live, w.live(h.owner))
-	case self && grace != nil && *grace < 5*time.Minute, self && !h.selfRotated.IsZero() && w.now.Before(h.selfRotated.Add(5*time.Minute)):
-		t.Fatalf("token %s rotated itself with the grace %v, and the last time at %v", h.id, grace, h.selfRotated)
-	}
-	if self {
-		h.selfRotated = w.now
-	}
-	checkMakersLife(t, by, h)
-	w.checkReach(t, by, made)
-	w.handOut(by, h)
 }
 
 func (w *world) drawRevoke(t *rapid.T, by caller) {

@@ -22,6 +22,7 @@ func (w *world) check(t *rapid.T) {
 		w.checkLog(t, user)
 	}
 	w.checkSettings(t)
+	w.remember()
 }
 
 // checkSecrets compares the guard with the truth, for every secret that was ever
@@ -75,6 +76,7 @@ func (w *world) checkLog(t *rapid.T, owner string) {
 			t.Fatalf("record %s: %v", r.ID(), err)
 		}
 		w.seen[r.Type]++
+		w.checkExpiredOnce(t, r)
 		f.state, f.last, f.seq = token.Fold(f.state, fact, r.At), r.Hash, r.Seq
 	}
 	head, err := w.store.Head(t.Context(), stream)

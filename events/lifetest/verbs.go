@@ -7,6 +7,7 @@ import (
 
 	"pgregory.net/rapid"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/scope"
@@ -20,17 +21,17 @@ import (
 // empty.
 var (
 	common = []string{
-		"create", "replay", "update", "rotate", "revoke", "revoke with children", "suspend", "reinstate",
-		"grant", "change the settings", "expire", "bootstrap", "theft",
+		"create", "replay", "replay for an outgoing secret", "update", "rotate", "revoke", "revoke with children", "suspend", "reinstate",
+		"grant", "change the settings", "sweep", "get the past", "list", "bootstrap", "theft",
 		"TokenCreated", "TokenUpdated", "TokenDisabled", "TokenEnabled", "TokenRotated", "TokenRevoked", "TokenExpired",
-		"UserSuspended", "UserReinstated",
+		"UserSuspended", "UserReinstated", "TokenExpiring",
 		token.CodeLimitReached, token.CodeExpiryOutlives, token.CodeDeniedByCredential, token.CodeNotFoundRevoked,
 		token.CodeRotatedRecently, token.CodeGraceTooShort, token.CodePermissionDenied, token.CodeScopeExceeds, token.CodeSourceIPsExceed,
 		guard.CodeInvalid, guard.CodeRevoked, guard.CodeExpired, guard.CodeReplaced, guard.CodeSuspended, guard.CodeDisabled, guard.CodeWrongSource, "",
 	}
 	rare = []string{
 		"offboard", "set a limit", "OwnerLimitChanged",
-		token.CodeUserSuspended, token.CodeEnded, token.CodeExpiryTooLate, token.CodeDeniedByOwner, issuer.CodeTokenRotated,
+		token.CodeUserSuspended, token.CodeEnded, token.CodeExpiryTooLate, token.CodeDeniedByOwner, issuer.CodeTokenRotated, issuer.CodeKeyReused,
 	}
 )
 
@@ -48,10 +49,11 @@ func (w *world) actions() map[string]func(*rapid.T) {
 		"create": some(w.drawCreate), "update": some(w.drawUpdate), "switch": some(w.drawSwitch), "rotate": some(w.drawRotate),
 		"shorten": some(w.shorten), "family": some(w.drawFamily), "narrow and widen": some(w.narrow),
 		"revoke": some(w.drawRevoke), "user": some(w.drawUserCommand), "admin": some(w.drawSettingsCommand),
-		"recover": w.recover, "expire": w.expire, "steal": w.steal, "attack": w.attack, "attack again": w.attack,
+		"recover": w.recover, "sweep": w.sweep, "read": some(w.drawRead), "steal": w.steal, "attack": w.attack, "attack again": w.attack,
 		"wait": func(t *rapid.T) {
 			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "hours")) * time.Hour)
 		},
+		"wait for days": w.waitForDays,
 		"wait a little": func(t *rapid.T) {
 			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 40*60).Draw(t, "seconds")) * time.Second)
 		},
@@ -102,6 +104,9 @@ func (w *world) by(t *rapid.T, s *shown, verb func(*rapid.T, caller)) {
 	if s == nil {
 		return
 	}
+	if s.used.IsZero() || w.now.Sub(s.used) >= events.TouchEvery {
+		s.used = w.now
+	}
 	p, err := w.Guard().Check(t.Context(), s.secrets[s.n], here)
 	if err != nil || p.Owner != s.owner || p.TokenID != s.id || (p.Credential == guard.CredentialOutgoing) != s.outgoing() {
 		t.Fatalf("a secret of token %s: got %+v, %v, want that it passes", s.id, p, err)
@@ -131,6 +136,15 @@ func (w *world) drawOwner(t *rapid.T, by caller) string {
 	return rapid.SampledFrom(append([]string{by.Owner, by.Owner, by.Owner, by.Owner}, users...)).Draw(t, "owner")
 }
 
+// drawLifetime draws a lifetime, sometimes one that is long enough for warnings.
+// Zero is none.
+func (w *world) drawLifetime(t *rapid.T) time.Duration {
+	if rapid.IntRange(0, 3).Draw(t, "a long life") == 0 {
+		return time.Duration(rapid.IntRange(20, 40*24).Draw(t, "hours")) * time.Hour
+	}
+	return time.Duration(max(0, rapid.IntRange(-5, 20).Draw(t, "hours"))) * time.Hour
+}
+
 func prefixes(texts ...string) (ps []netip.Prefix) {
 	for _, p := range texts {
 		ps = append(ps, netip.MustParsePrefix(p))
@@ -141,62 +155,69 @@ func prefixes(texts ...string) (ps []netip.Prefix) {
 func (w *world) drawWish(t *rapid.T) token.Wish {
 	return token.Wish{
 		Name:      rapid.SampledFrom([]string{"", "deploy"}).Draw(t, "name"),
-		ExpiresIn: time.Duration(max(0, rapid.IntRange(-5, 20).Draw(t, "hours"))) * time.Hour,
+		ExpiresIn: w.drawLifetime(t),
 		Scopes:    rapid.SampledFrom([][]string{nil, nil, nil, {"* /v1/*"}, {"GET /v1/things"}}).Draw(t, "scopes"),
 		SourceIPs: rapid.SampledFrom([][]netip.Prefix{nil, nil, nil, prefixes("10.0.0.0/8"), prefixes("10.1.0.0/16"), prefixes("192.0.2.0/24")}).Draw(t, "ranges"),
 	}
 }
 
 // drawCreate draws a creation. A creation with a key always has the same wish, so
-// its repeats are the same request.
+// its repeats are the same request. Often its answer is lost, also that for the last
+// token below the limit.
 func (w *world) drawCreate(t *rapid.T, by caller) {
-	key := rapid.SampledFrom([]string{"", "", "key-of-sixteen-1", "key-of-sixteen-2"}).Draw(t, "key")
-	if key != "" {
-		w.create(t, by.Principal, by.Owner, token.Wish{}, key)
+	key := rapid.SampledFrom(keys).Draw(t, "key")
+	if key == "" {
+		w.createBy(t, by, w.drawOwner(t, by), w.drawWish(t), "")
 		return
 	}
-	w.createBy(t, by, w.drawOwner(t, by), w.drawWish(t), "")
+	if w.createBy(t, by, by.Owner, token.Wish{}, key) == "" && rapid.Bool().Draw(t, "a lost answer") {
+		if code := w.createBy(t, by, by.Owner, token.Wish{}, key); code != "" {
+			t.Fatalf("the repeat of a create by %+v got %s, want the first answer", by, code)
+		}
+	}
 }
 
 func (w *world) create(t *rapid.T, by guard.Principal, owner string, wish token.Wish, key string) {
 	w.createBy(t, caller{by, w.theft.knows(w.find(by.TokenID))}, owner, wish, key)
 }
 
-func (w *world) createBy(t *rapid.T, by caller, owner string, wish token.Wish, key string) {
-	live, limit, name := w.live(owner), w.limitOf(owner), by.TokenID+" "+key
-	earlier, again := w.replies[name]
-	again = again && key != "" && w.now.Before(earlier.at.Add(24*time.Hour))
+// createBy creates a token, and returns the code of the refusal.
+func (w *world) createBy(t *rapid.T, by caller, owner string, wish token.Wish, key string) string {
+	live, limit := w.live(owner), w.limitOf(owner)
+	earlier, again := w.earlier(by, "create", key)
 	made, err := w.CreateOnce(t.Context(), by.Principal, issuer.RequestKey{Route: "create", Value: key}, owner, wish)
 	code := w.refused(t, "create", err)
 	switch {
 	case code == token.CodeLimitReached && live < limit:
 		t.Fatalf("%d tokens of %s are live and %d are allowed, but the limit refused a token", live, owner, limit)
 	case code != "":
-		return
+		return code
 	case made.Replayed != again:
 		t.Fatalf("a create with the key %q: replayed is %v, want %v", key, made.Replayed, again)
 	}
 	w.accepted(t, by, owner, settings.ActionCreate)
 	if made.Replayed {
 		w.replayed(t, by, made, earlier)
-		return
+		return ""
 	}
 	switch {
 	case live >= limit:
 		t.Fatalf("%d tokens of %s are live and %d are allowed, but a token was made", live, owner, limit)
 	case w.suspended[owner]:
 		t.Fatalf("%s is suspended, but a token was made", owner)
-	case made.Owner != owner || !made.CreatedAt.Equal(w.now) || !made.ExpiresAt.Equal(w.wantExpiry(by, owner, wish)):
+	case made.Owner != owner || wish.Name != "" && made.Name != wish.Name || !made.CreatedAt.Equal(w.now) || !made.ExpiresAt.Equal(w.wantExpiry(by, owner, wish)):
 		t.Fatalf("%s asked for %+v for %s, and got %+v", by.Owner, wish, owner, made.Token)
 	}
 	h := w.hold(t, made.Token, made.Text)
+	h.creator = by.Owner
 	if owner == by.Owner {
 		h.madeWith = by.TokenID
 	}
 	w.checkLife(t, by, h)
 	w.checkReach(t, by, made.Token)
-	w.replies[name] = reply{text: made.Text.Reveal(), at: w.now}
+	w.answered(by, "create", key, "", made)
 	w.handOut(by, h)
+	return ""
 }
 
 // wantExpiry is the end of a new token: what the wish says, or else the maximum or
@@ -212,19 +233,6 @@ func (w *world) wantExpiry(by caller, owner string, wish token.Wish) (end time.T
 		end = own
 	}
 	return end
-}
-
-// replayed checks the answer of a repeat: the same secret, which still is the
-// current one of a live token.
-func (w *world) replayed(t *rapid.T, by caller, made issuer.Minted, earlier reply) {
-	w.seen["replay"]++
-	h := w.find(made.ID)
-	if h == nil || made.Text.Reveal() != earlier.text || h.current().Text().Reveal() != earlier.text || !w.liveAt(h) {
-		t.Fatalf("a repeat got token %s, whose truth is %+v, want the secret of the first answer", made.ID, h)
-	}
-	if !outlives(h.expires, w.theft.until) { // otherwise its owner prolonged the token since
-		w.handOut(by, h)
-	}
 }
 
 // checkLife: no life becomes longer than the maximum, or than that of the acting

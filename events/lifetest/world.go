@@ -27,9 +27,11 @@ var users = []string{"ann", "boss", "bob", "clerk", "guard"}
 // and never from the store.
 type world struct {
 	*issuer.Issuer
-	store events.Store
-	fault storetest.Fault // of the next commit
-	now   time.Time
+	store  events.Store
+	faulty *storetest.Faulty // the store with faults
+	op     storetest.Op
+	fault  storetest.Fault // of the next op
+	now    time.Time
 
 	tokens    []*held
 	suspended map[string]bool
@@ -39,6 +41,9 @@ type world struct {
 	replies   map[string]reply
 	theft     theft
 
+	warned  map[warning]bool
+	expired map[string]bool // tokens whose expiry is in the log
+
 	logs map[events.Stream]*followed
 	seen map[string]int // commands, refusals and denials in all histories
 }
@@ -46,7 +51,9 @@ type world struct {
 // held is the truth about a token.
 type held struct {
 	id, owner string
+	creator   string
 	madeWith  string // the token of the same owner that made it
+	name      string
 	created   time.Time
 	expires   time.Time // zero: never
 	scopes    []string
@@ -57,22 +64,27 @@ type held struct {
 	secrets       []secret.Token // all that were handed out; the last one is the current one
 	outgoingUntil time.Time
 	selfRotated   time.Time
+
+	used time.Time  // as stored; zero: never
+	past []snapshot // in the order of time
 }
 
 // reply is the answer that a caller got for a key.
 type reply struct {
-	text string
-	at   time.Time
+	request string
+	text    string
+	at      time.Time
 }
 
 // newWorld makes a service with an administrator, and one token of each user.
 func newWorld(t *rapid.T, store events.Store, seen map[string]int) *world {
 	w := &world{
 		store: store, now: start, set: settings.Initial(), suspended: map[string]bool{}, limits: map[string]int{},
-		holders: map[string][]string{}, replies: map[string]reply{}, logs: map[events.Stream]*followed{}, seen: seen,
+		holders: map[string][]string{}, replies: map[string]reply{},
+		warned: map[warning]bool{}, expired: map[string]bool{}, op: storetest.OpCommit, logs: map[events.Stream]*followed{}, seen: seen,
 	}
-	faulty := storetest.NewFaulty(store, w.plan)
-	w.Issuer = issuer.New(issuer.Config{Store: faulty, Keys: storetest.Keys, Now: w.clock})
+	w.faulty = storetest.NewFaulty(store, w.plan)
+	w.Issuer = issuer.New(issuer.Config{Store: w.faulty, Keys: storetest.Keys, Now: w.clock})
 	made, text, err := w.Bootstrap(t.Context(), "boss", false)
 	if err != nil {
 		t.Fatal(err)
@@ -88,9 +100,9 @@ func newWorld(t *rapid.T, store events.Store, seen map[string]int) *world {
 	return w
 }
 
-// plan lets the next commit fail once.
+// plan lets the next op fail once.
 func (w *world) plan(op storetest.Op) storetest.Fault {
-	if op != storetest.OpCommit {
+	if op != w.op {
 		return storetest.None
 	}
 	f := w.fault
@@ -101,7 +113,7 @@ func (w *world) plan(op storetest.Op) storetest.Fault {
 // hold adds a new token to the truth.
 func (w *world) hold(t *rapid.T, made issuer.Token, text secret.Secret) *held {
 	h := &held{
-		id: made.ID, owner: made.Owner, created: w.now, expires: made.ExpiresAt,
+		id: made.ID, owner: made.Owner, creator: made.Creator, name: made.Name, created: w.now, expires: made.ExpiresAt,
 		scopes: made.Scopes, ranges: made.SourceIPs,
 		secrets: []secret.Token{parsed(t, text)},
 	}

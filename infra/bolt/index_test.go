@@ -173,10 +173,10 @@ func TestAPlantedIndexKeyIsDamaged(t *testing.T) {
 
 func TestIndexValuesKeepTheState(t *testing.T) {
 	for _, ended := range []events.Ending{"", events.EndedRevoked, events.EndedExpired} {
-		for _, disabled := range []bool{false, true} {
+		for n := range 4 {
 			for _, at := range []time.Time{{}, indexNow} {
-				want := events.View{Ended: ended, Disabled: disabled, ExpiresAt: at, KeepUntil: at}
-				if got, ok := stateIn(indexValue(want)); !ok || got.Ended != ended || got.Disabled != disabled || !got.ExpiresAt.Equal(at) || !got.KeepUntil.Equal(at) {
+				want := events.View{Ended: ended, Disabled: n%2 > 0, Suspended: n/2 > 0, ExpiresAt: at, KeepUntil: at}
+				if got, ok := stateIn(indexValue(want)); !ok || got.Ended != ended || got.Disabled != (n > 0) || !got.ExpiresAt.Equal(at) || !got.KeepUntil.Equal(at) {
 					t.Errorf("%+v: got %+v, %t", want, got, ok)
 				}
 			}

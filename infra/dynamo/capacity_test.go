@@ -67,15 +67,17 @@ func TestReadsStayInTheirUnits(t *testing.T) {
 	m := &meter{}
 	s := newScene(dynamo.New(metered(c, m), newTable(t, c)), time.Now)
 	ann := guard.Principal{Owner: "ann"}
+	key, used := issuer.RequestKey{Route: "a route", Value: "the-key-of-a-client"}, ""
 	create := func() {
 		t.Helper()
-		_, text, err := s.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
+		made, text, err := s.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
 		if err != nil {
 			t.Fatal(err)
 		}
 		if err := s.check(t, text); err != nil { // notes its first use
 			t.Fatal(err)
 		}
+		used = made.ID
 	}
 	for n := range 100 {
 		if _, _, err := s.Create(t.Context(), guard.Principal{Owner: fmt.Sprint("other", n/tokenLimit)}, "", token.Wish{Description: "deployment from the build server"}); err != nil {
@@ -95,6 +97,27 @@ func TestReadsStayInTheirUnits(t *testing.T) {
 			last, _, err = s.Create(t.Context(), ann, "", token.Wish{Description: "deployment from the build server"})
 			return err
 		}},
+		{"create with a key", 2, func() error {
+			_, err := s.CreateOnce(t.Context(), guard.Principal{Owner: "bea", TokenID: last.ID}, key, "", token.Wish{})
+			return err
+		}},
+		{"update", 2, func() error {
+			_, err := s.Update(t.Context(), ann, last.ID, token.Update{Wish: token.Wish{Name: "build"}, Given: token.Members{Name: true}})
+			return err
+		}},
+		{"rotate", 2, func() error { _, _, err := s.Rotate(t.Context(), ann, last.ID, nil, nil); return err }},
+		{"rotate with a key", 3, func() error {
+			_, err := s.RotateOnce(t.Context(), guard.Principal{Owner: "ann", TokenID: used}, key, last.ID, nil, nil)
+			return err
+		}},
+		{"repeat of a rotation", 4, func() error {
+			made, err := s.RotateOnce(t.Context(), guard.Principal{Owner: "ann", TokenID: used}, key, last.ID, nil, nil)
+			if err == nil && !made.Replayed {
+				t.Error("the repeat of a rotation made a new secret")
+			}
+			return err
+		}},
+		{"get at an instant", 3, func() error { _, err := s.GetAt(t.Context(), ann, last.ID, last.CreatedAt); return err }},
 		{"authorize", 1, func() error { _, _, err := s.store.Token(t.Context(), last.ID); return err }},
 		{"list of one owner", 4, func() error {
 			page, err := s.List(t.Context(), ann, issuer.ListQuery{Owners: []string{"ann"}, Limit: 100})

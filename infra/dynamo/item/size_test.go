@@ -186,41 +186,6 @@ func sizes(its []item.Item) (ns []int) {
 // created returns the items of the commit that creates an owner's nth token.
 func created(t *testing.T, n int) []item.Item {
 	t.Helper()
-	k, err := events.ParseKeys("2026-11:" + strings.Repeat("QUJD", 11))
-	if err != nil {
-		t.Fatal(err)
-	}
-	owner := "ACTIVE_DIRECTORY:jane.doe"
-	var state token.State
-	var stream events.Head
-	var c events.Commit
-	for i := range n {
-		facts, err := token.Decide(state, token.Create{
-			At: at, Policy: token.Policy{TokenLimit: n, Retention: 400 * 24 * time.Hour}, By: token.Maker{Owner: owner},
-			ID: fmt.Sprintf("JhxND7c%d", i), Owner: owner, Wish: typicalWish, Verifier: events.Verifier{Kid: k.Current(), MAC: make([]byte, 32)},
-		})
-		if err != nil {
-			t.Fatal(err)
-		}
-		after := token.Fold(state, facts[0], at)
-		encoded, err := token.EncodeState(after)
-		if err != nil {
-			t.Fatal(err)
-		}
-		m := events.Meta{Command: strings.Repeat("c", 32), Actor: owner, TokenID: "L7k8ljIC", Address: "2001:db8::1", At: at, Retention: 400 * 24 * time.Hour}
-		c, err = events.NewCommit(k, events.UserStream(owner), stream, m, facts, token.StateV, encoded, token.Effect(state, after, facts, at, m.Retention))
-		if err != nil {
-			t.Fatal(err)
-		}
-		state, stream = after, c.Head()
-	}
-	r, err := item.Record(c.Records()[0])
-	if err != nil {
-		t.Fatal(err)
-	}
-	h, err := item.Head(c.Stream(), c.Head())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return []item.Item{r, h, item.View(c.Effect().Minted[0])}
+	its, _ := newOwner(t, n)
+	return its
 }
