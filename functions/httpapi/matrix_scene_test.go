@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/http"
 	"net/netip"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -224,11 +225,13 @@ func (g *grid) filled(t target) target {
 	return t
 }
 
-// shown is the token that the caller shows. A call that changes the acting token,
-// and a token with the scope of one call, is for one cell; done ends it.
+// shown is the token that the caller shows. A call that changes the acting token, or
+// with the scope of one call, gets a token of its own; done ends it.
 func (g *grid) shown(c cell) (shown target, done func()) {
-	once := c.caller.limits == covers || c.manages && c.about == itself || c.target.acting && c.manages
-	if made, ok := g.callers[c.key()]; ok && (!once || c.caller.denied != yes || c.caller.limits == outgoing) {
+	lasting := c.caller.denied != yes || c.caller.limits == outgoing
+	scoped := c.caller.limits == covers
+	once := !lasting && (scoped || c.about == itself || c.target.acting) && (c.manages || scoped && c.target.acting)
+	if made, ok := g.callers[c.key()]; ok && !once {
 		return made, func() {}
 	}
 	made := g.mint(self, g.wish(c))
@@ -241,8 +244,11 @@ func (g *grid) shown(c cell) (shown target, done func()) {
 
 // key names the token that the caller shows more than once.
 func (c cell) key() string {
-	if c.caller.limits == elsewhere {
+	switch c.caller.limits {
+	case elsewhere:
 		return c.caller.name + " for " + c.method()
+	case covers:
+		return c.caller.name + " for " + c.route
 	}
 	return c.caller.name
 }
@@ -251,10 +257,7 @@ func (c cell) key() string {
 func (g *grid) wish(c cell) (w token.Wish) {
 	switch c.caller.limits {
 	case covers:
-		w.Scopes = []string{"GET /v1/things/*"}
-		if c.about != aToken || c.target.id != "" { // otherwise it is the id of the token that is made now
-			w.Scopes = append(w.Scopes, c.method()+" "+c.path(c.target), c.method()+" "+c.path(g.absent(c)))
-		}
+		w.Scopes = append(g.calls(c), "GET /v1/things/*")
 	case elsewhere:
 		w.Scopes = []string{"GET /v1/things/*"}
 		for _, method := range []string{"GET", "POST", "PUT", "PATCH", "DELETE"} {
@@ -268,6 +271,25 @@ func (g *grid) wish(c cell) (w token.Wish) {
 		w.ExpiresIn = time.Hour
 	}
 	return w
+}
+
+// calls are the call of the cell, and the same call about what does not exist. For a
+// call that changes nothing they are the calls about all targets.
+func (g *grid) calls(c cell) (scopes []string) {
+	about := []target{c.target, g.absent(c)}
+	if !c.manages {
+		about = append(about, c.targets()...)
+	}
+	for _, t := range about {
+		if t.id == "" {
+			t = g.filled(t)
+		}
+		scope := c.method() + " " + c.path(t)
+		if (c.about != aToken || t.id != "") && !slices.Contains(scopes, scope) { // without an id it is the token that is made now
+			scopes = append(scopes, scope)
+		}
+	}
+	return scopes
 }
 
 // absent is the target of the same kind that does not exist.
