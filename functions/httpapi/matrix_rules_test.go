@@ -21,10 +21,12 @@ const yes verdict = ""
 // statuses are the HTTP statuses of the verdicts.
 var statuses = map[verdict]int{
 	yes:                  200,
+	"invalid_field":      400,
 	"credential_missing": 401, "token_invalid": 401, "token_disabled": 401, "token_expired": 401, "token_revoked": 401, "token_replaced": 401, "token_suspended": 401,
 	"permission_denied": 403, "permission_denied_by_scope": 403, "permission_denied_by_source": 403, "permission_denied_by_owner": 403, "permission_denied_by_credential": 403,
 	"not_found": 404, "not_found_revoked": 404,
 	"token_ended": 409, "user_suspended": 409,
+	"version_conflict":    412,
 	"scope_exceeds_maker": 422, "source_ips_exceed_maker": 422, "expiry_outlives_maker": 422, "self_suspension": 422,
 }
 
@@ -136,6 +138,21 @@ func showsPast(c cell) verdict { return c.visible() }
 func changes(c cell) verdict {
 	return first(c.found(), c.current(), c.takes("edit"), c.changeable(), c.within())
 }
+
+// changesOld: only who may change the token learns that it has changed.
+func changesOld(c cell) verdict {
+	return first(c.found(), c.current(), c.takes("edit"), c.changeable(), "version_conflict")
+}
+
+func rotatesOld(c cell) verdict {
+	return first(c.found(), c.current(), c.takes("create"), c.handsOut(), c.changeable(), "version_conflict")
+}
+
+// malformed: a body that is wrong for every token is refused before any is looked for.
+func malformed(cell) verdict { return "invalid_field" }
+
+// changesWrongly: a value that the rules refuse is not named if there is no such token.
+func changesWrongly(c cell) verdict { return first(c.found(), c.current(), "invalid_field") }
 
 // widens: more than narrowing is like a new secret, so it takes create too.
 func widens(c cell) verdict {

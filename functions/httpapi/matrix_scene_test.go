@@ -312,6 +312,9 @@ func (g *grid) ask(c cell, t target, shown string) answer {
 		body := fill.Replace(c.body)
 		r.Body, r.ContentLength = io.NopCloser(strings.NewReader(body)), int64(len(body))
 	}
+	if c.ifMatch != "" {
+		r.Header.Set("If-Match", c.ifMatch)
+	}
 	r.RemoteAddr = "10.1.2.3:4567"
 	if c.caller.limits == outside {
 		r.RemoteAddr = "192.0.2.1:4567"

@@ -26,6 +26,7 @@ type verb struct {
 	name        string
 	route       string // METHOD PATH
 	query, body string
+	ifMatch     string
 	about       subject
 	rule        func(cell) verdict
 	open        bool // no credential is needed
@@ -67,6 +68,10 @@ func tokenVerbs() []verb {
 		{name: "revoke", route: "DELETE " + itemPath, about: aToken, rule: revokes, manages: true},
 		{name: "revoke with children", route: "DELETE " + itemPath, query: "with_children=true", about: aToken, rule: revokes, manages: true},
 		{name: "rotate", route: "POST " + itemPath + "/rotate", about: aToken, rule: rotates, manages: true},
+		{name: "rename an old version", route: patch, body: `{"name":"new"}`, ifMatch: `"999999"`, about: aToken, rule: changesOld},
+		{name: "rotate an old version", route: "POST " + itemPath + "/rotate", ifMatch: `"999999"`, about: aToken, rule: rotatesOld},
+		{name: "rename to blanks", route: patch, body: `{"name":" "}`, about: aToken, rule: changesWrongly},
+		{name: "rotate with a wrong grace", route: "POST " + itemPath + "/rotate", body: `{"grace":"long"}`, about: aToken, rule: malformed},
 		{name: "introspect", route: "POST /v1/auth/authorize", body: `{"token":"{token}"}`, about: aToken, rule: introspects},
 	}
 }
