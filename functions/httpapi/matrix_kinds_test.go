@@ -5,7 +5,7 @@ type bounds int
 
 const (
 	unlimited bounds = iota
-	covers           // its scopes are exactly this call, and those of the narrow targets
+	covers           // its scopes are exactly the calls of this route, about each target, and those of the narrow targets
 	elsewhere        // its scopes are every call with another method
 	inside           // it has source ranges, and the call comes from one of them
 	outside          // the call comes from another address

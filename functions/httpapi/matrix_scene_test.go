@@ -25,13 +25,14 @@ type grid struct {
 	*scene
 	handler http.Handler
 	holds   []string
-	callers map[string]target // the tokens that are shown more than once, by the name of the caller
-	targets map[string]target // by name
-	users   int               // made so far
+	callers map[string]target   // the tokens that are shown more than once, by their key
+	targets map[string]target   // by name
+	scopes  map[string][]string // of these tokens
+	users   int                 // made so far
 }
 
 func newGrid(t *testing.T, holds []string) *grid {
-	g := &grid{scene: newScene(t), holds: holds, callers: map[string]target{}, targets: map[string]target{}}
+	g := &grid{scene: newScene(t), holds: holds, callers: map[string]target{}, targets: map[string]target{}, scopes: map[string][]string{}}
 	g.change(settings.Change{TokenLimit: new(50), ChangeRate: new(0)})
 	for _, user := range []string{self, "suspended"} {
 		g.change(settings.Grant{User: user, Actions: holds})
@@ -145,20 +146,22 @@ func (g *grid) filled(t target) target {
 	return t
 }
 
-// shown is the token that the caller shows. A call that changes the acting token, or
-// with the scope of one call, gets a token of its own; done ends it.
+// shown is the token that the caller shows. A call that changes the acting token gets
+// one of its own; done ends it.
 func (g *grid) shown(c cell) (shown target, done func()) {
 	lasting := c.caller.denied != yes || c.caller.limits == outgoing
-	scoped := c.caller.limits == covers
-	once := !lasting && (scoped || c.about == itself || c.target.acting) && (c.manages || scoped && c.target.acting)
-	if made, ok := g.callers[c.key()]; ok && !once {
+	once := !lasting && (c.target.acting || c.about == itself) && (c.manages || c.caller.limits == covers)
+	key, call := c.key(), c.method()+" "+c.path(c.target)
+	if made, ok := g.callers[key]; ok && !once && (c.caller.limits != covers || slices.Contains(g.scopes[key], call)) {
 		return made, func() {}
 	}
-	made := g.mint(self, g.wish(c))
+	wish := g.wish(c)
+	made := g.mint(self, wish)
 	if once {
 		return made, func() { g.revoke(made.id) }
 	}
-	g.callers[c.key()] = made
+	g.revoke(g.callers[key].id) // the targets have changed
+	g.callers[key], g.scopes[key] = made, wish.Scopes
 	return made, func() {}
 }
 
@@ -193,13 +196,9 @@ func (g *grid) wish(c cell) (w token.Wish) {
 	return w
 }
 
-// calls are the call of the cell, and the same call about what does not exist. For a
-// call that changes nothing they are the calls about all targets.
+// calls are the calls of this route about all targets, and about what does not exist.
 func (g *grid) calls(c cell) (scopes []string) {
-	about := []target{c.target, g.absent(c)}
-	if !c.manages {
-		about = append(about, c.targets()...)
-	}
+	about := append([]target{c.target, g.absent(c)}, c.targets()...)
 	for _, t := range about {
 		if t.id == "" {
 			t = g.filled(t)
