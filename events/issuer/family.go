@@ -27,6 +27,9 @@ func (i *Issuer) RevokeWithChildren(ctx context.Context, by guard.Principal, id 
 	}
 	c := token.Revoke{Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, IfMatch: ifMatch, WithChildren: true}
 	if err := token.Check(c); err != nil {
+		if t.State == events.StateRevoked { // as for Revoke: who may view the token learns that it is revoked
+			return token.NotFoundRevoked(t.EndedTime())
+		}
 		return fmt.Errorf("checking the revocation: %w", err)
 	}
 	if !t.LiveAt(i.now()) && slices.Contains(ifMatch, t.Seq) {

@@ -194,6 +194,9 @@ func TestEndedTokenOfAnotherUser(t *testing.T) {
 		if got != want {
 			t.Errorf("%s: got %q, want %q", caller, got, want)
 		}
+		if code := refusalCode(t, s.RevokeWithChildren(t.Context(), by, revoked.ID)); code != want[1] {
+			t.Errorf("%s revokes the revoked token with its children: got %q, want %q", caller, code, want[1])
+		}
 		if sees := asked == nil; sees != (want[2] == "") {
 			t.Errorf("%s asks for the state revoked: got %v", caller, asked)
 		}

@@ -29,7 +29,7 @@ type Problem struct {
 	LiveTokens    *int  `json:"live_tokens,omitempty"`
 	SoonestExpiry *Time `json:"soonest_expiry,omitempty"` // "" if no live token expires
 
-	EndedTime Time `json:"ended_time,omitzero"` // when the token was revoked; only with the code not_found_revoked
+	EndedTime Time `json:"ended_time,omitzero"` // when the token ended; only with the codes not_found_revoked and token_ended
 
 	FirstInstant Time `json:"first_instant,omitzero"` // the first instant that can be asked; only with the code history_trimmed
 

@@ -37,6 +37,39 @@ func Names(t testing.TB, header string) []Name {
 	return names
 }
 
+// Rows returns the cells of each row of the one table with this header, by the name
+// in the first cell. The test fails if the README has no such table, two of them, two
+// rows with the same name, or a row without exactly one name.
+func Rows(t testing.TB, header string) map[string][]string {
+	t.Helper()
+	readme, err := os.ReadFile(filepath.Join(moduleRoot(t), "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	rows, err := rowsIn(string(readme), header)
+	if err != nil {
+		t.Fatalf("README.md: %v", err)
+	}
+	return rows
+}
+
+func rowsIn(readme, header string) (map[string][]string, error) {
+	names, err := namesIn(readme, header)
+	if err != nil {
+		return nil, err
+	}
+	lines, rows := strings.Split(readme, "\n"), map[string][]string{}
+	for i, name := range names {
+		if i > 0 && names[i-1].Line == name.Line || rows[name.Text] != nil {
+			return nil, fmt.Errorf("line %d: `%s` is there twice, or is the second name of its row", name.Line, name.Text)
+		}
+		for cell := range strings.SplitSeq(strings.Trim(lines[name.Line-1], "|"), "|") {
+			rows[name.Text] = append(rows[name.Text], strings.TrimSpace(cell))
+		}
+	}
+	return rows, nil
+}
+
 // Compare fails the test for each row with a name that the code does not have,
 // and for each name of the code that the table does not have.
 func Compare(t testing.TB, header string, table []Name, code []string) {

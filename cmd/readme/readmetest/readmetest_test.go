@@ -41,6 +41,18 @@ func TestATableThatCannotBeReadIsAnError(t *testing.T) {
 	}
 }
 
+func TestRowsHaveAllTheirCells(t *testing.T) {
+	got, err := rowsIn("| call | status |\n|---|---|\n| `a` | 200 |\n| `b` | | \n", "call")
+	if err != nil || !slices.Equal(got["a"], []string{"`a`", "200"}) || len(got) != 2 || got["b"][1] != "" {
+		t.Errorf("got %q, %v", got, err)
+	}
+	for _, readme := range []string{sample, "| call |\n|---|\n| `a` |\n| `a` |\n", "# title\n"} {
+		if got, err := rowsIn(readme, "call"); err == nil {
+			t.Errorf("got %q of %q, want an error", got, readme)
+		}
+	}
+}
+
 func TestEachDifferenceNamesItsRow(t *testing.T) {
 	table := []Name{{3, "a"}, {4, "gone"}, {5, "a"}}
 	got := differences("call", table, []string{"a", "new"})

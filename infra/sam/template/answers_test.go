@@ -4,9 +4,11 @@ import (
 	"encoding/json"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
+	"apitoken/cmd/readme/readmetest"
 	"apitoken/functions/httpapi"
 )
 
@@ -108,19 +110,31 @@ func TestREADMENamesTheCallsWithARenamedChallenge(t *testing.T) {
 	}
 }
 
-// likeTheService compares the problem with the recorded answer of the service
-// itself, if there is one.
+// likeTheService compares the problem with the README's row, and with the recorded
+// answer of the service itself, if the service has this code.
 func likeTheService(t *testing.T, p httpapi.Problem) {
 	t.Helper()
-	b, err := os.ReadFile(top + "functions/httpapi/testdata/problem_" + p.Code + ".json")
-	if err != nil {
-		return
+	gatewayOnly := slices.Contains(onlyTheGateway, p.Code)
+	if row := readmetest.Rows(t, "code")[p.Code]; len(row) != 3 || row[1] != strconv.Itoa(p.Status) || strings.Contains(row[2], "Only API Gateway") != gatewayOnly {
+		t.Errorf("the README's row of %s is %q, the status is %d; answered by the gateway only: %t", p.Code, row, p.Status, gatewayOnly)
 	}
-	var own httpapi.Problem
-	if err := json.Unmarshal(b, &own); err != nil {
+	b, err := os.ReadFile(top + "functions/httpapi/testdata/problems.jsonl")
+	if err != nil {
 		t.Fatal(err)
 	}
-	if p.Title != own.Title || p.Status != own.Status || p.ErrorClass != own.ErrorClass || p.Retryable != own.Retryable {
-		t.Errorf("got %+v, the service answers %+v", p, own)
+	for line := range strings.Lines(string(b)) {
+		var own httpapi.Problem
+		if err := json.Unmarshal([]byte(line), &own); err != nil {
+			t.Fatal(err)
+		}
+		if own.Code == p.Code {
+			if p.Title != own.Title || p.Status != own.Status || p.ErrorClass != own.ErrorClass || p.Retryable != own.Retryable {
+				t.Errorf("got %+v, the service answers %+v", p, own)
+			}
+			return
+		}
+	}
+	if !gatewayOnly {
+		t.Errorf("the service has no recorded problem with the code %s", p.Code)
 	}
 }
