@@ -142,6 +142,9 @@ func (p *process) attack() {
 	if reflect.DeepEqual(after, genuine) || !p.victim.put(p, at, after) {
 		return
 	}
+	if after = p.victim.item(p, at); reflect.DeepEqual(after, genuine) { // as the engine has stored it
+		return
+	}
 	p.counts["changed "+string(p.victim.kind(at))]++
 	p.attacked[at] = damage{what, genuine, after}
 	p.restart()
