@@ -56,7 +56,7 @@ func TestFiftyCallsWithOneKeyMakeOneToken(t *testing.T) {
 // TestLostAnswersAreRepeated over a network that loses requests and answers in every
 // way. Each try has little time, so many end before their outcome is known.
 func TestLostAnswersAreRepeated(t *testing.T) {
-	lifetest.LostAnswers(t, engines.Amount(200, 1000), func(t *testing.T) lifetest.Lossy {
+	lifetest.LostAnswers(t, engines.Amount(100, 1000), func(t *testing.T) lifetest.Lossy {
 		c, f := client(t), newFaulty(9)
 		table := newTable(t, c)
 		t.Cleanup(func() {
@@ -67,7 +67,7 @@ func TestLostAnswersAreRepeated(t *testing.T) {
 		return lifetest.Lossy{
 			Store: dynamo.New(via(c, f), table), Sound: dynamo.New(c, table), Callers: 16,
 			Try: func(ctx context.Context) (context.Context, context.CancelFunc) {
-				return context.WithTimeout(withFaults(ctx, 0.5), 300*time.Millisecond)
+				return context.WithTimeout(withFaults(ctx, 0.4), 300*time.Millisecond)
 			},
 			Land: func(context.Context) { f.land() },
 		}
