@@ -67,7 +67,7 @@ func TestLostAnswersAreRepeated(t *testing.T) {
 		return lifetest.Lossy{
 			Store: dynamo.New(via(c, f), table), Sound: dynamo.New(c, table), Callers: 16,
 			Try: func(ctx context.Context) (context.Context, context.CancelFunc) {
-				return context.WithTimeout(withFaults(ctx, 0.4), 300*time.Millisecond)
+				return context.WithTimeout(withFaults(ctx, 0.5), 300*time.Millisecond)
 			},
 			Land: func(context.Context) { f.land() },
 		}
