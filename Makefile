@@ -64,7 +64,7 @@ bench: ## Measure the budgets, each against its baseline in the same run
 	@[ -z "$$APITOKEN_DYNAMODB" ] || go test -count 1 -run ReadsStayInTheirUnits -v ./infra/dynamo | grep 'read units'
 
 .PHONY: soak
-soak: bench fuzz histories races crashes sweeps ## Run everything that takes long: the budgets, the fuzzers, and the next four (more than an hour)
+soak: bench fuzz histories races crashes sweeps table ## Run everything that takes long: the budgets, the fuzzers, and the next five (more than an hour without table)
 
 CHECKS ?= 20000
 .PHONY: histories
@@ -91,6 +91,11 @@ DUE ?= 100000
 sweeps: ## Let many tokens fall due in one hour on the embedded store (DUE=100000)
 	go test -list ManyTokensFallDue ./infra/bolt | grep ManyTokensFallDue
 	DUE=$(DUE) go test -count 1 -timeout 60m -run ManyTokensFallDue -v ./infra/bolt
+
+.PHONY: table
+table: ## Run the long tests on DynamoDB Local in full (only with APITOKEN_DYNAMODB=URL, from localstack/engines.sh start dynamodb)
+	@[ -n "$$APITOKEN_DYNAMODB" ] || echo "Left out: the long tests on DynamoDB Local, because APITOKEN_DYNAMODB is not set."
+	[ -z "$$APITOKEN_DYNAMODB" ] || APITOKEN_SOAK=1 go test -count 1 -p 1 -timeout 120m ./infra/dynamo ./localstack/attack
 
 .PHONY: catalogue
 catalogue: ## Write events/CATALOGUE.md from the schemas and samples

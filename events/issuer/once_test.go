@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	mathrand "math/rand/v2"
 	"net/netip"
 	"reflect"
 	"slices"
@@ -421,78 +420,6 @@ func TestOneKeyForTwoOwnersMakesOneToken(t *testing.T) {
 		slices.Sort(codes)
 		if !slices.Equal(codes, []string{"", issuer.CodeKeyReused}) || len(s.checkedLog("bob"))+len(s.checkedLog("eve")) != 1 {
 			t.Fatalf("got %q, want one token and one refusal", codes)
-		}
-	}
-}
-
-// TestALostAnswerIsRepeated sends 1,000 requests to a store that loses writes and
-// answers, each until it has an answer, for the last slot too. Each request makes
-// one token, and no attempt gets another secret.
-func TestALostAnswerIsRepeated(t *testing.T) {
-	const runs = 1000
-	replayed := 0
-	for run := range runs {
-		if repeatUntilAnswered(t, run) {
-			replayed++
-		}
-	}
-	t.Logf("%d of %d answers were replayed", replayed, runs)
-	if replayed < runs/10 {
-		t.Errorf("%d of %d answers were replayed, too few to show anything", replayed, runs)
-	}
-}
-
-// repeatUntilAnswered makes one request with a limit of one to four tokens, of which
-// the request takes the last. It reports whether the answer was replayed.
-func repeatUntilAnswered(t *testing.T, run int) bool {
-	s := newScene(t)
-	slots := 1 + run%4
-	s.limit(slots)
-	for range slots - 1 {
-		s.create(person("ann"), "", token.Wish{})
-	}
-	answer := s.untilAnswered(run, func(ctx context.Context) (issuer.Minted, error) {
-		return s.CreateOnce(ctx, annsToken, someKey, "", token.Wish{})
-	})
-	sameAnswer(t, s.once(annsToken, someKey, token.Wish{}), answer)
-	if n := len(s.checkedLog("ann")); n != slots || s.denialOf(s.parse(answer.Text)) != "" {
-		t.Fatalf("run %d: the log has %d records and the token gets %q, want %d and to pass", run, n, s.denialOf(s.parse(answer.Text)), slots)
-	}
-	return answer.Replayed
-}
-
-// untilAnswered sends a request to a store that loses writes and answers, until the
-// request has an answer. Then the store is sound, and late writes have arrived.
-func (s *scene) untilAnswered(run int, request func(context.Context) (issuer.Minted, error)) issuer.Minted {
-	s.Helper()
-	var cancel context.CancelFunc
-	f := s.useFaulty(func(op storetest.Op) storetest.Fault {
-		if op != storetest.OpCommit {
-			return storetest.None
-		}
-		fault := []storetest.Fault{storetest.None, storetest.Unanswered, storetest.Unapplied, storetest.Late}[mathrand.N(4)]
-		if fault != storetest.None && mathrand.N(4) > 0 {
-			cancel() // the client or the function is gone
-		}
-		return fault
-	})
-	defer func() {
-		f.Land(s.Context())
-		s.useStore(s.store)
-	}()
-	for try := 0; ; try++ {
-		var ctx context.Context
-		ctx, cancel = context.WithCancel(s.Context())
-		answer, err := request(ctx)
-		cancel()
-		if err == nil {
-			return answer
-		}
-		if !errors.Is(err, issuer.ErrBusy) || try == 100 {
-			s.Fatalf("run %d: got %v, want an answer", run, err)
-		}
-		if mathrand.N(2) == 0 {
-			f.Land(s.Context())
 		}
 	}
 }

@@ -1,7 +1,6 @@
 package issuer_test
 
 import (
-	"context"
 	"reflect"
 	"sync"
 	"testing"
@@ -344,59 +343,4 @@ func TestFiftyRotationsWithOneKeyMakeOneSecret(t *testing.T) {
 	if records := s.checkedLog("ann"); len(texts) != 1 || len(records) != 2 || records[1].Type != "TokenRotated" {
 		t.Errorf("got %d secrets and %d records, want one rotation", len(texts), len(records))
 	}
-}
-
-// TestALostRotationIsRepeated sends 1,000 rotations to a store that loses writes and
-// answers, each until it has an answer, for owners at their limit too. Each makes
-// one secret. A self-rotation is always sent with the old secret.
-func TestALostRotationIsRepeated(t *testing.T) {
-	const runs = 1000
-	replayed := 0
-	for run := range runs {
-		if repeatRotation(t, run) {
-			replayed++
-		}
-	}
-	t.Logf("%d of %d answers were replayed", replayed, runs)
-	if replayed < runs/10 {
-		t.Errorf("%d of %d answers were replayed, too few to show anything", replayed, runs)
-	}
-}
-
-// repeatRotation rotates a token of an owner at the limit of one to four tokens: the
-// token itself does it in every second run, and otherwise another token of the
-// owner. It reports whether the answer was replayed.
-func repeatRotation(t *testing.T, run int) bool {
-	s := newScene(t)
-	slots := 1 + run%4
-	s.limit(slots)
-	var shown secret.Token // of the acting token
-	var rotated issuer.Token
-	for n := range slots {
-		made, text := s.create(person("ann"), "", token.Wish{})
-		if rotated = made; n == 0 || run%2 == 0 {
-			shown = text
-		}
-	}
-	self := shown.ID == rotated.ID
-	key := byIDKey
-	if self {
-		key = selfKey
-	}
-	request := func(ctx context.Context) (issuer.Minted, error) {
-		return s.RotateOnce(ctx, s.principal(shown), key, rotated.ID, nil, nil)
-	}
-	answer := s.untilAnswered(run, request)
-	again, err := request(t.Context())
-	if err != nil || !again.Replayed {
-		t.Fatalf("run %d: repeated once more: got replayed %t, %v", run, again.Replayed, err)
-	}
-	sameAnswer(t, again, answer)
-	if self != (s.principal(shown).Credential == guard.CredentialOutgoing) {
-		t.Fatalf("run %d: a self-rotation must make the acting secret the outgoing one, and no other rotation may", run)
-	}
-	if n := len(s.checkedLog("ann")); n != slots+1 || s.principal(s.parse(answer.Text)).Credential != guard.CredentialCurrent {
-		t.Fatalf("run %d: the log has %d records, want %d", run, n, slots+1)
-	}
-	return answer.Replayed
 }

@@ -23,6 +23,10 @@ func TestSuspensionStopsEveryCallThatBeginsLater(t *testing.T) { lifetest.Suspen
 
 func TestAnInterruptedOffboardingEndsTheSame(t *testing.T) { lifetest.Offboarding(t, openQuickly) }
 
+func TestLostAnswersAreRepeated(t *testing.T) {
+	lifetest.LostAnswers(t, 1000, func(t *testing.T) lifetest.Lossy { return lifetest.LosesCommits(openQuickly(t)) })
+}
+
 // TestTheFileRevealsNoSecret reads the file as it is on the disk.
 func TestTheFileRevealsNoSecret(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "apitoken.db")

@@ -8,15 +8,16 @@ import (
 	"apitoken/events"
 	"apitoken/events/lifetest"
 	"apitoken/infra/dynamo/dynamotest"
+	"apitoken/localstack/engines"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// TestTokensKeepTheirRulesInEveryHistory draws a few histories only, because each
-// needs some thousand requests.
+// TestTokensKeepTheirRulesInEveryHistory draws few histories, because each needs some
+// thousand requests.
 func TestTokensKeepTheirRulesInEveryHistory(t *testing.T) {
-	lifetest.Machine(t, 5, opener(t))
+	lifetest.Machine(t, engines.Amount(5, 50), opener(t))
 }
 
 func TestSuspensionStopsEveryCallThatBeginsLater(t *testing.T) { lifetest.Suspension(t, opener(t)) }

@@ -234,6 +234,8 @@ func numbered(value any) any {
 	return value
 }
 
+func (*boltVictim) share() int { return 1 }
+
 func (*boltVictim) kind(p place) kind {
 	switch p.space {
 	case tokens:

@@ -174,6 +174,9 @@ func attribute(value any) types.AttributeValue {
 	panic(fmt.Sprintf("attack: no attribute has the type %T", value))
 }
 
+// share: each change takes some fifty requests, one after the other.
+func (*dynamoVictim) share() int { return engines.Amount(8, 1) }
+
 func (*dynamoVictim) kind(p place) kind {
 	switch {
 	case p.key == "TOKEN":

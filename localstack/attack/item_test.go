@@ -48,6 +48,9 @@ type victim interface {
 	item(testing.TB, place) item
 	put(testing.TB, place, item) bool
 
+	// share is the number of changes of which a run makes one, where there are many.
+	share() int
+
 	kind(place) kind
 	view(id string) place
 	use(id string) place

@@ -182,7 +182,7 @@ func TestAChangedHeadOfASuspendedUserIsAFault(t *testing.T) {
 	stores(t, func(t *testing.T, s *scene) {
 		genuine := s.remember()
 		p := s.victim.head(sue)
-		for _, c := range changesOf(genuine[p], s.older(p, genuine[p]), s.others(genuine, p)) {
+		for _, c := range s.changes(genuine, p) {
 			after := "after a head of a suspended user " + c.String()
 			if s.harmless(genuine, p, c) || !s.victim.put(s, p, genuine[p].with(c)) {
 				continue

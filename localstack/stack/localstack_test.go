@@ -25,7 +25,7 @@ func TestTheStackAuthorizesInItsHandlersOnLocalStack(t *testing.T) {
 	if err != nil {
 		t.Fatalf("deploy-local.sh: %v\n%s", err, out)
 	}
-	if !strings.Contains(string(out), "get a revoked token: 404") {
+	if !strings.Contains(string(out), "who am I, with the revoked token: 401") {
 		t.Errorf("smoke.sh did not reach its last line:\n%s", out)
 	}
 }

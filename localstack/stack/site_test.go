@@ -2,6 +2,9 @@ package stack_test
 
 import (
 	"bytes"
+	"context"
+	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -60,4 +63,51 @@ func (s site) request(t *testing.T, method, path, bearer string, body any) engin
 // client returns the service's own Go client with a token.
 func (s site) client(bearer string) *httpapi.Client {
 	return httpapi.NewClient(s.url, secret.New(bearer), s.http)
+}
+
+// reply is the answer to one request of many.
+type reply struct {
+	status int
+	body   []byte
+}
+
+// busy reports whether a function had no free instance. The gateway's own answer is
+// a 500 without a problem if this was the authorizer of the example API.
+func (r reply) busy() bool {
+	switch r.status {
+	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
+		return true
+	case http.StatusInternalServerError:
+		return codeOf(engines.Answer{Body: r.body}) == ""
+	}
+	return false
+}
+
+// code is the status, with the problem's code if there is one.
+func (r reply) code(late bool) string {
+	text := fmt.Sprint(r.status)
+	if code := codeOf(engines.Answer{Body: r.body}); code != "" {
+		text += " " + code
+	}
+	if late {
+		text += " late"
+	}
+	return text
+}
+
+// send sends one request. A failure does not end the test, so clients that run at
+// the same time may use it.
+func (s site) send(ctx context.Context, method, path, bearer string) (reply, error) {
+	r, err := http.NewRequestWithContext(ctx, method, s.url+path, nil)
+	if err != nil {
+		return reply{}, err
+	}
+	r.Header.Set("Authorization", "Bearer "+bearer)
+	resp, err := s.http.Do(r)
+	if err != nil {
+		return reply{}, err
+	}
+	defer resp.Body.Close()
+	body, err := io.ReadAll(resp.Body)
+	return reply{resp.StatusCode, body}, err
 }

@@ -35,6 +35,7 @@ func TestTheDeployedStack(t *testing.T) {
 	t.Run("the smoke test passes", s.smokeTest)
 	t.Run("the administrator is made once", s.secondBootstrap)
 	t.Run("200 simultaneous creates and four slots make four tokens", s.concurrentCreates)
+	t.Run("nothing passes after a suspension", s.suspension)
 	t.Run("every statement of every role is needed", s.neededStatements)
 	t.Run("the audit table has every event once", s.auditCopies)
 	t.Run("a revocation that the log lost is applied again", s.reappliedRevocation)
@@ -49,7 +50,7 @@ func (s *stack) routes(t *testing.T) {
 			case r.Open:
 				s.checkOpenRoute(t, r.Method, path)
 			case r.Self:
-				s.checkSelfRoute(t, r.Method, path)
+				s.checkSelfRoute(t, r, path)
 			default:
 				s.checkGuardedRoute(t, r.Method, path)
 			}
@@ -81,18 +82,30 @@ func (s *stack) checkGuardedRoute(t *testing.T, method, path string) {
 }
 
 // checkSelfRoute calls a route about the acting token. The function answers 401
-// itself, so its answers have their own codes. It needs no scope.
-func (s *stack) checkSelfRoute(t *testing.T, method, path string) {
+// itself, so its answers have their own codes. Only some of these routes need a
+// scope.
+func (s *stack) checkSelfRoute(t *testing.T, r httpapi.Route, path string) {
 	t.Helper()
 	for bearer, code := range map[string]string{"": "credential_missing", unknownToken: "token_invalid", "garbage": "token_malformed"} {
-		a := s.api.request(t, method, path, bearer, nil)
+		a := s.api.request(t, r.Method, path, bearer, nil)
 		if p := problemOf(t, a); a.Status != http.StatusUnauthorized || p.Code != code {
-			t.Errorf("%s %s with token %q: got %s, want 401 %s", method, path, bearer, a, code)
+			t.Errorf("%s %s with token %q: got %s, want 401 %s", r.Method, path, bearer, a, code)
 		}
 	}
-	c := s.createToken(t, httpapi.CreateRequest{User: newUser("self"), Scopes: []string{"GET /elsewhere"}})
-	if a := s.api.request(t, method, path, c.BearerToken.Reveal(), nil); !a.OK() {
-		t.Errorf("%s %s with a scoped token: got %s, want 200", method, path, a)
+	elsewhere := s.createToken(t, httpapi.CreateRequest{User: newUser("self"), Scopes: []string{"GET /elsewhere"}})
+	a := s.api.request(t, r.Method, path, elsewhere.BearerToken.Reveal(), nil)
+	if !r.Scoped {
+		if !a.OK() {
+			t.Errorf("%s %s with a scoped token: got %s, want 200", r.Method, path, a)
+		}
+		return
+	}
+	if p := problemOf(t, a); a.Status != http.StatusForbidden || p.Code != "permission_denied_by_scope" {
+		t.Errorf("%s %s out of scope: got %s, want 403", r.Method, path, a)
+	}
+	here := s.createToken(t, httpapi.CreateRequest{User: newUser("self"), Scopes: []string{r.Method + " " + r.Path}})
+	if a := s.api.request(t, r.Method, path, here.BearerToken.Reveal(), nil); !a.OK() {
+		t.Errorf("%s %s within the scope: got %s, want 200", r.Method, path, a)
 	}
 }
 

@@ -92,7 +92,7 @@ func (s *roleScene) callRoute(r httpapi.Route) {
 	s.Helper()
 	h := s.handler(s.Client)
 	asked := queries[r.Function]
-	if r.Method == http.MethodDelete {
+	if r.Method == http.MethodDelete && !administers[r.Function] { // it ends a token
 		asked = append(asked, "with_children=true")
 	}
 	for _, query := range asked {

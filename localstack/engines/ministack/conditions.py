@@ -12,7 +12,7 @@ import runpy
 
 from ministack.core import iam_actions
 
-PARTITION_KEYS = {None: "PK", "list": "list", "owner": "owner", "unsent": "unsent"}  # by index, as in template.yaml
+PARTITION_KEYS = {None: "PK", "list": "list", "owner": "owner", "unsent": "unsent", "due": "due"}  # by index, as in template.yaml
 KEYWORDS = {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"}
 
 original = iam_actions.dynamodb_service_context

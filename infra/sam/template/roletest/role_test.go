@@ -1,10 +1,13 @@
 package roletest_test
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
 	"apitoken/infra/dynamo/item"
+	"apitoken/infra/sam/template"
 	"apitoken/infra/sam/template/roletest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -16,85 +19,66 @@ const log, audit = "T", "A"
 
 var tables = map[string]string{log: "TokenTable", audit: "AuditTable"}
 
-func update(pk, sk, expression string) *dynamodb.UpdateItemInput {
-	return &dynamodb.UpdateItemInput{TableName: aws.String(log), Key: item.Key(pk, sk), UpdateExpression: &expression}
+// roleCall is a call of a function, or one that an attacker who controls the
+// function would try.
+type roleCall struct {
+	function string
+	in       any
+	allowed  bool
 }
 
-func get(pk string) *dynamodb.GetItemInput {
-	return &dynamodb.GetItemInput{TableName: aws.String(log), Key: item.Key(pk, "HEAD")}
-}
-
-func put(table, pk string) *dynamodb.PutItemInput {
-	return &dynamodb.PutItemInput{TableName: &table, Item: item.Key(pk, "x")}
-}
-
-func query(table, index, condition, key string) *dynamodb.QueryInput {
-	in := &dynamodb.QueryInput{TableName: &table, KeyConditionExpression: &condition, ExpressionAttributeValues: item.Item{":v": item.Text(key)}}
-	if index != "" {
-		in.IndexName = &index
-	}
-	return in
-}
-
-func transaction(parts ...types.TransactWriteItem) *dynamodb.TransactWriteItemsInput {
-	return &dynamodb.TransactWriteItemsInput{TransactItems: parts}
-}
-
-func putPart(pk string) types.TransactWriteItem {
-	return types.TransactWriteItem{Put: &types.Put{TableName: aws.String(log), Item: item.Key(pk, "x")}}
-}
-
-// returning changes the ReturnValues of an update.
-func returning(in *dynamodb.UpdateItemInput, v types.ReturnValue) *dynamodb.UpdateItemInput {
-	in.ReturnValues = v
-	return in
-}
-
-// on adds a condition to an update.
-func on(in *dynamodb.UpdateItemInput, condition string) *dynamodb.UpdateItemInput {
-	in.ConditionExpression = &condition
-	return in
-}
-
-// aliased replaces the names of an update.
-func aliased(in *dynamodb.UpdateItemInput, names map[string]string) *dynamodb.UpdateItemInput {
-	in.ExpressionAttributeNames = names
-	return in
-}
-
-func batch(pks ...string) *dynamodb.BatchGetItemInput {
-	var keys []map[string]types.AttributeValue
-	for _, pk := range pks {
-		keys = append(keys, item.Key(pk, "x"))
-	}
-	return &dynamodb.BatchGetItemInput{RequestItems: map[string]types.KeysAndAttributes{log: {Keys: keys}}}
-}
-
-// scan asks for some attributes, for all if there are none.
-func scan(table, attributes string, kind types.Select) *dynamodb.ScanInput {
-	in := &dynamodb.ScanInput{TableName: &table, Select: kind}
-	if attributes != "" {
-		in.ProjectionExpression = &attributes
-	}
-	return in
-}
-
-// filtered adds a filter to a Scan.
-func filtered(in *dynamodb.ScanInput, filter string) *dynamodb.ScanInput {
-	in.FilterExpression = &filter
-	return in
-}
-
-// TestCallsOutsideOfTheRoleAreRefused has, for each role, a call of the function
-// and calls that an attacker who controls the function would try.
+// TestCallsOutsideOfTheRoleAreRefused: every role on DynamoDB has calls that it
+// allows and calls that it refuses.
 func TestCallsOutsideOfTheRoleAreRefused(t *testing.T) {
-	touch := "SET used_at = :at, address = :address"
-	sent := "REMOVE unsent, unsent_at"
-	for _, row := range []struct {
-		function string
-		in       any
-		allowed  bool
-	}{
+	allowed, refused := map[string]bool{}, map[string]bool{}
+	for _, row := range slices.Concat(calls(), commandCalls()) {
+		err := roletest.Of(t, row.function, tables).Allow(row.in)
+		if (err == nil) != row.allowed {
+			t.Errorf("%s: %T %+v: got %v, want allowed %t", row.function, row.in, row.in, err, row.allowed)
+		}
+		allowed[row.function] = allowed[row.function] || row.allowed
+		refused[row.function] = refused[row.function] || !row.allowed
+	}
+	for _, function := range functionsOnDynamoDB(t) {
+		if !allowed[function] || !refused[function] {
+			t.Errorf("%s: the table has no call that its role allows, or none that it refuses", function)
+		}
+	}
+}
+
+// functionsOnDynamoDB returns the functions whose roles have rights on DynamoDB.
+func functionsOnDynamoDB(t *testing.T) (names []string) {
+	t.Helper()
+	all, err := template.Read("../../../../template.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for logical, r := range template.At(all, "Resources").(template.Object) {
+		function, isRole := strings.CutSuffix(logical, "Role")
+		if !isRole || template.At(r, "Type") != "AWS::IAM::Role" {
+			continue
+		}
+		for _, s := range template.Statements(all, logical) {
+			if strings.Contains(fmt.Sprint(s["Action"]), "dynamodb:") {
+				names = append(names, strings.ToLower(function))
+				break
+			}
+		}
+	}
+	if len(names) == 0 {
+		t.Fatal("template.yaml has no role on DynamoDB")
+	}
+	return names
+}
+
+// The expressions of the updates that functions make.
+const (
+	touch = "SET used_at = :at, address = :address"
+	sent  = "REMOVE unsent, unsent_at"
+)
+
+func calls() []roleCall {
+	return []roleCall{
 		{"authorize", update("TOKEN#a", "USE", touch), true},
 		{"authorize", on(update("TOKEN#a", "USE", touch), "used_at <= :old"), true},
 		{"authorize", aliased(update("TOKEN#a", "USE", "SET #u = :at"), map[string]string{"#u": "used_at"}), true},
@@ -211,11 +195,6 @@ func TestCallsOutsideOfTheRoleAreRefused(t *testing.T) {
 		{"audit", &dynamodb.DeleteItemInput{TableName: aws.String(audit), Key: item.Key("wait", "x")}, true},
 		{"audit", &dynamodb.DeleteItemInput{TableName: aws.String(audit), Key: item.Key("user/ann", "x")}, false},
 		{"audit", &dynamodb.DescribeTableInput{TableName: aws.String(audit)}, false},
-	} {
-		err := roletest.Of(t, row.function, tables).Allow(row.in)
-		if (err == nil) != row.allowed {
-			t.Errorf("%s: %T %+v: got %v, want allowed %t", row.function, row.in, row.in, err, row.allowed)
-		}
 	}
 }
 
