@@ -20,7 +20,6 @@ type owner struct {
 	name  string
 	state token.State
 	head  events.Head
-	view  events.View // after the last command
 }
 
 // newOwner makes an owner with n typical tokens, and returns the items of the last
@@ -92,10 +91,10 @@ func (o *owner) do(t *testing.T, cmd token.Command) []item.Item {
 	return its
 }
 
-// TestEachChangeStaysInItsWriteUnits counts the changes of a typical token of an owner with
-// five tokens, all of which have an outgoing secret. A put of a view that keeps its
-// keys in an index costs what a new entry costs. A new expiry moves the view in the
-// index by expiry: one unit more removes the old entry.
+// TestEachChangeStaysInItsWriteUnits counts the changes of a typical token of an
+// owner with five tokens, all of which have an outgoing secret. A put of a view that
+// keeps its keys in an index costs what a new entry costs. A new expiry moves the
+// view in the index by expiry: one unit more removes the old entry.
 func TestEachChangeStaysInItsWriteUnits(t *testing.T) {
 	_, o := newOwner(t, 5)
 	rotate := func(n int) token.Rotate {
