@@ -1,6 +1,7 @@
 package issuer_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -46,6 +47,69 @@ func TestTwoEditorsWhoSuspendEachOther(t *testing.T) {
 		}
 	}
 	t.Logf("in %d rounds both were suspended for a moment", raced)
+}
+
+// TestTwoEditorsWhoOffboardEachOther: two suspends one after the first step of one,
+// and looks for an editor only after the last step of one. One of them keeps edit and
+// a live token.
+func TestTwoEditorsWhoOffboardEachOther(t *testing.T) {
+	s := newScene(t)
+	tokens := map[string]string{}
+	for _, user := range []string{"one", "two"} {
+		s.grant(user, settings.Actions()...)
+		made, _ := s.create(person(user), "", token.Wish{})
+		tokens[user] = made.ID
+	}
+	ready, suspend, suspended, finish := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+	byTwo, byOne := &steppedStore{Store: s.store}, &steppedStore{Store: s.store}
+	byTwo.around = func(step int, commit func() error) error {
+		if step > 1 {
+			return commit()
+		}
+		close(ready)
+		<-suspend
+		err := commit()
+		close(suspended)
+		<-finish
+		return err
+	}
+	byOne.around = func(step int, commit func() error) error {
+		if step == 2 {
+			close(suspend)
+			<-suspended
+		}
+		return commit()
+	}
+	s.useStore(byTwo)
+	two := s.Issuer
+	errs := make(chan error, 1)
+	go func() { errs <- errorOf(two.Offboard(t.Context(), person("two"), "one", "")) }()
+	<-ready
+	s.useStore(byOne)
+	first := errorOf(s.Offboard(t.Context(), person("one"), "two", ""))
+	close(finish)
+	second := <-errs
+	able := 0
+	for user, id := range tokens {
+		if v, found := s.state(user).Find(id); found && !v.Suspended {
+			able++
+		}
+	}
+	if able != 1 || first != nil || refusalCode(t, second) != token.CodeLastEditHolder {
+		t.Errorf("got %v and %v, and %d editors have a token that works; want one, and only the later call refused", first, second, able)
+	}
+}
+
+// steppedStore calls around with the number of each commit, from 1.
+type steppedStore struct {
+	events.Store
+	step   int
+	around func(step int, commit func() error) error
+}
+
+func (s *steppedStore) Commit(ctx context.Context, c events.Commit) error {
+	s.step++
+	return s.around(s.step, func() error { return s.Store.Commit(ctx, c) })
 }
 
 func records(s *scene, user string) int { return len(s.checkedLog(user)) }

@@ -23,6 +23,9 @@ func (i *Issuer) Suspend(ctx context.Context, by guard.Principal, owner, reason 
 	after, set, err := i.suspend(ctx, by, owner, urgentRules(), func(m token.Maker, last bool) token.Command {
 		return token.Suspend{By: m, Owner: owner, Reason: reason, LastEditor: last}
 	})
+	if err == nil {
+		err = i.keepAnEditor(ctx, by, set, owner)
+	}
 	if err != nil {
 		return Account{}, err
 	}
@@ -56,17 +59,23 @@ type Offboarding struct {
 // Offboard suspends the owner and then ends all its tokens, in steps. After an
 // interruption the finished steps stay in effect; Offboard may run again. It takes
 // edit and delete, and the refusals of Suspend apply.
+//
+// Only the step that suspends may be taken back. After a step that ends tokens an end
+// of the suspension would leave a holder of edit without a token.
 func (i *Issuer) Offboard(ctx context.Context, by guard.Principal, owner, reason string) (Offboarding, error) {
 	var out Offboarding
 	for range maxSteps {
-		var ended int
-		after, set, err := i.suspend(ctx, by, owner, countEnds(&ended), func(m token.Maker, last bool) token.Command {
+		var step offboardStep
+		after, set, err := i.suspend(ctx, by, owner, step.rules(), func(m token.Maker, last bool) token.Command {
 			return token.Offboard{By: m, Owner: owner, Reason: reason, LastEditor: last}
 		})
+		if err == nil && step.suspends {
+			err = i.keepAnEditor(ctx, by, set, owner)
+		}
 		if err != nil {
 			return Offboarding{}, err
 		}
-		out = Offboarding{Account: i.account(after, set, owner), Ended: out.Ended + ended}
+		out = Offboarding{Account: i.account(after, set, owner), Ended: out.Ended + step.ended}
 		if out.Suspended && out.Live == 0 {
 			return out, nil
 		}
@@ -82,16 +91,25 @@ func urgentRules() Rules[token.State, token.Command] {
 	return r
 }
 
-// countEnds returns the rules for tokens. Each decision sets ended to the number of
-// tokens that it revokes, so after Do it is the number of the decision in effect.
-func countEnds(ended *int) Rules[token.State, token.Command] {
+// offboardStep says what one step of an offboarding does.
+type offboardStep struct {
+	suspends bool
+	ended    int // the tokens that it revokes
+}
+
+// rules returns the rules for tokens. Each decision replaces the step, so after Do it
+// is the decision in effect.
+func (o *offboardStep) rules() Rules[token.State, token.Command] {
 	r := urgentRules()
 	r.Decide = func(s token.State, c token.Command) ([]events.Fact, error) {
 		facts, err := token.Decide(s, c)
-		*ended = 0
+		*o = offboardStep{}
 		for _, f := range facts {
-			if _, ok := f.(events.TokenRevoked); ok {
-				*ended++
+			switch f.(type) {
+			case events.UserSuspended:
+				o.suspends = true
+			case events.TokenRevoked:
+				o.ended++
 			}
 		}
 		return facts, err
@@ -100,7 +118,7 @@ func countEnds(ended *int) Rules[token.State, token.Command] {
 }
 
 // suspend runs one step of a suspension or an offboarding, and returns the state
-// after it.
+// after it. The caller calls keepAnEditor after a step that may suspend.
 func (i *Issuer) suspend(ctx context.Context, by guard.Principal, owner string, r Rules[token.State, token.Command], build func(m token.Maker, last bool) token.Command) (token.State, settings.State, error) {
 	set, err := i.readSettings(ctx)
 	if err != nil {
@@ -116,18 +134,16 @@ func (i *Issuer) suspend(ctx context.Context, by guard.Principal, owner string, 
 	}
 	c := build(m, last)
 	after, err := Do(ctx, i.store, i.keys, r, events.UserStream(owner), i.meta(by, set), func(at time.Time) token.Command { return token.At(c, at) })
-	if err != nil {
-		return token.State{}, set, err
-	}
-	return after, set, i.keepAnEditor(ctx, by, m, owner)
+	return after, set, err
 }
 
 // keepAnEditor ends the suspension again if no holder of edit is left who is not
 // suspended. Suspensions are in the streams of the users and permissions are in that
 // of the settings, so no one commit sees both: two holders may suspend each other at
 // the same time. Each reads all others after its own write, so the later one sees
-// both suspensions. If the process ends in between, Bootstrap helps.
-func (i *Issuer) keepAnEditor(ctx context.Context, by guard.Principal, m token.Maker, owner string) error {
+// both suspensions. If the process ends in between, Bootstrap helps. The caller may
+// take its suspension back with the permissions that it had then.
+func (i *Issuer) keepAnEditor(ctx context.Context, by guard.Principal, then settings.State, owner string) error {
 	set, err := i.readSettings(ctx)
 	if err != nil {
 		return err
@@ -138,7 +154,7 @@ func (i *Issuer) keepAnEditor(ctx context.Context, by guard.Principal, m token.M
 	if left, err := i.hasEditor(ctx, set, ""); err != nil || left {
 		return err
 	}
-	if _, err := i.reinstate(ctx, by, set, m, owner, "no other holder of edit was left"); err != nil {
+	if _, err := i.reinstate(ctx, by, set, maker(by, then, owner), owner, "no other holder of edit was left"); err != nil {
 		return err
 	}
 	return token.LastEditor()
