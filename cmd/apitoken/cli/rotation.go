@@ -94,8 +94,14 @@ func (f *rotationFile) discard() {
 	f.pending.Release()
 }
 
-// forget removes the key of the rotation: it is finished, or never happened.
-func (f *rotationFile) forget() { f.pending.Remove() }
+// forget removes the key of the rotation: it is finished, or never happened. Other
+// runs may begin from now on, so it first removes what this run has reserved.
+func (f *rotationFile) forget() {
+	if f.target != nil {
+		f.target.Discard()
+	}
+	f.pending.Remove()
+}
 
 // forgetRefused removes the key if the service has refused the rotation, and no
 // request with the key can have been applied, or its answer is of no use. sent is

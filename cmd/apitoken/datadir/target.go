@@ -88,11 +88,17 @@ func (t *TokenTarget) Write(text string) error {
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", t.path, err)
 	}
+	t.temp = nil
 	return syncDir(filepath.Dir(t.path))
 }
 
-// Discard removes what was reserved. After a successful Write it does nothing.
+// Discard removes what was reserved. After a successful Write, and the second time, it
+// does nothing: the reserved file may then be that of another process.
 func (t *TokenTarget) Discard() {
+	if t.temp == nil {
+		return
+	}
 	t.temp.Close()
 	os.Remove(t.temp.Name())
+	t.temp = nil
 }
