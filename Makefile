@@ -25,8 +25,8 @@ test: ## Run the tests
 	@echo "Left out: what needs emulators (make integration runs it)."
 
 .PHONY: race
-race: ## Run the tests under the race detector (needs a C compiler)
-	GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 go test -race ./... # the tests start a thousand processes, which would wait a second each
+race: ## Run the tests, the longest ones shorter, under the race detector (needs a C compiler)
+	GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 go test -race -short ./... # the tests start a thousand processes, which would wait a second each
 
 .PHONY: check
 check: lint vulnerabilities fresh race ## Run lint, vulnerabilities, fresh and race
