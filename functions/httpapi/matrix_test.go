@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -17,10 +18,11 @@ import (
 // TestPrivileges asks every question of the matrix: who (each set of actions) × how
 // (each kind of credential, with its scopes and addresses) × verb (each route, and
 // each power of a route) × whose token or which user. matrix_rules_test.go has the
-// answers. With -short it asks about none, each single and all of the actions.
+// answers. With APITOKEN_SHORTER=1, as make race sets it, it asks about none, each
+// single and all of the actions.
 func TestPrivileges(t *testing.T) {
-	sets, least := subsets(settings.Actions()), 30_000
-	if testing.Short() {
+	sets, least, shorter := subsets(settings.Actions()), 30_000, os.Getenv("APITOKEN_SHORTER") == "1"
+	if shorter {
 		least = 10_000
 		sets = slices.DeleteFunc(sets, func(holds []string) bool { return len(holds) > 1 && len(holds) < len(settings.Actions()) })
 	}
@@ -46,7 +48,7 @@ func TestPrivileges(t *testing.T) {
 	if found.cells < least {
 		t.Errorf("only %d cells were checked", found.cells)
 	}
-	if !testing.Short() { // with some sets left out, no set shows which action guards what
+	if !shorter { // with some sets left out, no set shows which action guards what
 		found.checkActions(t)
 	}
 }
