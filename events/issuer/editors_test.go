@@ -155,7 +155,7 @@ func TestTheLastEditorKeepsEdit(t *testing.T) {
 }
 
 // TestADamagedEditorStopsNoSuspension of another one. If no other editor is left, the
-// damage is the fault: nobody knows whether the user is suspended.
+// damage is the fault: the service cannot know whether the user is suspended.
 func TestADamagedEditorStopsNoSuspension(t *testing.T) {
 	store := bolttest.OpenAttacked(t, filepath.Join(t.TempDir(), "apitoken.db"), bolt.Options{NoSync: true})
 	s := newScene(t)

@@ -40,7 +40,7 @@ func (w *world) suspend(t *rapid.T, by caller, owner string) {
 	}
 }
 
-// suspends adds a suspension to the truth. Nobody suspends themselves.
+// suspends adds a suspension to the truth. Users cannot suspend themselves.
 func (w *world) suspends(t *rapid.T, by caller, owner string) {
 	w.accepted(t, by, owner, settings.ActionEdit)
 	w.suspended[owner] = true

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -131,8 +130,7 @@ func checkCreated(made httpapi.Created) error {
 // or a refused connection, there is no new token. After any other error, a fault
 // of the service too, there may be one.
 func createError(err error) error {
-	p, answered := errors.AsType[*httpapi.Problem](err)
-	if (answered && p.Code != "" && p.Status < 500) || errors.Is(err, syscall.ECONNREFUSED) {
+	if changedNothing(err) {
 		return explain(err)
 	}
 	return &unknownOutcomeError{err, "the token may have been created; if `apitoken list` shows it, revoke it"}

@@ -3,6 +3,7 @@ package cli
 import (
 	"errors"
 	"fmt"
+	"net/http"
 	"slices"
 	"strings"
 	"syscall"
@@ -86,4 +87,17 @@ func ownerOf(i name.Identity) string {
 		return "?"
 	}
 	return plain(key)
+}
+
+// refusal returns the problem of a call that the service refused.
+func refusal(err error) (*httpapi.Problem, bool) {
+	p, answered := errors.AsType[*httpapi.Problem](err)
+	return p, answered && p.Code != "" && p.Status < http.StatusInternalServerError
+}
+
+// changedNothing reports whether the error shows that the call changed nothing: the
+// service refused it, or no service was there.
+func changedNothing(err error) bool {
+	_, refused := refusal(err)
+	return refused || errors.Is(err, syscall.ECONNREFUSED)
 }

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"regexp"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -206,8 +205,7 @@ func (o *rotate) print(e *env, made httpapi.Created) (err error) {
 // failed builds the error of a call that failed. After a refusal of the service, or
 // a refused connection, the token is as before.
 func (o *rotate) failed(err error) error {
-	p, answered := errors.AsType[*httpapi.Problem](err)
-	if (answered && p.Code != "" && p.Status < 500) || errors.Is(err, syscall.ECONNREFUSED) {
+	if changedNothing(err) {
 		return explain(err)
 	}
 	return &unknownOutcomeError{err, "the token may have been rotated; " + o.again()}

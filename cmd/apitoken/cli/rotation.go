@@ -8,10 +8,8 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"syscall"
 
 	"apitoken/cmd/apitoken/datadir"
-	"apitoken/functions/httpapi"
 )
 
 // pendingMark ends the name of the file with the key of a rotation that is not
@@ -107,11 +105,10 @@ func (f *rotationFile) forget() {
 // request with the key can have been applied, or its answer is of no use. sent is
 // the number of requests of this run.
 func (f *rotationFile) forgetRefused(err error, sent int) {
-	p, answered := errors.AsType[*httpapi.Problem](err)
-	refused := answered && p.Code != "" && p.Status < http.StatusInternalServerError
+	p, refused := refusal(err)
 	switch {
 	case f == nil:
-	case sent <= 1 && !f.again && (refused || errors.Is(err, syscall.ECONNREFUSED)):
+	case sent <= 1 && !f.again && changedNothing(err):
 		f.forget()
 	case refused && slices.Contains(afterTheKey, p.Status):
 		f.forget()

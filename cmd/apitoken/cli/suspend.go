@@ -2,9 +2,7 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"strconv"
-	"syscall"
 
 	"github.com/spf13/cobra"
 
@@ -78,8 +76,7 @@ error some tokens may have ended: run it again until it succeeds. ` + userForms,
 
 // offboardError says what to do after an error that is not an answer of the rules.
 func offboardError(err error) error {
-	p, answered := errors.AsType[*httpapi.Problem](err)
-	if err == nil || answered && p.Code != "" && p.Status < 500 || errors.Is(err, syscall.ECONNREFUSED) {
+	if err == nil || changedNothing(err) {
 		return explain(err)
 	}
 	return &unknownOutcomeError{explain(err), "some tokens may have ended; run the command again"}

@@ -10,7 +10,7 @@ import (
 )
 
 // TestOneProcessHoldsAFile: a lock belongs to the open file, so a second Hold of the
-// same process stands for another process.
+// same process is refused like one of another process.
 func TestOneProcessHoldsAFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "held")
 	first, text, err := Hold(path)
