@@ -8,20 +8,22 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events/name"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
 
 type create struct {
-	access
+	access.Flags
 	name, expiry, owner, description string
 	scopes, sourceIPs                []string
 	output                           string
 	yes                              bool
 }
 
-func newCreate(e *env) *cobra.Command {
+func newCreate(e *console.Env) *cobra.Command {
 	var o create
 	c := &cobra.Command{
 		Use:   "create",
@@ -31,7 +33,7 @@ token expires is written to standard error.`,
 		Example: `  apitoken create --name ci --expiry-date 90D
   apitoken create --expiry-date 2027-01-31T12:00:00Z --scope 'GET /v1/*'
   apitoken create --owner ann --output json`,
-		Args: noArgs,
+		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return o.run(c.Context(), e, c.Flags().Changed)
 		},
@@ -44,23 +46,23 @@ token expires is written to standard error.`,
 	f.StringArrayVar(&o.scopes, "scope", nil, "a call that the token may make, like 'GET /v1/*'; may be repeated (default: all calls of its owner)")
 	f.StringArrayVar(&o.sourceIPs, "source-ip", nil, "an address or range from which the token may be used; may be repeated (default: any address)")
 	f.BoolVar(&o.yes, "yes", false, "do not ask for confirmation if the unit is M (months)")
-	outputFlag(c, &o.output, "text", "json")
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, "text", "json")
+	o.Flags.Add(c)
 	return c
 }
 
 // run creates a token. A flag that was given counts even if its value is empty:
 // an unset variable in a script must not make a token that never expires, or a
 // token for the caller.
-func (o *create) run(ctx context.Context, e *env, given func(flag string) bool) error {
-	if err := checkOutput(o.output, "text", "json"); err != nil {
+func (o *create) run(ctx context.Context, e *console.Env, given func(flag string) bool) error {
+	if err := console.CheckOutput(o.output, "text", "json"); err != nil {
 		return err
 	}
 	request, err := o.request(given)
 	if err != nil {
 		return err
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -77,7 +79,7 @@ func (o *create) run(ctx context.Context, e *env, given func(flag string) bool) 
 	if err := o.print(e, made); err != nil {
 		return fmt.Errorf("printing the new token %s (revoke this token and create another): %w", made.ID, err)
 	}
-	e.messagef("%s", expiryText(made.ExpirationTime))
+	e.Messagef("%s", expiryText(made.ExpirationTime))
 	return nil
 }
 
@@ -88,7 +90,7 @@ func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, e
 	if given("owner") {
 		owner, err := name.ParseIdentity(o.owner)
 		if err != nil {
-			return r, usagef("--owner: %s", err)
+			return r, console.Usagef("--owner: %s", err)
 		}
 		r.User = &owner
 	}
@@ -101,17 +103,17 @@ func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, e
 }
 
 // print writes the sentence that VAST's command line prints, or JSON.
-func (o *create) print(e *env, made httpapi.Created) error {
+func (o *create) print(e *console.Env, made httpapi.Created) error {
 	if o.output == "json" {
-		return printCreated(e.out, made)
+		return printCreated(e.Out, made)
 	}
-	_, err := fmt.Fprintf(e.out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
+	_, err := fmt.Fprintf(e.Out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
 	return err
 }
 
 // printCreated prints the answer with its secret as JSON.
 func printCreated(w io.Writer, made httpapi.Created) error {
-	return printJSON(w, struct {
+	return console.PrintJSON(w, struct {
 		httpapi.Entry
 		BearerToken string `json:"bearer_token"`
 	}{made.Entry, made.BearerToken.Reveal()})
@@ -130,8 +132,8 @@ func checkCreated(made httpapi.Created) error {
 // or a refused connection, there is no new token. After any other error, a fault
 // of the service too, there may be one.
 func createError(err error) error {
-	if changedNothing(err) {
-		return explain(err)
+	if access.ChangedNothing(err) {
+		return access.Explain(err)
 	}
-	return &unknownOutcomeError{err, "the token may have been created; if `apitoken list` shows it, revoke it"}
+	return &console.UnknownOutcomeError{Err: err, Hint: "the token may have been created; if `apitoken list` shows it, revoke it"}
 }

@@ -6,18 +6,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/functions/httpapi"
 )
 
 // enabling is the command enable or disable.
 type enabling struct {
-	access
+	access.Flags
 	ifMatch
 	id      oneID
 	enabled bool
 }
 
-func newEnable(e *env) *cobra.Command {
+func newEnable(e *console.Env) *cobra.Command {
 	return newEnabling(e, true, &cobra.Command{
 		Use:   "enable ID",
 		Short: "Let a disabled token pass again",
@@ -26,7 +28,7 @@ the token that you use.`,
 	})
 }
 
-func newDisable(e *env) *cobra.Command {
+func newDisable(e *console.Env) *cobra.Command {
 	return newEnabling(e, false, &cobra.Command{
 		Use:   "disable ID",
 		Short: "Refuse a token until it is enabled again",
@@ -36,18 +38,18 @@ enable it again takes another token.`,
 	})
 }
 
-func newEnabling(e *env, enabled bool, c *cobra.Command) *cobra.Command {
+func newEnabling(e *console.Env, enabled bool, c *cobra.Command) *cobra.Command {
 	o := enabling{enabled: enabled}
 	c.RunE = func(c *cobra.Command, args []string) error {
 		return o.run(c.Context(), e, args, c.Flags().Changed)
 	}
 	o.id.add(c)
 	o.ifMatch.add(c)
-	o.access.add(c)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *enabling) run(ctx context.Context, e *env, args []string, given func(flag string) bool) error {
+func (o *enabling) run(ctx context.Context, e *console.Env, args []string, given func(flag string) bool) error {
 	id, err := o.id.from(args)
 	if err != nil {
 		return err
@@ -56,20 +58,20 @@ func (o *enabling) run(ctx context.Context, e *env, args []string, given func(fl
 	if err != nil {
 		return err
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
 	if id, err = ownID(ctx, client, id); err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	if _, err := client.Update(ctx, id, httpapi.UpdateRequest{IfMatch: tags, Enabled: &o.enabled}); err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	word := "disabled"
 	if o.enabled {
 		word = "enabled"
 	}
-	_, err = fmt.Fprintf(e.out, "ApiToken with id: %s has been %s\n", id, word)
+	_, err = fmt.Fprintf(e.Out, "ApiToken with id: %s has been %s\n", id, word)
 	return err
 }

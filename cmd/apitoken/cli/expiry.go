@@ -7,6 +7,7 @@ import (
 	"strings"
 	"time"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events/instant"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
@@ -31,26 +32,26 @@ func expiryText(expires httpapi.Time) string {
 	if expires.IsZero() {
 		return "the token does not expire"
 	}
-	return "the token expires at " + formatTime(expires)
+	return "the token expires at " + console.FormatTime(expires.Time)
 }
 
 // expiryDate reads the value of --expiry-date: an instant, or a lifetime.
 func expiryDate(text string) (at httpapi.Time, lifetime string, err error) {
 	if isInstant(text) {
 		if at.Time, err = expiryInstant(text); err != nil {
-			return at, "", usagef("--expiry-date: %s", err)
+			return at, "", console.Usagef("--expiry-date: %s", err)
 		}
 		return at, "", nil
 	}
 	if _, err := token.ParseLifetime(text); err != nil {
-		return at, "", usagef("--expiry-date: %s; an instant like 2027-01-31T12:00:00Z is also allowed", err)
+		return at, "", console.Usagef("--expiry-date: %s; an instant like 2027-01-31T12:00:00Z is also allowed", err)
 	}
 	return at, text, nil
 }
 
 // confirm asks the user whether the unit M is right, for a token that is created
 // now.
-func (o *create) confirm(ctx context.Context, e *env) error {
+func (o *create) confirm(ctx context.Context, e *console.Env) error {
 	if !asksAboutMonths(e, o.expiry, o.yes) {
 		return nil
 	}
@@ -60,20 +61,20 @@ func (o *create) confirm(ctx context.Context, e *env) error {
 // asksAboutMonths reports whether a command asks the user about the unit M. M means
 // months of 30 days, and is easily typed in place of m, minutes. A command does not
 // ask if standard input is not a terminal, or after --yes.
-func asksAboutMonths(e *env, expiry string, yes bool) bool {
-	return !yes && strings.HasSuffix(expiry, "M") && e.interactive()
+func asksAboutMonths(e *console.Env, expiry string, yes bool) bool {
+	return !yes && strings.HasSuffix(expiry, "M") && e.Interactive()
 }
 
 // confirmMonths asks the user whether a lifetime from this time in months is right.
 // refused is the error after another answer than y.
-func confirmMonths(ctx context.Context, e *env, expiry string, from time.Time, refused string) error {
+func confirmMonths(ctx context.Context, e *console.Env, expiry string, from time.Time, refused string) error {
 	life, err := token.ParseLifetime(expiry)
 	if err != nil {
-		return usagef("--expiry-date: %s", err)
+		return console.Usagef("--expiry-date: %s", err)
 	}
 	at := httpapi.Time{Time: from.Add(life).UTC().Truncate(time.Second)}
-	e.messagef("%s means months of 30 days: the token would expire at %s. The unit of minutes is m. Continue? [y/N]", expiry, formatTime(at))
-	answer, err := e.readTerminal(ctx, func() (string, error) { return bufio.NewReader(e.in).ReadString('\n') })
+	e.Messagef("%s means months of 30 days: the token would expire at %s. The unit of minutes is m. Continue? [y/N]", expiry, console.FormatTime(at.Time))
+	answer, err := e.ReadTerminal(ctx, func() (string, error) { return bufio.NewReader(e.In).ReadString('\n') })
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}

@@ -5,6 +5,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events/instant"
 	"apitoken/functions/httpapi"
 )
@@ -26,7 +27,7 @@ func (o *filterFlags) add(c *cobra.Command) {
 // read checks the flags before the call.
 func (o *filterFlags) read(given func(flag string) bool) (f httpapi.Filter, err error) {
 	if f.Creator = o.creator; given("creator") && o.creator == "" {
-		return f, usagef("--creator is empty; give a user, or leave the flag out for the tokens that any user made")
+		return f, console.Usagef("--creator is empty; give a user, or leave the flag out for the tokens that any user made")
 	}
 	if given("never-expires") {
 		f.NeverExpires = &o.neverExpires
@@ -48,9 +49,9 @@ func instantFlag(flag, text string) (time.Time, error) {
 	at, err := instant.Parse(text)
 	switch {
 	case err != nil:
-		return at, usagef("--%s: %s", flag, err)
+		return at, console.Usagef("--%s: %s", flag, err)
 	case at.IsZero():
-		return at, usagef("--%s: the instant is before every token; allowed: a later one", flag)
+		return at, console.Usagef("--%s: the instant is before every token; allowed: a later one", flag)
 	}
 	return at, nil
 }

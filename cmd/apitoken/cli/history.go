@@ -8,18 +8,20 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
 	"apitoken/functions/httpapi"
 )
 
 type history struct {
-	access
+	access.Flags
 	id            oneID
 	owner, output string
 	verify        bool
 }
 
-func newHistory(e *env) *cobra.Command {
+func newHistory(e *console.Env) *cobra.Command {
 	var o history
 	c := &cobra.Command{
 		Use:   "history ID | --owner USER",
@@ -40,29 +42,29 @@ missing.`,
 	c.Flags().BoolVar(&o.verify, "verify", false, "verify the events, and print only the result")
 	c.Flags().StringVar(&o.owner, "owner", "", "show the events of this user's tokens")
 	o.id.add(c)
-	outputFlag(c, &o.output, formats...)
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, console.Formats...)
+	o.Flags.Add(c)
 	return c
 }
 
 // readPage reads one page of a history.
 type readPage func(context.Context, httpapi.HistoryQuery) (httpapi.History, error)
 
-func (o *history) run(ctx context.Context, e *env, args []string) error {
-	if err := checkOutput(o.output, formats...); err != nil {
+func (o *history) run(ctx context.Context, e *console.Env, args []string) error {
+	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
 	var id string
 	if o.owner == "" || len(args) > 0 || o.id.flag != "" {
 		if o.owner != "" {
-			return usagef("give a token's id or --owner, not both")
+			return console.Usagef("give a token's id or --owner, not both")
 		}
 		var err error
 		if id, err = o.id.from(args); err != nil {
 			return err
 		}
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -71,7 +73,7 @@ func (o *history) run(ctx context.Context, e *env, args []string) error {
 	}
 	entries, err := allPages(ctx, o.reader(client, id))
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return o.print(e, entries)
 }
@@ -101,24 +103,24 @@ func allPages(ctx context.Context, read readPage) ([]json.RawMessage, error) {
 	return entries, err
 }
 
-func (o *history) print(e *env, entries []json.RawMessage) error {
+func (o *history) print(e *console.Env, entries []json.RawMessage) error {
 	if o.output == "json" {
-		return printJSON(e.out, entries)
+		return console.PrintJSON(e.Out, entries)
 	}
 	if len(entries) == 0 {
-		e.messagef("there are no events")
+		e.Messagef("there are no events")
 		return nil
 	}
-	var rows [][]string
+	var rows [][]any
 	for _, entry := range entries {
 		m, err := events.ParseDetail(entry)
 		if err != nil {
 			return fmt.Errorf("reading the service's answer: %w", err)
 		}
-		rows = append(rows, []string{
-			strconv.FormatUint(m.Seq, 10), formatTime(httpapi.Time{Time: m.Time}), plain(m.Type),
-			orDash(m.Subject), orDash(m.Actor), orDash(m.TokenID),
+		rows = append(rows, []any{
+			strconv.FormatUint(m.Seq, 10), m.Time, m.Type,
+			m.Subject, m.Actor, m.TokenID,
 		})
 	}
-	return printRows(e.out, o.output, []string{"SEQUENCE", "TIME", "EVENT", "TOKEN", "BY", "WITH-TOKEN"}, rows)
+	return e.PrintTable(o.output, console.Table{Heads: []string{"SEQUENCE", "TIME", "EVENT", "TOKEN", "BY", "WITH-TOKEN"}, Rows: rows})
 }

@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
 	"apitoken/events/name"
 	"apitoken/functions/httpapi"
@@ -33,7 +35,7 @@ type verified struct {
 
 // runVerify reads a history page by page and verifies it. An id of "" means the
 // history of the user --owner.
-func (o *history) runVerify(ctx context.Context, e *env, read readPage, id string) error {
+func (o *history) runVerify(ctx context.Context, e *console.Env, read readPage, id string) error {
 	c := &historyCheck{whole: id == ""}
 	if id != self {
 		c.subject = id
@@ -53,7 +55,7 @@ func (o *history) runVerify(ctx context.Context, e *env, read readPage, id strin
 		return page.Paging, c.addAll(page.Entries)
 	})
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return c.print(e, o.output)
 }
@@ -62,11 +64,11 @@ func (o *history) runVerify(ctx context.Context, e *env, read readPage, id strin
 func streamOf(user string) (events.Stream, error) {
 	i, err := name.ParseIdentity(user)
 	if err != nil {
-		return "", usagef("--owner: %s", err)
+		return "", console.Usagef("--owner: %s", err)
 	}
 	key, err := i.Key()
 	if err != nil {
-		return "", usagef("--owner: %s", err)
+		return "", console.Usagef("--owner: %s", err)
 	}
 	return events.UserStream(key), nil
 }
@@ -78,7 +80,7 @@ func (c *historyCheck) addAll(entries []json.RawMessage) error {
 			err = c.add(m)
 		}
 		if err != nil {
-			return fmt.Errorf("the history is broken after %d right events: %s", c.count, plain(err.Error()))
+			return fmt.Errorf("the history is broken after %d right events: %s", c.count, console.Plain(err.Error()))
 		}
 	}
 	return nil
@@ -131,12 +133,12 @@ func (c *historyCheck) belongs(m events.Message) error {
 }
 
 // print prints the result, and says what it does not show.
-func (c *historyCheck) print(e *env, output string) error {
+func (c *historyCheck) print(e *console.Env, output string) error {
 	if c.count == 0 {
-		e.messagef("there are no events to verify")
+		e.Messagef("there are no events to verify")
 	}
 	if output == "json" { // also without events: a script reads the number
-		return printJSON(e.out, verified{Stream: c.stream, Token: c.subject, Verified: c.count, First: c.first, Last: c.last.Seq, Chain: c.whole})
+		return console.PrintJSON(e.Out, verified{Stream: c.stream, Token: c.subject, Verified: c.count, First: c.first, Last: c.last.Seq, Chain: c.whole})
 	}
 	if c.count == 0 {
 		return nil
@@ -145,15 +147,15 @@ func (c *historyCheck) print(e *env, output string) error {
 	if !c.whole {
 		what, result = fmt.Sprintf("events of token %s", c.subject), "each hash matches its event"
 	}
-	if _, err := fmt.Fprintf(e.out, "%d %s verified, %d to %d: %s\n", c.count, plain(what), c.first, c.last.Seq, result); err != nil {
+	if _, err := fmt.Fprintf(e.Out, "%d %s verified, %d to %d: %s\n", c.count, console.Plain(what), c.first, c.last.Seq, result); err != nil {
 		return err
 	}
 	if c.whole && c.first > 1 {
-		e.messagef("events 1 to %d are not in the history: they are past their retention, or were removed", c.first-1)
+		e.Messagef("events 1 to %d are not in the history: they are past their retention, or were removed", c.first-1)
 	}
 	if !c.whole {
-		e.messagef("the events of other tokens were not read: only --owner verifies that no event between two is missing")
+		e.Messagef("the events of other tokens were not read: only --owner verifies that no event between two is missing")
 	}
-	e.messagef("not verified: that the service wrote the events (apitoken audit verify checks their MACs with the peppers), and that none is missing after event %d", c.last.Seq)
+	e.Messagef("not verified: that the service wrote the events (apitoken audit verify checks their MACs with the peppers), and that none is missing after event %d", c.last.Seq)
 	return nil
 }

@@ -14,6 +14,7 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
 	"apitoken/events/secret"
 )
@@ -97,7 +98,7 @@ func TestAHostileServiceSendsNothingToTheTerminal(t *testing.T) {
 	for name, handler := range hostileAnswers(t) {
 		server := httptest.NewServer(handler)
 		t.Cleanup(server.Close)
-		for _, command := range clientCommands(newRoot(&env{getenv: os.Getenv}), "") {
+		for _, command := range clientCommands(newRoot(&console.Env{Getenv: os.Getenv}), "") {
 			for _, args := range [][]string{nil, {"JhxND7ci"}, {"--owner", "ann"}, {"--server"}} {
 				for _, format := range []string{"", "table", "text", "json"} {
 					line := append(strings.Fields(command+" --url "+server.URL+" --token-file "+file), args...)
@@ -126,7 +127,7 @@ func TestAHostileServiceSendsNothingToTheTerminal(t *testing.T) {
 // output.
 func runAgainstHostile(t *testing.T, name, command, format string, line []string) string {
 	var out, messages strings.Builder
-	e := &env{out: &out, err: &messages, getenv: func(string) string { return "" }}
+	e := &console.Env{Out: &out, Err: &messages, Getenv: func(string) string { return "" }}
 	run(t.Context(), e, line)
 	checkTerminal(t, name+": "+command+" "+format+": output", out.String(), "\n\t")
 	checkTerminal(t, name+": "+command+" "+format+": messages", messages.String(), "\n")
@@ -157,41 +158,12 @@ func checkTerminal(t *testing.T, what, text, allowed string) {
 func TestEscapedJSONHasTheSameTexts(t *testing.T) {
 	var out strings.Builder
 	in := []string{hostile, "Zoë 名前 👩‍👧 é", "\U0001f600\U000e0001", "\\u009b \\\u009b"}
-	if err := printJSON(&out, in); err != nil {
+	if err := console.PrintJSON(&out, in); err != nil {
 		t.Fatal(err)
 	}
 	checkTerminal(t, "the JSON", out.String(), "\n")
 	var got []string
 	if err := json.Unmarshal([]byte(out.String()), &got); err != nil || strings.Join(got, "|") != strings.Join(in, "|") {
 		t.Errorf("got %q, %v; want %q", got, err, in)
-	}
-}
-
-// TestColumnsBeginInTheSameTerminalColumn names the width of each name itself, so
-// that it does not depend on the library.
-func TestColumnsBeginInTheSameTerminalColumn(t *testing.T) {
-	var out strings.Builder
-	names := map[string]int{
-		"ci": 2, "本番環境用の接続鍵": 18, "deploy 🚀": 9, "josé": 4, "jose\u0301": 4, "한국어": 6, "ｆｕｌｌ": 8, "ﾊﾝｶｸ": 4,
-		"می\u200cخواهم": 7, "🇩🇪": 2, "👍🏽": 2, "☃": 1, "a\u0308\u0323": 1, "-": 1,
-	}
-	var rows [][]string
-	for name := range names {
-		rows = append(rows, []string{"JhxND7ci", name, "OWNER", "active"})
-	}
-	if err := printRows(&out, "table", []string{"ID", "NAME", "OWNER", "STATE"}, rows); err != nil {
-		t.Fatal(err)
-	}
-	lines := strings.Split(strings.TrimSuffix(out.String(), "\n"), "\n")
-	column := strings.Index(lines[0], "OWNER")
-	for i, row := range rows {
-		before, _, found := strings.Cut(lines[i+1], "OWNER")
-		width := len("JhxND7ci  ") + names[row[1]] + strings.Count(strings.TrimPrefix(before, "JhxND7ci  "+row[1]), " ")
-		if !found || width != column {
-			t.Errorf("%q: OWNER begins in column %d, want %d: %q", row[1], width, column, lines[i+1])
-		}
-		if strings.TrimRight(lines[i+1], " ") != lines[i+1] {
-			t.Errorf("%q ends with blanks", lines[i+1])
-		}
 	}
 }

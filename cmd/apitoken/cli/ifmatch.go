@@ -3,6 +3,8 @@ package cli
 import (
 	"strings"
 
+	"apitoken/cmd/apitoken/console"
+
 	"github.com/spf13/cobra"
 )
 
@@ -21,8 +23,8 @@ func (o *ifMatch) header(given bool) (string, error) {
 	switch tags := strings.TrimSpace(o.flag); {
 	case !given:
 		return "", nil
-	case tags == "" || wholeToken.MatchString(tags):
-		return "", usagef("--if-match: the value is no etag; give the etag that show prints, like 3")
+	case tags == "" || console.WholeToken.MatchString(tags):
+		return "", console.Usagef("--if-match: the value is no etag; give the etag that show prints, like 3")
 	case strings.Trim(tags, "0123456789") == "":
 		return `"` + tags + `"`, nil
 	default:

@@ -6,15 +6,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/functions/httpapi"
 )
 
 type limit struct {
-	access
+	access.Flags
 	output, set string
 }
 
-func newLimit(e *env) *cobra.Command {
+func newLimit(e *console.Env) *cobra.Command {
 	var o limit
 	c := &cobra.Command{
 		Use:   "limit USER",
@@ -30,28 +32,28 @@ token; it blocks new ones. ` + userForms,
 		},
 	}
 	c.Flags().StringVar(&o.set, "set", "", "the user's own limit, 0 to 50; default: that of the settings")
-	outputFlag(c, &o.output, formats...)
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, console.Formats...)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *limit) run(ctx context.Context, e *env, args []string, given bool) error {
+func (o *limit) run(ctx context.Context, e *console.Env, args []string, given bool) error {
 	user, err := userFrom(args)
 	if err != nil {
 		return err
 	}
-	if err := checkOutput(o.output, formats...); err != nil {
+	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
 	var own *int
 	if given && o.set != "default" {
 		n, err := strconv.Atoi(o.set)
 		if err != nil {
-			return usagef("--set is invalid; allowed: a whole number from 0 to 50, or default")
+			return console.Usagef("--set is invalid; allowed: a whole number from 0 to 50, or default")
 		}
 		own = &n
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -62,20 +64,20 @@ func (o *limit) run(ctx context.Context, e *env, args []string, given bool) erro
 		now, err = client.Limit(ctx, user)
 	}
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return o.print(e, now)
 }
 
-func (o *limit) print(e *env, l httpapi.Limit) error {
+func (o *limit) print(e *console.Env, l httpapi.Limit) error {
 	if o.output == "json" {
-		return printJSON(e.out, l)
+		return console.PrintJSON(e.Out, l)
 	}
 	own := "default"
 	if l.TokenLimit != nil {
 		own = strconv.Itoa(*l.TokenLimit)
 	}
-	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, [][]string{
+	return e.PrintTable(o.output, console.Table{Rows: [][]any{
 		{"user", ownerOf(l.User)}, {"own limit", own}, {"limit in effect", strconv.Itoa(l.Effective)}, {"live tokens", strconv.Itoa(l.LiveTokens)},
-	})
+	}})
 }

@@ -5,6 +5,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/functions/httpapi"
 )
 
@@ -12,14 +14,14 @@ import (
 const maxPage = 1000
 
 type list struct {
-	access
+	access.Flags
 	owner, output string
 	states        []string
 	limit         int
 	filter        filterFlags
 }
 
-func newList(e *env) *cobra.Command {
+func newList(e *console.Env) *cobra.Command {
 	var o list
 	c := &cobra.Command{
 		Use:   "list",
@@ -27,7 +29,7 @@ func newList(e *env) *cobra.Command {
 		Long: `List tokens, without their secrets: your own, and also those of other users if
 you hold the permission view. Without --state only live tokens are listed. A
 token is listed if it matches all flags.`,
-		Args: noArgs,
+		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e, c.Flags().Changed) },
 	}
 	f := c.Flags()
@@ -35,40 +37,40 @@ token is listed if it matches all flags.`,
 	f.StringSliceVar(&o.states, "state", nil, "list only tokens in these states: active, disabled, expired, revoked (default: active and disabled)")
 	o.filter.add(c)
 	f.IntVar(&o.limit, "limit", 0, "print at most this many tokens (default: all)")
-	outputFlag(c, &o.output, formats...)
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, console.Formats...)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *list) run(ctx context.Context, e *env, given func(flag string) bool) error {
-	if err := checkOutput(o.output, formats...); err != nil {
+func (o *list) run(ctx context.Context, e *console.Env, given func(flag string) bool) error {
+	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
 	if given("owner") && o.owner == "" {
-		return usagef("--owner is empty; give a user, or leave the flag out for the tokens of all users")
+		return console.Usagef("--owner is empty; give a user, or leave the flag out for the tokens of all users")
 	}
 	if o.limit < 0 {
-		return usagef("--limit is negative; allowed: a number above 0, or 0 for all tokens")
+		return console.Usagef("--limit is negative; allowed: a number above 0, or 0 for all tokens")
 	}
 	filter, err := o.filter.read(given)
 	if err != nil {
 		return err
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
 	entries, err := o.fetch(ctx, client, filter)
 	switch {
 	case err != nil:
-		return explain(err)
+		return access.Explain(err)
 	case o.output == "json":
-		return printJSON(e.out, entries)
+		return console.PrintJSON(e.Out, entries)
 	case len(entries) == 0:
-		e.messagef("there are no such tokens")
+		e.Messagef("there are no such tokens")
 		return nil
 	}
-	return printRows(e.out, o.output, []string{"ID", "NAME", "OWNER", "STATE", "CREATED", "EXPIRES", "LAST-USED"}, tokenRows(entries))
+	return e.PrintTable(o.output, console.Table{Heads: []string{"ID", "NAME", "OWNER", "STATE", "CREATED", "EXPIRES", "LAST-USED"}, Rows: tokenRows(entries)})
 }
 
 // fetch reads pages until the last page, or until it has as many tokens as
@@ -90,12 +92,12 @@ func (o *list) fetch(ctx context.Context, client *httpapi.Client, filter httpapi
 	return entries, err
 }
 
-func tokenRows(entries []httpapi.Entry) [][]string {
-	var rows [][]string
+func tokenRows(entries []httpapi.Entry) [][]any {
+	var rows [][]any
 	for _, e := range entries {
-		rows = append(rows, []string{
-			plain(e.ID), orDash(e.Name), ownerOf(e.User), plain(e.State),
-			formatTime(e.CreationTime), formatTime(e.ExpirationTime), formatTime(e.LastUsed),
+		rows = append(rows, []any{
+			e.ID, e.Name, ownerOf(e.User), e.State,
+			e.CreationTime.Time, e.ExpirationTime.Time, e.LastUsed.Time,
 		})
 	}
 	return rows

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
@@ -39,7 +40,7 @@ func ask(t *testing.T, url, command string) (output, messages string, code int) 
 		t.Fatal(err)
 	}
 	var out, errs strings.Builder
-	e := &env{out: &out, err: &errs, getenv: func(string) string { return "" }}
+	e := &console.Env{Out: &out, Err: &errs, Getenv: func(string) string { return "" }}
 	code = run(t.Context(), e, strings.Fields(command+" --url "+url+" --token-file "+file))
 	return out.String(), errs.String(), code
 }

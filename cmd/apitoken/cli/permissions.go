@@ -6,15 +6,17 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/functions/httpapi"
 )
 
 type permissions struct {
-	access
+	access.Flags
 	output, set string
 }
 
-func newPermissions(e *env) *cobra.Command {
+func newPermissions(e *console.Env) *cobra.Command {
 	var o permissions
 	c := &cobra.Command{
 		Use:   "permissions USER",
@@ -31,23 +33,23 @@ suspended keeps it. ` + userForms,
 		},
 	}
 	c.Flags().StringVar(&o.set, "set", "", "all permissions that the user shall have, of view, create, edit, delete; none takes all")
-	outputFlag(c, &o.output, formats...)
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, console.Formats...)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *permissions) run(ctx context.Context, e *env, args []string, given bool) error {
+func (o *permissions) run(ctx context.Context, e *console.Env, args []string, given bool) error {
 	user, err := userFrom(args)
 	if err != nil {
 		return err
 	}
-	if err := checkOutput(o.output, formats...); err != nil {
+	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
 	if given && o.set == "" { // an unset variable in a script
-		return usagef("--set is empty; allowed: some of view, create, edit, delete with commas between them, or none")
+		return console.Usagef("--set is empty; allowed: some of view, create, edit, delete with commas between them, or none")
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -58,16 +60,16 @@ func (o *permissions) run(ctx context.Context, e *env, args []string, given bool
 		now, err = client.Permissions(ctx, user)
 	}
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return o.print(e, now)
 }
 
-func (o *permissions) print(e *env, p httpapi.Permissions) error {
+func (o *permissions) print(e *console.Env, p httpapi.Permissions) error {
 	if o.output == "json" {
-		return printJSON(e.out, p)
+		return console.PrintJSON(e.Out, p)
 	}
-	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, [][]string{
-		{"user", ownerOf(p.User)}, {"permissions", orDash(strings.Join(p.Permissions, ", "))},
-	})
+	return e.PrintTable(o.output, console.Table{Rows: [][]any{
+		{"user", ownerOf(p.User)}, {"permissions", strings.Join(p.Permissions, ", ")},
+	}})
 }

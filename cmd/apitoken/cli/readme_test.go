@@ -6,13 +6,14 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/readme/readmetest"
 )
 
 // TestREADMEHasEveryCommand compares the README's table with the commands. A
 // command that only groups others is not in it, nor is cobra's own help.
 func TestREADMEHasEveryCommand(t *testing.T) {
-	root := newRoot(&env{getenv: func(string) string { return "" }})
+	root := newRoot(&console.Env{Getenv: func(string) string { return "" }})
 	root.InitDefaultCompletionCmd()
 	const header = "command of `apitoken`"
 	readmetest.Compare(t, header, readmetest.Names(t, header), leaves(root, ""))

@@ -7,17 +7,19 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/functions/httpapi"
 )
 
 type revoke struct {
-	access
+	access.Flags
 	ifMatch
 	id       oneID
 	children bool
 }
 
-func newRevoke(e *env) *cobra.Command {
+func newRevoke(e *console.Env) *cobra.Command {
 	var o revoke
 	c := &cobra.Command{
 		Use:   "revoke ID",
@@ -31,11 +33,11 @@ use; it needs no scope.`,
 	c.Flags().BoolVar(&o.children, "with-children", false, "also revoke the tokens of the same owner that were made with it, and those made with them")
 	o.id.add(c)
 	o.ifMatch.add(c)
-	o.access.add(c)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *revoke) run(ctx context.Context, e *env, args []string, given func(flag string) bool) error {
+func (o *revoke) run(ctx context.Context, e *console.Env, args []string, given func(flag string) bool) error {
 	id, err := o.id.from(args)
 	if err != nil {
 		return err
@@ -44,17 +46,17 @@ func (o *revoke) run(ctx context.Context, e *env, args []string, given func(flag
 	if options.IfMatch, err = o.ifMatch.header(given("if-match")); err != nil {
 		return err
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
 	id, err = end(ctx, client, id, options)
 	if p, ok := errors.AsType[*httpapi.Problem](err); ok && p.Code == codeRevoked {
-		e.messagef("the token was already revoked at %s", formatTime(p.EndedTime))
+		e.Messagef("the token was already revoked at %s", console.FormatTime(p.EndedTime.Time))
 		err = nil
 	}
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return o.print(e, id)
 }
@@ -76,7 +78,7 @@ func end(ctx context.Context, c *httpapi.Client, id string, o httpapi.RevokeOpti
 // revoke it again is no error, so a script can go on.
 const codeRevoked = "not_found_revoked"
 
-func (o *revoke) print(e *env, id string) error {
-	_, err := fmt.Fprintf(e.out, "ApiToken with id: %s has been revoked\n", id)
+func (o *revoke) print(e *console.Env, id string) error {
+	_, err := fmt.Fprintf(e.Out, "ApiToken with id: %s has been revoked\n", id)
 	return err
 }

@@ -5,10 +5,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
+	"apitoken/cmd/apitoken/operator"
 	"apitoken/events/secret"
 )
 
-func newRoot(e *env) *cobra.Command {
+func newRoot(e *console.Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:   "apitoken",
 		Short: "Issue, list, show, change and revoke API tokens, and serve the API that does so",
@@ -29,28 +31,13 @@ The commands that call a service read these variables:
                        1 to accept a token file that other users can read, if
                        you cannot change it: an orchestrator mounts it
   APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's`,
-		SilenceErrors: true,
-		SilenceUsage:  true,
-		PersistentPreRun: func(*cobra.Command, []string) {
-			e.started = true
-		},
 	}
-	root.SetOut(e.out)
-	root.SetErr(e.err)
 	root.AddCommand(
-		newServe(e), newBootstrap(e),
-		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), newAudit(e), newVersion(e),
+		newServe(e), operator.NewBootstrap(e),
+		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
 		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
 	)
 	return root
-}
-
-// noArgs refuses arguments. The error does not quote them: one may be a token.
-func noArgs(c *cobra.Command, args []string) error {
-	if len(args) > 0 {
-		return usagef("%s takes flags but no other arguments; see %s --help", c.CommandPath(), c.CommandPath())
-	}
-	return nil
 }
 
 // self is the id that names the token of the call itself.
@@ -79,7 +66,7 @@ func (o *oneID) from(args []string) (string, error) {
 		given = append(given[:len(given):len(given)], o.flag)
 	}
 	if len(given) != 1 {
-		return "", usagef("give exactly one token id (8 characters, or self for the token that you use), as an argument or with --id")
+		return "", console.Usagef("give exactly one token id (8 characters, or self for the token that you use), as an argument or with --id")
 	}
 	return checkID(given[0])
 }
@@ -87,11 +74,11 @@ func (o *oneID) from(args []string) (string, error) {
 // checkID refuses a text that is not a token id before it is sent. Users paste
 // whole tokens, and proxies write the paths of requests into their logs.
 func checkID(id string) (string, error) {
-	if wholeToken.MatchString(id) {
-		return "", usagef("the token id is a whole token: give only the 8 characters before the dot. Your shell's history may now contain the token; revoke the token if others can read that history")
+	if console.WholeToken.MatchString(id) {
+		return "", console.Usagef("the token id is a whole token: give only the 8 characters before the dot. Your shell's history may now contain the token; revoke the token if others can read that history")
 	}
 	if id != self && !secret.IsID(id) {
-		return "", usagef("the token id is invalid: it must have exactly 8 characters, letters or digits, or be self for the token that you use")
+		return "", console.Usagef("the token id is invalid: it must have exactly 8 characters, letters or digits, or be self for the token that you use")
 	}
 	return id, nil
 }

@@ -10,20 +10,22 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events/secret"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
 
 type rotate struct {
-	access
+	access.Flags
 	id                          oneID
 	ifMatch                     ifMatch
 	self                        bool
 	grace, writeTo, key, output string
 }
 
-func newRotate(e *env) *cobra.Command {
+func newRotate(e *console.Env) *cobra.Command {
 	var o rotate
 	c := &cobra.Command{
 		Use:   "rotate ID",
@@ -52,14 +54,14 @@ the old secret too, within the grace and 24 hours.`,
 	f.StringVar(&o.writeTo, "write-to", "", "write the new token into this file (mode 0600) and do not print it")
 	o.ifMatch.add(c)
 	f.StringVar(&o.key, "idempotency-key", "", "the key of an earlier rotation without an answer: get its answer (default: a new random key)")
-	outputFlag(c, &o.output, "text", "json")
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, "text", "json")
+	o.Flags.Add(c)
 	return c
 }
 
 // run rotates a token. All that can fail without the service fails before the
 // call, because after the call the secret before ends.
-func (o *rotate) run(ctx context.Context, e *env, args []string, given func(flag string) bool) error {
+func (o *rotate) run(ctx context.Context, e *console.Env, args []string, given func(flag string) bool) error {
 	id, err := o.check(args, given)
 	if err != nil {
 		return err
@@ -68,11 +70,11 @@ func (o *rotate) run(ctx context.Context, e *env, args []string, given func(flag
 	if err != nil {
 		return err
 	}
-	base, hc, err := o.endpoint(e)
+	base, hc, err := o.Endpoint(e)
 	if err != nil {
 		return err
 	}
-	acting, err := o.token(ctx, e)
+	acting, err := o.Token(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -100,7 +102,7 @@ func (o *rotate) run(ctx context.Context, e *env, args []string, given func(flag
 
 // check checks the flags, and returns the id.
 func (o *rotate) check(args []string, given func(flag string) bool) (id string, err error) {
-	if err := checkOutput(o.output, "text", "json"); err != nil {
+	if err := console.CheckOutput(o.output, "text", "json"); err != nil {
 		return "", err
 	}
 	if o.self {
@@ -111,17 +113,17 @@ func (o *rotate) check(args []string, given func(flag string) bool) (id string, 
 	}
 	if given("grace") {
 		if _, err := token.ParseGrace(o.grace); err != nil {
-			return "", usagef("--grace: %s", err)
+			return "", console.Usagef("--grace: %s", err)
 		}
 	}
 	if given("idempotency-key") && !validKey.MatchString(o.key) {
-		return "", usagef("--idempotency-key has an unknown form; allowed: 16 to 255 letters, digits and hyphens")
+		return "", console.Usagef("--idempotency-key has an unknown form; allowed: 16 to 255 letters, digits and hyphens")
 	}
 	if given("write-to") && o.writeTo == "" {
-		return "", usagef("--write-to is empty; give the path of a file")
+		return "", console.Usagef("--write-to is empty; give the path of a file")
 	}
-	if wholeToken.MatchString(o.writeTo) {
-		return "", usagef("--write-to is a whole token and not the path of a file; your shell's history may now contain the token; revoke the token if others can read that history")
+	if console.WholeToken.MatchString(o.writeTo) {
+		return "", console.Usagef("--write-to is a whole token and not the path of a file; your shell's history may now contain the token; revoke the token if others can read that history")
 	}
 	return id, nil
 }
@@ -129,7 +131,7 @@ func (o *rotate) check(args []string, given func(flag string) bool) (id string, 
 var validKey = regexp.MustCompile(`^[0-9A-Za-z-]{16,255}$`)
 
 // prepare makes the file of the new token ready, and chooses the key.
-func (o *rotate) prepare(e *env, id string) (*rotationFile, error) {
+func (o *rotate) prepare(e *console.Env, id string) (*rotationFile, error) {
 	if o.writeTo == "" {
 		o.key = cmp.Or(o.key, rand.Text())
 		return nil, nil
@@ -139,7 +141,7 @@ func (o *rotate) prepare(e *env, id string) (*rotationFile, error) {
 		return nil, err
 	}
 	if o.key = file.key; file.again {
-		e.messagef("an earlier run did not finish its rotation of token %s; this run finishes it", id)
+		e.Messagef("an earlier run did not finish its rotation of token %s; this run finishes it", id)
 	}
 	return file, nil
 }
@@ -164,7 +166,7 @@ func checkRotated(made httpapi.Created, id string) error {
 }
 
 // finish gives the new token to the user: into the file, or to standard output.
-func (o *rotate) finish(e *env, file *rotationFile, made httpapi.Created) error {
+func (o *rotate) finish(e *console.Env, file *rotationFile, made httpapi.Created) error {
 	if file != nil {
 		if err := file.target.Write(made.BearerToken.Reveal()); err != nil {
 			return fmt.Errorf("token %s has a new secret, but %w: %s", made.ID, err, o.again())
@@ -176,7 +178,7 @@ func (o *rotate) finish(e *env, file *rotationFile, made httpapi.Created) error 
 	} else if err != nil {
 		return err
 	}
-	e.messagef("%s; %s", expiryText(made.ExpirationTime), previousText(made.PreviousSecretUntil))
+	e.Messagef("%s; %s", expiryText(made.ExpirationTime), previousText(made.PreviousSecretUntil))
 	return nil
 }
 
@@ -185,19 +187,19 @@ func previousText(until httpapi.Time) string {
 	if until.IsZero() {
 		return "the secret before does not work any more"
 	}
-	return "the secret before works until " + formatTime(until)
+	return "the secret before works until " + console.FormatTime(until.Time)
 }
 
-func (o *rotate) print(e *env, made httpapi.Created) (err error) {
+func (o *rotate) print(e *console.Env, made httpapi.Created) (err error) {
 	switch {
 	case o.writeTo != "" && o.output == "json":
-		return printJSON(e.out, made.Entry)
+		return console.PrintJSON(e.Out, made.Entry)
 	case o.writeTo != "":
-		_, err = fmt.Fprintf(e.out, "ApiToken with id: %s has been rotated, the new token is in %s\n", made.ID, plain(o.writeTo))
+		_, err = fmt.Fprintf(e.Out, "ApiToken with id: %s has been rotated, the new token is in %s\n", made.ID, console.Plain(o.writeTo))
 	case o.output == "json":
-		return printCreated(e.out, made)
+		return printCreated(e.Out, made)
 	default:
-		_, err = fmt.Fprintf(e.out, "ApiToken with id: %s has been rotated, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
+		_, err = fmt.Fprintf(e.Out, "ApiToken with id: %s has been rotated, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
 	}
 	return err
 }
@@ -205,10 +207,10 @@ func (o *rotate) print(e *env, made httpapi.Created) (err error) {
 // failed builds the error of a call that failed. After a refusal of the service, or
 // a refused connection, the token is as before.
 func (o *rotate) failed(err error) error {
-	if changedNothing(err) {
-		return explain(err)
+	if access.ChangedNothing(err) {
+		return access.Explain(err)
 	}
-	return &unknownOutcomeError{err, "the token may have been rotated; " + o.again()}
+	return &console.UnknownOutcomeError{Err: err, Hint: "the token may have been rotated; " + o.again()}
 }
 
 // again says how the user gets the answer of this rotation again.

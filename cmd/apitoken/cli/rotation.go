@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"apitoken/cmd/apitoken/access"
 	"apitoken/cmd/apitoken/datadir"
 )
 
@@ -105,10 +106,10 @@ func (f *rotationFile) forget() {
 // request with the key can have been applied, or its answer is of no use. sent is
 // the number of requests of this run.
 func (f *rotationFile) forgetRefused(err error, sent int) {
-	p, refused := refusal(err)
+	p, refused := access.Refusal(err)
 	switch {
 	case f == nil:
-	case sent <= 1 && !f.again && changedNothing(err):
+	case sent <= 1 && !f.again && access.ChangedNothing(err):
 		f.forget()
 	case refused && slices.Contains(afterTheKey, p.Status):
 		f.forget()

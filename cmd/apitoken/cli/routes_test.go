@@ -10,6 +10,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi/routetest"
 )
@@ -24,10 +25,10 @@ func TestEveryRouteHasACommand(t *testing.T) {
 	if err := os.WriteFile(file, []byte(secret.Mint("").Text().Reveal()), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	for _, command := range clientCommands(newRoot(&env{getenv: os.Getenv}), "") {
+	for _, command := range clientCommands(newRoot(&console.Env{Getenv: os.Getenv}), "") {
 		for _, args := range [][]string{nil, {"JhxND7ci"}, {"self"}, {"--owner", "ann"},
 			{"--token-limit", "7"}, {"ann", "--set", "view"}, {"ann", "--set", "7"}} {
-			e := &env{out: io.Discard, err: io.Discard, getenv: func(string) string { return "" }}
+			e := &console.Env{Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" }}
 			run(t.Context(), e, append(strings.Fields(command+" --url "+server.URL+" --token-file "+file), args...))
 		}
 	}

@@ -6,13 +6,15 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"apitoken/cmd/apitoken/console"
 )
 
 // TestEveryCommandIsInTheScripts: help.txtar compares the help text of every
 // command, and another script runs the command.
 func TestEveryCommandIsInTheScripts(t *testing.T) {
 	help, others := scripts(t)
-	for _, name := range leaves(newRoot(&env{getenv: func(string) string { return "" }}), "") {
+	for _, name := range leaves(newRoot(&console.Env{Getenv: func(string) string { return "" }}), "") {
 		if !strings.Contains(help, "\nexec apitoken "+name+" --help\n") {
 			t.Errorf("help.txtar does not compare the help text of %s", name)
 		}

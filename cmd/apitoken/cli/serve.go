@@ -5,12 +5,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
+	"apitoken/cmd/apitoken/datadir"
 	"apitoken/cmd/apitoken/serve"
 )
 
-const defaultData = "./.apitoken"
-
-func newServe(e *env) *cobra.Command {
+func newServe(e *console.Env) *cobra.Command {
 	var o serve.Config
 	c := &cobra.Command{
 		Use:   "serve",
@@ -22,18 +22,18 @@ but never the token.
 Standard output has the address of the service. Standard error has a JSON line
 for each request. DIR/events.jsonl receives every event. After SIGTERM or Ctrl-C
 the service answers the requests in flight and then exits.`,
-		Args: noArgs,
+		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("trusted-proxies") && len(o.TrustedProxies) == 0 {
-				return usagef("--trusted-proxies is empty; give addresses or CIDR ranges, or leave the flag out")
+				return console.Usagef("--trusted-proxies is empty; give addresses or CIDR ranges, or leave the flag out")
 			}
-			o.Version, o.Out, o.Logger = release(), e.out, slog.New(slog.NewJSONHandler(e.err, nil))
+			o.Version, o.Out, o.Logger = release(), e.Out, slog.New(slog.NewJSONHandler(e.Err, nil))
 			return serve.Run(c.Context(), o)
 		},
 	}
 	f := c.Flags()
 	f.StringVar(&o.Listen, "listen", "127.0.0.1:8080", "the address to listen on; port 0 selects a free port")
-	f.StringVar(&o.Data, "data", defaultData, "the data folder DIR")
+	f.StringVar(&o.Data, "data", datadir.DefaultData, "the data folder DIR")
 	f.BoolVar(&o.TLSSelfSigned, "tls-self-signed", false, "serve https with a self-signed certificate, stored as DIR/tls.crt")
 	f.StringVar(&o.TLSCert, "tls-cert", "", "serve https with the certificate in this file (PEM)")
 	f.StringVar(&o.TLSKey, "tls-key", "", "the file with the key of that certificate (PEM, mode 0600)")

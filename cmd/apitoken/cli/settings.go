@@ -9,19 +9,21 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
 
 type settings struct {
-	access
+	access.Flags
 	output                       string
 	tokenLimit, changeRate       int
 	expiration, grace, retention string
 	warningDays                  string
 }
 
-func newSettings(e *env) *cobra.Command {
+func newSettings(e *console.Env) *cobra.Command {
 	var o settings
 	c := &cobra.Command{
 		Use:   "settings",
@@ -38,7 +40,7 @@ A duration is a number and a unit: Y, M (30 days), W, D, H, m (minutes) or S.`,
 		Example: `  apitoken settings
   apitoken settings --token-limit 10 --expiration-timeout 90D
   apitoken settings --warning-days 30,7,1`,
-		Args: noArgs,
+		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e, c.Flags().Changed) },
 	}
 	f := c.Flags()
@@ -48,20 +50,20 @@ A duration is a number and a unit: Y, M (30 days), W, D, H, m (minutes) or S.`,
 	f.StringVar(&o.retention, "retention", "", "how long records and ended tokens are kept, like 400D; none: for ever")
 	f.StringVar(&o.warningDays, "warning-days", "", "the days before an expiry with a warning, like 30,7,1; none: no warnings")
 	f.IntVar(&o.changeRate, "change-rate", 0, "how often a user's tokens may change in an hour, 0 to 1000000; 0: no limit")
-	outputFlag(c, &o.output, formats...)
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, console.Formats...)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *settings) run(ctx context.Context, e *env, given func(flag string) bool) error {
-	if err := checkOutput(o.output, formats...); err != nil {
+func (o *settings) run(ctx context.Context, e *console.Env, given func(flag string) bool) error {
+	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
 	change, err := o.change(given)
 	if err != nil {
 		return err
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -72,7 +74,7 @@ func (o *settings) run(ctx context.Context, e *env, given func(flag string) bool
 		now, err = client.ChangeSettings(ctx, change)
 	}
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return o.print(e, now)
 }
@@ -117,7 +119,7 @@ func seconds(flag, text string) (*int64, error) {
 	}
 	d, err := token.ParseLifetime(text)
 	if err != nil {
-		return nil, usagef("--%s: %s; none is also allowed", flag, err)
+		return nil, console.Usagef("--%s: %s; none is also allowed", flag, err)
 	}
 	return new(int64(d / time.Second)), nil
 }
@@ -130,16 +132,16 @@ func days(text string) (*[]int, error) {
 	for word := range strings.SplitSeq(text, ",") {
 		n, err := strconv.Atoi(strings.TrimSpace(word))
 		if err != nil {
-			return nil, usagef("--warning-days is invalid; allowed: whole numbers with commas between them, like 30,7,1, or none")
+			return nil, console.Usagef("--warning-days is invalid; allowed: whole numbers with commas between them, like 30,7,1, or none")
 		}
 		all = append(all, n)
 	}
 	return &all, nil
 }
 
-func (o *settings) print(e *env, s httpapi.Settings) error {
+func (o *settings) print(e *console.Env, s httpapi.Settings) error {
 	if o.output == "json" {
-		return printJSON(e.out, s)
+		return console.PrintJSON(e.Out, s)
 	}
 	warnings := none
 	if len(s.WarningDays) > 0 {
@@ -149,11 +151,11 @@ func (o *settings) print(e *env, s httpapi.Settings) error {
 	if s.ChangeRate != 0 {
 		rate = strconv.Itoa(s.ChangeRate)
 	}
-	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, [][]string{
+	return e.PrintTable(o.output, console.Table{Rows: [][]any{
 		{"token limit", strconv.Itoa(s.TokenLimit)}, {"expiration timeout", lifetimeText(s.ExpirationTimeout)},
 		{"rotation grace", lifetimeText(s.RotationGrace)}, {"retention", lifetimeText(s.Retention)},
 		{"warning days", warnings}, {"change rate", rate},
-	})
+	}})
 }
 
 // lifetimeText is a number of seconds in the form that the flags take.

@@ -8,16 +8,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/functions/httpapi"
 )
 
 type show struct {
-	access
+	access.Flags
 	id         oneID
 	at, output string
 }
 
-func newShow(e *env) *cobra.Command {
+func newShow(e *console.Env) *cobra.Command {
 	var o show
 	c := &cobra.Command{
 		Use:   "show ID",
@@ -33,12 +35,12 @@ other commands change the token only if it still has this etag.`,
 	}
 	c.Flags().StringVar(&o.at, "at", "", "show the token as it was at this instant, like 2027-01-31T12:00:00Z")
 	o.id.add(c)
-	outputFlag(c, &o.output, formats...)
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, console.Formats...)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *show) run(ctx context.Context, e *env, args []string, past bool) error {
+func (o *show) run(ctx context.Context, e *console.Env, args []string, past bool) error {
 	id, err := o.id.from(args)
 	if err != nil {
 		return err
@@ -49,16 +51,16 @@ func (o *show) run(ctx context.Context, e *env, args []string, past bool) error 
 			return err
 		}
 	}
-	if err := checkOutput(o.output, formats...); err != nil {
+	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
 	entry, err := entryOf(ctx, client, id, past, at)
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return printEntry(e, o.output, entry)
 }
@@ -78,33 +80,36 @@ func entryOf(ctx context.Context, c *httpapi.Client, id string, past bool, at ti
 
 // printEntry prints one token in one of the formats, with its etag. An entry without
 // etag is one of the past: the service does not know its last use then.
-func printEntry(e *env, output string, entry httpapi.Entry) error {
+func printEntry(e *console.Env, output string, entry httpapi.Entry) error {
 	if output == "json" {
-		return printJSON(e.out, struct {
+		return console.PrintJSON(e.Out, struct {
 			httpapi.Entry
 			ETag string `json:"etag,omitempty"`
 		}{entry, entry.ETag})
 	}
 	rows := fields(entry)
 	if entry.ETag == "" {
-		rows = slices.DeleteFunc(rows, func(row []string) bool { return row[0] == "etag" || strings.HasPrefix(row[0], "last used") })
+		rows = slices.DeleteFunc(rows, func(row []any) bool {
+			name := row[0].(string)
+			return name == "etag" || strings.HasPrefix(name, "last used")
+		})
 	}
-	return printRows(e.out, output, []string{"FIELD", "VALUE"}, rows)
+	return e.PrintTable(output, console.Table{Rows: rows})
 }
 
 // fields are the rows of one token: a name and a value each.
-func fields(e httpapi.Entry) [][]string {
+func fields(e httpapi.Entry) [][]any {
 	var ranges []string
 	for _, p := range e.SourceIPs {
 		ranges = append(ranges, p.String())
 	}
-	return [][]string{
-		{"id", plain(e.ID)}, {"kind", plain(e.Kind)}, {"name", orDash(e.Name)}, {"description", orDash(e.Description)},
-		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", plain(e.State)},
-		{"created", formatTime(e.CreationTime)}, {"expires", formatTime(e.ExpirationTime)},
-		{"ended", formatTime(e.EndedTime)}, {"previous secret until", formatTime(e.PreviousSecretUntil)}, {"last used", formatTime(e.LastUsed)},
-		{"last used from", orDash(e.LastUsedAddress)},
-		{"scopes", orDash(strings.Join(e.Scopes, ", "))}, {"source ranges", orDash(strings.Join(ranges, ", "))},
-		{"etag", orDash(e.ETag)},
+	return [][]any{
+		{"id", e.ID}, {"kind", e.Kind}, {"name", e.Name}, {"description", e.Description},
+		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", e.State},
+		{"created", e.CreationTime.Time}, {"expires", e.ExpirationTime.Time},
+		{"ended", e.EndedTime.Time}, {"previous secret until", e.PreviousSecretUntil.Time}, {"last used", e.LastUsed.Time},
+		{"last used from", e.LastUsedAddress},
+		{"scopes", strings.Join(e.Scopes, ", ")}, {"source ranges", strings.Join(ranges, ", ")},
+		{"etag", e.ETag},
 	}
 }

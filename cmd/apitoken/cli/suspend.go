@@ -6,16 +6,18 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/functions/httpapi"
 )
 
 // suspend is one of the commands suspend, reinstate, offboard and suspension.
 type suspend struct {
-	access
+	access.Flags
 	output, reason string
 }
 
-func newSuspend(e *env) *cobra.Command {
+func newSuspend(e *console.Env) *cobra.Command {
 	var o suspend
 	c := &cobra.Command{
 		Use:   "suspend USER",
@@ -26,9 +28,9 @@ Users cannot suspend themselves, and the last holder of edit cannot be
 suspended. It may be repeated. ` + userForms,
 		Example: `  apitoken suspend ann --reason 'the laptop was stolen'`,
 		RunE: func(c *cobra.Command, args []string) error {
-			return o.run(c.Context(), e, args, func(ctx context.Context, c *httpapi.Client, user string) (any, [][]string, error) {
+			return o.run(c.Context(), e, args, func(ctx context.Context, c *httpapi.Client, user string) (any, [][]any, error) {
 				s, err := c.Suspend(ctx, user, o.reason)
-				return s, suspensionRows(s), explain(err)
+				return s, suspensionRows(s), access.Explain(err)
 			})
 		},
 	}
@@ -36,7 +38,7 @@ suspended. It may be repeated. ` + userForms,
 	return c
 }
 
-func newReinstate(e *env) *cobra.Command {
+func newReinstate(e *console.Env) *cobra.Command {
 	var o suspend
 	c := &cobra.Command{
 		Use:   "reinstate USER",
@@ -44,9 +46,9 @@ func newReinstate(e *env) *cobra.Command {
 		Long: `End the suspension of a user. Tokens that were revoked or that expired meanwhile
 stay ended. It takes the permission edit. It may be repeated. ` + userForms,
 		RunE: func(c *cobra.Command, args []string) error {
-			return o.run(c.Context(), e, args, func(ctx context.Context, c *httpapi.Client, user string) (any, [][]string, error) {
+			return o.run(c.Context(), e, args, func(ctx context.Context, c *httpapi.Client, user string) (any, [][]any, error) {
 				s, err := c.Reinstate(ctx, user)
-				return s, suspensionRows(s), explain(err)
+				return s, suspensionRows(s), access.Explain(err)
 			})
 		},
 	}
@@ -54,7 +56,7 @@ stay ended. It takes the permission edit. It may be repeated. ` + userForms,
 	return c
 }
 
-func newOffboard(e *env) *cobra.Command {
+func newOffboard(e *console.Env) *cobra.Command {
 	var o suspend
 	c := &cobra.Command{
 		Use:   "offboard USER",
@@ -64,9 +66,9 @@ permissions edit and delete. Tokens that the user made for others stay. After an
 error some tokens may have ended: run it again until it succeeds. ` + userForms,
 		Example: `  apitoken offboard ann --reason 'left the company'`,
 		RunE: func(c *cobra.Command, args []string) error {
-			return o.run(c.Context(), e, args, func(ctx context.Context, c *httpapi.Client, user string) (any, [][]string, error) {
+			return o.run(c.Context(), e, args, func(ctx context.Context, c *httpapi.Client, user string) (any, [][]any, error) {
 				s, err := c.Offboard(ctx, user, o.reason)
-				return s, append(suspensionRows(s.Suspension), []string{"ended tokens", strconv.Itoa(s.EndedTokens)}), offboardError(err)
+				return s, append(suspensionRows(s.Suspension), []any{"ended tokens", strconv.Itoa(s.EndedTokens)}), offboardError(err)
 			})
 		},
 	}
@@ -76,13 +78,13 @@ error some tokens may have ended: run it again until it succeeds. ` + userForms,
 
 // offboardError says what to do after an error that is not an answer of the rules.
 func offboardError(err error) error {
-	if err == nil || changedNothing(err) {
-		return explain(err)
+	if err == nil || access.ChangedNothing(err) {
+		return access.Explain(err)
 	}
-	return &unknownOutcomeError{explain(err), "some tokens may have ended; run the command again"}
+	return &console.UnknownOutcomeError{access.Explain(err), "some tokens may have ended; run the command again"}
 }
 
-func newSuspension(e *env) *cobra.Command {
+func newSuspension(e *console.Env) *cobra.Command {
 	var o suspend
 	c := &cobra.Command{
 		Use:   "suspension USER",
@@ -90,9 +92,9 @@ func newSuspension(e *env) *cobra.Command {
 		Long: `Show whether a user is suspended. For other users it takes the permission view
 or edit. The history of the user says when and why. ` + userForms,
 		RunE: func(c *cobra.Command, args []string) error {
-			return o.run(c.Context(), e, args, func(ctx context.Context, c *httpapi.Client, user string) (any, [][]string, error) {
+			return o.run(c.Context(), e, args, func(ctx context.Context, c *httpapi.Client, user string) (any, [][]any, error) {
 				s, err := c.Suspension(ctx, user)
-				return s, suspensionRows(s), explain(err)
+				return s, suspensionRows(s), access.Explain(err)
 			})
 		},
 	}
@@ -106,19 +108,19 @@ func (o *suspend) addReason(c *cobra.Command) {
 }
 
 func (o *suspend) add(c *cobra.Command) {
-	outputFlag(c, &o.output, formats...)
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, console.Formats...)
+	o.Flags.Add(c)
 }
 
-func (o *suspend) run(ctx context.Context, e *env, args []string, call func(context.Context, *httpapi.Client, string) (any, [][]string, error)) error {
+func (o *suspend) run(ctx context.Context, e *console.Env, args []string, call func(context.Context, *httpapi.Client, string) (any, [][]any, error)) error {
 	user, err := userFrom(args)
 	if err != nil {
 		return err
 	}
-	if err := checkOutput(o.output, formats...); err != nil {
+	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
@@ -127,15 +129,15 @@ func (o *suspend) run(ctx context.Context, e *env, args []string, call func(cont
 		return err
 	}
 	if o.output == "json" {
-		return printJSON(e.out, done)
+		return console.PrintJSON(e.Out, done)
 	}
-	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, rows)
+	return e.PrintTable(o.output, console.Table{Rows: rows})
 }
 
-func suspensionRows(s httpapi.Suspension) [][]string {
+func suspensionRows(s httpapi.Suspension) [][]any {
 	suspended := "no"
 	if s.Suspended {
 		suspended = "yes"
 	}
-	return [][]string{{"user", ownerOf(s.User)}, {"suspended", suspended}, {"live tokens", strconv.Itoa(s.LiveTokens)}}
+	return [][]any{{"user", ownerOf(s.User)}, {"suspended", suspended}, {"live tokens", strconv.Itoa(s.LiveTokens)}}
 }

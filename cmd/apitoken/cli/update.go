@@ -5,11 +5,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/functions/httpapi"
 )
 
 type update struct {
-	access
+	access.Flags
 	ifMatch
 	id                                           oneID
 	name, description, expiry                    string
@@ -19,7 +21,7 @@ type update struct {
 	yes                                          bool
 }
 
-func newUpdate(e *env) *cobra.Command {
+func newUpdate(e *console.Env) *cobra.Command {
 	var o update
 	c := &cobra.Command{
 		Use:   "update ID",
@@ -50,42 +52,42 @@ creation of the token. The ID self is the token that you use.`,
 	c.MarkFlagsMutuallyExclusive("source-ip", "no-source-ips")
 	o.id.add(c)
 	o.ifMatch.add(c)
-	outputFlag(c, &o.output, formats...)
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, console.Formats...)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *update) run(ctx context.Context, e *env, args []string, given func(flag string) bool) error {
+func (o *update) run(ctx context.Context, e *console.Env, args []string, given func(flag string) bool) error {
 	id, err := o.id.from(args)
 	if err != nil {
 		return err
 	}
-	if err := checkOutput(o.output, formats...); err != nil {
+	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
 	request, err := o.request(given)
 	if err != nil {
 		return err
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
 	if id, err = ownID(ctx, client, id); err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	if err := o.confirm(ctx, e, client, id); err != nil {
 		return err
 	}
 	entry, err := client.Update(ctx, id, request)
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	if err := printEntry(e, o.output, entry); err != nil {
 		return err
 	}
 	if given("expiry-date") || o.noExpiry {
-		e.messagef("%s", expiryText(entry.ExpirationTime))
+		e.Messagef("%s", expiryText(entry.ExpirationTime))
 	}
 	return nil
 }
@@ -95,7 +97,7 @@ func (o *update) run(ctx context.Context, e *env, args []string, given func(flag
 // empty: an unset variable in a script must not remove a bound of the token.
 func (o *update) request(given func(flag string) bool) (r httpapi.UpdateRequest, err error) {
 	if !anyGiven(given, "name", "description", "expiry-date", "scope", "source-ip") && !o.noExpiry && !o.noScopes && !o.noSourceIPs && !o.endPrevious {
-		return r, usagef("give a flag that changes the token; see apitoken update --help")
+		return r, console.Usagef("give a flag that changes the token; see apitoken update --help")
 	}
 	if r.IfMatch, err = o.ifMatch.header(given("if-match")); err != nil {
 		return r, err
@@ -139,13 +141,13 @@ func anyGiven(given func(flag string) bool, flags ...string) bool {
 
 // confirm asks the user whether the unit M is right. The lifetime counts from the
 // creation of the token.
-func (o *update) confirm(ctx context.Context, e *env, c *httpapi.Client, id string) error {
+func (o *update) confirm(ctx context.Context, e *console.Env, c *httpapi.Client, id string) error {
 	if !asksAboutMonths(e, o.expiry, o.yes) {
 		return nil
 	}
 	entry, err := c.Get(ctx, id)
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return confirmMonths(ctx, e, o.expiry, entry.CreationTime.Time, "the token was not changed")
 }

@@ -3,6 +3,7 @@ package cli
 import (
 	"strings"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events/name"
 )
 
@@ -13,17 +14,17 @@ const userForms = `USER is NAME, local:NAME, ad:NAME, DOMAIN:NAME, auth_id:N, ui
 // the user may have pasted.
 func userFrom(args []string) (string, error) {
 	if len(args) != 1 {
-		return "", usagef("give exactly one user, as an argument")
+		return "", console.Usagef("give exactly one user, as an argument")
 	}
-	if wholeToken.MatchString(args[0]) {
-		return "", usagef("the user is a whole token: give the name of a user. Your shell's history may now contain the token; revoke the token if others can read that history")
+	if console.WholeToken.MatchString(args[0]) {
+		return "", console.Usagef("the user is a whole token: give the name of a user. Your shell's history may now contain the token; revoke the token if others can read that history")
 	}
 	user, err := name.ParseIdentity(args[0])
 	if err == nil {
 		_, err = user.Key()
 	}
 	if err != nil {
-		return "", usagef("the user: %s", err)
+		return "", console.Usagef("the user: %s", err)
 	}
 	return args[0], nil
 }

@@ -5,44 +5,47 @@ import (
 	"fmt"
 	"runtime/debug"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
+
 	"github.com/spf13/cobra"
 )
 
 type version struct {
-	access
+	access.Flags
 	server bool
 }
 
-func newVersion(e *env) *cobra.Command {
+func newVersion(e *console.Env) *cobra.Command {
 	var o version
 	c := &cobra.Command{
 		Use:   "version",
 		Short: "Print the version of this program",
-		Args:  noArgs,
+		Args:  console.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
 	c.Flags().BoolVar(&o.server, "server", false, "print the version of the service in place of this program's")
-	o.access.add(c)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *version) run(ctx context.Context, e *env) error {
+func (o *version) run(ctx context.Context, e *console.Env) error {
 	if !o.server {
 		return o.print(e, release())
 	}
-	client, err := o.anonymous(e)
+	client, err := o.Anonymous(e)
 	if err != nil {
 		return err
 	}
 	v, err := client.Version(ctx)
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return o.print(e, v.Version)
 }
 
-func (o *version) print(e *env, version string) error {
-	_, err := fmt.Fprintln(e.out, plain(version))
+func (o *version) print(e *console.Env, version string) error {
+	_, err := fmt.Fprintln(e.Out, console.Plain(version))
 	return err
 }
 

@@ -6,47 +6,49 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
+	"apitoken/cmd/apitoken/console"
 	"apitoken/functions/httpapi"
 )
 
 type whoAmI struct {
-	access
+	access.Flags
 	output string
 }
 
-func newWhoAmI(e *env) *cobra.Command {
+func newWhoAmI(e *console.Env) *cobra.Command {
 	var o whoAmI
 	c := &cobra.Command{
 		Use:   "whoami",
 		Short: "Show the user that your token acts for, and the user's permissions on tokens of other users",
-		Args:  noArgs,
+		Args:  console.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
-	outputFlag(c, &o.output, formats...)
-	o.access.add(c)
+	console.OutputFlag(c, &o.output, console.Formats...)
+	o.Flags.Add(c)
 	return c
 }
 
-func (o *whoAmI) run(ctx context.Context, e *env) error {
-	if err := checkOutput(o.output, formats...); err != nil {
+func (o *whoAmI) run(ctx context.Context, e *console.Env) error {
+	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
-	client, err := o.client(ctx, e)
+	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
 	caller, err := client.WhoAmI(ctx)
 	if err != nil {
-		return explain(err)
+		return access.Explain(err)
 	}
 	return o.print(e, caller)
 }
 
-func (o *whoAmI) print(e *env, caller httpapi.WhoAmI) error {
+func (o *whoAmI) print(e *console.Env, caller httpapi.WhoAmI) error {
 	if o.output == "json" {
-		return printJSON(e.out, caller)
+		return console.PrintJSON(e.Out, caller)
 	}
-	return printRows(e.out, o.output, []string{"FIELD", "VALUE"}, [][]string{
-		{"id", plain(caller.ID)}, {"name", plain(caller.Name)}, {"permissions", orDash(strings.Join(caller.Permissions, ", "))},
-	})
+	return e.PrintTable(o.output, console.Table{Rows: [][]any{
+		{"id", caller.ID}, {"name", caller.Name}, {"permissions", strings.Join(caller.Permissions, ", ")},
+	}})
 }

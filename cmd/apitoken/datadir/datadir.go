@@ -21,6 +21,9 @@ import (
 )
 
 // The files of a data folder.
+// DefaultData is the data folder of a local service that no flag names.
+const DefaultData = "./.apitoken"
+
 const (
 	storeFile  = "apitoken.db"
 	pepperFile = "peppers"
@@ -78,7 +81,7 @@ func open(ctx context.Context, dir string, onCommit func()) (*Folder, error) {
 	return f, nil
 }
 
-// Path is the path of the file called name in the folder.
+// EnvPath is the path of the file called name in the folder.
 func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
 // CertificatePath and KeyPath are the paths of the self-signed certificate and of

@@ -89,6 +89,7 @@ func TestEveryFormOfReadingIsFound(t *testing.T) {
 		`func f(service string) { getenv("A_" + service) }`:                                                              "A_SERVICE",
 		`func f() { g(1, "A") }; func g(n int, name string) { os.Getenv(name) }`:                                         "A",
 		`func f() { (r{}).outer("A") }; func (r) outer(n string) { inner(n) }; func inner(name string) { getenv(name) }`: "A",
+		`func (e Env) EnvValue(n string) { getenv(n) }; func f() { console.EnvPath("B") }`:                               "B",
 		`func f() { println("A"); os.Setenv("B", "") }`:                                                                  "",
 	} {
 		got, err := read(t, source)

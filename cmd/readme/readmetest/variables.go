@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -16,13 +17,13 @@ import (
 // folders read, sorted. The folders are relative to the module's root. Test
 // files are skipped.
 //
-// It finds each call of a function named Getenv, getenv or LookupEnv, and each
-// call of a function of the same package that passes its own parameter on to
-// such a call. A name may be a string literal, an element of a list of literals
+// It finds each call of a function named Getenv, getenv or LookupEnv, or EnvValue,
+// EnvPath or EnvBool, which are methods of console.Env, and each call of a function
+// of the same package that passes its own parameter on to such a call. A name may be a string literal, an element of a list of literals
 // in a range clause, or a literal and a parameter: "AWS_ENDPOINT_URL_"+service
 // is reported as AWS_ENDPOINT_URL_SERVICE. The test fails at any other form of
-// name, and at an exported function that passes its parameter on, because other
-// packages may call it. So no variable is missed.
+// name, and at another exported function that passes its parameter on, because
+// other packages may call it. So no variable is missed.
 func Variables(t testing.TB, folders ...string) []string {
 	t.Helper()
 	var names []string
@@ -79,8 +80,11 @@ type envPackage struct {
 	readers   map[string]int // function name to the index of the argument with the variable's name
 }
 
+// knownReaders are the readers that other packages may call.
+var knownReaders = map[string]int{"Getenv": 0, "getenv": 0, "LookupEnv": 0, "EnvValue": 0, "EnvPath": 0, "EnvBool": 0}
+
 func newEnvPackage() *envPackage {
-	return &envPackage{files: token.NewFileSet(), readers: map[string]int{"Getenv": 0, "getenv": 0, "LookupEnv": 0}}
+	return &envPackage{files: token.NewFileSet(), readers: maps.Clone(knownReaders)}
 }
 
 // add takes the functions of a file. A variable that is read outside of a
@@ -102,7 +106,8 @@ func (p *envPackage) variables() (names []string, err error) {
 	for _, function := range p.functions {
 		for _, arg := range p.envArguments(function) {
 			found, ok := namesOf(arg, function)
-			if !ok || found == nil && function.Name.IsExported() {
+			_, known := knownReaders[function.Name.Name]
+			if !ok || found == nil && function.Name.IsExported() && !known {
 				return nil, fmt.Errorf("%s: the name of this environment variable cannot be read from the code", p.files.Position(arg.Pos()))
 			}
 			names = append(names, found...)

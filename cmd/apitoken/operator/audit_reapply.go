@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"context"
@@ -8,11 +8,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
 	"apitoken/events/issuer"
 )
 
-func newAuditReapply(e *env) *cobra.Command {
+func newAuditReapply(e *console.Env) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
 		Use:   "reapply",
@@ -35,7 +36,7 @@ those of the deployed stack. The stack's peppers are in the variable PEPPERS
 (kid:base64, the current one first) or in --peppers-file. Credentials and region
 are found as AWS's own tools find them. Otherwise the log and the copies are in
 the data folder DIR, which no server may use meanwhile.`,
-		Args: noArgs,
+		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.withLogAndCopies(c, e, func(s *source) error { return s.reapply(c.Context(), e) })
 		},
@@ -48,7 +49,7 @@ the data folder DIR, which no server may use meanwhile.`,
 // reapply revokes for every copied revocation, however old it is: a token that
 // was revoked once must never be live again. A refused copy or a damaged stream
 // does not stop the others.
-func (s *source) reapply(ctx context.Context, e *env) error {
+func (s *source) reapply(ctx context.Context, e *console.Env) error {
 	r := &reapplication{source: s, env: e, issuer: issuer.New(issuer.Config{Store: s.log, Keys: s.keys})}
 	for _, f := range s.faults {
 		if err := r.printRefused(f.ID, errors.New(f.Detail)); err != nil {
@@ -70,7 +71,7 @@ func (s *source) reapply(ctx context.Context, e *env) error {
 // reapplication is one run of reapply.
 type reapplication struct {
 	*source
-	env     *env
+	env     *console.Env
 	issuer  *issuer.Issuer
 	refused int // copies
 	failed  int // streams
@@ -120,7 +121,7 @@ func (r *reapplication) printRefused(id string, reason error) error {
 }
 
 func (r *reapplication) print(format string, args ...any) error {
-	_, err := fmt.Fprintf(r.env.out, "%s\n", plain(fmt.Sprintf(format, args...)))
+	_, err := fmt.Fprintf(r.env.Out, "%s\n", console.Plain(fmt.Sprintf(format, args...)))
 	return err
 }
 

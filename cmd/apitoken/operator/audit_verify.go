@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"context"
@@ -8,12 +8,13 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
 	"apitoken/events/audit"
 	"apitoken/events/audit/compare"
 )
 
-func newAuditVerify(e *env) *cobra.Command {
+func newAuditVerify(e *console.Env) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
 		Use:   "verify",
@@ -32,7 +33,7 @@ one first) or in --peppers-file. Credentials and region are found as AWS's own
 tools find them. Otherwise the log and the copies are in the data folder DIR,
 which no server may use meanwhile. Events that were moved away from
 DIR/events.jsonl count as missing.`,
-		Args: noArgs,
+		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.withLogAndCopies(c, e, func(s *source) error { return newVerification(s, e).run(c.Context()) })
 		},
@@ -45,13 +46,13 @@ DIR/events.jsonl count as missing.`,
 // verification compares a whole source, without a limit of time.
 type verification struct {
 	*source
-	e       *env
+	e       *console.Env
 	compare compare.Comparison
 	once    compare.Once
 	found   int
 }
 
-func newVerification(s *source, e *env) *verification {
+func newVerification(s *source, e *console.Env) *verification {
 	return &verification{source: s, e: e, compare: compare.Comparison{
 		Store: s.log, Copies: s.copies, Keys: s.keys, Now: time.Now, Unsent: func(id string) bool { return s.unsent[id] },
 	}}
@@ -84,7 +85,7 @@ func (v *verification) stream(ctx context.Context, stream events.Stream) error {
 	if err != nil {
 		return fmt.Errorf("comparing stream %s: %w", stream, err)
 	}
-	if _, err := fmt.Fprintf(v.e.out, "%s: %d in the log, %d copies\n", plain(string(stream)), r.Log, r.Copies); err != nil {
+	if _, err := fmt.Fprintf(v.e.Out, "%s: %d in the log, %d copies\n", console.Plain(string(stream)), r.Log, r.Copies); err != nil {
 		return err
 	}
 	return v.print(r.Findings)
@@ -105,7 +106,7 @@ func (v *verification) view(ctx context.Context, id string) error {
 func (v *verification) print(found []audit.Finding) error {
 	for _, f := range v.once.First(found...) {
 		v.found++
-		if _, err := fmt.Fprintf(v.e.out, "  %s\n", plain(f.String())); err != nil {
+		if _, err := fmt.Fprintf(v.e.Out, "  %s\n", console.Plain(f.String())); err != nil {
 			return err
 		}
 	}

@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
 	"apitoken/events/storetest"
 )
@@ -101,8 +102,8 @@ func TestReapplyBelievesNoPlantedCopy(t *testing.T) {
 				x.copy("user/ann", m, text)
 				code, out, messages := x.audit(t, "reapply")
 				want := fmt.Sprintf("user/ann/%d: refused: ", m.Seq)
-				if code != exitFailed || !strings.Contains(out, want) || !strings.Contains(out, c.says) || strings.Count(out, "refused") != 1 {
-					t.Errorf("got exit code %d, %q, %q, want %d and %q once, with %q", code, out, messages, exitFailed, want, c.says)
+				if code != console.ExitFailed || !strings.Contains(out, want) || !strings.Contains(out, c.says) || strings.Count(out, "refused") != 1 {
+					t.Errorf("got exit code %d, %q, %q, want %d and %q once, with %q", code, out, messages, console.ExitFailed, want, c.says)
 				}
 				s := x.open()
 				defer x.close()
@@ -163,8 +164,8 @@ func TestReapplyGoesOnAfterADamagedStream(t *testing.T) {
 		s.(storetest.Attacker).SetHeadVersion(t, "user/bob", 7)
 		a.close()
 		code, out, messages := a.audit(t, "reapply")
-		if code != exitFailed || !strings.Contains(out, "user/bob: failed: revoking again: ") || !strings.Contains(messages, "1 streams failed") && !strings.Contains(messages, "2 streams failed") {
-			t.Errorf("got exit code %d, %q, %q, want %d and a line about bob", code, out, messages, exitFailed)
+		if code != console.ExitFailed || !strings.Contains(out, "user/bob: failed: revoking again: ") || !strings.Contains(messages, "1 streams failed") && !strings.Contains(messages, "2 streams failed") {
+			t.Errorf("got exit code %d, %q, %q, want %d and a line about bob", code, out, messages, console.ExitFailed)
 		}
 		if !strings.Contains(out, "line 3: refused: ") && !strings.Contains(out, "user/ann: failed: ") {
 			t.Errorf("got %q, want a line about the damaged copy of ann", out)

@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"context"
@@ -7,11 +7,12 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
 	"apitoken/events/name"
 )
 
-func newAuditExport(e *env) *cobra.Command {
+func newAuditExport(e *console.Env) *cobra.Command {
 	var f sourceFlags
 	var owner string
 	c := &cobra.Command{
@@ -23,7 +24,7 @@ objects are enough to verify them.
 
 With --audit-table the copies are those of a deployed stack. Otherwise they are
 those of the data folder DIR, which no server may use meanwhile.`,
-		Args: noArgs,
+		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			return f.withCopies(c, e, func(s *source) error { return s.export(c.Context(), e, owner) })
 		},
@@ -34,12 +35,12 @@ those of the data folder DIR, which no server may use meanwhile.`,
 }
 
 // export prints all streams, or the owner's only.
-func (s *source) export(ctx context.Context, e *env, owner string) error {
+func (s *source) export(ctx context.Context, e *console.Env, owner string) error {
 	streams := slices.Sorted(slices.Values(s.streams))
 	if owner != "" {
 		stream, err := streamOfOwner(owner)
 		if err != nil {
-			return usagef("--owner: %s", err)
+			return console.Usagef("--owner: %s", err)
 		}
 		streams = []events.Stream{stream}
 	}
@@ -63,11 +64,11 @@ func streamOfOwner(text string) (events.Stream, error) {
 	return events.UserStream(key), nil
 }
 
-func printEvent(e *env, m events.Message) error {
+func printEvent(e *console.Env, m events.Message) error {
 	detail, err := m.Detail()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.out, "%s\n", escapeJSON(detail))
+	_, err = fmt.Fprintf(e.Out, "%s\n", console.EscapeJSON(detail))
 	return err
 }

@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"bytes"
@@ -13,7 +13,9 @@ import (
 	"time"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
+	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
 	"apitoken/events/guard"
@@ -155,8 +157,10 @@ func newAuditTable(t *testing.T, db *dynamodb.Client) string {
 func (x *auditScene) run(t *testing.T, args ...string) (code int, out, messages string) {
 	t.Helper()
 	var o, m strings.Builder
-	e := &env{in: os.Stdin, out: &o, err: &m, getenv: func(name string) string { return x.env[name] }}
-	code = run(t.Context(), e, args)
+	e := &console.Env{In: os.Stdin, Out: &o, Err: &m, Getenv: func(name string) string { return x.env[name] }}
+	root := &cobra.Command{Use: "apitoken"}
+	root.AddCommand(NewAudit(e))
+	code = console.Run(t.Context(), e, root, args)
 	return code, o.String(), m.String()
 }
 

@@ -1,8 +1,13 @@
-package cli
+package operator
 
-import "github.com/spf13/cobra"
+import (
+	"github.com/spf13/cobra"
 
-func newAudit(e *env) *cobra.Command {
+	"apitoken/cmd/apitoken/console"
+)
+
+// NewAudit returns the command audit, with its commands.
+func NewAudit(e *console.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "Verify and repair the log, and export or reapply the copies of its events",
@@ -10,7 +15,7 @@ func newAudit(e *env) *cobra.Command {
 event is copied when it is published: on AWS into the audit table, which only one
 function may write, and by serve into DIR/events.jsonl.`,
 		RunE: func(c *cobra.Command, _ []string) error { return c.Help() },
-		Args: noArgs,
+		Args: console.NoArgs,
 	}
 	c.AddCommand(newAuditVerify(e), newAuditExport(e), newAuditReapply(e), newAuditRepair(e))
 	return c

@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"context"
@@ -9,6 +9,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
 	"apitoken/events/guard"
@@ -28,7 +29,7 @@ type tableBootstrap struct {
 }
 
 // withTable adds to bootstrap the flags and the run of a DynamoDB table.
-func withTable(e *env, c *cobra.Command) *cobra.Command {
+func withTable(e *console.Env, c *cobra.Command) *cobra.Command {
 	var b tableBootstrap
 	f, local := c.Flags(), c.RunE
 	f.StringVar(&b.table, "table", "", "use this DynamoDB table in place of a folder")
@@ -44,7 +45,7 @@ has the prefix of its tokens. Credentials and region are set as for AWS's own
 tools. The token is written to the file of --out.`
 	c.RunE = func(c *cobra.Command, args []string) error {
 		if b.table == "" && (b.first || b.create || b.file != "") {
-			return usagef("--out, --first and --create-table need --table")
+			return console.Usagef("--out, --first and --create-table need --table")
 		}
 		if b.table == "" {
 			return local(c, args)
@@ -58,7 +59,7 @@ tools. The token is written to the file of --out.`
 	return c
 }
 
-func (b tableBootstrap) run(ctx context.Context, e *env) error {
+func (b tableBootstrap) run(ctx context.Context, e *console.Env) error {
 	config, err := b.config(ctx, e)
 	if err != nil {
 		return err
@@ -69,30 +70,30 @@ func (b tableBootstrap) run(ctx context.Context, e *env) error {
 	case err != nil:
 		return err
 	case done:
-		_, err := fmt.Fprintf(e.out, "table %s has an administrator; nothing was changed. Without --first the command makes a new token\n", b.table)
+		_, err := fmt.Fprintf(e.Out, "table %s has an administrator; nothing was changed. Without --first the command makes a new token\n", b.table)
 		return err
 	}
 	if err := b.write(ctx, i); err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.out, "the administrator's token is in %s\n", b.file)
+	_, err = fmt.Fprintf(e.Out, "the administrator's token is in %s\n", b.file)
 	return err
 }
 
 // config builds the configuration of an issuer on the table. With
 // --create-table it creates the table.
-func (b tableBootstrap) config(ctx context.Context, e *env) (c issuer.Config, err error) {
-	peppers, err := e.envValue("PEPPERS")
+func (b tableBootstrap) config(ctx context.Context, e *console.Env) (c issuer.Config, err error) {
+	peppers, err := e.EnvValue("PEPPERS")
 	if err != nil {
 		return c, err
 	}
 	if peppers == "" {
-		return c, usagef("PEPPERS is not set: --table needs the peppers of the stack")
+		return c, console.Usagef("PEPPERS is not set: --table needs the peppers of the stack")
 	}
 	if c.Keys, err = events.ParseKeys(peppers); err != nil {
 		return c, fmt.Errorf("reading PEPPERS: %w", err)
 	}
-	if c.Prefix, err = e.envValue("TOKEN_PREFIX"); err != nil {
+	if c.Prefix, err = e.EnvValue("TOKEN_PREFIX"); err != nil {
 		return c, err
 	}
 	if c.Prefix != "" {

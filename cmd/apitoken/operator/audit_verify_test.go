@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"bytes"
@@ -6,6 +6,7 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
@@ -49,7 +50,7 @@ func TestVerifyComparesViewsAndGoesOnAfterDamage(t *testing.T) {
 	verify := func() (string, error) {
 		var out bytes.Buffer
 		s := &source{log: store, keys: storetest.Keys, copies: logCopies{store}, ids: store.TokenIDs, streams: []events.Stream{"user/ann"}}
-		err := newVerification(s, &env{out: &out}).run(t.Context())
+		err := newVerification(s, &console.Env{Out: &out}).run(t.Context())
 		return out.String(), err
 	}
 	if out, err := verify(); err != nil {

@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events/issuer"
 )
@@ -16,7 +17,8 @@ type bootstrap struct {
 	replace bool
 }
 
-func newBootstrap(e *env) *cobra.Command {
+// NewBootstrap returns the command bootstrap.
+func NewBootstrap(e *console.Env) *cobra.Command {
 	var o bootstrap
 	c := &cobra.Command{
 		Use:   "bootstrap",
@@ -25,15 +27,15 @@ func newBootstrap(e *env) *cobra.Command {
 directly in the store. Use this command when the administrator's token is lost.
 The token is written to DIR/admin.token (mode 0600) and never printed. No server
 may use the folder at the same time.`,
-		Args: noArgs,
+		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
-	c.Flags().StringVar(&o.data, "data", defaultData, "the data folder DIR")
+	c.Flags().StringVar(&o.data, "data", datadir.DefaultData, "the data folder DIR")
 	c.Flags().BoolVar(&o.replace, "replace", false, "first revoke all other tokens of admin")
 	return withTable(e, c)
 }
 
-func (o *bootstrap) run(ctx context.Context, e *env) (err error) {
+func (o *bootstrap) run(ctx context.Context, e *console.Env) (err error) {
 	f, err := datadir.OpenExisting(ctx, o.data)
 	if err != nil {
 		return err
@@ -47,7 +49,7 @@ func (o *bootstrap) run(ctx context.Context, e *env) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.out, "the administrator's token is in %s\n", f.AdminPath())
+	_, err = fmt.Fprintf(e.Out, "the administrator's token is in %s\n", f.AdminPath())
 	return err
 }
 

@@ -1,4 +1,4 @@
-package cli
+package access
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"golang.org/x/term"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/cmd/apitoken/setting"
 	"apitoken/events/secret"
@@ -17,9 +18,9 @@ import (
 // any token has, also in UTF-16.
 const maxToken = 4 << 10
 
-// token returns the caller's token. It refuses a text that does not have the
+// Token returns the caller's token. It refuses a text that does not have the
 // form of a token: the text may be another secret and must not be sent.
-func (a *access) token(ctx context.Context, e *env) (secret.Secret, error) {
+func (a *Flags) Token(ctx context.Context, e *console.Env) (secret.Secret, error) {
 	text, from, err := a.readToken(ctx, e)
 	if err != nil {
 		return secret.Secret{}, err
@@ -32,7 +33,7 @@ func (a *access) token(ctx context.Context, e *env) (secret.Secret, error) {
 
 // readToken reads the token from the first source that is given: --token-file,
 // then one of the two variables. from names the source in errors.
-func (a *access) readToken(ctx context.Context, e *env) (text, from string, err error) {
+func (a *Flags) readToken(ctx context.Context, e *console.Env) (text, from string, err error) {
 	if a.tokenFile == "-" {
 		text, err = readStdin(ctx, e)
 		return text, "standard input", err
@@ -41,29 +42,29 @@ func (a *access) readToken(ctx context.Context, e *env) (text, from string, err 
 		text, err = a.readTokenFile(e, a.tokenFile)
 		return text, a.tokenFile, err
 	}
-	path, err := e.envPath("APITOKEN_TOKEN_FILE")
+	path, err := e.EnvPath("APITOKEN_TOKEN_FILE")
 	if err != nil {
 		return "", "", err
 	}
-	inline, err := e.envValue("APITOKEN_TOKEN")
+	inline, err := e.EnvValue("APITOKEN_TOKEN")
 	switch {
 	case err != nil:
 		return "", "", err
 	case path != "" && inline != "":
-		return "", "", usagef("APITOKEN_TOKEN and APITOKEN_TOKEN_FILE are both set: unset one")
+		return "", "", console.Usagef("APITOKEN_TOKEN and APITOKEN_TOKEN_FILE are both set: unset one")
 	case path != "":
 		text, err = a.readTokenFile(e, path)
 		return text, path, err
 	case inline != "":
 		return inline, "APITOKEN_TOKEN", nil
 	}
-	return "", "", usagef("no token is given: set APITOKEN_TOKEN_FILE to a file that contains one (`apitoken serve` writes DIR/admin.token), or set APITOKEN_TOKEN, or give --token-file - and write the token to standard input")
+	return "", "", console.Usagef("no token is given: set APITOKEN_TOKEN_FILE to a file that contains one (`apitoken serve` writes DIR/admin.token), or set APITOKEN_TOKEN, or give --token-file - and write the token to standard input")
 }
 
 // readTokenFile reads the token from a file. The error for a file that other users
 // can read names the flag for files that orchestrators mount.
-func (a *access) readTokenFile(e *env, path string) (string, error) {
-	shared, err := e.envBool("APITOKEN_TOKEN_FILE_SHARED")
+func (a *Flags) readTokenFile(e *console.Env, path string) (string, error) {
+	shared, err := e.EnvBool("APITOKEN_TOKEN_FILE_SHARED")
 	if err != nil {
 		return "", err
 	}
@@ -80,7 +81,7 @@ func (a *access) readTokenFile(e *env, path string) (string, error) {
 
 // readStdin reads the token from standard input. A terminal does not show the
 // typed characters.
-func readStdin(ctx context.Context, e *env) (string, error) {
+func readStdin(ctx context.Context, e *console.Env) (string, error) {
 	text, err := readInput(ctx, e)
 	switch {
 	case err != nil:
@@ -95,15 +96,15 @@ func readStdin(ctx context.Context, e *env) (string, error) {
 	return value, nil
 }
 
-func readInput(ctx context.Context, e *env) (string, error) {
-	if !e.interactive() {
-		b, err := io.ReadAll(io.LimitReader(e.in, maxToken+1))
+func readInput(ctx context.Context, e *console.Env) (string, error) {
+	if !e.Interactive() {
+		b, err := io.ReadAll(io.LimitReader(e.In, maxToken+1))
 		return string(b), err
 	}
-	fmt.Fprint(e.err, "Token: ")
-	defer fmt.Fprintln(e.err)
-	return e.readTerminal(ctx, func() (string, error) {
-		b, err := term.ReadPassword(int(e.in.Fd()))
+	fmt.Fprint(e.Err, "Token: ")
+	defer fmt.Fprintln(e.Err)
+	return e.ReadTerminal(ctx, func() (string, error) {
+		b, err := term.ReadPassword(int(e.In.Fd()))
 		return string(b), err
 	})
 }

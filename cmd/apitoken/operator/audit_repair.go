@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"context"
@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
 	"apitoken/events/issuer"
@@ -16,7 +17,7 @@ import (
 	"apitoken/infra/dynamo/chain"
 )
 
-func newAuditRepair(e *env) *cobra.Command {
+func newAuditRepair(e *console.Env) *cobra.Command {
 	var f repairFlags
 	c := &cobra.Command{
 		Use:   "repair",
@@ -37,10 +38,10 @@ With --table the log is a table of a deployed stack. The stack's peppers are in
 the variable PEPPERS (kid:base64, the current one first) or in --peppers-file.
 Credentials and region are found as AWS's own tools find them. Otherwise the log
 is in the data folder DIR, which no server may use meanwhile.`,
-		Args: noArgs,
+		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return f.repair(c, e) },
 	}
-	c.Flags().StringVar(&f.data, "data", defaultData, "the data folder DIR")
+	c.Flags().StringVar(&f.data, "data", datadir.DefaultData, "the data folder DIR")
 	f.addLog(c)
 	c.Flags().StringVar(&f.stream, "stream", "", "the stream: user/NAME or settings")
 	c.MarkFlagsMutuallyExclusive("table", "data")
@@ -53,10 +54,10 @@ type repairFlags struct {
 	stream string
 }
 
-func (f *repairFlags) repair(c *cobra.Command, e *env) error {
+func (f *repairFlags) repair(c *cobra.Command, e *console.Env) error {
 	stream, err := streamNamed(f.stream)
 	if err != nil {
-		return usagef("--stream: %s", err)
+		return console.Usagef("--stream: %s", err)
 	}
 	return f.withLog(c.Context(), e, func(store issuer.RepairStore, k events.Keys) error {
 		return repair(c.Context(), e, store, k, stream)
@@ -83,7 +84,7 @@ func streamNamed(text string) (events.Stream, error) {
 }
 
 // withLog opens the log, calls do, and closes the log.
-func (f *repairFlags) withLog(ctx context.Context, e *env, do func(issuer.RepairStore, events.Keys) error) (err error) {
+func (f *repairFlags) withLog(ctx context.Context, e *console.Env, do func(issuer.RepairStore, events.Keys) error) (err error) {
 	if f.table == "" {
 		folder, err := datadir.OpenExisting(ctx, f.data)
 		if err != nil {
@@ -102,15 +103,15 @@ func (f *repairFlags) withLog(ctx context.Context, e *env, do func(issuer.Repair
 	return do(dynamo.WithRepairs{Store: dynamo.New(client, f.table)}, k)
 }
 
-func repair(ctx context.Context, e *env, store issuer.RepairStore, k events.Keys, stream events.Stream) error {
+func repair(ctx context.Context, e *console.Env, store issuer.RepairStore, k events.Keys, stream events.Stream) error {
 	steps := 0
 	err := issuer.Repair(ctx, store, k, stream, time.Now(), func(step string) error {
 		steps++
-		_, err := fmt.Fprintf(e.out, "%s\n", plain(oneLine(step)))
+		_, err := fmt.Fprintf(e.Out, "%s\n", console.Plain(oneLine(step)))
 		return err
 	})
 	if err == nil && steps == 0 {
-		_, err = fmt.Fprintf(e.out, "%s: nothing to repair\n", plain(string(stream)))
+		_, err = fmt.Fprintf(e.Out, "%s: nothing to repair\n", console.Plain(string(stream)))
 	}
 	if err != nil {
 		return fmt.Errorf("repairing stream %s: %w", stream, err)

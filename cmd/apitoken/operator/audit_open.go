@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"context"
@@ -7,6 +7,7 @@ import (
 	"os"
 	"time"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
 	"apitoken/events/audit"
@@ -16,7 +17,7 @@ import (
 	"apitoken/infra/eventfile"
 )
 
-func (f *sourceFlags) openTables(ctx context.Context, e *env) (*source, error) {
+func (f *sourceFlags) openTables(ctx context.Context, e *console.Env) (*source, error) {
 	s := &source{close: func() error { return nil }}
 	client, err := chain.Client(ctx)
 	if err != nil {
@@ -35,7 +36,7 @@ func (f *sourceFlags) openTables(ctx context.Context, e *env) (*source, error) {
 	return s, table.Streams(ctx, func(stream events.Stream) { s.streams = append(s.streams, stream) })
 }
 
-func (f *sourceFlags) keys(e *env) (events.Keys, error) {
+func (f *sourceFlags) keys(e *console.Env) (events.Keys, error) {
 	text, from, err := f.peppersText(e)
 	if err != nil {
 		return events.Keys{}, err
@@ -49,19 +50,19 @@ func (f *sourceFlags) keys(e *env) (events.Keys, error) {
 
 // peppersText reads the peppers from the file or the variable. from names the
 // source in errors.
-func (f *sourceFlags) peppersText(e *env) (text, from string, err error) {
+func (f *sourceFlags) peppersText(e *console.Env) (text, from string, err error) {
 	if f.peppers != "" {
 		text, err = datadir.ReadSecret(f.peppers)
 		return text, f.peppers, err
 	}
-	text, err = e.envValue("PEPPERS")
+	text, err = e.EnvValue("PEPPERS")
 	if err == nil && text == "" {
-		err = usagef("--table needs the peppers of the stack: set PEPPERS or give --peppers-file")
+		err = console.Usagef("--table needs the peppers of the stack: set PEPPERS or give --peppers-file")
 	}
 	return text, "PEPPERS", err
 }
 
-func (f *sourceFlags) openFolder(ctx context.Context, _ *env) (*source, error) {
+func (f *sourceFlags) openFolder(ctx context.Context, _ *console.Env) (*source, error) {
 	folder, err := datadir.OpenExisting(ctx, f.data)
 	if err != nil {
 		return nil, err

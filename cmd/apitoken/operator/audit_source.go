@@ -1,4 +1,4 @@
-package cli
+package operator
 
 import (
 	"context"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
+	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
 	"apitoken/events/audit"
 	"apitoken/events/issuer"
@@ -18,7 +20,7 @@ type sourceFlags struct {
 }
 
 func (f *sourceFlags) addCopies(c *cobra.Command) {
-	c.Flags().StringVar(&f.data, "data", defaultData, "the data folder DIR")
+	c.Flags().StringVar(&f.data, "data", datadir.DefaultData, "the data folder DIR")
 	c.Flags().StringVar(&f.copies, "audit-table", "", "the table of the copies")
 }
 
@@ -43,19 +45,19 @@ type source struct {
 type tokenIDs func(ctx context.Context, f func(id string) error) error
 
 // withLogAndCopies is withCopies for a command that needs the log too.
-func (f *sourceFlags) withLogAndCopies(c *cobra.Command, e *env, do func(*source) error) error {
+func (f *sourceFlags) withLogAndCopies(c *cobra.Command, e *console.Env, do func(*source) error) error {
 	if (f.table == "") != (f.copies == "") {
-		return usagef("--table and --audit-table go together")
+		return console.Usagef("--table and --audit-table go together")
 	}
 	return f.withCopies(c, e, do)
 }
 
 // withCopies opens the source, calls do, and closes the source.
-func (f *sourceFlags) withCopies(c *cobra.Command, e *env, do func(*source) error) (err error) {
+func (f *sourceFlags) withCopies(c *cobra.Command, e *console.Env, do func(*source) error) (err error) {
 	open := f.openFolder
 	if f.copies != "" {
 		if c.Flags().Changed("data") {
-			return usagef("give a data folder or tables, not both")
+			return console.Usagef("give a data folder or tables, not both")
 		}
 		open = f.openTables
 	}

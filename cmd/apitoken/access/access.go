@@ -1,4 +1,4 @@
-package cli
+package access
 
 import (
 	"context"
@@ -11,6 +11,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/cmd/apitoken/setting"
 	"apitoken/events/secret"
@@ -22,14 +23,14 @@ const (
 	callTimeout = 60 * time.Second // for one call, with its answer
 )
 
-// access holds the flags that say how a command calls the service.
-type access struct {
+// Flags holds the flags that say how a command calls the service.
+type Flags struct {
 	url, tokenFile, caFile string
 	tokenFileShared        bool
 	insecureHTTP           bool
 }
 
-func (a *access) add(c *cobra.Command) {
+func (a *Flags) Add(c *cobra.Command) {
 	c.Flags().StringVar(&a.url, "url", "", "the service's address (default $APITOKEN_URL or "+defaultURL+")")
 	c.Flags().StringVar(&a.tokenFile, "token-file", "", "a file (mode 0600) that contains your token; - reads it from standard input (default $APITOKEN_TOKEN_FILE)")
 	c.Flags().BoolVar(&a.tokenFileShared, "token-file-shared", false, "accept a token file that other users can read, if this user cannot change it: an orchestrator mounts it (default $APITOKEN_TOKEN_FILE_SHARED)")
@@ -37,30 +38,30 @@ func (a *access) add(c *cobra.Command) {
 	c.Flags().BoolVar(&a.insecureHTTP, "insecure-http", false, "allow plain http to another machine; others on the network can then read the token")
 }
 
-// client returns a client that sends the caller's token.
-func (a *access) client(ctx context.Context, e *env) (*httpapi.Client, error) {
-	base, hc, err := a.endpoint(e)
+// Client returns a client that sends the caller's token.
+func (a *Flags) Client(ctx context.Context, e *console.Env) (*httpapi.Client, error) {
+	base, hc, err := a.Endpoint(e)
 	if err != nil {
 		return nil, err
 	}
-	token, err := a.token(ctx, e)
+	token, err := a.Token(ctx, e)
 	if err != nil {
 		return nil, err
 	}
 	return httpapi.NewClient(base, token, hc), nil
 }
 
-// anonymous returns a client for calls that need no token.
-func (a *access) anonymous(e *env) (*httpapi.Client, error) {
-	base, hc, err := a.endpoint(e)
+// Anonymous returns a client for calls that need no token.
+func (a *Flags) Anonymous(e *console.Env) (*httpapi.Client, error) {
+	base, hc, err := a.Endpoint(e)
 	if err != nil {
 		return nil, err
 	}
 	return httpapi.NewClient(base, secret.Secret{}, hc), nil
 }
 
-// endpoint returns the base address of the service and an HTTP client for it.
-func (a *access) endpoint(e *env) (string, *http.Client, error) {
+// Endpoint returns the base address of the service and an HTTP client for it.
+func (a *Flags) Endpoint(e *console.Env) (string, *http.Client, error) {
 	base, err := a.base(e)
 	if err != nil {
 		return "", nil, err
@@ -76,10 +77,10 @@ func (a *access) endpoint(e *env) (string, *http.Client, error) {
 
 // base returns the address of the service, if a token may be sent there. The
 // errors do not quote the address, because users put passwords into URLs.
-func (a *access) base(e *env) (string, error) {
-	given, err := e.envValue("APITOKEN_URL")
+func (a *Flags) base(e *console.Env) (string, error) {
+	given, err := e.EnvValue("APITOKEN_URL")
 	if a.url != "" {
-		given, err = read("--url", a.url, setting.Value)
+		given, err = console.ReadSetting("--url", a.url, setting.Value)
 	}
 	if err != nil {
 		return "", err
@@ -88,40 +89,40 @@ func (a *access) base(e *env) (string, error) {
 	u, err := url.Parse(text)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return "", usagef("the address of the service (--url or APITOKEN_URL) must have the form https://HOST or %s", defaultURL)
+		return "", console.Usagef("the address of the service (--url or APITOKEN_URL) must have the form https://HOST or %s", defaultURL)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
-		return "", usagef("the address of the service (--url or APITOKEN_URL) must not have a user, a query or a fragment; set APITOKEN_TOKEN_FILE to send a token")
-	case u.Scheme == "http" && !local(u.Hostname()) && !a.insecureHTTP:
-		return "", usagef("http://%s would send the token unencrypted: use https, or give --insecure-http if others cannot read this network", u.Host)
+		return "", console.Usagef("the address of the service (--url or APITOKEN_URL) must not have a user, a query or a fragment; set APITOKEN_TOKEN_FILE to send a token")
+	case u.Scheme == "http" && !Local(u.Hostname()) && !a.insecureHTTP:
+		return "", console.Usagef("http://%s would send the token unencrypted: use https, or give --insecure-http if others cannot read this network", u.Host)
 	}
 	return text, nil
 }
 
-// local reports whether requests to host stay on this machine.
-func local(host string) bool {
+// Local reports whether requests to host stay on this machine.
+func Local(host string) bool {
 	ip, err := netip.ParseAddr(host)
 	return host == "localhost" || (err == nil && ip.Unmap().IsLoopback())
 }
 
 // roots are the certificates to trust, nil for only those of the system.
-func (a *access) roots(e *env) (*x509.CertPool, error) {
+func (a *Flags) roots(e *console.Env) (*x509.CertPool, error) {
 	path := a.caFile
 	if path == "" {
 		var err error
-		if path, err = e.envPath("APITOKEN_CA_FILE"); path == "" {
+		if path, err = e.EnvPath("APITOKEN_CA_FILE"); path == "" {
 			return nil, err
 		}
 	}
 	pem, err := datadir.ReadPublicOrPipe(path)
 	if err != nil {
-		return nil, usagef("reading the certificates to trust: %s", err)
+		return nil, console.Usagef("reading the certificates to trust: %s", err)
 	}
 	pool, err := x509.SystemCertPool()
 	if err != nil {
 		pool = x509.NewCertPool()
 	}
 	if !pool.AppendCertsFromPEM([]byte(pem)) {
-		return nil, usagef("%s contains no PEM certificate", path)
+		return nil, console.Usagef("%s contains no PEM certificate", path)
 	}
 	return pool, nil
 }

@@ -1,9 +1,10 @@
-package cli
+package operator
 
 import (
 	"strings"
 	"testing"
 
+	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
 )
 
@@ -75,8 +76,8 @@ func TestRepairRefusesADamagedHead(t *testing.T) {
 		s.SetHeadVersion(t, "user/ann", 7)
 		x.close()
 		code, out, messages := x.repair(t, "user/ann")
-		if code != exitFailed || out != "" || !strings.Contains(messages, "repair needs a sound head and changes nothing: restore the log") {
-			t.Errorf("got exit code %d, %q, %q, want %d and what to do", code, out, messages, exitFailed)
+		if code != console.ExitFailed || out != "" || !strings.Contains(messages, "repair needs a sound head and changes nothing: restore the log") {
+			t.Errorf("got exit code %d, %q, %q, want %d and what to do", code, out, messages, console.ExitFailed)
 		}
 	})
 }

@@ -1,0 +1,59 @@
+package access
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"syscall"
+
+	"apitoken/cmd/apitoken/console"
+	"apitoken/functions/httpapi"
+)
+
+// Explain returns an error that the user can act on: for a problem of the
+// service, and for a connection that was refused. It returns other errors
+// unchanged.
+func Explain(err error) error {
+	if p, ok := errors.AsType[*httpapi.Problem](err); ok {
+		return Describe(p)
+	}
+	if errors.Is(err, syscall.ECONNREFUSED) {
+		return fmt.Errorf("%w: no service listens at this address; start one with `apitoken serve`, or set APITOKEN_URL to the address of the service", err)
+	}
+	return err
+}
+
+// Describe is a problem as a message: its detail and code, and the members of
+// the request that caused it.
+func Describe(p *httpapi.Problem) error {
+	text := p.Error()
+	for _, e := range p.Errors {
+		switch {
+		case e.Detail != p.Detail:
+			text += "; " + e.Field + ": " + e.Detail
+		case !strings.HasPrefix(p.Detail, e.Field): // otherwise the detail already names the member
+			text = e.Field + ": " + text
+		}
+	}
+	if p.SoonestExpiry != nil && !p.SoonestExpiry.IsZero() {
+		text += "; the next token expires at " + console.FormatTime(p.SoonestExpiry.Time)
+	}
+	if !p.EndedTime.IsZero() {
+		text += "; it was revoked at " + console.FormatTime(p.EndedTime.Time)
+	}
+	return errors.New(console.Plain(text))
+}
+
+// Refusal returns the problem of a call that the service refused.
+func Refusal(err error) (*httpapi.Problem, bool) {
+	p, answered := errors.AsType[*httpapi.Problem](err)
+	return p, answered && p.Code != "" && p.Status < http.StatusInternalServerError
+}
+
+// ChangedNothing reports whether the error shows that the call changed nothing: the
+// service refused it, or no service was there.
+func ChangedNothing(err error) bool {
+	_, refused := Refusal(err)
+	return refused || errors.Is(err, syscall.ECONNREFUSED)
+}
