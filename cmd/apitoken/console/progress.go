@@ -4,8 +4,6 @@ import (
 	"fmt"
 	"io"
 	"time"
-
-	"github.com/clipperhouse/displaywidth"
 )
 
 const (
@@ -40,7 +38,7 @@ func (p *Progress) Showf(format string, args ...any) {
 	if !p.draws || p.e.clock().Before(p.next) {
 		return
 	}
-	line := displaywidth.TruncateString(Plain(fmt.Sprintf(format, args...)), p.e.width(p.e.Err)-1, "…")
+	line := shorten(Plain(fmt.Sprintf(format, args...)), p.e.width(p.e.Err)-1)
 	fmt.Fprint(p.e.Err, "\r\x1b[K"+line)
 	p.drawn, p.next = true, p.e.clock().Add(redrawTime)
 }
