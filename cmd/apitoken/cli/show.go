@@ -105,8 +105,8 @@ func fields(e httpapi.Entry) [][]any {
 	}
 	return [][]any{
 		{"id", e.ID}, {"kind", e.Kind}, {"name", e.Name}, {"description", e.Description},
-		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", e.State},
-		{"created", e.CreationTime.Time}, {"expires", e.ExpirationTime.Time},
+		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", console.State(e.State)},
+		{"created", e.CreationTime.Time}, {"expires", console.Expiry(e.ExpirationTime.Time)},
 		{"ended", e.EndedTime.Time}, {"previous secret until", e.PreviousSecretUntil.Time}, {"last used", e.LastUsed.Time},
 		{"last used from", e.LastUsedAddress},
 		{"scopes", strings.Join(e.Scopes, ", ")}, {"source ranges", strings.Join(ranges, ", ")},

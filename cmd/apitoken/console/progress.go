@@ -17,10 +17,11 @@ const (
 // A message of Env erases the line. Data that the work prints meanwhile must go
 // through Write, because standard output may be the same terminal.
 type Progress struct {
-	e     *Env
-	draws bool
-	next  time.Time // no line before
-	drawn bool      // a line is on the terminal
+	e      *Env
+	draws  bool      // standard error is a terminal
+	shared bool      // standard output is a terminal too, probably the same
+	next   time.Time // no line before
+	drawn  bool      // a line is on the terminal
 }
 
 var _ io.Writer = (*Progress)(nil)
@@ -28,7 +29,7 @@ var _ io.Writer = (*Progress)(nil)
 // StartProgress begins a work. The caller calls End when the work is done or has
 // failed. One Env has one Progress at a time.
 func (e *Env) StartProgress() *Progress {
-	e.progress = &Progress{e: e, draws: e.takesEscapes(e.Err), next: e.clock().Add(quietTime)}
+	e.progress = &Progress{e: e, draws: e.takesEscapes(e.Err), shared: IsTerminal(e.Out), next: e.clock().Add(quietTime)}
 	return e.progress
 }
 
@@ -46,7 +47,7 @@ func (p *Progress) Showf(format string, args ...any) {
 // Write writes data to standard output. It erases the line first if both are on a
 // terminal.
 func (p *Progress) Write(data []byte) (int, error) {
-	if IsTerminal(p.e.Out) {
+	if p.shared {
 		p.hide()
 	}
 	return p.e.Out.Write(data)
