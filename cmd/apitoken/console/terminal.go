@@ -35,8 +35,11 @@ func (e *Env) width(w io.Writer) int {
 // takesEscapes reports whether w is a terminal that understands escape sequences. An
 // empty TERM says nothing about them, so it counts as dumb.
 func (e *Env) takesEscapes(w io.Writer) bool {
+	if !IsTerminal(w) {
+		return false
+	}
 	kind := e.Getenv("TERM")
-	return IsTerminal(w) && kind != "" && kind != "dumb"
+	return kind != "" && kind != "dumb"
 }
 
 // colours reports whether w shows colours. A user switches them off with NO_COLOR

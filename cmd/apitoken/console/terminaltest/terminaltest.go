@@ -87,8 +87,8 @@ func (x *Terminal) Text() string {
 }
 
 var (
-	instants = regexp.MustCompile(`\b20\d\d-\d\d-\d\d([ T])\d\d:\d\d:\d\d`)
-	dates    = regexp.MustCompile(`\b20\d\d-\d\d-\d\d\b`)
+	instants = regexp.MustCompile(`20\d\d-\d\d-\d\d([ T])\d\d:\d\d:\d\d`)
+	dates    = regexp.MustCompile(`20\d\d-\d\d-\d\d`)
 )
 
 // Scene is the form of a text in a recorded scene: control characters are visible,
