@@ -19,7 +19,14 @@ const (
 // code of the process. It writes the error of the command as one message.
 func Run(ctx context.Context, e *Env, root *cobra.Command, args []string) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.PersistentPreRun = func(*cobra.Command, []string) { e.started = true }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if err := checkGroups(c); err != nil {
+			return err
+		}
+		e.started = true
+		return nil
+	}
+	prepare(root)
 	root.SetOut(e.Out)
 	root.SetErr(e.Err)
 	root.SetArgs(args)
