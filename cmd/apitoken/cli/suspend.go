@@ -81,7 +81,7 @@ func offboardError(err error) error {
 	if err == nil || access.ChangedNothing(err) {
 		return access.Explain(err)
 	}
-	return &console.UnknownOutcomeError{access.Explain(err), "some tokens may have ended; run the command again"}
+	return &console.UnknownOutcomeError{Err: access.Explain(err), Hint: "some tokens may have ended; run the command again"}
 }
 
 func newSuspension(e *console.Env) *cobra.Command {

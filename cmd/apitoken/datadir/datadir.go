@@ -20,10 +20,10 @@ import (
 	"apitoken/infra/bolt"
 )
 
-// The files of a data folder.
 // DefaultData is the data folder of a local service that no flag names.
 const DefaultData = "./.apitoken"
 
+// The files of a data folder.
 const (
 	storeFile  = "apitoken.db"
 	pepperFile = "peppers"
@@ -81,7 +81,7 @@ func open(ctx context.Context, dir string, onCommit func()) (*Folder, error) {
 	return f, nil
 }
 
-// EnvPath is the path of the file called name in the folder.
+// Path is the path of the file called name in the folder.
 func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 
 // CertificatePath and KeyPath are the paths of the self-signed certificate and of

@@ -36,7 +36,7 @@ func Value(text string) (string, error) {
 	return value, nil
 }
 
-// EnvPath is EnvValue for the path of a file. A path may have blanks inside, and also
+// Path is Value for the path of a file. A path may have blanks inside, and also
 // inside the quotes around the path.
 func Path(text string) (string, error) {
 	value, err := unwrap(text, false)
