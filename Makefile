@@ -19,6 +19,16 @@ run: ## Start the service on its embedded store (DATA=./.apitoken LISTEN=127.0.0
 build: ## Build bin/apitoken
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/apitoken ./cmd/apitoken
 
+PREFIX  ?= $(HOME)/.local
+SHARE    = $(DESTDIR)$(PREFIX)/share
+.PHONY: install
+install: build ## Install apitoken and its completions for bash, zsh and fish (PREFIX=~/.local DESTDIR=)
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
+	install -m 0755 bin/apitoken "$(DESTDIR)$(PREFIX)/bin/apitoken"
+	bin/apitoken completion bash | install -m 0644 /dev/stdin "$(SHARE)/bash-completion/completions/apitoken"
+	bin/apitoken completion zsh | install -m 0644 /dev/stdin "$(SHARE)/zsh/site-functions/_apitoken"
+	bin/apitoken completion fish | install -m 0644 /dev/stdin "$(SHARE)/fish/vendor_completions.d/apitoken.fish"
+
 .PHONY: test
 test: ## Run the tests
 	go test ./...

@@ -12,7 +12,8 @@ import (
 
 func newRoot(e *console.Env) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "apitoken",
+		Use:     "apitoken",
+		Version: ownVersion(),
 		Short: "Issue, list, show, change and revoke API tokens, and serve the API that does so",
 		Long: `Issue, list, show, change and revoke API tokens, and serve the API that does so.
 
@@ -32,6 +33,7 @@ The commands that call a service read these variables:
                        you cannot change it: an orchestrator mounts it
   APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's`,
 	}
+	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.AddCommand(
 		newServe(e), operator.NewBootstrap(e),
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
