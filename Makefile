@@ -25,9 +25,10 @@ SHARE    = $(DESTDIR)$(PREFIX)/share
 install: build ## Install apitoken and its completions for bash, zsh and fish (PREFIX=~/.local DESTDIR=)
 	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
 	install -m 0755 bin/apitoken "$(DESTDIR)$(PREFIX)/bin/apitoken"
-	bin/apitoken completion bash | install -m 0644 /dev/stdin "$(SHARE)/bash-completion/completions/apitoken"
-	bin/apitoken completion zsh | install -m 0644 /dev/stdin "$(SHARE)/zsh/site-functions/_apitoken"
-	bin/apitoken completion fish | install -m 0644 /dev/stdin "$(SHARE)/fish/vendor_completions.d/apitoken.fish"
+	bin/apitoken completion bash >"$(SHARE)/bash-completion/completions/apitoken"
+	bin/apitoken completion zsh >"$(SHARE)/zsh/site-functions/_apitoken"
+	bin/apitoken completion fish >"$(SHARE)/fish/vendor_completions.d/apitoken.fish"
+	chmod 0644 "$(SHARE)"/bash-completion/completions/apitoken "$(SHARE)"/zsh/site-functions/_apitoken "$(SHARE)"/fish/vendor_completions.d/apitoken.fish
 
 .PHONY: test
 test: ## Run the tests

@@ -33,7 +33,6 @@ The commands that call a service read these variables:
                        you cannot change it: an orchestrator mounts it
   APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's`,
 	}
-	root.SetVersionTemplate("{{.Name}} {{.Version}}\n")
 	root.AddCommand(
 		newServe(e), operator.NewBootstrap(e),
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
