@@ -38,6 +38,7 @@ The commands that call a service read these variables:
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
 		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
 	)
+	addCompletion(e, root)
 	return root
 }
 
