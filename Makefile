@@ -57,6 +57,7 @@ fresh: ## Check that generated files match their sources
 	go mod tidy -diff
 	go mod verify
 	go run ./cmd/catalogue -check
+	go run ./cmd/reference -check
 
 FUZZTIME ?= 30s
 .PHONY: fuzz
@@ -111,6 +112,10 @@ table: ## Run the long tests on DynamoDB Local in full (only with APITOKEN_DYNAM
 .PHONY: catalogue
 catalogue: ## Write events/CATALOGUE.md from the schemas and samples
 	go run ./cmd/catalogue
+
+.PHONY: reference
+reference: ## Write cmd/apitoken/REFERENCE.md from the help texts of the commands
+	go run ./cmd/reference
 
 # The targets below are for AWS. They need sam, or else Python 3.11 or later to install it, and the tools in each line.
 STACK ?= apitoken

@@ -2,9 +2,9 @@ package console
 
 import "github.com/spf13/cobra"
 
-// prepare gives all commands below root the same errors for unknown flags and unknown
-// commands.
-func prepare(root *cobra.Command) {
+// Prepare adds the commands help and completion to root. It gives all commands the
+// same errors for unknown flags and unknown commands. Run calls it.
+func Prepare(root *cobra.Command) {
 	root.SetFlagErrorFunc(flagError)
 	root.InitDefaultHelpCmd()
 	root.InitDefaultCompletionCmd()

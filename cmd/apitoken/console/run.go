@@ -26,7 +26,7 @@ func Run(ctx context.Context, e *Env, root *cobra.Command, args []string) int {
 		e.started = true
 		return nil
 	}
-	prepare(root)
+	Prepare(root)
 	root.SetOut(e.Out)
 	root.SetErr(e.Err)
 	root.SetArgs(args)
