@@ -14,7 +14,7 @@ func newRoot(e *console.Env) *cobra.Command {
 	root := &cobra.Command{
 		Use:     "apitoken",
 		Version: ownVersion(),
-		Short: "Issue, list, show, change and revoke API tokens, and serve the API that does so",
+		Short:   "Issue, list, show, change and revoke API tokens, and serve the API that does so",
 		Long: `Issue, list, show, change and revoke API tokens, and serve the API that does so.
 
 A first token in three commands:
@@ -31,7 +31,11 @@ The commands that call a service read these variables:
   APITOKEN_TOKEN_FILE_SHARED
                        1 to accept a token file that other users can read, if
                        you cannot change it: an orchestrator mounts it
-  APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's`,
+  APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's
+
+The exit codes:
+
+` + console.ExitCodes,
 	}
 	root.AddCommand(
 		newServe(e), operator.NewBootstrap(e),

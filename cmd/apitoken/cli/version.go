@@ -23,9 +23,9 @@ func newVersion(e *console.Env) *cobra.Command {
 		Use:   "version",
 		Short: "Print the version of this program: its name, commit and date",
 		Example: `  apitoken version
-  apitoken version --server --url https://tokens.example.org`,
-		Args:  console.NoArgs,
-		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
+  apitoken version --server`,
+		Args: console.NoArgs,
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}
 	c.Flags().BoolVar(&o.server, "server", false, "print the version of the service in place of this program's")
 	o.Flags.Add(c)

@@ -25,6 +25,9 @@ func group(c *cobra.Command) {
 		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	}
 	for _, sub := range c.Commands() {
+		if sub.Example == "" && c.Name() == "completion" {
+			sub.Example = "  apitoken completion " + sub.Name() + " >apitoken." + sub.Name()
+		}
 		sub.SuggestFor = append(sub.SuggestFor, otherNames[sub.Name()]...)
 		group(sub)
 	}

@@ -27,6 +27,7 @@ type Env struct {
 	Getenv   func(string) string
 
 	started bool // the arguments were valid, and the command itself runs
+	changes Changes
 }
 
 // WholeToken matches a token anywhere in a text.
