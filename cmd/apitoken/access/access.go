@@ -72,7 +72,7 @@ func (a *Flags) Endpoint(e *console.Env) (string, *http.Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return base, &http.Client{Transport: transport, Timeout: callTimeout}, nil
+	return base, &http.Client{Transport: e.Count(transport), Timeout: callTimeout}, nil
 }
 
 // base returns the address of the service, if a token may be sent there. The

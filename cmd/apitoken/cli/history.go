@@ -24,7 +24,9 @@ type history struct {
 func newHistory(e *console.Env) *cobra.Command {
 	var o history
 	c := &cobra.Command{
-		Use:   "history ID | --owner USER",
+		Use: "history ID | --owner USER",
+		Example: `  apitoken history JhxND7ci
+  apitoken history --owner ann --verify`,
 		Short: "Show the events of a token, or of all tokens of a user",
 		Long: `Show the events of a token, or of all tokens of a user, oldest first. The ID
 self is the token that you use; it needs no scope. With --output json each event

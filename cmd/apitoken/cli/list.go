@@ -24,7 +24,10 @@ type list struct {
 func newList(e *console.Env) *cobra.Command {
 	var o list
 	c := &cobra.Command{
-		Use:   "list",
+		Use: "list",
+		Example: `  apitoken list
+  apitoken list --owner ann --state active,expired
+  apitoken list --output json --limit 10`,
 		Short: "List tokens, without their secrets",
 		Long: `List tokens, without their secrets: your own, and also those of other users if
 you hold the permission view. Without --state only live tokens are listed. A

@@ -12,8 +12,9 @@ import (
 
 func newRoot(e *console.Env) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "apitoken",
-		Short: "Issue, list, show, change and revoke API tokens, and serve the API that does so",
+		Use:     "apitoken",
+		Version: ownVersion(),
+		Short:   "Issue, list, show, change and revoke API tokens, and serve the API that does so",
 		Long: `Issue, list, show, change and revoke API tokens, and serve the API that does so.
 
 A first token in three commands:
@@ -30,13 +31,18 @@ The commands that call a service read these variables:
   APITOKEN_TOKEN_FILE_SHARED
                        1 to accept a token file that other users can read, if
                        you cannot change it: an orchestrator mounts it
-  APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's`,
+  APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's
+
+The exit codes:
+
+` + console.ExitCodes,
 	}
 	root.AddCommand(
 		newServe(e), operator.NewBootstrap(e),
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
 		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
 	)
+	addCompletion(e, root)
 	return root
 }
 

@@ -22,7 +22,9 @@ type show struct {
 func newShow(e *console.Env) *cobra.Command {
 	var o show
 	c := &cobra.Command{
-		Use:   "show ID",
+		Use: "show ID",
+		Example: `  apitoken show JhxND7ci
+  apitoken show self --output json`,
 		Short: "Show one token, without its secret",
 		Long: `Show one token, without its secret. The ID self is the token that you use; it
 needs no scope. With --at the command shows the token as it was at an earlier

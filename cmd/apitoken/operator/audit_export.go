@@ -17,7 +17,9 @@ func newAuditExport(e *console.Env) *cobra.Command {
 	var f sourceFlags
 	var owner string
 	c := &cobra.Command{
-		Use:   "export",
+		Use: "export",
+		Example: `  apitoken audit export --data .apitoken --owner ann
+  apitoken audit export --audit-table COPIES >events.jsonl`,
 		Short: "Print the copies as CloudEvents, one on a line",
 		Long: `Print the copies of all events as CloudEvents 1.0 objects, one on a line: stream
 after stream, each stream in its order and each event once. The hashes in the

@@ -17,7 +17,9 @@ import (
 func newAuditVerify(e *console.Env) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
-		Use:   "verify",
+		Use: "verify",
+		Example: `  apitoken audit verify --data .apitoken
+  apitoken audit verify --table TABLE --audit-table COPIES`,
 		Short: "Compare every stream of the log, and the view of every token, with the copies",
 		Long: `Compare every stream of the log with its copies: each event with its own hash, its
 MAC and the event before it, the log with the copies, and the head with its seal
