@@ -87,7 +87,7 @@ func shownEvents(t *testing.T, page int) (entries []json.RawMessage) {
 	for i, kind := range []string{"TokenCreated", "TokenRevoked"} {
 		m := events.Message{
 			Deployment: "D", ID: fmt.Sprintf("user/ann/%d", 2*page+i+1), Seq: uint64(2*page + i + 1), Type: kind, V: 1,
-			Subject: "JhxND7ci", Stream: "user/ann", Actor: "ann.of.the.other.office", TokenID: "admin", Time: time.Now().Add(-3 * hours).UTC().Truncate(time.Second), Data: []byte(`{"v":1}`), MAC: events.Verifier{Kid: "p1", MAC: []byte{1}},
+			Subject: "JhxND7ci", Stream: "user/ann", Actor: "ann.of.the.other.office", TokenID: "admin", Time: time.Now().Add(-3 * hours).UTC().Truncate(time.Second), Data: []byte(`{"token_id":"JhxND7ci"}`), MAC: events.Verifier{Kid: "p1", MAC: []byte{1}},
 		}
 		detail, err := m.Detail()
 		if err != nil {
