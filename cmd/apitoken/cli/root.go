@@ -38,7 +38,7 @@ The exit codes:
 ` + console.ExitCodes,
 	}
 	root.AddCommand(
-		newServe(e), operator.NewBootstrap(e),
+		newServe(e), operator.NewBootstrap(e), operator.NewPeppers(e),
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
 		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
 	)

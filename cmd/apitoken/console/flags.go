@@ -99,3 +99,17 @@ func checkGroups(c *cobra.Command) (err error) {
 	}
 	return err
 }
+
+// checksItself are the flags whose commands refuse a token with a better message.
+var checksItself = []string{"id", "write-to", "if-match", "idempotency-key"}
+
+// checkTokens refuses a whole token in the value of a flag before anything is sent. The
+// service would store such a name, and proxies would write it into their logs.
+func checkTokens(c *cobra.Command) (err error) {
+	c.Flags().Visit(func(f *pflag.Flag) {
+		if err == nil && !slices.Contains(checksItself, f.Name) && WholeToken.MatchString(f.Value.String()) {
+			err = Usagef("--%s contains a whole token. Your shell's history may now contain the token; revoke the token if others can read that history", f.Name)
+		}
+	})
+	return err
+}

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,7 +27,7 @@ const ExitCodes = `  0    the command did its work
 func Run(ctx context.Context, e *Env, root *cobra.Command, args []string) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
 	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
-		if err := checkGroups(c); err != nil {
+		if err := cmp.Or(checkTokens(c), checkGroups(c)); err != nil {
 			return err
 		}
 		e.started = true
