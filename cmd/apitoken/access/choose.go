@@ -26,7 +26,7 @@ func (a *Flags) choose(e *console.Env, withToken bool) (Source, error) {
 	} else if !fromContext {
 		return byHand.withDefault(), nil
 	}
-	return a.ofContext(c, stored.Contexts[c.name], byHand, g.names(func(string) bool { return true })), nil
+	return a.ofContext(c, stored.Contexts[c.name], byHand, g.names(anyName)), nil
 }
 
 // byHand is the source that flags and variables give, without defaults.

@@ -1,21 +1,14 @@
 package access
 
 import (
-	"bytes"
-	"context"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"io/fs"
 	"maps"
 	"path/filepath"
 	"regexp"
 	"slices"
-	"time"
 
 	"apitoken/cmd/apitoken/console"
-	"apitoken/cmd/apitoken/datadir"
 )
 
 // Contexts are the contexts of a user, by name, as they are stored.
@@ -54,50 +47,6 @@ func CheckName(name string) error {
 	return nil
 }
 
-// ReadContexts returns the stored contexts; there are none if there is no file. It
-// refuses a file that is damaged, has unknown members, or is open to other users.
-func ReadContexts(e *console.Env) (Contexts, error) {
-	dir, err := contextFolder(e)
-	if err != nil || dir == "" {
-		return Contexts{}, err
-	}
-	if err := datadir.CheckPrivateFolder(dir); errors.Is(err, fs.ErrNotExist) {
-		return Contexts{}, nil
-	} else if err != nil {
-		return Contexts{}, fmt.Errorf("reading the contexts: %w", err)
-	}
-	return readContexts(filepath.Join(dir, contextFile))
-}
-
-const (
-	contextFile = "contexts.json"
-	lockFile    = "contexts.lock"
-)
-
-func readContexts(path string) (c Contexts, err error) {
-	text, err := datadir.ReadPrivate(path)
-	if errors.Is(err, fs.ErrNotExist) {
-		return Contexts{}, nil
-	}
-	if err != nil {
-		return Contexts{}, fmt.Errorf("reading the contexts: %w", err)
-	}
-	d := json.NewDecoder(bytes.NewReader([]byte(text)))
-	d.DisallowUnknownFields()
-	if err = d.Decode(&c); err == nil {
-		if _, more := d.Token(); more != io.EOF {
-			err = errors.New("the JSON text does not end after its first value")
-		}
-	}
-	if err == nil {
-		err = c.check()
-	}
-	if err != nil {
-		return Contexts{}, fmt.Errorf("%s is damaged: %w; correct the file, or remove it and add the contexts again", path, err)
-	}
-	return c, nil
-}
-
 // check refuses contexts that ChangeContexts does not write.
 func (c Contexts) check() error {
 	for _, name := range c.Names() {
@@ -122,92 +71,4 @@ func (c Context) check(name string) error {
 		return fmt.Errorf("the context %s has a path that is not absolute", name)
 	}
 	return nil
-}
-
-// contextFolder is the folder of the contexts; "" if neither variable is set.
-func contextFolder(e *console.Env) (string, error) {
-	dir, err := e.EnvPath("XDG_CONFIG_HOME")
-	if err != nil {
-		return "", err
-	}
-	if dir == "" {
-		home, err := e.EnvPath("HOME")
-		if home == "" {
-			return "", err
-		}
-		dir = filepath.Join(home, ".config")
-	}
-	if !filepath.IsAbs(dir) {
-		return "", console.Usagef("the folder of the contexts is not absolute; set XDG_CONFIG_HOME, or HOME, to an absolute path")
-	}
-	return filepath.Join(dir, "apitoken"), nil
-}
-
-// ChangeContexts reads the contexts, changes them and stores them. It replaces the
-// file in one step, and waits for other processes that change the contexts, so no
-// change is lost. If change returns an error, nothing changes.
-func ChangeContexts(ctx context.Context, e *console.Env, change func(*Contexts) error) error {
-	dir, err := contextFolder(e)
-	if err != nil {
-		return err
-	}
-	if dir == "" {
-		return console.Usagef("there is no folder for the contexts: set HOME or XDG_CONFIG_HOME")
-	}
-	if err := datadir.MakePrivateFolder(dir); err != nil {
-		return fmt.Errorf("preparing to store the contexts: %w", err)
-	}
-	lock, err := waitFor(ctx, filepath.Join(dir, lockFile))
-	if err != nil {
-		return err
-	}
-	defer lock.Release()
-	path := filepath.Join(dir, contextFile)
-	c, err := readContexts(path)
-	if err != nil {
-		return err
-	}
-	if c.Contexts == nil {
-		c.Contexts = map[string]Context{}
-	}
-	if err := change(&c); err != nil {
-		return err
-	}
-	return writeContexts(path, c)
-}
-
-// writeContexts replaces the file. If its name is a symbolic link, it replaces the
-// target, which people keep in a folder under version control.
-func writeContexts(path string, c Contexts) error {
-	text, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		return fmt.Errorf("encoding the contexts: %w", err)
-	}
-	if target, err := filepath.EvalSymlinks(path); err == nil {
-		path = target
-	}
-	return datadir.WritePrivate(path, string(text))
-}
-
-const (
-	lockPause = 20 * time.Millisecond
-	lockWait  = 10 * time.Second // more than many changes need
-)
-
-// waitFor holds the file at path, after other processes that hold it.
-func waitFor(ctx context.Context, path string) (*datadir.HeldFile, error) {
-	for end := time.Now().Add(lockWait); ; {
-		lock, _, err := datadir.Hold(path)
-		if !errors.Is(err, datadir.ErrHeld) {
-			return lock, err
-		}
-		if time.Now().After(end) {
-			return nil, fmt.Errorf("another process is changing the contexts: %w", err)
-		}
-		select {
-		case <-ctx.Done():
-			return nil, ctx.Err()
-		case <-time.After(lockPause):
-		}
-	}
 }

@@ -56,6 +56,8 @@ func useContext(g given, c choice) (bool, error) {
 
 const contextFlag = "--context"
 
+func anyName(string) bool { return true }
+
 func isFlag(name string) bool { return strings.HasPrefix(name, "--") }
 
 // names are the given names that match.
@@ -77,8 +79,8 @@ func partial(g given, c choice) error {
 	if g.token == "" {
 		missing = append(missing, "a token (--token-file, APITOKEN_TOKEN_FILE or APITOKEN_TOKEN)")
 	}
-	names := strings.Join(g.names(func(string) bool { return true }), " and ")
-	return console.Usagef("%s without %s, and %s: the address, the token and the certificates come from one source; give what is missing, or leave out %s to use the context",
+	names := strings.Join(g.names(anyName), " and ")
+	return console.Usagef("%s is given without %s, but %s: the address, the token and the certificates come from one source; give what is missing, or leave out %s to use the context",
 		names, strings.Join(missing, " and "), c, names)
 }
 

@@ -73,7 +73,7 @@ func (o *doctor) examine(ctx context.Context, e *console.Env) {
 	r := &o.report
 	source, err := o.Source(e)
 	if err != nil {
-		r.problem("source", err.Error(), "")
+		r.problem("context", err.Error(), "")
 		return
 	}
 	r.source(source)
