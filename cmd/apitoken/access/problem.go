@@ -12,14 +12,14 @@ import (
 )
 
 // Explain returns an error that the user can act on: for a problem of the
-// service, and for a connection that was refused. It returns other errors
+// service, and for a call that did not reach the service. It returns other errors
 // unchanged.
 func Explain(err error) error {
 	if p, ok := errors.AsType[*httpapi.Problem](err); ok {
 		return Describe(p)
 	}
-	if errors.Is(err, syscall.ECONNREFUSED) {
-		return fmt.Errorf("%w: no service listens at this address; start one with `apitoken serve`, or set APITOKEN_URL to the address of the service", err)
+	if h := Hint(err); h != "" {
+		return fmt.Errorf("%w: %s", err, h)
 	}
 	return err
 }
@@ -42,6 +42,9 @@ func Describe(p *httpapi.Problem) error {
 	if !p.EndedTime.IsZero() {
 		text += "; it was revoked at " + console.FormatTime(p.EndedTime.Time)
 	}
+	if p.Code == "" && p.Status == http.StatusBadRequest { // many servers answer this on a port with TLS
+		text += "; if the address begins with http:// and the port has TLS, use https://"
+	}
 	return errors.New(console.Plain(text))
 }
 
@@ -56,4 +59,11 @@ func Refusal(err error) (*httpapi.Problem, bool) {
 func ChangedNothing(err error) bool {
 	_, refused := Refusal(err)
 	return refused || errors.Is(err, syscall.ECONNREFUSED)
+}
+
+// Foreign returns the problem of a call that something else than this service
+// answered: a proxy, or another service.
+func Foreign(err error) (*httpapi.Problem, bool) {
+	p, answered := errors.AsType[*httpapi.Problem](err)
+	return p, answered && p.Code == ""
 }

@@ -5,7 +5,9 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
 	"apitoken/cmd/apitoken/console"
+	"apitoken/cmd/apitoken/doctor"
 	"apitoken/cmd/apitoken/operator"
 	"apitoken/events/secret"
 )
@@ -32,17 +34,21 @@ The commands that call a service read these variables:
                        1 to accept a token file that other users can read, if
                        you cannot change it: an orchestrator mounts it
   APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's
+  APITOKEN_CONTEXT     the name of a context, which has address, token and
+                       certificates; see apitoken context --help
 
 The exit codes:
 
 ` + console.ExitCodes,
 	}
+	root.AddCommand(newContext(e), doctor.New(e))
 	root.AddCommand(
 		newServe(e), operator.NewBootstrap(e), operator.NewPeppers(e),
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
 		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
 	)
 	addCompletion(e, root)
+	access.CompleteContexts(root, e)
 	return root
 }
 

@@ -15,6 +15,15 @@ func WritePrivate(path, text string) error {
 	return writeAtomically(path, text, os.Rename)
 }
 
+// RemoveUnfinished removes what killed calls of WritePrivate for this path have left.
+// No other process may write the file at the same time.
+func RemoveUnfinished(path string) {
+	left, _ := filepath.Glob(path + tempMark + "*") // only a malformed pattern is an error; then nothing is removed
+	for _, name := range left {
+		os.Remove(name)
+	}
+}
+
 // writeOnce is WritePrivate for a file that must not be replaced. It keeps an
 // earlier file and returns no error for it.
 func writeOnce(path, text string) error {

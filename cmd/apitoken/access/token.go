@@ -21,7 +21,11 @@ const maxToken = 4 << 10
 // Token returns the caller's token. It refuses a text that does not have the
 // form of a token: the text may be another secret and must not be sent.
 func (a *Flags) Token(ctx context.Context, e *console.Env) (secret.Secret, error) {
-	text, from, err := a.readToken(ctx, e)
+	s, err := a.Source(e)
+	if err != nil {
+		return secret.Secret{}, err
+	}
+	text, from, err := s.readToken(ctx, e)
 	if err != nil {
 		return secret.Secret{}, err
 	}
@@ -31,49 +35,30 @@ func (a *Flags) Token(ctx context.Context, e *console.Env) (secret.Secret, error
 	return secret.New(text), nil
 }
 
-// readToken reads the token from the first source that is given: --token-file,
-// then one of the two variables. from names the source in errors.
-func (a *Flags) readToken(ctx context.Context, e *console.Env) (text, from string, err error) {
-	if a.tokenFile == "-" {
+// readToken reads the token of the source. from names the place in errors.
+func (s Source) readToken(ctx context.Context, e *console.Env) (text, from string, err error) {
+	switch {
+	case s.inline != "":
+		return s.inline, s.Token.From, nil
+	case s.Token.Value == "-":
 		text, err = readStdin(ctx, e)
 		return text, "standard input", err
+	case s.Token.Value != "":
+		text, err = s.readTokenFile()
+		return text, s.Token.Value, err
 	}
-	if a.tokenFile != "" {
-		text, err = a.readTokenFile(e, a.tokenFile)
-		return text, a.tokenFile, err
-	}
-	path, err := e.EnvPath("APITOKEN_TOKEN_FILE")
-	if err != nil {
-		return "", "", err
-	}
-	inline, err := e.EnvValue("APITOKEN_TOKEN")
-	switch {
-	case err != nil:
-		return "", "", err
-	case path != "" && inline != "":
-		return "", "", console.Usagef("APITOKEN_TOKEN and APITOKEN_TOKEN_FILE are both set: unset one")
-	case path != "":
-		text, err = a.readTokenFile(e, path)
-		return text, path, err
-	case inline != "":
-		return inline, "APITOKEN_TOKEN", nil
-	}
-	return "", "", console.Usagef("no token is given: set APITOKEN_TOKEN_FILE to a file that contains one (`apitoken serve` writes DIR/admin.token), or set APITOKEN_TOKEN, or give --token-file - and write the token to standard input")
+	return "", "", console.Usagef("no token is given: set APITOKEN_TOKEN_FILE to a file that contains one (`apitoken serve` writes DIR/admin.token), or set APITOKEN_TOKEN, or give --token-file - and write the token to standard input, or choose a context with `apitoken context use`")
 }
 
 // readTokenFile reads the token from a file. The error for a file that other users
 // can read names the flag for files that orchestrators mount.
-func (a *Flags) readTokenFile(e *console.Env, path string) (string, error) {
-	shared, err := e.EnvBool("APITOKEN_TOKEN_FILE_SHARED")
-	if err != nil {
-		return "", err
-	}
-	text, err := datadir.ReadToken(path, shared || a.tokenFileShared)
+func (s Source) readTokenFile() (string, error) {
+	text, err := datadir.ReadToken(s.Token.Value, s.shared)
 	open, isOpen := errors.AsType[*datadir.OpenToOthersError](err)
 	switch {
 	case !isOpen || open.Changeable():
 		return text, err
-	case shared || a.tokenFileShared:
+	case s.shared:
 		return "", fmt.Errorf("%w. --token-file-shared is only for a file that this user cannot change", err)
 	}
 	return "", fmt.Errorf("%w; if an orchestrator mounts the file read-only, give --token-file-shared or set APITOKEN_TOKEN_FILE_SHARED=1", err)
