@@ -6,6 +6,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"apitoken/cmd/apitoken/console"
+	"apitoken/cmd/apitoken/oci"
 	"apitoken/cmd/apitoken/operator"
 	"apitoken/events/secret"
 )
@@ -36,6 +37,7 @@ The commands that call a service read these variables:
 		newServe(e), operator.NewBootstrap(e),
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
 		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
+		oci.NewIAM(e),
 	)
 	return root
 }
