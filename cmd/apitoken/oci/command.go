@@ -27,7 +27,7 @@ type command struct {
 	options   []option
 	operation string // the name of the call in errors, like create_auth_token
 	method    string // of the HTTP request, for errors
-	base      string // the address of the service; "": not known yet
+	base      string // the address of the service; "": no call was made yet
 
 	fromJSON, profile, configFile string
 	generate                      bool
@@ -102,10 +102,10 @@ func (c *command) client(ctx context.Context) (*httpapi.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.base = base
 	token, err := c.Token(ctx, c.env)
 	if err != nil {
 		return nil, err
 	}
+	c.base = base
 	return httpapi.NewClient(base, token, hc), nil
 }
