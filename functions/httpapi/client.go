@@ -87,7 +87,10 @@ func (c *Client) Create(ctx context.Context, in CreateRequest) (Created, error) 
 // within 24 hours returns the same answer, also by another client with the same
 // token.
 func (c *Client) CreateWithKey(ctx context.Context, key string, in CreateRequest) (Created, error) {
-	return askWith[Created](ctx, c, http.Header{keyHeader: {key}}, http.MethodPost, collectionPath, nil, in)
+	var header http.Header
+	made, err := askFor[Created](ctx, c, &header, http.Header{keyHeader: {key}}, http.MethodPost, collectionPath, nil, in)
+	made.ETag = header.Get("ETag")
+	return made, err
 }
 
 // List returns one page of tokens, in the order of their creation. A page may have

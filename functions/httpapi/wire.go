@@ -63,7 +63,7 @@ type Entry struct {
 	SourceIPs           []netip.Prefix `json:"source_ips"`                     // the allowed addresses; none: all
 
 	// ETag names what callers can change of the token. It comes from a header of the
-	// answer about one token, and is "" in a list and in a new token.
+	// answer about one token, and is "" in a list and after a rotation.
 	ETag string `json:"-"`
 }
 

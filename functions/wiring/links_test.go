@@ -26,6 +26,8 @@ var forbidden = []struct {
 	{every, "apitoken/infra/eventfile", "the file of events is for one process with a disk"},
 	{every, "go.etcd.io/bbolt", "the embedded store is for one process with a disk"},
 	{every, "github.com/spf13/cobra", "the command line is for people"},
+	{every, "github.com/jmespath/go-jmespath", "only the command line selects parts of answers"},
+	{every, "gopkg.in/ini.v1", "only the command line reads profiles"},
 	{every, "apitoken/infra/dynamo/chain", "it finds credentials, and Lambda has them in the environment"},
 	{every, "apitoken/infra/stack", "CloudFormation puts the peppers into the environment"},
 	{every, "github.com/aws/aws-sdk-go-v2/config", "this package alone makes the start three times as long"},

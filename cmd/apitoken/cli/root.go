@@ -8,6 +8,7 @@ import (
 	"apitoken/cmd/apitoken/access"
 	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/doctor"
+	"apitoken/cmd/apitoken/oci"
 	"apitoken/cmd/apitoken/operator"
 	"apitoken/events/secret"
 )
@@ -46,6 +47,7 @@ The exit codes:
 		newServe(e), operator.NewBootstrap(e), operator.NewPeppers(e),
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
 		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
+		oci.NewIAM(e),
 	)
 	addCompletion(e, root)
 	access.CompleteContexts(root, e)

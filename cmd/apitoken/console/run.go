@@ -39,9 +39,12 @@ func Run(ctx context.Context, e *Env, root *cobra.Command, args []string) int {
 	root.SetArgs(args)
 	err := root.ExecuteContext(ctx)
 	usage, wrongUsage := errors.AsType[*UsageError](err)
+	shown, isShown := errors.AsType[*ShownError](err)
 	switch {
 	case err == nil:
 		return 0
+	case isShown:
+		return shown.Code
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
 		e.Messagef("apitoken: interrupted%s", e.hint(err))
 		return ExitInterrupted
@@ -64,6 +67,12 @@ func (e *UsageError) Error() string { return e.text }
 
 // Usagef returns a UsageError.
 func Usagef(format string, args ...any) error { return &UsageError{fmt.Sprintf(format, args...)} }
+
+// ShownError is the error of a command that has written its message itself, in the
+// form of another command line. Code is the exit code.
+type ShownError struct{ Code int }
+
+func (e *ShownError) Error() string { return fmt.Sprintf("exit code %d", e.Code) }
 
 // UnknownOutcomeError is the error of a call that may or may not have done its
 // work. Hint says how the user can find out.
