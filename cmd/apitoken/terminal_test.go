@@ -134,7 +134,6 @@ func TestScenesOnATerminal(t *testing.T) {
 		{scene: "history_80", columns: 80, command: "history --owner ann"},
 		{scene: "list_progress", columns: 80, command: list, pauses: slow},
 		{scene: "history_progress", columns: 80, command: "history --owner ann", pauses: slow},
-		{scene: "create_no", columns: 80, command: "create --expiry-date 1M", typed: "n\n", code: 1},
 	} {
 		t.Run(fmt.Sprint(c.scene, c.columns, c.env), func(t *testing.T) {
 			t.Parallel()
