@@ -19,6 +19,17 @@ run: ## Start the service on its embedded store (DATA=./.apitoken LISTEN=127.0.0
 build: ## Build bin/apitoken
 	CGO_ENABLED=0 go build -trimpath -ldflags='-s -w' -o bin/apitoken ./cmd/apitoken
 
+PREFIX  ?= $(HOME)/.local
+SHARE    = $(DESTDIR)$(PREFIX)/share
+.PHONY: install
+install: build ## Install apitoken and its completions for bash, zsh and fish (PREFIX=~/.local DESTDIR=)
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(SHARE)/bash-completion/completions" "$(SHARE)/zsh/site-functions" "$(SHARE)/fish/vendor_completions.d"
+	install -m 0755 bin/apitoken "$(DESTDIR)$(PREFIX)/bin/apitoken"
+	bin/apitoken completion bash >"$(SHARE)/bash-completion/completions/apitoken"
+	bin/apitoken completion zsh >"$(SHARE)/zsh/site-functions/_apitoken"
+	bin/apitoken completion fish >"$(SHARE)/fish/vendor_completions.d/apitoken.fish"
+	chmod 0644 "$(SHARE)"/bash-completion/completions/apitoken "$(SHARE)"/zsh/site-functions/_apitoken "$(SHARE)"/fish/vendor_completions.d/apitoken.fish
+
 .PHONY: test
 test: ## Run the tests
 	go test ./...
@@ -46,6 +57,7 @@ fresh: ## Check that generated files match their sources
 	go mod tidy -diff
 	go mod verify
 	go run ./cmd/catalogue -check
+	go run ./cmd/reference -check
 
 FUZZTIME ?= 30s
 .PHONY: fuzz
@@ -100,6 +112,10 @@ table: ## Run the long tests on DynamoDB Local in full (only with APITOKEN_DYNAM
 .PHONY: catalogue
 catalogue: ## Write events/CATALOGUE.md from the schemas and samples
 	go run ./cmd/catalogue
+
+.PHONY: reference
+reference: ## Write cmd/apitoken/REFERENCE.md from the help texts of the commands
+	go run ./cmd/reference
 
 # The targets below are for AWS. They need sam, or else Python 3.11 or later to install it, and the tools in each line.
 STACK ?= apitoken

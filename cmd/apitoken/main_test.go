@@ -47,6 +47,7 @@ func TestScripts(t *testing.T) {
 			"mode":         scriptMode,
 			"truncate":     scriptTruncate,
 			"grab":         scriptGrab,
+			"interrupt":    scriptInterrupt,
 			"encode":       scriptEncode,
 			"plant":        scriptPlant,
 			"head":         scriptHead,

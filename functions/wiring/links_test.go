@@ -27,6 +27,7 @@ var forbidden = []struct {
 	{every, "go.etcd.io/bbolt", "the embedded store is for one process with a disk"},
 	{every, "github.com/spf13/cobra", "the command line is for people"},
 	{every, "apitoken/infra/dynamo/chain", "it finds credentials, and Lambda has them in the environment"},
+	{every, "apitoken/infra/stack", "CloudFormation puts the peppers into the environment"},
 	{every, "github.com/aws/aws-sdk-go-v2/config", "this package alone makes the start three times as long"},
 	{every, "github.com/aws/aws-sdk-go-v2/credentials", "the environment has the credentials"},
 	{every, "github.com/aws/aws-sdk-go-v2/service/sts", "the environment has the credentials"},

@@ -44,20 +44,9 @@ administrator() {
   table=$(output TokenTableName)
   url=$(output ApiUrl)
   prefix=$(parameter TokenPrefix)
-  PEPPERS=$(peppers "$(output PepperSecrets)")
+  PEPPERS=$(AWS_REGION=$region bin/apitoken peppers --stack "$stack")
   PEPPERS=$PEPPERS TOKEN_PREFIX=$prefix AWS_REGION=$region bin/apitoken bootstrap --table "$table" --first
   echo "the service answers at $url"
-}
-
-# peppers converts "KID=ARN,KID=ARN" into "KID:value,KID:value".
-peppers() {
-  local entry value all=''
-  for entry in ${1//,/ }; do
-    value=$(aws secretsmanager get-secret-value --region "$region" --secret-id "${entry#*=}" \
-      --query SecretString --output text)
-    all=$all${all:+,}${entry%%=*}:$value
-  done
-  echo "$all"
 }
 
 main "$@"

@@ -12,7 +12,7 @@ import (
 )
 
 // endpoint returns the base address of the service and an HTTP client for it.
-func (s Source) endpoint() (string, *http.Client, error) {
+func (s Source) endpoint(e *console.Env) (string, *http.Client, error) {
 	if err := checkURL(s.URL, s.insecureHTTP); err != nil {
 		return "", nil, err
 	}
@@ -22,7 +22,7 @@ func (s Source) endpoint() (string, *http.Client, error) {
 	}
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.TLSClientConfig = &tls.Config{RootCAs: roots, MinVersion: tls.VersionTLS12}
-	return s.URL.Value, &http.Client{Transport: transport, Timeout: callTimeout}, nil
+	return s.URL.Value, &http.Client{Transport: e.Count(transport), Timeout: callTimeout}, nil
 }
 
 // checkURL refuses an address to which no token may be sent. The errors do not quote

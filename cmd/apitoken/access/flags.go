@@ -66,7 +66,7 @@ func (a *Flags) Anonymous(e *console.Env) (*httpapi.Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	base, hc, err := s.endpoint()
+	base, hc, err := s.endpoint(e)
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (a *Flags) Endpoint(e *console.Env) (string, *http.Client, error) {
 	if err != nil {
 		return "", nil, err
 	}
-	return s.endpoint()
+	return s.endpoint(e)
 }
 
 // Source returns where the address, the token and the certificates of the calls come

@@ -20,8 +20,8 @@ func newContextList(e *console.Env) *cobra.Command {
 	return c
 }
 
-// listed is one context in the JSON of a list.
-type listed struct {
+// listedContext is one context in the JSON of a list.
+type listedContext struct {
 	Name    string `json:"name"`
 	Current bool   `json:"current"`
 	access.Context
@@ -35,10 +35,10 @@ func listContexts(e *console.Env, output string) error {
 	if err != nil {
 		return err
 	}
-	all, rows := []listed{}, [][]any{}
+	all, rows := []listedContext{}, [][]any{}
 	for _, name := range stored.Names() {
 		c := stored.Contexts[name]
-		all = append(all, listed{Name: name, Current: name == stored.Current, Context: c})
+		all = append(all, listedContext{Name: name, Current: name == stored.Current, Context: c})
 		rows = append(rows, []any{name, name == stored.Current, c.URL, c.TokenFile, c.CAFile})
 	}
 	if output == "json" {

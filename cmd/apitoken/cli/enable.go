@@ -21,8 +21,9 @@ type enabling struct {
 
 func newEnable(e *console.Env) *cobra.Command {
 	return newEnabling(e, true, &cobra.Command{
-		Use:   "enable ID",
-		Short: "Let a disabled token pass again",
+		Use:     "enable ID",
+		Example: `  apitoken enable JhxND7ci`,
+		Short:   "Let a disabled token pass again",
 		Long: `Let a disabled token pass again. An enabled token stays as it is. The ID self is
 the token that you use.`,
 	})
@@ -30,8 +31,9 @@ the token that you use.`,
 
 func newDisable(e *console.Env) *cobra.Command {
 	return newEnabling(e, false, &cobra.Command{
-		Use:   "disable ID",
-		Short: "Refuse a token until it is enabled again",
+		Use:     "disable ID",
+		Example: `  apitoken disable JhxND7ci`,
+		Short:   "Refuse a token until it is enabled again",
 		Long: `Refuse a token from the next call on, until it is enabled again. A disabled token
 counts for the limit of its owner. The ID self is the token that you use; to
 enable it again takes another token.`,

@@ -1,9 +1,9 @@
 package cli
 
 import (
-	"bufio"
 	"context"
 	"errors"
+	"fmt"
 	"strings"
 	"time"
 
@@ -73,13 +73,9 @@ func confirmMonths(ctx context.Context, e *console.Env, expiry string, from time
 		return console.Usagef("--expiry-date: %s", err)
 	}
 	at := httpapi.Time{Time: from.Add(life).UTC().Truncate(time.Second)}
-	e.Messagef("%s means months of 30 days: the token would expire at %s. The unit of minutes is m. Continue? [y/N]", expiry, console.FormatTime(at.Time))
-	answer, err := e.ReadTerminal(ctx, func() (string, error) { return bufio.NewReader(e.In).ReadString('\n') })
-	if ctx.Err() != nil {
-		return ctx.Err()
+	yes, err := e.Confirm(ctx, fmt.Sprintf("%s means months of 30 days: the token would expire at %s. The unit of minutes is m. Continue?", expiry, console.FormatTime(at.Time)))
+	if err == nil && !yes {
+		err = errors.New(refused)
 	}
-	if err != nil || !strings.EqualFold(strings.TrimSpace(answer), "y") {
-		return errors.New(refused)
-	}
-	return nil
+	return err
 }

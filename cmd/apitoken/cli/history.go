@@ -24,7 +24,9 @@ type history struct {
 func newHistory(e *console.Env) *cobra.Command {
 	var o history
 	c := &cobra.Command{
-		Use:   "history ID | --owner USER",
+		Use: "history ID | --owner USER",
+		Example: `  apitoken history JhxND7ci
+  apitoken history --owner ann --verify`,
 		Short: "Show the events of a token, or of all tokens of a user",
 		Long: `Show the events of a token, or of all tokens of a user, oldest first. The ID
 self is the token that you use; it needs no scope. With --output json each event
@@ -71,7 +73,9 @@ func (o *history) run(ctx context.Context, e *console.Env, args []string) error 
 	if o.verify {
 		return o.runVerify(ctx, e, o.reader(client, id), id)
 	}
-	entries, err := allPages(ctx, o.reader(client, id))
+	progress := e.StartProgress()
+	entries, err := allPages(ctx, o.reader(client, id), progress)
+	progress.End()
 	if err != nil {
 		return access.Explain(err)
 	}
@@ -93,11 +97,12 @@ func (o *history) reader(client *httpapi.Client, id string) readPage {
 }
 
 // allPages returns the entries of all pages.
-func allPages(ctx context.Context, read readPage) ([]json.RawMessage, error) {
+func allPages(ctx context.Context, read readPage, progress *console.Progress) ([]json.RawMessage, error) {
 	entries := []json.RawMessage{}
 	err := httpapi.Pages(func(after string) (httpapi.Paging, error) {
 		page, err := read(ctx, httpapi.HistoryQuery{After: after, Limit: maxPage})
 		entries = append(entries, page.Entries...)
+		progress.Showf("events read: %d", len(entries))
 		return page.Paging, err
 	})
 	return entries, err

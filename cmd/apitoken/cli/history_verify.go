@@ -47,13 +47,17 @@ func (o *history) runVerify(ctx context.Context, e *console.Env, read readPage, 
 		}
 		c.stream = stream
 	}
+	progress := e.StartProgress()
 	err := httpapi.Pages(func(after string) (httpapi.Paging, error) {
 		page, err := read(ctx, httpapi.HistoryQuery{After: after, Limit: maxPage})
 		if err != nil {
 			return page.Paging, err
 		}
-		return page.Paging, c.addAll(page.Entries)
+		err = c.addAll(page.Entries)
+		progress.Showf("events verified: %d", c.count)
+		return page.Paging, err
 	})
+	progress.End()
 	if err != nil {
 		return access.Explain(err)
 	}

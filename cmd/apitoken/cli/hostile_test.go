@@ -100,7 +100,7 @@ func TestAHostileServiceSendsNothingToTheTerminal(t *testing.T) {
 		t.Cleanup(server.Close)
 		for _, command := range clientCommands(newRoot(&console.Env{Getenv: os.Getenv}), "") {
 			for _, args := range [][]string{nil, {"JhxND7ci"}, {"--owner", "ann"}, {"--server"}} {
-				for _, format := range []string{"", "table", "text", "json"} {
+				for _, format := range []string{"", "table", "text", "csv", "json"} {
 					line := append(strings.Fields(command+" --url "+server.URL+" --token-file "+file), args...)
 					if format != "" {
 						line = append(line, "--output", format)

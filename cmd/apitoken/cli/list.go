@@ -24,7 +24,10 @@ type list struct {
 func newList(e *console.Env) *cobra.Command {
 	var o list
 	c := &cobra.Command{
-		Use:   "list",
+		Use: "list",
+		Example: `  apitoken list
+  apitoken list --owner ann --state active,expired
+  apitoken list --output json --limit 10`,
 		Short: "List tokens, without their secrets",
 		Long: `List tokens, without their secrets: your own, and also those of other users if
 you hold the permission view. Without --state only live tokens are listed. A
@@ -60,7 +63,9 @@ func (o *list) run(ctx context.Context, e *console.Env, given func(flag string) 
 	if err != nil {
 		return err
 	}
-	entries, err := o.fetch(ctx, client, filter)
+	progress := e.StartProgress()
+	entries, err := o.fetch(ctx, client, filter, progress)
+	progress.End()
 	switch {
 	case err != nil:
 		return access.Explain(err)
@@ -75,7 +80,7 @@ func (o *list) run(ctx context.Context, e *console.Env, given func(flag string) 
 
 // fetch reads pages until the last page, or until it has as many tokens as
 // --limit allows.
-func (o *list) fetch(ctx context.Context, client *httpapi.Client, filter httpapi.Filter) ([]httpapi.Entry, error) {
+func (o *list) fetch(ctx context.Context, client *httpapi.Client, filter httpapi.Filter, progress *console.Progress) ([]httpapi.Entry, error) {
 	entries := []httpapi.Entry{}
 	err := httpapi.Pages(func(after string) (httpapi.Paging, error) {
 		q := httpapi.ListQuery{User: o.owner, States: o.states, Filter: filter, After: after, Limit: maxPage}
@@ -84,6 +89,7 @@ func (o *list) fetch(ctx context.Context, client *httpapi.Client, filter httpapi
 		}
 		page, err := client.List(ctx, q)
 		entries = append(entries, page.Entries...)
+		progress.Showf("tokens read: %d", len(entries))
 		if o.limit > 0 && len(entries) >= o.limit {
 			return httpapi.Paging{}, err
 		}
@@ -96,8 +102,8 @@ func tokenRows(entries []httpapi.Entry) [][]any {
 	var rows [][]any
 	for _, e := range entries {
 		rows = append(rows, []any{
-			e.ID, e.Name, ownerOf(e.User), e.State,
-			e.CreationTime.Time, e.ExpirationTime.Time, e.LastUsed.Time,
+			e.ID, e.Name, ownerOf(e.User), console.State(e.State),
+			e.CreationTime.Time, console.Expiry(e.ExpirationTime.Time), e.LastUsed.Time,
 		})
 	}
 	return rows

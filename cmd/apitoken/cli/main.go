@@ -12,6 +12,8 @@ import (
 	"os/signal"
 	"syscall"
 
+	"github.com/spf13/cobra"
+
 	"apitoken/cmd/apitoken/console"
 )
 
@@ -23,6 +25,13 @@ func Main() int {
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	return run(ctx, &console.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}, os.Args[1:])
+}
+
+// Commands returns the tree of all commands, for a reference. It is not for running.
+func Commands() *cobra.Command {
+	root := newRoot(&console.Env{Getenv: func(string) string { return "" }})
+	console.Prepare(root)
+	return root
 }
 
 func run(ctx context.Context, e *console.Env, args []string) int {

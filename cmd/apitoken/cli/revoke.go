@@ -22,7 +22,9 @@ type revoke struct {
 func newRevoke(e *console.Env) *cobra.Command {
 	var o revoke
 	c := &cobra.Command{
-		Use:   "revoke ID",
+		Use: "revoke ID",
+		Example: `  apitoken revoke JhxND7ci
+  apitoken revoke JhxND7ci --with-children`,
 		Short: "Revoke a token, immediately and permanently",
 		Long: `Revoke a token, immediately and permanently. The ID self is the token that you
 use; it needs no scope.`,

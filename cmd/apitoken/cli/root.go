@@ -14,8 +14,9 @@ import (
 
 func newRoot(e *console.Env) *cobra.Command {
 	root := &cobra.Command{
-		Use:   "apitoken",
-		Short: "Issue, list, show, change and revoke API tokens, and serve the API that does so",
+		Use:     "apitoken",
+		Version: ownVersion(),
+		Short:   "Issue, list, show, change and revoke API tokens, and serve the API that does so",
 		Long: `Issue, list, show, change and revoke API tokens, and serve the API that does so.
 
 A first token in three commands:
@@ -34,15 +35,20 @@ The commands that call a service read these variables:
                        you cannot change it: an orchestrator mounts it
   APITOKEN_CA_FILE     PEM certificates to trust in addition to the system's
   APITOKEN_CONTEXT     the name of a context, which has address, token and
-                       certificates; see apitoken context --help`,
+                       certificates; see apitoken context --help
+
+The exit codes:
+
+` + console.ExitCodes,
 	}
 	root.AddCommand(newContext(e), doctor.New(e))
 	root.AddCommand(
-		newServe(e), operator.NewBootstrap(e),
+		newServe(e), operator.NewBootstrap(e), operator.NewPeppers(e),
 		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
 		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
 	)
 	access.CompleteContexts(root, e)
+	addCompletion(e, root)
 	return root
 }
 

@@ -13,7 +13,9 @@ import (
 func newServe(e *console.Env) *cobra.Command {
 	var o serve.Config
 	c := &cobra.Command{
-		Use:   "serve",
+		Use: "serve",
+		Example: `  apitoken serve
+  apitoken serve --data /var/lib/apitoken --listen 0.0.0.0:8443 --tls-self-signed`,
 		Short: "Serve the API from a local folder",
 		Long: `Serve the API from a local folder. The first start creates the folder and writes
 the administrator's token to DIR/admin.token. It prints the path of that file,

@@ -22,7 +22,9 @@ type show struct {
 func newShow(e *console.Env) *cobra.Command {
 	var o show
 	c := &cobra.Command{
-		Use:   "show ID",
+		Use: "show ID",
+		Example: `  apitoken show JhxND7ci
+  apitoken show self --output json`,
 		Short: "Show one token, without its secret",
 		Long: `Show one token, without its secret. The ID self is the token that you use; it
 needs no scope. With --at the command shows the token as it was at an earlier
@@ -105,8 +107,8 @@ func fields(e httpapi.Entry) [][]any {
 	}
 	return [][]any{
 		{"id", e.ID}, {"kind", e.Kind}, {"name", e.Name}, {"description", e.Description},
-		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", e.State},
-		{"created", e.CreationTime.Time}, {"expires", e.ExpirationTime.Time},
+		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", console.State(e.State)},
+		{"created", e.CreationTime.Time}, {"expires", console.Expiry(e.ExpirationTime.Time)},
 		{"ended", e.EndedTime.Time}, {"previous secret until", e.PreviousSecretUntil.Time}, {"last used", e.LastUsed.Time},
 		{"last used from", e.LastUsedAddress},
 		{"scopes", strings.Join(e.Scopes, ", ")}, {"source ranges", strings.Join(ranges, ", ")},

@@ -41,8 +41,9 @@ suspended. It may be repeated. ` + userForms,
 func newReinstate(e *console.Env) *cobra.Command {
 	var o suspend
 	c := &cobra.Command{
-		Use:   "reinstate USER",
-		Short: "End the suspension of a user",
+		Use:     "reinstate USER",
+		Example: `  apitoken reinstate ann`,
+		Short:   "End the suspension of a user",
 		Long: `End the suspension of a user. Tokens that were revoked or that expired meanwhile
 stay ended. It takes the permission edit. It may be repeated. ` + userForms,
 		RunE: func(c *cobra.Command, args []string) error {
@@ -87,8 +88,9 @@ func offboardError(err error) error {
 func newSuspension(e *console.Env) *cobra.Command {
 	var o suspend
 	c := &cobra.Command{
-		Use:   "suspension USER",
-		Short: "Show whether a user is suspended",
+		Use:     "suspension USER",
+		Example: `  apitoken suspension ann`,
+		Short:   "Show whether a user is suspended",
 		Long: `Show whether a user is suspended. For other users it takes the permission view
 or edit. The history of the user says when and why. ` + userForms,
 		RunE: func(c *cobra.Command, args []string) error {

@@ -19,7 +19,9 @@ type whoAmI struct {
 func newWhoAmI(e *console.Env) *cobra.Command {
 	var o whoAmI
 	c := &cobra.Command{
-		Use:   "whoami",
+		Use: "whoami",
+		Example: `  apitoken whoami
+  apitoken whoami --token-file - <laptop.token`,
 		Short: "Show the user that your token acts for, and the user's permissions on tokens of other users",
 		Args:  console.NoArgs,
 		RunE:  func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },

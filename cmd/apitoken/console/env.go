@@ -8,15 +8,12 @@
 package console
 
 import (
-	"context"
-	"errors"
 	"fmt"
 	"io"
 	"os"
 	"regexp"
 	"strings"
-
-	"golang.org/x/term"
+	"time"
 )
 
 // Env is the part of the process that a command uses: its standard files and
@@ -26,7 +23,10 @@ type Env struct {
 	Out, Err io.Writer
 	Getenv   func(string) string
 
-	started bool // the arguments were valid, and the command itself runs
+	started  bool             // the arguments were valid, and the command itself runs
+	changes  Changes          // what the command has asked the service to change
+	progress *Progress        // the line that is on the terminal now, or nil
+	now      func() time.Time // of a test; nil: time.Now
 }
 
 // WholeToken matches a token anywhere in a text.
@@ -36,37 +36,15 @@ var WholeToken = regexp.MustCompile(`[0-9A-Za-z]{8}\.[0-9A-Za-z]{32}`)
 // user may have typed or pasted a token in a wrong place. It replaces unprintable
 // characters: an error may contain a text of the service.
 func (e *Env) Messagef(format string, args ...any) {
+	e.progress.hide()
 	line := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ")
 	line = Plain(strings.ReplaceAll(line, "\t", " "))
 	fmt.Fprintln(e.Err, WholeToken.ReplaceAllString(line, "[redacted]"))
 }
 
-// Interactive reports whether standard input is a terminal, so that a command
-// can ask its user.
-func (e *Env) Interactive() bool { return term.IsTerminal(int(e.In.Fd())) }
-
-// ReadTerminal returns the text that read gets from the terminal, or the error
-// of ctx when ctx ends first. It then restores the state of the terminal: an
-// interrupted read may have switched off the echo.
-func (e *Env) ReadTerminal(ctx context.Context, read func() (string, error)) (string, error) {
-	fd := int(e.In.Fd())
-	before, err := term.GetState(fd)
-	if err != nil {
-		return "", err
+func (e *Env) clock() time.Time {
+	if e.now != nil {
+		return e.now()
 	}
-	type line struct {
-		text string
-		err  error
-	}
-	typed := make(chan line, 1)
-	go func() {
-		text, err := read()
-		typed <- line{text, err}
-	}()
-	select {
-	case l := <-typed:
-		return l.text, l.err
-	case <-ctx.Done():
-		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
-	}
+	return time.Now()
 }

@@ -1,6 +1,7 @@
 package console
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,18 +9,31 @@ import (
 	"github.com/spf13/cobra"
 )
 
-// The exit codes beside 0.
+// The exit codes beside 0. ExitCodes describes them for help texts.
 const (
 	ExitFailed      = 1 // refused, or something went wrong
 	ExitUsage       = 2
 	ExitInterrupted = 130 // the code that shells use for SIGINT
 )
 
+// ExitCodes is a help text: the exit codes of all commands.
+const ExitCodes = `  0    the command did its work
+  1    the service refused the call, or something failed
+  2    the command line or a variable is wrong; nothing was sent
+  130  the command was interrupted; its message says what may have changed`
+
 // Run runs the command that the arguments name, below root, and returns the exit
 // code of the process. It writes the error of the command as one message.
 func Run(ctx context.Context, e *Env, root *cobra.Command, args []string) int {
 	root.SilenceErrors, root.SilenceUsage = true, true
-	root.PersistentPreRun = func(*cobra.Command, []string) { e.started = true }
+	root.PersistentPreRunE = func(c *cobra.Command, _ []string) error {
+		if err := cmp.Or(checkTokens(c), checkGroups(c)); err != nil {
+			return err
+		}
+		e.started = true
+		return nil
+	}
+	Prepare(root)
 	root.SetOut(e.Out)
 	root.SetErr(e.Err)
 	root.SetArgs(args)
@@ -29,7 +43,7 @@ func Run(ctx context.Context, e *Env, root *cobra.Command, args []string) int {
 	case err == nil:
 		return 0
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		e.Messagef("apitoken: interrupted%s", hint(err))
+		e.Messagef("apitoken: interrupted%s", e.hint(err))
 		return ExitInterrupted
 	case wrongUsage:
 		e.Messagef("apitoken: %s", usage)
@@ -61,11 +75,12 @@ type UnknownOutcomeError struct {
 func (e *UnknownOutcomeError) Error() string { return e.Err.Error() + ": " + e.Hint }
 func (e *UnknownOutcomeError) Unwrap() error { return e.Err }
 
-func hint(err error) string {
+// hint says what an interrupted command has left.
+func (e *Env) hint(err error) string {
 	if unknown, ok := errors.AsType[*UnknownOutcomeError](err); ok {
 		return ": " + unknown.Hint
 	}
-	return ""
+	return e.changes.interrupted()
 }
 
 // NoArgs refuses arguments. The error does not quote them: one may be a token.

@@ -3,16 +3,12 @@ package console
 import (
 	"encoding/csv"
 	"io"
-	"strconv"
 	"strings"
-	"time"
-
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
 )
 
 // Table is a table for a person or a program to read. A cell is a text, an int, a
-// time.Time, a bool, or nil. The empty text, the zero time and nil are no value.
+// time.Time, a bool, a State, an Expiry, a Revoked, or nil. The empty text, the zero
+// time and nil are no value.
 type Table struct {
 	Heads []string // of the columns; nil: a row is the name of a field and its value
 	Rows  [][]any
@@ -21,7 +17,8 @@ type Table struct {
 // PrintTable prints the table in one of the Formats, but not in JSON.
 //
 //   - table is a box, as VAST's command line prints it. Instants are in UTC. No
-//     value is None.
+//     value is None. On a terminal the box fits the terminal, and has relative times
+//     and colours.
 //   - text is a line for each row, without heads. Tabs separate the values, and
 //     instants have the form of RFC 3339. No value is a hyphen.
 //   - csv has the heads in its first line (RFC 4180). No value is empty.
@@ -34,30 +31,13 @@ func (e *Env) PrintTable(output string, t Table) error {
 	case "csv":
 		return printCSV(e.Out, t)
 	}
-	w := table.NewWriter()
-	w.SetStyle(boxStyle())
-	if t.Heads != nil {
-		w.AppendHeader(cellsOf(t.Heads))
+	box := plainBox(t)
+	if IsTerminal(e.Out) {
+		f := fitter{width: e.width(e.Out), now: e.clock(), colours: e.colours(e.Out)}
+		box = f.box(t)
 	}
-	for _, row := range t.Rows {
-		w.AppendRow(cellsOf(textsOf(row, boxForm)))
-	}
-	_, err := io.WriteString(e.Out, w.Render()+"\n")
+	_, err := io.WriteString(e.Out, box)
 	return err
-}
-
-// boxStyle is the library's style of ASCII lines, with the heads as they are given.
-func boxStyle() table.Style {
-	s := table.StyleDefault
-	s.Format.Header = text.FormatDefault
-	return s
-}
-
-func cellsOf(texts []string) (row table.Row) {
-	for _, text := range texts {
-		row = append(row, text)
-	}
-	return row
 }
 
 func printText(w io.Writer, t Table) error {
@@ -82,51 +62,3 @@ func printCSV(w io.Writer, t Table) error {
 	c.Flush()
 	return c.Error()
 }
-
-// form is how one of the formats writes values that are not texts.
-type form struct {
-	none, layout string
-	bools        [2]string
-}
-
-var (
-	boxForm  = form{none: "None", layout: time.DateTime, bools: [2]string{"False", "True"}}
-	textForm = form{none: "-", layout: time.RFC3339, bools: [2]string{"false", "true"}}
-	csvForm  = form{none: "", layout: time.RFC3339, bools: [2]string{"false", "true"}}
-)
-
-func textsOf(row []any, f form) (texts []string) {
-	for _, cell := range row {
-		texts = append(texts, f.text(cell))
-	}
-	return texts
-}
-
-func (f form) text(cell any) string {
-	text := ""
-	switch v := cell.(type) {
-	case nil:
-	case string:
-		text = Plain(v)
-	case int:
-		text = strconv.Itoa(v)
-	case bool:
-		text = f.bools[0]
-		if v {
-			text = f.bools[1]
-		}
-	case time.Time:
-		if !v.IsZero() {
-			text = v.UTC().Format(f.layout)
-		}
-	default:
-		panic("a cell has a type that no format knows")
-	}
-	if text == "" {
-		return f.none
-	}
-	return text
-}
-
-// FormatTime is an instant in whole seconds, or "-" for no instant, for messages.
-func FormatTime(t time.Time) string { return textForm.text(t) }

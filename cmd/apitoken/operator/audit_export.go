@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 
 	"github.com/spf13/cobra"
@@ -16,7 +17,9 @@ func newAuditExport(e *console.Env) *cobra.Command {
 	var f sourceFlags
 	var owner string
 	c := &cobra.Command{
-		Use:   "export",
+		Use: "export",
+		Example: `  apitoken audit export --data .apitoken --owner ann
+  apitoken audit export --audit-table COPIES >events.jsonl`,
 		Short: "Print the copies as CloudEvents, one on a line",
 		Long: `Print the copies of all events as CloudEvents 1.0 objects, one on a line: stream
 after stream, each stream in its order and each event once. The hashes in the
@@ -44,10 +47,14 @@ func (s *source) export(ctx context.Context, e *console.Env, owner string) error
 		}
 		streams = []events.Stream{stream}
 	}
+	p := newAuditProgress(e)
+	defer p.End()
+	s.copies, p.total = p.counting(s.copies), len(streams)
 	for _, stream := range streams {
-		if err := s.eachCopy(ctx, stream, func(m events.Message) error { return printEvent(e, m) }); err != nil {
+		if err := s.eachCopy(ctx, stream, func(m events.Message) error { return printEvent(p, m) }); err != nil {
 			return err
 		}
+		p.streamDone()
 	}
 	return nil
 }
@@ -64,11 +71,11 @@ func streamOfOwner(text string) (events.Stream, error) {
 	return events.UserStream(key), nil
 }
 
-func printEvent(e *console.Env, m events.Message) error {
+func printEvent(w io.Writer, m events.Message) error {
 	detail, err := m.Detail()
 	if err != nil {
 		return err
 	}
-	_, err = fmt.Fprintf(e.Out, "%s\n", console.EscapeJSON(detail))
+	_, err = fmt.Fprintf(w, "%s\n", console.EscapeJSON(detail))
 	return err
 }

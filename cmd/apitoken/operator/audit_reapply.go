@@ -16,7 +16,9 @@ import (
 func newAuditReapply(e *console.Env) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
-		Use:   "reapply",
+		Use: "reapply",
+		Example: `  apitoken audit reapply --data .apitoken
+  apitoken audit reapply --table RESTORED --audit-table COPIES`,
 		Short: "Revoke again, in a restored log, every token that the copies show as revoked",
 		Long: `Revoke again, in a restored log, every token that the copies show as revoked. A
 log that was restored to an earlier time accepts tokens that were revoked later.

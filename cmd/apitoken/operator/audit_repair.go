@@ -20,7 +20,9 @@ import (
 func newAuditRepair(e *console.Env) *cobra.Command {
 	var f repairFlags
 	c := &cobra.Command{
-		Use:   "repair",
+		Use: "repair",
+		Example: `  apitoken audit repair --data .apitoken --stream user/ann
+  apitoken audit repair --table TABLE --stream settings`,
 		Short: "End the block of a stream that has a record newer than its head",
 		Long: `End the block of a stream that has a record newer than its head. Such a record
 blocks all commands on the stream, and the fault of a command names the stream.

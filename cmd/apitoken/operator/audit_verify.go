@@ -17,7 +17,9 @@ import (
 func newAuditVerify(e *console.Env) *cobra.Command {
 	var f sourceFlags
 	c := &cobra.Command{
-		Use:   "verify",
+		Use: "verify",
+		Example: `  apitoken audit verify --data .apitoken
+  apitoken audit verify --table TABLE --audit-table COPIES`,
 		Short: "Compare every stream of the log, and the view of every token, with the copies",
 		Long: `Compare every stream of the log with its copies: each event with its own hash, its
 MAC and the event before it, the log with the copies, and the head with its seal
@@ -46,19 +48,21 @@ DIR/events.jsonl count as missing.`,
 // verification compares a whole source, without a limit of time.
 type verification struct {
 	*source
-	e       *console.Env
-	compare compare.Comparison
-	once    compare.Once
-	found   int
+	progress *auditProgress // all output goes through it
+	compare  compare.Comparison
+	once     compare.Once
+	found    int
 }
 
 func newVerification(s *source, e *console.Env) *verification {
-	return &verification{source: s, e: e, compare: compare.Comparison{
-		Store: s.log, Copies: s.copies, Keys: s.keys, Now: time.Now, Unsent: func(id string) bool { return s.unsent[id] },
+	p := newAuditProgress(e)
+	return &verification{source: s, progress: p, compare: compare.Comparison{
+		Store: s.log, Copies: p.counting(s.copies), Keys: s.keys, Now: time.Now, Unsent: func(id string) bool { return s.unsent[id] },
 	}}
 }
 
 func (v *verification) run(ctx context.Context) error {
+	defer v.progress.End()
 	if err := v.print(v.faults); err != nil {
 		return err
 	}
@@ -66,10 +70,12 @@ func (v *verification) run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	v.progress.total = len(streams)
 	for _, stream := range streams {
 		if err := v.stream(ctx, stream); err != nil {
 			return err
 		}
+		v.progress.streamDone()
 	}
 	if err := v.ids(ctx, func(id string) error { return v.view(ctx, id) }); err != nil {
 		return err
@@ -85,13 +91,14 @@ func (v *verification) stream(ctx context.Context, stream events.Stream) error {
 	if err != nil {
 		return fmt.Errorf("comparing stream %s: %w", stream, err)
 	}
-	if _, err := fmt.Fprintf(v.e.Out, "%s: %d in the log, %d copies\n", console.Plain(string(stream)), r.Log, r.Copies); err != nil {
+	if _, err := fmt.Fprintf(v.progress, "%s: %d in the log, %d copies\n", console.Plain(string(stream)), r.Log, r.Copies); err != nil {
 		return err
 	}
 	return v.print(r.Findings)
 }
 
 func (v *verification) view(ctx context.Context, id string) error {
+	v.progress.tokenChecked()
 	f, err := v.compare.View(ctx, id)
 	if err != nil {
 		return fmt.Errorf("looking for the copy of token %q: %w", id, err)
@@ -106,7 +113,7 @@ func (v *verification) view(ctx context.Context, id string) error {
 func (v *verification) print(found []audit.Finding) error {
 	for _, f := range v.once.First(found...) {
 		v.found++
-		if _, err := fmt.Fprintf(v.e.Out, "  %s\n", console.Plain(f.String())); err != nil {
+		if _, err := fmt.Fprintf(v.progress, "  %s\n", console.Plain(f.String())); err != nil {
 			return err
 		}
 	}

@@ -21,7 +21,10 @@ type bootstrap struct {
 func NewBootstrap(e *console.Env) *cobra.Command {
 	var o bootstrap
 	c := &cobra.Command{
-		Use:   "bootstrap",
+		Use: "bootstrap",
+		Example: `  apitoken bootstrap --data .apitoken
+  apitoken bootstrap --data .apitoken --replace
+  apitoken bootstrap --table TABLE --out admin.token`,
 		Short: "Give admin all permissions and a new token, directly in the store",
 		Long: `Give the user admin all permissions on the realm security and a new token,
 directly in the store. Use this command when the administrator's token is lost.
