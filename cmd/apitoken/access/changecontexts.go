@@ -21,7 +21,7 @@ func ChangeContexts(ctx context.Context, e *console.Env, change func(*Contexts) 
 		return err
 	}
 	if dir == "" {
-		return console.Usagef("there is no folder for the contexts: set HOME or XDG_CONFIG_HOME")
+		return errors.New("there is no folder for the contexts: set HOME or XDG_CONFIG_HOME")
 	}
 	if err := datadir.MakePrivateFolder(dir); err != nil {
 		return fmt.Errorf("preparing to store the contexts: %w", err)

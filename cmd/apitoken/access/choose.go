@@ -9,6 +9,9 @@ import (
 // and returns the source of a call. A call without a token needs no token of the
 // source, so what gives a token does not count.
 func (a *Flags) choose(e *console.Env, withToken bool) (Source, error) {
+	if a.explicit != nil {
+		return *a.explicit, nil
+	}
 	byHand, err := a.byHand(e, withToken)
 	if err != nil {
 		return Source{}, err

@@ -31,8 +31,9 @@ type Flags struct {
 	tokenFileShared                 bool
 	insecureHTTP                    bool
 
-	set    *pflag.FlagSet // nil: Add was not called
-	source *Source        // of the calls with a token; nil: not chosen yet
+	set      *pflag.FlagSet // nil: Add was not called
+	explicit *Source        // see Explicit
+	source   *Source        // of the calls with a token; nil: not chosen yet
 }
 
 // Add adds the flags to a command.

@@ -37,7 +37,7 @@ func (c *command) useProfile() error {
 	if err != nil {
 		return err
 	}
-	c.Explicit(p.endpoint, p.tokenFile, p.certBundle)
+	c.Explicit("the profile", p.endpoint, p.tokenFile, p.certBundle)
 	return nil
 }
 
