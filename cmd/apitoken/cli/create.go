@@ -19,7 +19,7 @@ type create struct {
 	access.Flags
 	name, expiry, owner, description string
 	scopes, sourceIPs                []string
-	output                           string
+	output, out                      string
 	yes                              bool
 }
 
@@ -28,10 +28,13 @@ func newCreate(e *console.Env) *cobra.Command {
 	c := &cobra.Command{
 		Use:   "create",
 		Short: "Create a token and print it; no command can show it again",
-		Long: `Create a token and print it. No command can show it again. The time when the
-token expires is written to standard error.`,
+		Long: `Create a token, and print it or write it into a file. No command can show it
+again. The time when the token expires is written to standard error, and also
+that the owner had no token before: the name of the owner may be mistyped.
+
+--out checks the file before the call. The file must not exist, or be empty.`,
 		Example: `  apitoken create --name ci --expiry-date 90D
-  apitoken create --expiry-date 2027-01-31T12:00:00Z --scope 'GET /v1/*'
+  apitoken create --expiry-date 2027-01-31 --scope 'GET /v1/*'
   apitoken create --owner ann --output json`,
 		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
@@ -40,13 +43,14 @@ token expires is written to standard error.`,
 	}
 	f := c.Flags()
 	f.StringVar(&o.name, "name", "", "the token's name (default OWNER_api_token)")
-	f.StringVar(&o.expiry, "expiry-date", "", "when the token expires: a number and a unit, Y, M (30 days), W, D, H, m (minutes) or S; or an instant like 2027-01-31T12:00:00Z")
+	f.StringVar(&o.expiry, "expiry-date", "", expiryForms)
 	f.StringVar(&o.owner, "owner", "", "the user that the token acts for (default: the user that creates it)")
 	f.StringVar(&o.description, "description", "", "the purpose of the token")
 	f.StringArrayVar(&o.scopes, "scope", nil, "a call that the token may make, like 'GET /v1/*'; may be repeated (default: all calls of its owner)")
 	f.StringArrayVar(&o.sourceIPs, "source-ip", nil, "an address or range from which the token may be used; may be repeated (default: any address)")
 	f.BoolVar(&o.yes, "yes", false, "do not ask for confirmation if the unit is M (months)")
-	console.OutputFlag(c, &o.output, "text", "json")
+	f.StringVar(&o.out, "out", "", "write the token into this new file (mode 0600) and do not print it")
+	console.OutputFlag(c, &o.output, "text", "json", "token")
 	o.Flags.Add(c)
 	return c
 }
@@ -55,7 +59,7 @@ token expires is written to standard error.`,
 // an unset variable in a script must not make a token that never expires, or a
 // token for the caller.
 func (o *create) run(ctx context.Context, e *console.Env, given func(flag string) bool) error {
-	if err := console.CheckOutput(o.output, "text", "json"); err != nil {
+	if err := o.checkOutput(given); err != nil {
 		return err
 	}
 	request, err := o.request(given)
@@ -69,6 +73,11 @@ func (o *create) run(ctx context.Context, e *console.Env, given func(flag string
 	if err := o.confirm(ctx, e); err != nil {
 		return err
 	}
+	file, err := o.prepare()
+	if err != nil {
+		return err
+	}
+	defer file.discard()
 	made, err := client.Create(ctx, request)
 	if err != nil {
 		return createError(err)
@@ -76,10 +85,13 @@ func (o *create) run(ctx context.Context, e *console.Env, given func(flag string
 	if err := checkCreated(made); err != nil {
 		return createError(err)
 	}
-	if err := o.print(e, made); err != nil {
-		return fmt.Errorf("printing the new token %s (revoke this token and create another): %w", made.ID, err)
+	if err := o.finish(e, file, made); err != nil {
+		return err
 	}
-	e.Messagef("%s", expiryText(made.ExpirationTime))
+	e.Messagef("%s", expiryText(made.ExpirationTime, o.expiry))
+	if given("owner") {
+		announceFirst(ctx, e, client, made)
+	}
 	return nil
 }
 
@@ -102,12 +114,20 @@ func (o *create) request(given func(flag string) bool) (httpapi.CreateRequest, e
 	return r, err
 }
 
-// print writes the sentence that VAST's command line prints, or JSON.
-func (o *create) print(e *console.Env, made httpapi.Created) error {
-	if o.output == "json" {
+// print writes the sentence that VAST's command line prints, or JSON, or the token.
+func (o *create) print(e *console.Env, made httpapi.Created) (err error) {
+	switch {
+	case o.out != "" && o.output == "json":
+		return console.PrintJSON(e.Out, made.Entry)
+	case o.out != "":
+		_, err = fmt.Fprintf(e.Out, "ApiToken with id: %s has been created, the token is in %s\n", made.ID, console.Plain(o.out))
+	case o.output == "json":
 		return printCreated(e.Out, made)
+	case o.output == "token":
+		_, err = fmt.Fprintln(e.Out, made.BearerToken.Reveal())
+	default:
+		_, err = fmt.Fprintf(e.Out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
 	}
-	_, err := fmt.Fprintf(e.Out, "ApiToken with id: %s has been created, your token is: %s please keep it safe\n", made.ID, made.BearerToken.Reveal())
 	return err
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -12,6 +13,9 @@ import (
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
 )
+
+// expiryForms are the forms of --expiry-date, for help texts.
+const expiryForms = "when the token expires: a number and a unit, Y, M (30 days), W, D, H, m (minutes) or S; a day like 2027-01-31, to its end in UTC; or an instant like 2027-01-31T12:00:00Z"
 
 // isInstant reports whether a text is meant as an instant and not as a lifetime: a
 // lifetime has neither a colon nor two hyphens.
@@ -26,17 +30,33 @@ func expiryInstant(text string) (time.Time, error) {
 	return token.ParseExpirationTime(text)
 }
 
+// isDay reports whether a text has the form of a day, like 2027-01-31.
+func isDay(text string) bool { return day.MatchString(text) }
+
+var day = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
+
+// endOfDay is the last second of a day in UTC, so that the expiry is shown with the
+// day that the user gave.
+const endOfDay = "T23:59:59Z"
+
 // expiryText is the message with the instant when a new token expires. The user
-// can see in it that a lifetime was mistyped.
-func expiryText(expires httpapi.Time) string {
-	if expires.IsZero() {
+// can see in it that a lifetime was mistyped, and how a day was read. given is the
+// value of --expiry-date.
+func expiryText(expires httpapi.Time, given string) string {
+	switch {
+	case expires.IsZero():
 		return "the token does not expire"
+	case isDay(given):
+		return "the token expires at the end of that day in UTC, at " + console.FormatTime(expires.Time)
 	}
 	return "the token expires at " + console.FormatTime(expires.Time)
 }
 
-// expiryDate reads the value of --expiry-date: an instant, or a lifetime.
+// expiryDate reads the value of --expiry-date: an instant, a day or a lifetime.
 func expiryDate(text string) (at httpapi.Time, lifetime string, err error) {
+	if isDay(text) {
+		text += endOfDay
+	}
 	if isInstant(text) {
 		if at.Time, err = expiryInstant(text); err != nil {
 			return at, "", console.Usagef("--expiry-date: %s", err)
@@ -44,7 +64,7 @@ func expiryDate(text string) (at httpapi.Time, lifetime string, err error) {
 		return at, "", nil
 	}
 	if _, err := token.ParseLifetime(text); err != nil {
-		return at, "", console.Usagef("--expiry-date: %s; an instant like 2027-01-31T12:00:00Z is also allowed", err)
+		return at, "", console.Usagef("--expiry-date: %s; a day like 2027-01-31 and an instant like 2027-01-31T12:00:00Z are also allowed", err)
 	}
 	return at, text, nil
 }

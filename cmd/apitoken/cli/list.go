@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -17,6 +18,8 @@ type list struct {
 	access.Flags
 	owner, output string
 	states        []string
+	archived      bool
+	wide, byOwner bool
 	limit         int
 	filter        filterFlags
 }
@@ -31,14 +34,28 @@ func newList(e *console.Env) *cobra.Command {
 		Short: "List tokens, without their secrets",
 		Long: `List tokens, without their secrets: your own, and also those of other users if
 you hold the permission view. Without --state only live tokens are listed. A
-token is listed if it matches all flags.`,
+token is listed if it matches all flags.
+
+The table has the columns of VAST's command line; --wide adds the others. The
+formats text, csv and json have all of them. A text in CSV that a spreadsheet
+would take for a formula begins with an apostrophe.
+
+--by-owner prints a line for each owner with live tokens: how many, the limit, and
+when the first of them expires.`,
 		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e, c.Flags().Changed) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.owner, "owner", "", "list only the tokens of this user")
 	f.StringSliceVar(&o.states, "state", nil, "list only tokens in these states: active, disabled, expired, revoked (default: active and disabled)")
+	f.BoolVar(&o.archived, "archived", false, "list ended tokens too: revoked and expired ones")
+	c.MarkFlagsMutuallyExclusive("archived", "state")
 	o.filter.add(c)
+	f.BoolVar(&o.wide, "wide", false, "add columns to the table: state, creation, creator, scopes, source ranges, description")
+	f.BoolVar(&o.byOwner, "by-owner", false, "print a line for each owner, and no tokens")
+	for _, other := range []string{"archived", "state", "wide", "limit"} {
+		c.MarkFlagsMutuallyExclusive("by-owner", other)
+	}
 	f.IntVar(&o.limit, "limit", 0, "print at most this many tokens (default: all)")
 	console.OutputFlag(c, &o.output, console.Formats...)
 	o.Flags.Add(c)
@@ -55,9 +72,12 @@ func (o *list) run(ctx context.Context, e *console.Env, given func(flag string) 
 	if o.limit < 0 {
 		return console.Usagef("--limit is negative; allowed: a number above 0, or 0 for all tokens")
 	}
-	filter, err := o.filter.read(given)
+	filter, err := o.filter.read(given, time.Now())
 	if err != nil {
 		return err
+	}
+	if o.archived {
+		o.states = allStates
 	}
 	client, err := o.Client(ctx, e)
 	if err != nil {
@@ -65,17 +85,43 @@ func (o *list) run(ctx context.Context, e *console.Env, given func(flag string) 
 	}
 	progress := e.StartProgress()
 	entries, err := o.fetch(ctx, client, filter, progress)
+	if err == nil && o.byOwner {
+		return o.printOwners(ctx, e, client, entries, progress)
+	}
 	progress.End()
 	switch {
 	case err != nil:
 		return access.Explain(err)
 	case o.output == "json":
 		return console.PrintJSON(e.Out, entries)
-	case len(entries) == 0:
+	case len(entries) == 0 && o.output != "csv":
 		e.Messagef("there are no such tokens")
 		return nil
 	}
-	return e.PrintTable(o.output, console.Table{Heads: []string{"ID", "NAME", "OWNER", "STATE", "CREATED", "EXPIRES", "LAST-USED"}, Rows: tokenRows(entries)})
+	return e.PrintTable(o.output, o.table(entries))
+}
+
+// table is the table of the tokens in the columns that the output has.
+func (o *list) table(entries []httpapi.Entry) console.Table {
+	columns := allColumns
+	if o.output == "table" {
+		columns = vastColumns
+		if o.wide {
+			columns = wideColumns
+		}
+	}
+	t := console.Table{}
+	for _, column := range columns {
+		t.Heads = append(t.Heads, column.head)
+	}
+	for _, entry := range entries {
+		var row []any
+		for _, column := range columns {
+			row = append(row, column.cell(entry))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
 }
 
 // fetch reads pages until the last page, or until it has as many tokens as
@@ -96,15 +142,4 @@ func (o *list) fetch(ctx context.Context, client *httpapi.Client, filter httpapi
 		return page.Paging, err
 	})
 	return entries, err
-}
-
-func tokenRows(entries []httpapi.Entry) [][]any {
-	var rows [][]any
-	for _, e := range entries {
-		rows = append(rows, []any{
-			e.ID, e.Name, ownerOf(e.User), console.State(e.State),
-			e.CreationTime.Time, console.Expiry(e.ExpirationTime.Time), e.LastUsed.Time,
-		})
-	}
-	return rows
 }

@@ -45,9 +45,9 @@ The exit codes:
 	root.AddCommand(newContext(e), doctor.New(e))
 	root.AddCommand(
 		newServe(e), operator.NewBootstrap(e), operator.NewPeppers(e),
-		newCreate(e), newList(e), newShow(e), newUpdate(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
+		newCreate(e), newList(e), newShow(e), newUpdate(e), newModify(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
 		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
-		oci.NewIAM(e),
+		newVMS(e), oci.NewIAM(e),
 	)
 	addCompletion(e, root)
 	access.CompleteContexts(root, e)

@@ -178,7 +178,7 @@ func (o *rotate) finish(e *console.Env, file *rotationFile, made httpapi.Created
 	} else if err != nil {
 		return err
 	}
-	e.Messagef("%s; %s", expiryText(made.ExpirationTime), previousText(made.PreviousSecretUntil))
+	e.Messagef("%s; %s", expiryText(made.ExpirationTime, ""), previousText(made.PreviousSecretUntil))
 	return nil
 }
 

@@ -2,6 +2,7 @@ package cli
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"strings"
 	"time"
@@ -17,6 +18,7 @@ type show struct {
 	access.Flags
 	id         oneID
 	at, output string
+	wide       bool
 }
 
 func newShow(e *console.Env) *cobra.Command {
@@ -27,15 +29,16 @@ func newShow(e *console.Env) *cobra.Command {
   apitoken show self --output json`,
 		Short: "Show one token, without its secret",
 		Long: `Show one token, without its secret. The ID self is the token that you use; it
-needs no scope. With --at the command shows the token as it was at an earlier
-instant, computed from the events that are kept. It shows a revoked token only
-with --at. The etag changes with each change of the token: with --if-match,
+needs no scope. The table has the fields of VAST's command line; --wide adds the
+others. With --at the command shows the token as it was at an earlier instant,
+computed from the events that are kept. The etag, which --wide shows, changes with each change of the token: with --if-match,
 other commands change the token only if it still has this etag.`,
 		RunE: func(c *cobra.Command, args []string) error {
 			return o.run(c.Context(), e, args, c.Flags().Changed("at"))
 		},
 	}
 	c.Flags().StringVar(&o.at, "at", "", "show the token as it was at this instant, like 2027-01-31T12:00:00Z")
+	c.Flags().BoolVar(&o.wide, "wide", false, "add fields to the table: state, creation, creator, scopes, source ranges, last address, etag and others")
 	o.id.add(c)
 	console.OutputFlag(c, &o.output, console.Formats...)
 	o.Flags.Add(c)
@@ -64,7 +67,7 @@ func (o *show) run(ctx context.Context, e *console.Env, args []string, past bool
 	if err != nil {
 		return access.Explain(err)
 	}
-	return printEntry(e, o.output, entry)
+	return printEntry(e, o.output, o.wide, entry)
 }
 
 // entryOf asks for a token, or with past for the token as it was at an instant.
@@ -77,41 +80,67 @@ func entryOf(ctx context.Context, c *httpapi.Client, id string, past bool, at ti
 	case id == self:
 		return c.GetSelf(ctx)
 	}
-	return c.Get(ctx, id)
+	entry, err := c.Get(ctx, id)
+	if p, ok := errors.AsType[*httpapi.Problem](err); ok && p.Code == codeRevoked {
+		return revoked(ctx, c, id, p.EndedTime.Time)
+	}
+	return entry, err
 }
 
-// printEntry prints one token in one of the formats, with its etag. An entry without
-// etag is one of the past: the service does not know its last use then.
-func printEntry(e *console.Env, output string, entry httpapi.Entry) error {
-	if output == "json" {
+// revoked returns a revoked token, which the service does not answer by its id. The
+// past of the token names its owner, whose list has it with its last use.
+func revoked(ctx context.Context, c *httpapi.Client, id string, ended time.Time) (httpapi.Entry, error) {
+	entry, err := c.GetAt(ctx, id, ended)
+	if err != nil {
+		return entry, err
+	}
+	err = httpapi.Pages(func(after string) (httpapi.Paging, error) {
+		page, err := c.List(ctx, httpapi.ListQuery{User: ownerOf(entry.User), States: []string{"revoked"}, After: after, Limit: maxPage})
+		for _, listed := range page.Entries {
+			if listed.ID == id {
+				entry = listed
+				return httpapi.Paging{}, nil
+			}
+		}
+		return page.Paging, err
+	})
+	return entry, err
+}
+
+// printEntry prints one token in one of the formats. An entry without etag is one of
+// the past or of a revoked token. The formats for programs have all fields that the
+// service knows.
+func printEntry(e *console.Env, output string, wide bool, entry httpapi.Entry) error {
+	switch output {
+	case "json":
 		return console.PrintJSON(e.Out, struct {
 			httpapi.Entry
 			ETag string `json:"etag,omitempty"`
 		}{entry, entry.ETag})
+	case "table":
+		columns := vastColumns
+		if wide {
+			columns = slices.Concat(wideColumns, moreFields)
+		}
+		rows := [][]any{}
+		for _, column := range columns {
+			rows = append(rows, []any{column.head, column.cell(entry)})
+		}
+		return e.PrintTable(output, console.Table{Rows: rows})
 	}
-	rows := fields(entry)
-	if entry.ETag == "" {
-		rows = slices.DeleteFunc(rows, func(row []any) bool {
-			name := row[0].(string)
-			return name == "etag" || strings.HasPrefix(name, "last used")
-		})
-	}
-	return e.PrintTable(output, console.Table{Rows: rows})
+	return e.PrintTable(output, console.Table{Rows: fields(entry)})
 }
 
-// fields are the rows of one token: a name and a value each.
+// fields are the rows of one token in the formats for programs: a name and a value
+// each.
 func fields(e httpapi.Entry) [][]any {
-	var ranges []string
-	for _, p := range e.SourceIPs {
-		ranges = append(ranges, p.String())
-	}
 	return [][]any{
 		{"id", e.ID}, {"kind", e.Kind}, {"name", e.Name}, {"description", e.Description},
 		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", console.State(e.State)},
-		{"created", e.CreationTime.Time}, {"expires", console.Expiry(e.ExpirationTime.Time)},
+		{"created", e.CreationTime.Time}, {"expires", e.ExpirationTime.Time},
 		{"ended", e.EndedTime.Time}, {"previous secret until", e.PreviousSecretUntil.Time}, {"last used", e.LastUsed.Time},
 		{"last used from", e.LastUsedAddress},
-		{"scopes", strings.Join(e.Scopes, ", ")}, {"source ranges", strings.Join(ranges, ", ")},
+		{"scopes", strings.Join(e.Scopes, ", ")}, {"source ranges", rangesOf(e)},
 		{"etag", e.ETag},
 	}
 }

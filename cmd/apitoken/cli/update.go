@@ -18,7 +18,7 @@ type update struct {
 	scopes, sourceIPs                            []string
 	noExpiry, noScopes, noSourceIPs, endPrevious bool
 	output                                       string
-	yes                                          bool
+	wide, yes                                    bool
 }
 
 func newUpdate(e *console.Env) *cobra.Command {
@@ -39,7 +39,7 @@ creation of the token. The ID self is the token that you use.`,
 	f := c.Flags()
 	f.StringVar(&o.name, "name", "", "the token's name; '' is OWNER_api_token")
 	f.StringVar(&o.description, "description", "", "the purpose of the token; '' removes it")
-	f.StringVar(&o.expiry, "expiry-date", "", "when the token expires: a number and a unit, Y, M (30 days), W, D, H, m (minutes) or S, counted from the creation of the token; or an instant like 2027-01-31T12:00:00Z")
+	f.StringVar(&o.expiry, "expiry-date", "", expiryForms+"; a lifetime counts from the creation of the token")
 	f.BoolVar(&o.noExpiry, "no-expiry", false, "the token never expires")
 	f.StringArrayVar(&o.scopes, "scope", nil, "a call that the token may make, like 'GET /v1/*'; may be repeated")
 	f.BoolVar(&o.noScopes, "no-scopes", false, "the token may make all calls of its owner")
@@ -52,6 +52,7 @@ creation of the token. The ID self is the token that you use.`,
 	c.MarkFlagsMutuallyExclusive("source-ip", "no-source-ips")
 	o.id.add(c)
 	o.ifMatch.add(c)
+	f.BoolVar(&o.wide, "wide", false, "print all fields in the table, as show does")
 	console.OutputFlag(c, &o.output, console.Formats...)
 	o.Flags.Add(c)
 	return c
@@ -65,31 +66,39 @@ func (o *update) run(ctx context.Context, e *console.Env, args []string, given f
 	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
-	request, err := o.request(given)
+	entry, err := o.change(ctx, e, id, given)
 	if err != nil {
 		return err
 	}
-	client, err := o.Client(ctx, e)
-	if err != nil {
-		return err
-	}
-	if id, err = ownID(ctx, client, id); err != nil {
-		return access.Explain(err)
-	}
-	if err := o.confirm(ctx, e, client, id); err != nil {
-		return err
-	}
-	entry, err := client.Update(ctx, id, request)
-	if err != nil {
-		return access.Explain(err)
-	}
-	if err := printEntry(e, o.output, entry); err != nil {
+	if err := printEntry(e, o.output, o.wide, entry); err != nil {
 		return err
 	}
 	if given("expiry-date") || o.noExpiry {
-		e.Messagef("%s", expiryText(entry.ExpirationTime))
+		e.Messagef("%s", expiryText(entry.ExpirationTime, o.expiry))
 	}
 	return nil
+}
+
+// change asks the service for the change that the flags describe.
+func (o *update) change(ctx context.Context, e *console.Env, id string, given func(flag string) bool) (entry httpapi.Entry, err error) {
+	request, err := o.request(given)
+	if err != nil {
+		return entry, err
+	}
+	client, err := o.Client(ctx, e)
+	if err != nil {
+		return entry, err
+	}
+	if id, err = ownID(ctx, client, id); err != nil {
+		return entry, access.Explain(err)
+	}
+	if err := o.confirm(ctx, e, client, id); err != nil {
+		return entry, err
+	}
+	if entry, err = client.Update(ctx, id, request); err != nil {
+		return entry, access.Explain(err)
+	}
+	return entry, nil
 }
 
 // request builds the request. It checks the flags before the call, so that a

@@ -2,6 +2,7 @@ package console
 
 import (
 	"strconv"
+	"strings"
 	"time"
 )
 
@@ -56,13 +57,14 @@ func colourOf(cell any, now time.Time) string {
 type form struct {
 	none, layout string
 	bools        [2]string
+	formulas     string // the first characters of texts that get an apostrophe
 	relative     func(time.Time) string // written after an instant; nil: nothing
 }
 
 var (
 	boxForm  = form{none: "None", layout: time.DateTime, bools: [2]string{"False", "True"}}
 	textForm = form{none: "-", layout: time.RFC3339, bools: [2]string{"false", "true"}}
-	csvForm  = form{none: "", layout: time.RFC3339, bools: [2]string{"false", "true"}}
+	csvForm  = form{none: "", layout: time.RFC3339, bools: [2]string{"false", "true"}, formulas: "=+-@"}
 )
 
 func textsOf(row []any, f form) (texts []string) {
@@ -78,7 +80,7 @@ func (f form) text(cell any) string {
 	switch v := cell.(type) {
 	case nil:
 	case string:
-		text = Plain(v)
+		text = f.harmless(Plain(v))
 	case State:
 		text = Plain(string(v))
 	case int:
@@ -96,6 +98,15 @@ func (f form) text(cell any) string {
 	}
 	if text == "" {
 		return f.none
+	}
+	return text
+}
+
+// harmless writes an apostrophe before a text that a spreadsheet would run as a
+// formula (OWASP, "CSV Injection"): another user may have chosen the text.
+func (f form) harmless(text string) string {
+	if text != "" && strings.ContainsRune(f.formulas, rune(text[0])) {
+		return "'" + text
 	}
 	return text
 }

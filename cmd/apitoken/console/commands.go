@@ -15,12 +15,14 @@ func Prepare(root *cobra.Command) {
 }
 
 // group makes each command that only has other commands print its help, and refuse
-// the names of others.
+// the names of others, unless the command has its own check of its arguments.
 func group(c *cobra.Command) {
 	if !c.HasSubCommands() {
 		return
 	}
-	c.Args = groupArgs
+	if c.Args == nil {
+		c.Args = groupArgs
+	}
 	if !c.Runnable() {
 		c.RunE = func(c *cobra.Command, _ []string) error { return c.Help() }
 	}

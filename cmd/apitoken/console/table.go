@@ -21,7 +21,8 @@ type Table struct {
 //     and colours.
 //   - text is a line for each row, without heads. Tabs separate the values, and
 //     instants have the form of RFC 3339. No value is a hyphen.
-//   - csv has the heads in its first line (RFC 4180). No value is empty.
+//   - csv has the heads in its first line (RFC 4180). No value is empty. A text that a
+//     spreadsheet would run as a formula begins with an apostrophe.
 //
 // Unprintable characters of a text are replaced.
 func (e *Env) PrintTable(output string, t Table) error {
