@@ -53,10 +53,10 @@ when the first of them expires.`,
 	o.filter.add(c)
 	f.BoolVar(&o.wide, "wide", false, "add columns to the table: state, creation, creator, scopes, source ranges, description")
 	f.BoolVar(&o.byOwner, "by-owner", false, "print a line for each owner, and no tokens")
+	f.IntVar(&o.limit, "limit", 0, "print at most this many tokens (default: all)")
 	for _, other := range []string{"archived", "state", "wide", "limit"} {
 		c.MarkFlagsMutuallyExclusive("by-owner", other)
 	}
-	f.IntVar(&o.limit, "limit", 0, "print at most this many tokens (default: all)")
 	console.OutputFlag(c, &o.output, console.Formats...)
 	o.Flags.Add(c)
 	return c

@@ -57,7 +57,7 @@ func colourOf(cell any, now time.Time) string {
 type form struct {
 	none, layout string
 	bools        [2]string
-	formulas     string // the first characters of texts that get an apostrophe
+	formulas     string                 // the first characters of texts that get an apostrophe
 	relative     func(time.Time) string // written after an instant; nil: nothing
 }
 
