@@ -67,6 +67,9 @@ func (o *show) run(ctx context.Context, e *console.Env, args []string, past bool
 	if err != nil {
 		return access.Explain(err)
 	}
+	if past {
+		return printEntry(e, o.output, o.wide, entry, lastUse...)
+	}
 	return printEntry(e, o.output, o.wide, entry)
 }
 
@@ -107,28 +110,36 @@ func revoked(ctx context.Context, c *httpapi.Client, id string, ended time.Time)
 	return entry, err
 }
 
-// printEntry prints one token in one of the formats. An entry without etag is one of
-// the past or of a revoked token. The formats for programs have all fields that the
-// service knows.
-func printEntry(e *console.Env, output string, wide bool, entry httpapi.Entry) error {
-	switch output {
-	case "json":
+// lastUse are the fields that the service does not know of the past.
+var lastUse = []string{"Last-used", "Last-used-from", "last used", "last used from"}
+
+// printEntry prints one token in one of the formats, without the fields to omit. The
+// formats for programs have all other fields that the service knows.
+func printEntry(e *console.Env, output string, wide bool, entry httpapi.Entry, omit ...string) error {
+	if output == "json" {
 		return console.PrintJSON(e.Out, struct {
 			httpapi.Entry
 			ETag string `json:"etag,omitempty"`
 		}{entry, entry.ETag})
-	case "table":
-		columns := vastColumns
-		if wide {
-			columns = slices.Concat(wideColumns, moreFields)
-		}
-		rows := [][]any{}
-		for _, column := range columns {
-			rows = append(rows, []any{column.head, column.cell(entry)})
-		}
-		return e.PrintTable(output, console.Table{Rows: rows})
 	}
-	return e.PrintTable(output, console.Table{Rows: fields(entry)})
+	rows := fields(entry)
+	if output == "table" {
+		rows = vastFields(entry, wide)
+	}
+	rows = slices.DeleteFunc(rows, func(row []any) bool { return slices.Contains(omit, row[0].(string)) })
+	return e.PrintTable(output, console.Table{Rows: rows})
+}
+
+// vastFields are the rows of one token in the table.
+func vastFields(e httpapi.Entry, wide bool) (rows [][]any) {
+	columns := vastColumns
+	if wide {
+		columns = slices.Concat(wideColumns, moreFields)
+	}
+	for _, column := range columns {
+		rows = append(rows, []any{column.head, column.cell(e)})
+	}
+	return rows
 }
 
 // fields are the rows of one token in the formats for programs: a name and a value

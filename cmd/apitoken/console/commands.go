@@ -20,7 +20,7 @@ func group(c *cobra.Command) {
 	if !c.HasSubCommands() {
 		return
 	}
-	if c.Args == nil {
+	if c.Args == nil || c.Name() == "completion" {
 		c.Args = groupArgs
 	}
 	if !c.Runnable() {
