@@ -44,11 +44,11 @@ func TestDiscardLeavesTheReservationOfTheNextProcess(t *testing.T) {
 // first one, which no command can show again.
 func TestOfTwoNewFilesOneIsWritten(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "new.token")
-	first, err := NewTokenTarget(path)
+	first, err := datadir.NewTokenTarget(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	second, err := NewTokenTarget(path)
+	second, err := datadir.NewTokenTarget(path)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -66,7 +66,7 @@ func TestOfTwoNewFilesOneIsWritten(t *testing.T) {
 	if left, _ := filepath.Glob(path + "?*"); len(left) > 0 {
 		t.Errorf("the files %v are left", left)
 	}
-	if _, err := NewTokenTarget(path); err == nil {
+	if _, err := datadir.NewTokenTarget(path); err == nil {
 		t.Error("an existing file is accepted")
 	}
 }
