@@ -141,7 +141,7 @@ undeploy: ## Delete the stack; print what stays and what that costs (needs the A
 	SAM=$(SAM) infra/sam/undeploy.sh
 
 .PHONY: integration
-integration: ## Run the tests that need emulators, which it starts and stops (Java 17, Maven, Python 3.13)
+integration: ## Run the tests that need emulators, which it starts and stops (Java 17, Maven, Python 3.13, Node.js 20)
 	localstack/integration.sh
 
 .PHONY: localstack

@@ -7,7 +7,7 @@
 #   engines.sh install ENGINE    only install the engine and print its folder, for a CI cache
 #   engines.sh tool NAME         install a tool if needed and print its path; NAME is sam, cfn-lint or rie
 #
-# ENGINE is dynamodb (port 8021), ministack (4566) or localstack (4577), and for install also sam. The purpose of each
+# ENGINE is dynamodb (port 8021), ministack (4566) or localstack (4577), and for install also sam and generators. The purpose of each
 # is in engines/ENGINE/engine.sh. A second start prints the endpoint of the running engine. After a stop, a start has no
 # old state.
 #

@@ -13,12 +13,15 @@ import (
 // breaks are the ways to change a request that fits the document so that it does
 // not fit. Each returns false if the request has no place for the change.
 var breaks = map[string]func(generator, *rapid.T, *sample) bool{
-	"an unknown parameter":    func(_ generator, _ *rapid.T, s *sample) bool { s.query.Set("surplus", "1"); return true },
-	"a repeated parameter":    eachParameter(func(value string) []string { return []string{value, value} }),
-	"an empty parameter":      eachParameter(func(string) []string { return []string{""} }),
-	"a parameter with a tail": eachParameter(func(value string) []string { return []string{value + "\x01"} }), // a control character fits no parameter
-	"a limit of zero":         func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "0") },
-	"a limit with a sign":     func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "+1") },
+	"an unknown parameter": func(_ generator, _ *rapid.T, s *sample) bool { s.query.Set("surplus", "1"); return true },
+	"a repeated parameter": func(g generator, t *rapid.T, s *sample) bool {
+		return !s.query.Has("state") && eachParameter(func(value string) []string { return []string{value, value} })(g, t, s)
+	},
+	"a state and an empty one": func(_ generator, _ *rapid.T, s *sample) bool { s.query.Add("state", ""); return s.has("state") },
+	"an empty parameter":       eachParameter(func(string) []string { return []string{""} }),
+	"a parameter with a tail":  eachParameter(func(value string) []string { return []string{value + "\x01"} }), // a control character fits no parameter
+	"a limit of zero":          func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "0") },
+	"a limit with a sign":      func(_ generator, _ *rapid.T, s *sample) bool { return s.has("limit") && s.set("limit", "+1") },
 	"a number for a truth": func(_ generator, _ *rapid.T, s *sample) bool {
 		return s.has("with_children") && s.set("with_children", "1")
 	},

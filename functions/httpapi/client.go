@@ -52,25 +52,15 @@ type ListQuery struct {
 	User   string   // NAME, local:NAME, ad:NAME, auth_id:N, uid:N or a SID; "": all
 	States []string // of active, disabled, expired, revoked; none: active and disabled
 	Filter Filter   // selects some of these tokens
-	After  string   // the result of Paging.After; "": from the first token
+	After  string   // the Paging.After of the page before; "": from the first token
 	Limit  int      // entries; 0: 100, above 1000: 1000
 }
 
 // HistoryQuery selects records of a history. The zero HistoryQuery asks for the
 // first page.
 type HistoryQuery struct {
-	After string // the result of Paging.After; "": from the first record
+	After string // the Paging.After of the page before; "": from the first record
 	Limit int    // records; 0: 100, above 1000: 1000
-}
-
-// After returns the cursor of the next page, or "" if this page is the last.
-func (p Paging) After() string {
-	_, query, _ := strings.Cut(p.Next, "?")
-	values, err := url.ParseQuery(query)
-	if err != nil {
-		return ""
-	}
-	return values.Get("after")
 }
 
 // Create creates a token. Only this answer contains its secret. If no answer

@@ -11,9 +11,9 @@ import (
 const maxPages = 10_000
 
 var (
-	errRepeats  = errors.New("its paging.next leads to a page that was read already")
-	errNoCursor = errors.New("its paging.next has no parameter after")
-	errEndless  = fmt.Errorf("its pages have no end: after %d pages there is still a paging.next", maxPages)
+	errRepeats  = errors.New("its paging.after leads to a page that was read already")
+	errNoCursor = errors.New("its paging has a next page and no after")
+	errEndless  = fmt.Errorf("its pages have no end: after %d pages there is still a paging.after", maxPages)
 )
 
 // Pages calls read for one page after the other, each time with the cursor of the
@@ -30,23 +30,22 @@ func Pages(read func(after string) (Paging, error)) error {
 			return err
 		}
 		seen[after] = true
-		next := page.After()
 		switch {
-		case page.Next == "":
-			return nil
-		case next == "":
+		case page.Next != "" && page.After == "":
 			return badPaging(errNoCursor)
-		case seen[next]:
+		case page.After == "":
+			return nil
+		case seen[page.After]:
 			return badPaging(errRepeats)
 		}
-		after = next
+		after = page.After
 	}
 	return badPaging(errEndless)
 }
 
 // checkMoves returns an error if the next page of an answer is the page itself.
 func checkMoves(asked string, page Paging) error {
-	if after := page.After(); after != "" && after == asked {
+	if page.After != "" && page.After == asked {
 		return badPaging(errRepeats)
 	}
 	return nil

@@ -37,18 +37,18 @@ func TestClientReturnsTheAnswersOfTheService(t *testing.T) {
 		t.Fatal(err)
 	}
 	page, err := c.List(ctx, httpapi.ListQuery{User: "ann", States: []string{"active", "disabled"}, Limit: 1})
-	if err != nil || len(page.Entries) != 1 || page.Paging.After() == "" {
+	if err != nil || len(page.Entries) != 1 || page.Paging.After == "" {
 		t.Fatalf("got %+v, %v", page, err)
 	}
-	page, err = c.List(ctx, httpapi.ListQuery{User: "ann", States: []string{"active", "disabled"}, After: page.Paging.After(), Limit: 1})
-	if err != nil || len(page.Entries) != 1 || page.Paging.After() != "" {
+	page, err = c.List(ctx, httpapi.ListQuery{User: "ann", States: []string{"active", "disabled"}, After: page.Paging.After, Limit: 1})
+	if err != nil || len(page.Entries) != 1 || page.Paging.After != "" {
 		t.Errorf("got %+v, %v", page, err)
 	}
 	if err := c.Revoke(ctx, second.ID); err != nil {
 		t.Error(err)
 	}
 	history, err := c.TokenEvents(ctx, second.ID, httpapi.HistoryQuery{Limit: 1})
-	if err != nil || len(history.Entries) != 1 || history.Paging.After() == "" {
+	if err != nil || len(history.Entries) != 1 || history.Paging.After == "" {
 		t.Errorf("got %+v, %v", history, err)
 	}
 	history, err = c.UserEvents(ctx, "ann", httpapi.HistoryQuery{After: "1"})

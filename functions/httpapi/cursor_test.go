@@ -113,7 +113,7 @@ func TestACursorIsRefusedInAnotherList(t *testing.T) {
 	}
 	cursorIn := func(query, token string) string {
 		page := decodeAs[httpapi.List](t, w.do("GET", collection+"?limit=1&"+query, token, "").expect(t, http.StatusOK, ""))
-		return page.Paging.After()
+		return page.Paging.After
 	}
 	queries := []string{"", "user=ann", "user=bob", "user=local:ann", "state=active", "state=active,disabled", "user=ann&state=active,revoked",
 		"creator=admin", "never_expires=true", "never_expires=true&creator=admin", "unused_since=2030-01-01T00:00:00Z", "unused_since=2030-01-01T00:00:00.000001Z"}
@@ -233,7 +233,7 @@ func TestACursorNamesNoTokenOfAnotherUser(t *testing.T) {
 func TestTheDocumentSaysHowToPage(t *testing.T) {
 	text := strings.Join(strings.Fields(string(httpapi.OpenAPI)), " ")
 	for _, sentence := range []string{
-		"A page may have fewer entries than `limit`, even none, and still have a `next`",
+		"A page may have fewer entries than `limit`, even none, and still have a next page",
 		"One page of tokens. It may be empty and still have a next page.",
 	} {
 		if !strings.Contains(text, sentence) {

@@ -226,8 +226,8 @@ func (d *document) routeComplaints(routes []httpapi.Route) (complaints []string)
 // codeComplaints returns the differences between the document and the codes with
 // their statuses.
 func (d *document) codeComplaints(codes map[string]int) (complaints []string) {
-	enum, _ := d.at("components", "schemas", "Code", "enum")
-	statuses, _ := d.at("components", "schemas", "Code", "x-status")
+	enum, _ := d.at("components", "schemas", "ProblemCode", "enum")
+	statuses, _ := d.at("components", "schemas", "ProblemCode", "x-status")
 	listed := map[string]bool{}
 	for _, code := range enum.([]any) {
 		listed[code.(string)] = true
@@ -246,10 +246,14 @@ func (d *document) codeComplaints(codes map[string]int) (complaints []string) {
 	return complaints
 }
 
+// codes are the codes of the service and of a gateway before it, with their statuses.
 func codes() map[string]int {
 	all := map[string]int{}
 	for _, code := range httpapi.Codes() {
 		all[code] = httpapi.StatusOf(code)
+	}
+	for _, code := range onlyTheGateway {
+		all[code] = http.StatusTooManyRequests
 	}
 	return all
 }

@@ -25,6 +25,7 @@ var goodValues = map[string]func(g generator, t *rapid.T, schema map[string]any)
 	"address":       oneOf("", "192.0.2.7", "::1", "::ffff:192.0.2.7", "2001:db8::ffff:192.0.2.7"),
 	"call":          oneOf("", "GET /", "GET /v1/things/7", "DELETE /a/../b", "PUT /%zz", "HEAD /é", "GET /"+strings.Repeat("x", 2043)),
 	"digits":        func(_ generator, t *rapid.T, schema map[string]any) any { return whole(t, "digits", schema) },
+	"sequence":      oneOf("0", "1", "007", "18446744073709551615", "000018446744073709551615"),
 	"cursor":        oneOf("a cursor is taken from an earlier answer"), // see follow
 }
 

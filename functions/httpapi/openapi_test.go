@@ -146,7 +146,7 @@ func TestOpenAPIDocumentAgreesWithRoutesCodesAndAnswers(t *testing.T) {
 
 // requests are the schemas of request bodies, which no answer has.
 var requests = map[string]bool{"CreateRequest": true, "UpdateRequest": true, "IdentityRequest": true, "IntrospectRequest": true, "RotateRequest": true,
-	"SettingsChange": true, "PermissionsChange": true, "LimitChange": true, "SuspensionRequest": true}
+	"SettingsChange": true, "UserPermissionsChange": true, "UserLimitChange": true, "SuspensionRequest": true}
 
 // TestOpenAPICheckerNoticesAnIncompleteDocument removes one part at a time from
 // the document: a path, an operation, an answered status, a member of an answer,
@@ -193,7 +193,7 @@ func TestOpenAPICheckerNoticesAnIncompleteDocument(t *testing.T) {
 	}
 	for i, code := range httpapi.Codes() {
 		d := parseDocument(t)
-		object, _ := d.at("components", "schemas", "Code")
+		object, _ := d.at("components", "schemas", "ProblemCode")
 		enum := object.(map[string]any)["enum"].([]any)
 		object.(map[string]any)["enum"] = append(enum[:i:i], enum[i+1:]...)
 		noticed("code "+code, d, answers)

@@ -54,6 +54,7 @@ var holds = []struct{ method, path, body string }{
 	{"GET", collection + "?user=%p&limit=0", ""},
 	{"GET", collection + "?user=oidc:%p", ""},
 	{"GET", collection + "?state=%p", ""},
+	{"GET", collection + "?state=active&state=%p", ""},
 	{"GET", collection + "?after=%p", ""},
 	{"GET", collection + "?limit=%p", ""},
 	{"GET", collection + "?%p=1", ""},

@@ -13,8 +13,13 @@ import (
 	"apitoken/events/name"
 )
 
-// parseQuery reads the parameters of a request. It refuses a parameter that is
-// unknown, empty or given more than once. If it ignored an unknown parameter, a
+// lists are the parameters whose values are lists. Many clients repeat such a
+// parameter, and others join its values by commas.
+var lists = []string{"state"}
+
+// parseQuery reads the parameters of a request. It joins the values of a list by
+// commas. It refuses a parameter that is unknown or empty, and one that is given
+// more than once, unless it is a list. If it ignored an unknown parameter, a
 // misspelled filter would select everything, and DELETE with dry_run would
 // delete.
 func parseQuery(raw string, known []string) (url.Values, error) {
@@ -27,6 +32,10 @@ func parseQuery(raw string, known []string) (url.Values, error) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		given := values[name]
+		if slices.Contains(lists, name) {
+			given = []string{strings.Join(given, ",")}
+			values[name] = given
+		}
 		switch {
 		case !slices.Contains(known, name):
 			return nil, fieldProblem("invalid_parameter", printable(name), "is unknown; "+allowed(known))
@@ -99,9 +108,9 @@ func owners(q url.Values) ([]string, error) {
 	return named, nil
 }
 
-// next returns the link to the page after the cursor, with the same path and the
-// same filters.
+// next returns the paging of a page that is not the last: the cursor, and the link
+// to the page after the cursor, with the same path and the same filters.
 func (x *exchange) next(cursor string) Paging {
 	x.query.Set("after", cursor)
-	return Paging{Next: x.path() + "?" + x.query.Encode()}
+	return Paging{Next: x.path() + "?" + x.query.Encode(), After: cursor}
 }

@@ -88,13 +88,26 @@ func (g generator) fitting(t *rapid.T, o operation, ids []string) sample {
 			s.header.Set(name, parameterText(g.value(t, name, schema)))
 		case p["in"] == "header":
 		case required || rapid.Bool().Draw(t, "has "+name):
-			s.query.Set(name, parameterText(g.value(t, name, schema)))
+			s.query[name] = queryTexts(t, g.value(t, name, schema))
 		}
 	}
 	if o.body != "" {
 		s.text = g.body(t, o)
 	}
 	return s
+}
+
+// queryTexts are the values of a parameter in the query. A list is given as one value
+// for each member, or as one value.
+func queryTexts(t *rapid.T, value any) (texts []string) {
+	list, ok := value.([]any)
+	if !ok || rapid.Bool().Draw(t, "joined") {
+		return []string{parameterText(value)}
+	}
+	for _, word := range list {
+		texts = append(texts, fmt.Sprint(word))
+	}
+	return texts
 }
 
 // parameterText is a value in the style "form" without "explode".

@@ -87,7 +87,7 @@ func position(q url.Values, list listDigest) (events.Position, error) {
 }
 
 func badCursor() *Problem {
-	return fieldProblem("invalid_parameter", "after", "must be the value of after in an earlier paging.next")
+	return fieldProblem("invalid_parameter", "after", "must be the paging.after of an earlier answer")
 }
 
 func (x *exchange) get() (answer, error) {

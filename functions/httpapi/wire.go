@@ -103,10 +103,10 @@ type History struct {
 	Paging  Paging            `json:"paging"`
 }
 
-// Paging has the link to the next page: a path with its query, or "" if this page
-// is the last.
+// Paging says where the next page is. Both members are "" if this page is the last.
 type Paging struct {
-	Next string `json:"next"`
+	Next  string `json:"next"`  // the link to the next page: a path with its query
+	After string `json:"after"` // the cursor of the next page, for a query with the same filters
 }
 
 // CreateRequest asks for a token. Zero members are left out of the JSON, and the

@@ -19,10 +19,14 @@ const (
 	DynamoDB   Engine = "dynamodb"   // transactions, conditions, streams and TTL
 	MiniStack  Engine = "ministack"  // the whole stack, with authorizers and IAM
 	LocalStack Engine = "localstack" // retries of streams, partial batches, dead letters
+
+	// Generators is no server. Its variable has the folder with the generators of
+	// clients.
+	Generators Engine = "generators"
 )
 
-// Require returns the URL of an engine, without a slash at the end. The URL is
-// in the variable APITOKEN_ENGINE, for example APITOKEN_DYNAMODB. Without the
+// Require returns the URL or the folder of an engine, without a slash at the end. It
+// is in the variable APITOKEN_ENGINE, for example APITOKEN_DYNAMODB. Without the
 // variable Require skips the test. If APITOKEN_ENGINES_REQUIRED is 1, as
 // localstack/integration.sh sets it, Require fails the test instead.
 func Require(t testing.TB, e Engine) string {
@@ -34,7 +38,7 @@ func Require(t testing.TB, e Engine) string {
 	case os.Getenv("APITOKEN_ENGINES_REQUIRED") == "1":
 		t.Fatalf("%s is not set, and APITOKEN_ENGINES_REQUIRED is", variable)
 	default:
-		t.Skipf("SKIPPED: needs the engine %s, with its URL in %s (`make integration` starts it)", e, variable)
+		t.Skipf("SKIPPED: needs the engine %s, with its URL or folder in %s (`make integration` starts it)", e, variable)
 	}
 	return url
 }

@@ -46,7 +46,7 @@ func TestRequireSkipsOrFailsWithoutTheEngine(t *testing.T) {
 	for name, row := range map[string]struct{ url, required, want, skipped, failed string }{
 		"the engine is there":             {url: "http://127.0.0.1:8021", want: "http://127.0.0.1:8021"},
 		"its URL ends with a slash":       {url: "http://127.0.0.1:8021/", required: "1", want: "http://127.0.0.1:8021"},
-		"it is missing":                   {skipped: "SKIPPED: needs the engine dynamodb, with its URL in APITOKEN_DYNAMODB"},
+		"it is missing":                   {skipped: "SKIPPED: needs the engine dynamodb, with its URL or folder in APITOKEN_DYNAMODB"},
 		"it is missing, but required":     {required: "1", failed: "APITOKEN_DYNAMODB is not set"},
 		"it is missing, and not required": {required: "0", skipped: "SKIPPED: "},
 	} {

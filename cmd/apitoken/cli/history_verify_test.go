@@ -58,7 +58,7 @@ func historyService(t *testing.T, entries []json.RawMessage) string {
 		from, _ := strconv.Atoi(r.URL.Query().Get("after"))
 		page := map[string]any{"entries": entries[from:min(from+3, len(entries))], "paging": httpapi.Paging{}}
 		if from+3 < len(entries) {
-			page["paging"] = httpapi.Paging{Next: r.URL.Path + "?after=" + strconv.Itoa(from+3)}
+			page["paging"] = httpapi.Paging{Next: r.URL.Path + "?after=" + strconv.Itoa(from+3), After: strconv.Itoa(from + 3)}
 		}
 		answer(http.StatusOK, "application/json", page)(w, r)
 	}))

@@ -22,7 +22,7 @@ func service(t *testing.T, next map[string]string, entry any) (url string, asked
 		n++
 		paging, entries := httpapi.Paging{}, []any{}
 		if cursor := next[r.URL.Query().Get("after")]; cursor != "" {
-			paging.Next = r.URL.Path + "?after=" + cursor
+			paging = httpapi.Paging{Next: r.URL.Path + "?after=" + cursor, After: cursor}
 		} else {
 			entries = append(entries, entry)
 		}
