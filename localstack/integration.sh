@@ -18,7 +18,8 @@ for engine in dynamodb ministack localstack; do
 done
 APITOKEN_SAM=$($engines tool sam)
 APITOKEN_CFN_LINT=$($engines tool cfn-lint)
-export APITOKEN_SAM APITOKEN_CFN_LINT
+APITOKEN_QQ=$($engines tool qq)
+export APITOKEN_SAM APITOKEN_CFN_LINT APITOKEN_QQ
 
 # Tests find their engine with the package localstack/engines. The packages run one after the other, because they share
 # the engines. Go's cache is off, because it does not know the state of an engine.
