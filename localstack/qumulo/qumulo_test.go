@@ -164,7 +164,7 @@ func (s *service) qq(user string, args []string) string {
 	if code != 0 {
 		errOut += fmt.Sprintf("exit %d\n", code)
 	}
-	return s.masked(out + errOut)
+	return s.masked(strings.ReplaceAll(out+errOut, "\n\n", "\n")) // a blank line in the session ends a part
 }
 
 // run runs a program. Times without a zone are UTC then: qq reads them in the zone of
