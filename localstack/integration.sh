@@ -18,7 +18,8 @@ for engine in dynamodb ministack localstack; do
 done
 APITOKEN_SAM=$($engines tool sam)
 APITOKEN_CFN_LINT=$($engines tool cfn-lint)
-export APITOKEN_SAM APITOKEN_CFN_LINT
+APITOKEN_QQ=$($engines tool qq)
+export APITOKEN_SAM APITOKEN_CFN_LINT APITOKEN_QQ
 
 # The generators of clients need Node.js beside what the engines need. Without it their tests are left out, except in CI.
 left_out=

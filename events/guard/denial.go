@@ -16,6 +16,7 @@ const (
 	CodeMissing     = "credential_missing"
 	CodeRepeated    = "credential_repeated"
 	CodeScheme      = "scheme_unsupported"
+	CodePassword    = "password_unsupported"
 	CodeInQuery     = "token_in_query"
 	CodeMalformed   = "token_malformed"
 	CodeInvalid     = "token_invalid" // the token is unknown or past its retention, or the secret is wrong
@@ -71,5 +72,6 @@ var (
 	noPassword  = &Denial{CodeMalformed, "the Basic credential has no password; the password must be the token"}
 	tokenAsUser = &Denial{CodeMalformed, "the Basic credential has the token as its user name; then the password must be empty or x-oauth-basic"}
 	otherBase64 = &Denial{CodeMalformed, "the Basic credential is in another form of base64; use standard base64, with + and / and with padding"}
+	isAPassword = &Denial{CodePassword, "the Basic credential has the password of a user, and this service has no passwords; send a token as the password, or Authorization: Bearer TOKEN"}
 	notBase64   = &Denial{CodeMalformed, "the Basic credential is not base64 of a user name, a colon and the token; to send the token itself, use Bearer"}
 )

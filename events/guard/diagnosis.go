@@ -174,8 +174,16 @@ func diagnoseBasic(encoded string) *Denial {
 		return tokenAsUser
 	case password == "":
 		return noPassword
+	case isPassword(password):
+		return isAPassword
 	}
 	return diagnoseToken(password)
+}
+
+// isPassword reports whether a text is too short for a token and is not the value of
+// a script that forgot to insert one. So it is probably a user's password.
+func isPassword(text string) bool {
+	return len(text) < secret.MinLen && !isVariable(text) && !beginsWithScheme(text)
 }
 
 func isToken(text string) bool {

@@ -126,6 +126,9 @@ func TestANameWithoutADomainNamesUsersOfEveryDomain(t *testing.T) {
 	for text, want := range map[string][]string{
 		"ann":                    {"ann", "ACTIVE_DIRECTORY:ann", "POSIX_USER:ann"},
 		"Jose\u0301":             {"Jos\u00e9", "ACTIVE_DIRECTORY:jos\u00e9", "POSIX_USER:Jos\u00e9"},
+		"Guest":                  {"Guest", "ACTIVE_DIRECTORY:guest", "POSIX_USER:Guest", "auth_id:501"},
+		"Everyone":               {"Everyone", "ACTIVE_DIRECTORY:everyone", "POSIX_USER:Everyone", "auth_id:8589934592"},
+		"local:Guest":            {"Guest"},
 		"ad:Ann":                 {"ACTIVE_DIRECTORY:ann"},
 		strings.Repeat("n", 250): {strings.Repeat("n", 250)}, // the other two keys would be too long
 		"local:ann":              {"ann"},

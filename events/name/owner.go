@@ -39,9 +39,14 @@ func IdentityOf(key string) Identity {
 	return i
 }
 
+// shownAs has the users that Qumulo's clients show, and send as a filter, under a name
+// in place of their auth_id.
+var shownAs = map[string]string{"Guest": "auth_id:501", "Everyone": "auth_id:8589934592"}
+
 // OwnersNamed returns the owner keys that a filter names. A NAME without a domain
-// names that user in every domain that has names; any other form is one key. The
-// refusal is invalid_field on user.
+// names that user in every domain that has names, and the user that Qumulo's clients
+// show under this name; any other form is one key. The refusal is invalid_field on
+// user.
 func OwnersNamed(text string) ([]string, error) {
 	i, err := ParseIdentity(text)
 	if err != nil {
@@ -59,6 +64,9 @@ func OwnersNamed(text string) ([]string, error) {
 		if key, err := i.Key(); err == nil { // otherwise no user of this domain can have the name
 			owners = append(owners, key)
 		}
+	}
+	if key := shownAs[text]; key != "" {
+		owners = append(owners, key)
 	}
 	return owners, nil
 }

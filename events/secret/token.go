@@ -25,6 +25,9 @@ const (
 	maxPrefix   = 16
 )
 
+// MinLen is the length of a token without a prefix.
+const MinLen = idLen + 1 + secretLen
+
 // Token is [Prefix "_"] ID "." Secret. The prefix is for people and for secret
 // scanners; neither checksum nor verifier covers it. The ID is public. The Secret
 // has 26 random characters and 6 characters of checksum.

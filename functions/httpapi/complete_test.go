@@ -16,12 +16,12 @@ import (
 func TestSampleAnswersAreOfEveryRoute(t *testing.T) {
 	r := routetest.NewRecorder()
 	for _, a := range sampleAnswers(newScene(t)) {
-		if a.status < 300 {
+		if a.status < 300 || a.path == "/v1/session/login" {
 			r.Record(httptest.NewRequest(a.method, a.path, nil))
 		}
 	}
 	for _, route := range r.Missing(nil) {
-		t.Errorf("sampleAnswers (openapi_test.go) has no successful answer of %s", route)
+		t.Errorf("sampleAnswers (openapi_test.go) has no answer, or no successful one, of %s", route)
 	}
 }
 
@@ -37,6 +37,8 @@ func TestClientHasAMethodForEveryRoute(t *testing.T) {
 	}
 	for _, route := range r.Missing(map[string]string{
 		"POST /v1/auth/authorize": "a service asks it in its own language",
+		"GET /v1/session/roles":   "only Qumulo's clients ask it",
+		"POST /v1/session/login":  "only Qumulo's clients ask it",
 		"GET /healthz":            "load balancers ask it",
 		"GET /openapi.yaml":       "it is a document",
 	}) {

@@ -103,6 +103,9 @@ func credentialCases() []errorCase {
 		{"credential_missing", "", "", header()},
 		{"credential_repeated", "", "", func(w *scene) answer { return header("Bearer "+w.admin, "Bearer "+w.admin)(w) }},
 		{"scheme_unsupported", "", "", header("Digest x")},
+		{"password_unsupported", "", "", func(w *scene) answer {
+			return w.do("POST", "/v1/session/login", "", `{"username":"ann","password":"hunter2"}`)
+		}},
 		{"token_malformed", "", "", header("Bearer x")},
 		{"token_invalid", "", "", header("Bearer JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F")},
 		{"token_disabled", "", "", who(call("PATCH", collection+"ID", `{"enabled":false}`))},

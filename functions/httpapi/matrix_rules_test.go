@@ -22,7 +22,7 @@ const yes verdict = ""
 var statuses = map[verdict]int{
 	yes:                  200,
 	"invalid_field":      400,
-	"credential_missing": 401, "token_invalid": 401, "token_disabled": 401, "token_expired": 401, "token_revoked": 401, "token_replaced": 401, "token_suspended": 401,
+	"credential_missing": 401, "password_unsupported": 401, "token_invalid": 401, "token_disabled": 401, "token_expired": 401, "token_revoked": 401, "token_replaced": 401, "token_suspended": 401,
 	"permission_denied": 403, "permission_denied_by_scope": 403, "permission_denied_by_source": 403, "permission_denied_by_owner": 403, "permission_denied_by_credential": 403,
 	"not_found": 404, "not_found_revoked": 404,
 	"token_ended": 409, "user_suspended": 409,
@@ -34,6 +34,7 @@ var statuses = map[verdict]int{
 // the rule of the verb.
 func want(c cell) verdict {
 	switch {
+	case c.open && c.rule != nil: // it refuses everybody
 	case c.open:
 		return yes
 	case c.caller.denied != yes:
@@ -125,6 +126,8 @@ func (c cell) handsOut() verdict {
 // The rules of the verbs.
 
 func allowed(cell) verdict { return yes }
+
+func noPasswords(cell) verdict { return "password_unsupported" }
 
 func shows(c cell) verdict { return c.found() }
 

@@ -125,6 +125,8 @@ func sampleAnswers(w *scene) []answer {
 	visit("POST", collection, w.admin, `{"user":{"uid":7}}`)
 	visit("POST", collection, w.admin, `{"nmae":"x"}`)
 	visit("POST", collection, "", `{}`)
+	visit("GET", "/v1/session/roles", w.admin, "")
+	visit("POST", "/v1/session/login", "", `{"username":"admin","password":"hunter2"}`)
 	for _, path := range []string{"/v1/version", "/healthz", "/openapi.yaml"} {
 		visit("GET", path, "", "")
 	}

@@ -90,6 +90,7 @@ var kinds = map[string]kind{
 	"method_not_allowed":              {http.StatusMethodNotAllowed, "The path does not allow this method"},
 	"not_found":                       {http.StatusNotFound, "There is no such token"},
 	"not_found_revoked":               {http.StatusNotFound, "The token is revoked"},
+	"password_unsupported":            {http.StatusUnauthorized, "Passwords are not supported"},
 	"path_not_found":                  {http.StatusNotFound, "There is no such path"},
 	"permission_denied":               {http.StatusForbidden, "A permission is missing"},
 	"permission_denied_by_credential": {http.StatusForbidden, "This secret manages no tokens"},

@@ -12,6 +12,7 @@ const (
 	itemPattern    = collectionPath + "/{id}"
 	selfPath       = collectionPath + "/self" // "self" is no token id: ids have 8 characters
 	settingsPath   = "/v1/settings"
+	loginPath      = "/v1/session/login"
 	userPattern    = "/v1/users/{user}"
 )
 
@@ -30,6 +31,7 @@ type Route struct {
 	Command bool // it writes the log
 	Mints   bool // its answer contains a new secret
 	Checks  bool // it checks a token itself, and stores the last use of that token; every route with Self does
+	Refuses bool // it answers every request with a refusal: clients of other products make this call
 	Events  bool // its answer contains events, in the form in which they are published
 }
 
@@ -65,11 +67,13 @@ func calls() []call {
 		{Route{Function: "suspend", Method: http.MethodDelete, Path: userPattern + "/suspension", Command: true}, (*exchange).reinstate, nil},
 		{Route{Function: "suspend", Method: http.MethodPost, Path: userPattern + "/offboard", Command: true}, (*exchange).offboard, nil},
 		{Route{Function: "introspect", Method: http.MethodPost, Path: "/v1/auth/authorize", Checks: true}, (*exchange).introspect, nil},
+		{Route{Function: "introspect", Method: http.MethodGet, Path: "/v1/session/roles"}, (*exchange).roles, nil},
 		{Route{Function: "self", Method: http.MethodGet, Path: selfPath, Self: true, Checks: true}, (*exchange).get, []string{"at"}},
 		{Route{Function: "self", Method: http.MethodDelete, Path: selfPath, Self: true, Checks: true, Command: true}, (*exchange).revoke, children},
 		{Route{Function: "self", Method: http.MethodPost, Path: selfPath + "/rotate", Self: true, Scoped: true, Checks: true, Command: true, Mints: true}, (*exchange).rotate, nil},
 		{Route{Function: "self", Method: http.MethodGet, Path: selfPath + "/events", Self: true, Checks: true, Events: true}, (*exchange).tokenEvents, paging},
 		{Route{Function: "self", Method: http.MethodGet, Path: "/v1/session/who-am-i", Self: true, Checks: true}, (*exchange).whoAmI, nil},
+		{Route{Function: "about", Method: http.MethodPost, Path: loginPath, Open: true, Refuses: true}, (*exchange).login, nil},
 		{Route{Function: "about", Method: http.MethodGet, Path: "/v1/version", Open: true}, (*exchange).version, nil},
 		{Route{Function: "about", Method: http.MethodGet, Path: healthPath, Open: true}, (*exchange).health, nil},
 		{Route{Function: "about", Method: http.MethodGet, Path: "/openapi.yaml", Open: true}, (*exchange).openAPI, nil},

@@ -34,7 +34,10 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			} else {
 				r = asPrincipal(r, guard.Principal{Owner: callerOf(route), TokenID: made.ID})
 			}
-			s := handle(w.afterAuthorizer(used), r).expect(t, http.StatusOK, "")
+			s := handle(w.afterAuthorizer(used), r)
+			if refuses := s.status >= http.StatusBadRequest; refuses != route.Refuses {
+				t.Fatalf("got %d %s, but Refuses is %t", s.status, s.body, route.Refuses)
+			}
 			if writes := used.commits > 0; writes != route.Command {
 				t.Errorf("it writes the log: %t, but Command is %t", writes, route.Command)
 			}

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"net/netip"
 
+	"apitoken/events/guard"
 	"apitoken/events/name"
 	"apitoken/events/secret"
 )
@@ -14,6 +15,20 @@ func (x *exchange) whoAmI() (answer, error) {
 		return answer{}, fmt.Errorf("reading the caller's permissions: %w", err)
 	}
 	return answer{body: WhoAmI{ID: caller.Owner, Name: displayName(caller.Owner), Permissions: orEmpty(caller.Permissions)}}, nil
+}
+
+// roles answers that the caller has no role: this service has permissions in place
+// of roles. Qumulo's qq reads the roles after who-am-i.
+func (x *exchange) roles() (answer, error) { return answer{body: []string{}}, nil }
+
+const loginDetail = "This service has no passwords and opens no sessions. Use a token in place of a password: write " +
+	`{"version":1,"bearer_token":"TOKEN"} to a file with mode 0600, and give qq this file with --credentials-store. ` +
+	"Without that option, qq reads ~/.config/qumulo/credentials/HOST_PORT."
+
+// login refuses the login of Qumulo's clients, which is a user name and a password
+// in the body. It does not read the body.
+func (x *exchange) login() (answer, error) {
+	return answer{}, newProblem(guard.CodePassword, loginDetail)
 }
 
 // displayName returns the name in an owner key, or the whole key if it has no

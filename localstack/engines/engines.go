@@ -1,6 +1,6 @@
 // Package engines connects tests to the engines that engines.sh starts:
 // DynamoDB Local, MiniStack and LocalStack. Require finds an engine, and skips
-// the test if there is none. A Client calls the engine's AWS interfaces.
+// the test if there is none. Tool does the same for a tool. A Client calls the engine's AWS interfaces.
 //
 // Only tests use this package.
 package engines
@@ -31,16 +31,30 @@ const (
 // localstack/integration.sh sets it, Require fails the test instead.
 func Require(t testing.TB, e Engine) string {
 	t.Helper()
-	variable := "APITOKEN_" + strings.ToUpper(string(e))
-	url := strings.TrimSuffix(os.Getenv(variable), "/")
+	return strings.TrimSuffix(require(t, string(e), "SKIPPED: needs the engine %s, with its URL or folder in %s (`make integration` starts it)"), "/")
+}
+
+// Tool returns the path of a tool that engines.sh installs. The path is in a
+// variable with the tool's name, for example APITOKEN_QQ. Without the variable Tool
+// skips or fails the test as Require does.
+func Tool(t testing.TB, name string) string {
+	t.Helper()
+	return require(t, name, "SKIPPED: needs the tool %s, with its path in %s (`make integration` installs it)")
+}
+
+// require returns the value of a name's variable. The text says what is missing.
+func require(t testing.TB, name, missing string) string {
+	t.Helper()
+	variable := "APITOKEN_" + strings.ToUpper(name)
+	value := os.Getenv(variable)
 	switch {
-	case url != "":
+	case value != "":
 	case os.Getenv("APITOKEN_ENGINES_REQUIRED") == "1":
 		t.Fatalf("%s is not set, and APITOKEN_ENGINES_REQUIRED is", variable)
 	default:
-		t.Skipf("SKIPPED: needs the engine %s, with its URL or folder in %s (`make integration` starts it)", e, variable)
+		t.Skipf(missing, name, variable)
 	}
-	return url
+	return value
 }
 
 // Amount returns how much a long test does: ci, or soak if APITOKEN_SOAK is 1, as

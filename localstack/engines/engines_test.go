@@ -63,6 +63,24 @@ func TestRequireSkipsOrFailsWithoutTheEngine(t *testing.T) {
 	}
 }
 
+func TestToolSkipsOrFailsWithoutTheTool(t *testing.T) {
+	for name, row := range map[string]struct{ path, required, skipped, failed string }{
+		"the tool is there":           {path: "/bin/qq", required: "1"},
+		"it is missing":               {skipped: "SKIPPED: needs the tool qq, with its path in APITOKEN_QQ"},
+		"it is missing, but required": {required: "1", failed: "APITOKEN_QQ is not set"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Setenv("APITOKEN_QQ", row.path)
+			t.Setenv("APITOKEN_ENGINES_REQUIRED", row.required)
+			var got string
+			r := record(t, func(t testing.TB) { got = engines.Tool(t, "qq") })
+			if got != row.path || !hasPrefix(r.skipped, row.skipped) || !hasPrefix(r.failed, row.failed) {
+				t.Errorf("got %q, skipped %q, failed %q, want %+v", got, r.skipped, r.failed, row)
+			}
+		})
+	}
+}
+
 // hasPrefix reports whether text starts with a prefix, or is empty like it.
 func hasPrefix(text, prefix string) bool {
 	return strings.HasPrefix(text, prefix) && (text == "") == (prefix == "")

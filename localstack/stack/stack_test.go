@@ -48,7 +48,7 @@ func (s *stack) routes(t *testing.T) {
 		for _, path := range []string{path, path + "/"} {
 			switch {
 			case r.Open:
-				s.checkOpenRoute(t, r.Method, path)
+				s.checkOpenRoute(t, r, path)
 			case r.Self:
 				s.checkSelfRoute(t, r, path)
 			default:
@@ -59,10 +59,14 @@ func (s *stack) routes(t *testing.T) {
 	s.revokeOtherTokens(t)
 }
 
-func (s *stack) checkOpenRoute(t *testing.T, method, path string) {
+func (s *stack) checkOpenRoute(t *testing.T, r httpapi.Route, path string) {
 	t.Helper()
-	if a := s.api.request(t, method, path, "", nil); a.Status != http.StatusOK {
-		t.Errorf("%s %s without a token: got %s, want 200", method, path, a)
+	want := http.StatusOK
+	if r.Refuses {
+		want = http.StatusUnauthorized
+	}
+	if a := s.api.request(t, r.Method, path, "", nil); a.Status != want {
+		t.Errorf("%s %s without a token: got %s, want %d", r.Method, path, a, want)
 	}
 }
 

@@ -121,7 +121,7 @@ func TestOutcomesAreCounted(t *testing.T) {
 // is recognized by its prefix, so a new code must have such a prefix.
 func TestEveryAccessCodeCountsAsRefused(t *testing.T) {
 	want := map[string]bool{
-		"credential_missing": true, "credential_repeated": true, "scheme_unsupported": true, "token_in_query": true, "token_in_path": true, "token_malformed": true,
+		"credential_missing": true, "credential_repeated": true, "scheme_unsupported": true, "password_unsupported": true, "token_in_query": true, "token_in_path": true, "token_malformed": true,
 		"token_invalid": true, "token_revoked": true, "token_disabled": true, "token_expired": true, "token_suspended": true, "token_replaced": true,
 		"permission_denied": true, "permission_denied_by_source": true, "permission_denied_by_scope": true, "permission_denied_by_owner": true,
 		"permission_denied_by_credential": true,
