@@ -66,7 +66,10 @@ func checkTarget(path, id string) error {
 	if err != nil {
 		return fmt.Errorf("%s contains something other than a token, which would be lost; give another file", path)
 	}
-	if held.ID != id {
+	switch {
+	case id == "":
+		return fmt.Errorf("%s contains the token %s, which would be lost; give another file", path, held.ID)
+	case held.ID != id:
 		return fmt.Errorf("%s contains the token %s and not %s, and it would be lost; give another file", path, held.ID, id)
 	}
 	return nil
