@@ -52,7 +52,7 @@ var otherNames = map[string][]string{
 
 // maxDistance is the largest number of typing errors in a suggestion for a word. In a
 // short word, two errors leave too little: --all would become --url.
-func maxDistance(typed string) int { return min(2, (len(typed)-1)/2) }
+func maxDistance(typed string) int { return min(2, len(typed)/2) }
 
 // plainWord matches the form of flags and commands. Other words are not quoted: they
 // may be a part of a secret.
