@@ -29,6 +29,9 @@ func TestClientReturnsTheAnswersOfTheService(t *testing.T) {
 	if err != nil || shown.ID != made.ID || shown.User.Name != "ann" || shown.SourceIPs[0].String() != "192.0.2.7/32" || !shown.LastUsed.IsZero() {
 		t.Errorf("got %+v, %v", shown, err)
 	}
+	if made.ETag == "" || made.ETag != shown.ETag {
+		t.Errorf("the new token has the ETag %s, want %s", made.ETag, shown.ETag)
+	}
 	second, err := c.Create(ctx, httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1D"})
 	if err != nil {
 		t.Fatal(err)

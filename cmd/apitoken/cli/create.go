@@ -32,7 +32,7 @@ func newCreate(e *console.Env) *cobra.Command {
 again. The time when the token expires is written to standard error, and also
 that the owner had no token before: the name of the owner may be mistyped.
 
---out checks the file before the call. The file must not exist, or be empty.`,
+--out checks the file before the call. The file must not exist.`,
 		Example: `  apitoken create --name ci --expiry-date 90D
   apitoken create --expiry-date 2027-01-31 --scope 'GET /v1/*'
   apitoken create --owner ann --output json`,

@@ -37,7 +37,7 @@ func (o *create) prepare() (*newFile, error) {
 	if o.out == "" {
 		return nil, nil
 	}
-	target, err := datadir.PrepareTokenTarget(o.out, "")
+	target, err := datadir.NewTokenTarget(o.out)
 	if err != nil {
 		return nil, err
 	}

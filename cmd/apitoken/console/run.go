@@ -46,7 +46,7 @@ func Run(ctx context.Context, e *Env, root *cobra.Command, args []string) int {
 	case isShown:
 		return shown.Code
 	case ctx.Err() != nil && errors.Is(err, context.Canceled):
-		e.Messagef("apitoken: interrupted%s", e.hint(err))
+		e.Messagef("apitoken: interrupted%s", e.Outcome(err))
 		return ExitInterrupted
 	case wrongUsage:
 		e.Messagef("apitoken: %s", usage)
@@ -84,8 +84,9 @@ type UnknownOutcomeError struct {
 func (e *UnknownOutcomeError) Error() string { return e.Err.Error() + ": " + e.Hint }
 func (e *UnknownOutcomeError) Unwrap() error { return e.Err }
 
-// hint says what an interrupted command has left.
-func (e *Env) hint(err error) string {
+// Outcome says, after a colon, what a command that ended with err after an
+// interruption may have changed at the service.
+func (e *Env) Outcome(err error) string {
 	if unknown, ok := errors.AsType[*UnknownOutcomeError](err); ok {
 		return ": " + unknown.Hint
 	}

@@ -14,6 +14,7 @@ import (
 type TokenTarget struct {
 	path string
 	temp *os.File
+	once bool // path must not exist when the text is written
 }
 
 // maxTokenFile is the number of bytes that a target reserves: more than any token
@@ -36,11 +37,32 @@ func PrepareTokenTarget(path, id string) (*TokenTarget, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing to write %s: %w", path, err)
 	}
-	t := &TokenTarget{path: path, temp: temp}
-	_, err = temp.WriteString(strings.Repeat("\n", maxTokenFile))
-	if err = errors.Join(err, temp.Sync()); err != nil {
-		t.Discard()
+	return reserve(&TokenTarget{path: path, temp: temp})
+}
+
+// NewTokenTarget reserves a file for a token that does not exist yet. Nothing may be at
+// path, neither now nor when the token is written: another process may have written
+// its token there.
+func NewTokenTarget(path string) (*TokenTarget, error) {
+	switch _, err := os.Lstat(path); {
+	case err == nil:
+		return nil, fmt.Errorf("%s exists; give the path of a new file", path)
+	case !errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("checking the file for the new token: %w", err)
+	}
+	temp, err := os.CreateTemp(filepath.Dir(path), filepath.Base(path)+tempMark)
+	if err != nil {
 		return nil, fmt.Errorf("preparing to write %s: %w", path, err)
+	}
+	return reserve(&TokenTarget{path: path, temp: temp, once: true})
+}
+
+// reserve takes the space of a token on the disk.
+func reserve(t *TokenTarget) (*TokenTarget, error) {
+	_, err := t.temp.WriteString(strings.Repeat("\n", maxTokenFile))
+	if err = errors.Join(err, t.temp.Sync()); err != nil {
+		t.Discard()
+		return nil, fmt.Errorf("preparing to write %s: %w", t.path, err)
 	}
 	return t, nil
 }
@@ -86,13 +108,25 @@ func (t *TokenTarget) Write(text string) error {
 	}
 	err = errors.Join(err, t.temp.Sync(), t.temp.Close())
 	if err == nil {
-		err = os.Rename(t.temp.Name(), t.path)
+		err = t.name()
 	}
 	if err != nil {
 		return fmt.Errorf("writing %s: %w", t.path, err)
 	}
 	t.temp = nil
 	return syncDir(filepath.Dir(t.path))
+}
+
+// name gives the file with the token its path.
+func (t *TokenTarget) name() error {
+	if !t.once {
+		return os.Rename(t.temp.Name(), t.path)
+	}
+	if err := os.Link(t.temp.Name(), t.path); err != nil {
+		return err
+	}
+	os.Remove(t.temp.Name()) // a second name of the token's file is harmless
+	return nil
 }
 
 // Discard removes what was reserved. After a successful Write, and the second time, it

@@ -1,6 +1,8 @@
 package datadir_test
 
 import (
+	"errors"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"testing"
@@ -35,5 +37,36 @@ func TestDiscardLeavesTheReservationOfTheNextProcess(t *testing.T) {
 		if files, err := os.ReadDir(filepath.Dir(path)); err != nil || len(files) != 1 {
 			t.Errorf("%s: got %v, %v, want only the token's file", name, files, err)
 		}
+	}
+}
+
+// TestOfTwoNewFilesOneIsWritten: the second process must not replace the token of the
+// first one, which no command can show again.
+func TestOfTwoNewFilesOneIsWritten(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "new.token")
+	first, err := datadir.NewTokenTarget(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, err := datadir.NewTokenTarget(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := first.Write("one"); err != nil {
+		t.Fatal(err)
+	}
+	if err := second.Write("two"); !errors.Is(err, fs.ErrExist) {
+		t.Errorf("got error %v, want one for an existing file", err)
+	}
+	second.Discard()
+	text, err := os.ReadFile(path)
+	if err != nil || string(text) != "one\n" {
+		t.Errorf("got %q, %v, want the first text", text, err)
+	}
+	if left, _ := filepath.Glob(path + "?*"); len(left) > 0 {
+		t.Errorf("the files %v are left", left)
+	}
+	if _, err := datadir.NewTokenTarget(path); err == nil {
+		t.Error("an existing file is accepted")
 	}
 }

@@ -40,8 +40,8 @@ agree, until when the token works, and what it may do.
 Each line is ok, a warning or a problem, and says what to do next. The output has
 no secret. The exit code is 1 if there is a problem, and 0 otherwise. The token is
 sent only after the service has answered a call without it.`,
-		Example: `  apitoken doctor
-  apitoken doctor --context prod --output json`,
+		Example: `  apitoken doctor --context prod --output json
+  apitoken doctor`,
 		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
 	}

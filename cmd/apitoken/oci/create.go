@@ -22,8 +22,8 @@ func newCreate(e *console.Env) *cobra.Command {
 			Long: `Create a token and print it. No command can show it again. It does not expire, if
 the settings of the service allow that.`,
 			Example: `  apitoken iam auth-token create --description ci --user-id ann
-  apitoken iam auth-token create --description ci --user-id ann --query data.token --raw-output
-  apitoken iam auth-token create --from-json file://token.json --description nightly`,
+  apitoken iam auth-token create --from-json file://token.json --description nightly
+  apitoken iam auth-token create --description ci --user-id ann --query data.token --raw-output`,
 		},
 		options: []option{
 			{name: "description", usage: "the purpose of the token; it may be empty", required: true},

@@ -72,7 +72,7 @@ func (c *command) show(err error) error {
 	case isProblem:
 		return show(c.env, c.serviceError(problem, hintOf(err)))
 	case errors.Is(err, context.Canceled):
-		return show(c.env, failf("Aborted!%s", hintOf(err)))
+		return show(c.env, failf("Aborted!%s", c.env.Outcome(err)))
 	case c.base != "":
 		return show(c.env, c.requestError(err))
 	}
