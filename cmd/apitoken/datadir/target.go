@@ -88,10 +88,7 @@ func checkTarget(path, id string) error {
 	if err != nil {
 		return fmt.Errorf("%s contains something other than a token, which would be lost; give another file", path)
 	}
-	switch {
-	case id == "":
-		return fmt.Errorf("%s contains the token %s, which would be lost; give another file", path, held.ID)
-	case held.ID != id:
+	if held.ID != id {
 		return fmt.Errorf("%s contains the token %s and not %s, and it would be lost; give another file", path, held.ID, id)
 	}
 	return nil
