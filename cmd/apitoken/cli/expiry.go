@@ -35,6 +35,17 @@ func isDay(text string) bool { return day.MatchString(text) }
 
 var day = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`)
 
+// formsUnless returns the allowed forms, for the end of an error. A text of the right
+// form needs them not: its error is about a value, like day 30 of February.
+func formsUnless(text, forms string) string {
+	if wellFormed.MatchString(text) {
+		return ""
+	}
+	return "; allowed: " + forms
+}
+
+var wellFormed = regexp.MustCompile(`^\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(\.\d+)?(Z|[+-]\d{2}:\d{2})$`)
+
 // endOfDay is the last second of a day in UTC, so that the expiry is shown with the
 // day that the user gave.
 const endOfDay = "T23:59:59Z"
@@ -59,7 +70,7 @@ func expiryDate(text string) (at httpapi.Time, lifetime string, err error) {
 	}
 	if isInstant(text) {
 		if at.Time, err = expiryInstant(text); err != nil {
-			return at, "", console.Usagef("--expiry-date: %s", err)
+			return at, "", console.Usagef("--expiry-date: %s%s", err, formsUnless(text, "a day like 2027-01-31, an instant like 2027-01-31T12:00:00Z, or a lifetime like 30D"))
 		}
 		return at, "", nil
 	}

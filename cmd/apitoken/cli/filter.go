@@ -80,7 +80,7 @@ func instantFlag(flag, text string) (time.Time, error) {
 	at, err := instant.Parse(text)
 	switch {
 	case err != nil:
-		return at, console.Usagef("--%s: %s", flag, err)
+		return at, console.Usagef("--%s: %s%s", flag, err, formsUnless(text, "an instant like 2027-01-31T12:00:00Z"))
 	case at.IsZero():
 		return at, console.Usagef("--%s: the instant is before every token; allowed: a later one", flag)
 	}

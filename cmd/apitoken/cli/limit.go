@@ -38,7 +38,7 @@ token; it blocks new ones. ` + userForms,
 }
 
 func (o *limit) run(ctx context.Context, e *console.Env, args []string, given bool) error {
-	user, err := userFrom(args)
+	user, err := userToSet("apitoken limit", args)
 	if err != nil {
 		return err
 	}

@@ -39,7 +39,7 @@ suspended keeps it. ` + userForms,
 }
 
 func (o *permissions) run(ctx context.Context, e *console.Env, args []string, given bool) error {
-	user, err := userFrom(args)
+	user, err := userToSet("apitoken permissions", args)
 	if err != nil {
 		return err
 	}

@@ -20,9 +20,12 @@ func newRoot(e *console.Env) *cobra.Command {
 		Short:   "Issue, list, show, change and revoke API tokens, and serve the API that does so",
 		Long: `Issue, list, show, change and revoke API tokens, and serve the API that does so.
 
-A first token in three commands:
+A first token: start the service in one terminal. It prints "listening on".
 
-  apitoken serve &
+  apitoken serve
+
+Then, in the same folder in a second terminal:
+
   export APITOKEN_TOKEN_FILE=.apitoken/admin.token
   apitoken create --name first --expiry-date 30D
 

@@ -29,6 +29,15 @@ func userFrom(args []string) (string, error) {
 	return args[0], nil
 }
 
+// userToSet is userFrom for a command that changes a value with --set. Its error for a
+// second argument names that flag, because the user meant to change the value.
+func userToSet(command string, args []string) (string, error) {
+	if len(args) == 2 {
+		return "", console.Usagef("give exactly one user, as an argument, and the new value with --set; see %s --help", command)
+	}
+	return userFrom(args)
+}
+
 // words are the parts of a list with commas, none for the word none.
 func words(text string) []string {
 	if text == none {

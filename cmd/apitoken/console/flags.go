@@ -3,6 +3,7 @@ package console
 import (
 	"encoding/csv"
 	"errors"
+	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -18,7 +19,7 @@ func flagError(c *cobra.Command, err error) error {
 		return unknownFlag(c, unknown)
 	}
 	if missing, ok := errors.AsType[*pflag.ValueRequiredError](err); ok {
-		return Usagef("--%s has no value: %s; see %s --help", missing.GetFlag().Name, allowed(missing.GetFlag()), c.CommandPath())
+		return Usagef("--%s has no value; allowed: %s; see %s --help", missing.GetFlag().Name, allowed(missing.GetFlag()), c.CommandPath())
 	}
 	if invalid, ok := errors.AsType[*pflag.InvalidValueError](err); ok {
 		return Usagef("--%s %s; see %s --help", invalid.GetFlag().Name, problem(invalid), c.CommandPath())
@@ -35,10 +36,22 @@ func unknownFlag(c *cobra.Command, err *pflag.NotExistError) error {
 		typed, hyphens = shorthands, "-" // -name is --name with a hyphen too few
 	}
 	near := didYouMean("--", nearestFlag(c, typed))
+	if near == "" && (typed == "owner" || slices.Contains(synonyms["owner"], typed)) {
+		near = userArgument(c)
+	}
 	if near == "" {
 		near = ";"
 	}
 	return Usagef("unknown flag%s%s see %s --help", quote(hyphens, typed), near, c.CommandPath())
+}
+
+// userArgument is the middle of an error about a flag with a user, if the command takes
+// the user as its argument, and "" otherwise.
+func userArgument(c *cobra.Command) string {
+	if !strings.HasSuffix(c.Use, " USER") {
+		return ""
+	}
+	return fmt.Sprintf(": the user is an argument, like %s ann;", c.CommandPath())
 }
 
 // problem says what is wrong with a flag's value. A flag of a type of ours says so

@@ -18,10 +18,20 @@ func listen(address string) (net.Listener, error) {
 		return nil, fmt.Errorf("%s is in use by another process: stop that process, or choose another address with --listen", address)
 	case errors.Is(err, fs.ErrPermission):
 		return nil, fmt.Errorf("this user may not listen on %s: choose a port above 1023 with --listen", address)
+	case malformed(err):
+		return nil, fmt.Errorf("--listen is invalid: %w; allowed: HOST:PORT, like 127.0.0.1:8080", err)
 	case err != nil:
 		return nil, fmt.Errorf("listening on %s: %w", address, err)
 	}
 	return l, nil
+}
+
+// malformed reports whether an address is refused for its form, or for a port that
+// does not exist.
+func malformed(err error) bool {
+	_, form := errors.AsType[*net.AddrError](err)
+	dns, name := errors.AsType[*net.DNSError](err)
+	return form || name && dns.Err == "unknown port"
 }
 
 // announce prints the address of the service. It logs a warning if others on
