@@ -119,8 +119,11 @@ func harmless(r rune) bool {
 // listed returns the tokens on the first page of the service that the command would
 // call. It returns none for every error: the shell shows a prompt at this moment.
 // It does not read standard input, which belongs to the shell, and sends nothing
-// without a token.
+// without a token, nor for a profile.
 func listed(e *console.Env, c *cobra.Command, states []string) []httpapi.Entry {
+	if hasProfile(c) {
+		return nil
+	}
 	ctx, cancel := context.WithTimeout(c.Context(), completionTime)
 	defer cancel()
 	answered := make(chan []httpapi.Entry, 1)
@@ -151,15 +154,22 @@ func fetchQuietly(ctx context.Context, e *console.Env, c *cobra.Command, states 
 }
 
 // accessOf returns the flags that say how c calls the service, with the values that
-// the user has typed.
+// the user has typed. c may have its own names for the flags: iam has --endpoint for
+// --url. A flag that got lost here would send the token to another address.
 func accessOf(c *cobra.Command) *access.Flags {
 	var a access.Flags
 	own := &cobra.Command{}
 	a.Add(own)
-	c.Flags().Visit(func(f *pflag.Flag) {
-		if own.Flags().Lookup(f.Name) != nil {
-			own.Flags().Set(f.Name, f.Value.String())
+	own.Flags().VisitAll(func(f *pflag.Flag) {
+		if typed := c.Flags().Lookup(f.Name); typed != nil && typed.Changed {
+			own.Flags().Set(f.Name, typed.Value.String())
 		}
 	})
 	return &a
+}
+
+// hasProfile reports whether a profile gives the address and the token: no other
+// source knows its ids.
+func hasProfile(c *cobra.Command) bool {
+	return c.Flags().Changed("profile") || c.Flags().Changed("config-file")
 }

@@ -100,3 +100,32 @@ func TestCompletionGivesUpSoon(t *testing.T) {
 		}
 	}
 }
+
+// The flag --endpoint of iam is --url: a completion that lost it would send the token
+// to the address of the variable.
+func TestCompletionSendsTheTokenOnlyToTheTypedAddress(t *testing.T) {
+	var right, wrong atomic.Int32
+	count := func(n *atomic.Int32) *httptest.Server {
+		s := httptest.NewServer(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { n.Add(1) }))
+		t.Cleanup(s.Close)
+		return s
+	}
+	typed, other := count(&right), count(&wrong)
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(secret.Mint("").Text().Reveal()), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	env := map[string]string{"APITOKEN_URL": other.URL, "APITOKEN_TOKEN_FILE": file}
+	for _, flag := range []string{"--endpoint", "--url"} {
+		complete(t, env, "iam", "auth-token", "list", flag, typed.URL, "--token-file", file, "--user-id", "")
+	}
+	if right.Load() != 2 || wrong.Load() != 0 {
+		t.Errorf("got %d calls to the typed address and %d to the other, want 2 and 0", right.Load(), wrong.Load())
+	}
+	for _, line := range [][]string{{"--profile", "P"}, {"--config-file", "c"}} {
+		got, _ := complete(t, env, append(append([]string{"iam", "auth-token", "list"}, line...), "--user-id", "")...)
+		if got != nothing || wrong.Load() != 0 {
+			t.Errorf("%q: got %q and %d calls to an address that is not of the profile", line, got, wrong.Load())
+		}
+	}
+}

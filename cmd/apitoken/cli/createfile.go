@@ -51,12 +51,14 @@ func (o *create) finish(e *console.Env, file *newFile, made httpapi.Created) err
 			return fmt.Errorf("token %s was created, but its file was not written (revoke this token and create another): %w", made.ID, err)
 		}
 	}
-	if err := o.print(e, made); err != nil && file == nil {
+	err := o.print(e, made)
+	switch {
+	case err == nil:
+		return nil
+	case file == nil:
 		return fmt.Errorf("printing the new token %s (revoke this token and create another): %w", made.ID, err)
-	} else if err != nil {
-		return err
 	}
-	return nil
+	return fmt.Errorf("token %s was created and is in %s, but this was not printed: %w", made.ID, o.out, err)
 }
 
 // announceTime is how long a command waits to learn whether the owner is new.

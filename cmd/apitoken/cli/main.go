@@ -18,13 +18,23 @@ import (
 )
 
 // Main runs the command line of this process and returns its exit code. The
-// first SIGINT or SIGTERM asks the command to end; a second one kills the
+// first SIGINT, SIGTERM or SIGHUP asks the command to end; a second one kills the
 // process.
 func Main() int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
 	return run(ctx, &console.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}, os.Args[1:])
+}
+
+// ending are the signals that end a command. SIGHUP is one, because a closed terminal
+// sends it, unless nohup has switched it off.
+func ending() []os.Signal {
+	signals := []os.Signal{os.Interrupt, syscall.SIGTERM}
+	if !signal.Ignored(syscall.SIGHUP) {
+		signals = append(signals, syscall.SIGHUP)
+	}
+	return signals
 }
 
 // Commands returns the tree of all commands, for a reference. It is not for running.

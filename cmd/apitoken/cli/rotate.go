@@ -176,7 +176,7 @@ func (o *rotate) finish(e *console.Env, file *rotationFile, made httpapi.Created
 	if err := o.print(e, made); err != nil && file == nil {
 		return fmt.Errorf("printing the new secret of token %s: %w: %s", made.ID, err, o.again())
 	} else if err != nil {
-		return err
+		return fmt.Errorf("token %s has a new secret, which is in %s, but this was not printed: %w", made.ID, o.writeTo, err)
 	}
 	e.Messagef("%s; %s", expiryText(made.ExpirationTime, ""), previousText(made.PreviousSecretUntil))
 	return nil

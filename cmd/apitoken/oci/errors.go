@@ -56,6 +56,9 @@ func flagError(c *cobra.Command, err error) error {
 	return wrongUse(c, "", err.Error()+".")
 }
 
+// ociNames gives the flags in errors of other packages the names that ociName gives them.
+var ociNames = strings.NewReplacer("--url", "--endpoint", "--ca-file", "--cert-bundle")
+
 // show writes the message of an error of this command, and returns an error that has
 // only the exit code.
 func (c *command) show(err error) error {
@@ -68,7 +71,7 @@ func (c *command) show(err error) error {
 	case isFailure:
 		return show(c.env, err)
 	case isUsage:
-		return show(c.env, usageErrorf("%s", usage))
+		return show(c.env, usageErrorf("%s", ociNames.Replace(usage.Error())))
 	case isProblem:
 		return show(c.env, c.serviceError(problem, hintOf(err)))
 	case errors.Is(err, context.Canceled):

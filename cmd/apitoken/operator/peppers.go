@@ -35,17 +35,21 @@ cloudformation:DescribeStacks and secretsmanager:GetSecretValue.`,
   apitoken audit verify --table TABLE --audit-table COPIES --peppers-file peppers.txt
   export PEPPERS="$(apitoken peppers --stack apitoken)"`,
 		Args: console.NoArgs,
-		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e) },
+		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e, c.Flags().Changed("out")) },
 	}
 	c.Flags().StringVar(&o.stack, "stack", "", "the name or the ARN of the stack")
 	c.Flags().StringVar(&o.file, "out", "", "write the peppers into this file (mode 0600) and do not print them")
 	return c
 }
 
-func (o *peppers) run(ctx context.Context, e *console.Env) error {
+// run prints the peppers only if --out is not given: the variable in --out "$FILE" may
+// be unset.
+func (o *peppers) run(ctx context.Context, e *console.Env, toFile bool) error {
 	switch out, isFile := e.Out.(*os.File); {
 	case o.stack == "":
 		return console.Usagef("--stack is not given: give the name of the stack, which is stack_name in samconfig.toml")
+	case toFile && o.file == "":
+		return console.Usagef("--out is empty; give the path of a file")
 	case o.file == "" && isFile && term.IsTerminal(int(out.Fd())):
 		return console.Usagef("standard output is a terminal, and peppers are secrets: give --out FILE, or use a pipe")
 	}
