@@ -54,7 +54,22 @@ func NewTokenTarget(path string) (*TokenTarget, error) {
 	if err != nil {
 		return nil, fmt.Errorf("preparing to write %s: %w", path, err)
 	}
-	return reserve(&TokenTarget{path: path, temp: temp, once: true})
+	t, err := reserve(&TokenTarget{path: path, temp: temp, once: true})
+	if err != nil {
+		return nil, err
+	}
+	return t, t.tryName()
+}
+
+// tryName gives the reserved file a second name for a moment. Some file systems have no
+// hard links, and after the call it would be too late to learn that.
+func (t *TokenTarget) tryName() error {
+	second := t.temp.Name() + "-link"
+	if err := os.Link(t.temp.Name(), second); err != nil {
+		t.Discard()
+		return fmt.Errorf("preparing to write %s: its folder must be on a file system with hard links: %w", t.path, err)
+	}
+	return os.Remove(second)
 }
 
 // reserve takes the space of a token on the disk.
