@@ -7,6 +7,7 @@ import (
 	"net/http/httptest"
 	"os/exec"
 	"path/filepath"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -61,13 +62,13 @@ func shownService(t *testing.T, pauses ...time.Duration) (url string) {
 			json.NewEncoder(w).Encode(tokens[0])
 			return
 		}
-		page, next := 0, ""
+		page, paging := 0, httpapi.Paging{}
 		fmt.Sscan(r.URL.Query().Get("after"), &page)
 		if page < len(pauses) {
 			time.Sleep(pauses[page])
 		}
 		if page+1 < len(pauses) {
-			next = fmt.Sprintf("%s?after=%d", r.URL.Path, page+1)
+			paging = httpapi.Paging{Next: fmt.Sprintf("%s?after=%d", r.URL.Path, page+1), After: strconv.Itoa(page + 1)}
 		}
 		var entries any = tokens
 		if len(pauses) > 1 {
@@ -76,7 +77,7 @@ func shownService(t *testing.T, pauses ...time.Duration) (url string) {
 		if strings.HasSuffix(r.URL.Path, "/events") {
 			entries = shownEvents(t, page)
 		}
-		json.NewEncoder(w).Encode(map[string]any{"entries": entries, "paging": httpapi.Paging{Next: next}})
+		json.NewEncoder(w).Encode(map[string]any{"entries": entries, "paging": paging})
 	}))
 	t.Cleanup(s.Close)
 	return s.URL
