@@ -12,8 +12,9 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// ownerSummary is what list --by-owner says about one owner. SoonestExpiry is the
-// earliest expiry of the live tokens, zero if none of them expires.
+// ownerSummary is what list --by-owner says about one owner. LiveTokens counts all live
+// tokens of the owner, also those that a filter leaves out. SoonestExpiry is the
+// earliest expiry of the listed tokens, zero if none of them expires.
 type ownerSummary struct {
 	Owner         string       `json:"owner"`
 	LiveTokens    int          `json:"live_tokens"`
@@ -32,7 +33,7 @@ func (o *list) printOwners(ctx context.Context, e *console.Env, client *httpapi.
 			progress.End()
 			return access.Explain(err)
 		}
-		owners[i].TokenLimit = limit.Effective
+		owners[i].LiveTokens, owners[i].TokenLimit = limit.LiveTokens, limit.Effective
 	}
 	progress.End()
 	switch {
@@ -49,7 +50,8 @@ func (o *list) printOwners(ctx context.Context, e *console.Env, client *httpapi.
 	return e.PrintTable(o.output, t)
 }
 
-// summarize counts the tokens of each owner, in the order of the owners' keys.
+// summarize finds the owners of the tokens, in the order of their keys, and the
+// soonest expiry of each.
 func summarize(entries []httpapi.Entry) []ownerSummary {
 	owners := []ownerSummary{}
 	for _, entry := range entries {
@@ -58,7 +60,6 @@ func summarize(entries []httpapi.Entry) []ownerSummary {
 		if !found {
 			owners = slices.Insert(owners, i, ownerSummary{Owner: key})
 		}
-		owners[i].LiveTokens++
 		owners[i].SoonestExpiry.Time = sooner(owners[i].SoonestExpiry.Time, entry.ExpirationTime.Time)
 	}
 	return owners

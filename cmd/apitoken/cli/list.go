@@ -40,15 +40,15 @@ The table has the columns of VAST's command line; --wide adds the others. The
 formats text, csv and json have all of them. A text in CSV that a spreadsheet
 would take for a formula begins with an apostrophe.
 
---by-owner prints a line for each owner with live tokens: how many, the limit, and
-when the first of them expires.`,
+--by-owner prints a line for each owner of such tokens: how many live tokens the
+owner has, the limit, and when the first of the listed tokens expires.`,
 		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error { return o.run(c.Context(), e, c.Flags().Changed) },
 	}
 	f := c.Flags()
 	f.StringVar(&o.owner, "owner", "", "list only the tokens of this user")
 	f.StringSliceVar(&o.states, "state", nil, "list only tokens in these states: active, disabled, expired, revoked (default: active and disabled)")
-	f.BoolVar(&o.archived, "archived", false, "list ended tokens too: revoked and expired ones")
+	f.BoolVar(&o.archived, "archived", false, "list archived tokens too: revoked ones")
 	c.MarkFlagsMutuallyExclusive("archived", "state")
 	o.filter.add(c)
 	f.BoolVar(&o.wide, "wide", false, "add columns to the table: state, creation, creator, scopes, source ranges, description")
@@ -77,7 +77,7 @@ func (o *list) run(ctx context.Context, e *console.Env, given func(flag string) 
 		return err
 	}
 	if o.archived {
-		o.states = allStates
+		o.states = []string{"active", "disabled", "revoked"}
 	}
 	client, err := o.Client(ctx, e)
 	if err != nil {

@@ -85,29 +85,35 @@ func entryOf(ctx context.Context, c *httpapi.Client, id string, past bool, at ti
 	}
 	entry, err := c.Get(ctx, id)
 	if p, ok := errors.AsType[*httpapi.Problem](err); ok && p.Code == codeRevoked {
-		return revoked(ctx, c, id, p.EndedTime.Time)
+		if entry, found := revoked(ctx, c, id, p.EndedTime.Time); found {
+			return entry, nil
+		}
 	}
 	return entry, err
 }
 
-// revoked returns a revoked token, which the service does not answer by its id. The
-// past of the token names its owner, whose list has it with its last use.
-func revoked(ctx context.Context, c *httpapi.Client, id string, ended time.Time) (httpapi.Entry, error) {
-	entry, err := c.GetAt(ctx, id, ended)
+// revoked finds a revoked token, which the service does not answer by its id. The past
+// of the token names its owner, whose list has it with its last use.
+func revoked(ctx context.Context, c *httpapi.Client, id string, ended time.Time) (entry httpapi.Entry, found bool) {
+	past, err := c.GetAt(ctx, id, ended)
 	if err != nil {
-		return entry, err
+		return entry, false
+	}
+	owner, err := past.User.Key()
+	if err != nil {
+		return entry, false
 	}
 	err = httpapi.Pages(func(after string) (httpapi.Paging, error) {
-		page, err := c.List(ctx, httpapi.ListQuery{User: ownerOf(entry.User), States: []string{"revoked"}, After: after, Limit: maxPage})
+		page, err := c.List(ctx, httpapi.ListQuery{User: owner, States: []string{"revoked"}, After: after, Limit: maxPage})
 		for _, listed := range page.Entries {
 			if listed.ID == id {
-				entry = listed
+				entry, found = listed, true
 				return httpapi.Paging{}, nil
 			}
 		}
 		return page.Paging, err
 	})
-	return entry, err
+	return entry, found && err == nil
 }
 
 // lastUse are the fields that the service does not know of the past.

@@ -4,6 +4,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 )
 
 // State is a cell with the state of a token. A terminal shows in a colour that the
@@ -64,7 +65,7 @@ type form struct {
 var (
 	boxForm  = form{none: "None", layout: time.DateTime, bools: [2]string{"False", "True"}}
 	textForm = form{none: "-", layout: time.RFC3339, bools: [2]string{"false", "true"}}
-	csvForm  = form{none: "", layout: time.RFC3339, bools: [2]string{"false", "true"}, formulas: "=+-@"}
+	csvForm  = form{none: "", layout: time.RFC3339, bools: [2]string{"false", "true"}, formulas: "=+-@＝＋－＠"}
 )
 
 func textsOf(row []any, f form) (texts []string) {
@@ -103,9 +104,10 @@ func (f form) text(cell any) string {
 }
 
 // harmless writes an apostrophe before a text that a spreadsheet would run as a
-// formula (OWASP, "CSV Injection"): another user may have chosen the text.
+// formula (OWASP, "CSV Injection"): another user may have chosen the text. Some
+// spreadsheets read the full-width signs too.
 func (f form) harmless(text string) string {
-	if text != "" && strings.ContainsRune(f.formulas, rune(text[0])) {
+	if first, _ := utf8.DecodeRuneInString(text); text != "" && strings.ContainsRune(f.formulas, first) {
 		return "'" + text
 	}
 	return text
