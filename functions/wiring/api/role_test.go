@@ -91,6 +91,10 @@ func (s *roleScene) handler(client *dynamodb.Client) lambda.Handler {
 func (s *roleScene) callRoute(r httpapi.Route) {
 	s.Helper()
 	h := s.handler(s.Client)
+	want := http.StatusOK
+	if r.Refuses {
+		want = http.StatusUnauthorized
+	}
 	asked := queries[r.Function]
 	if r.Method == http.MethodDelete && !administers[r.Function] { // it ends a token
 		asked = append(asked, "with_children=true")
@@ -101,7 +105,7 @@ func (s *roleScene) callRoute(r httpapi.Route) {
 			if who == own && administers[r.Function] {
 				continue // users do not do this to themselves
 			}
-			if a.StatusCode >= 500 || who != other && a.StatusCode != 200 {
+			if a.StatusCode >= 500 || who != other && a.StatusCode != want {
 				s.Errorf("%s %s?%s of %s: got %+v", r.Method, r.Path, query, who, a)
 			}
 		}
