@@ -14,6 +14,7 @@ import (
 	"slices"
 	"strings"
 
+	"apitoken/cmd/generated"
 	"apitoken/events"
 )
 
@@ -31,17 +32,7 @@ func run(check bool, path, samples string) error {
 	if err != nil {
 		return err
 	}
-	if !check {
-		return os.WriteFile(path, want, 0o644)
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(got, want) {
-		return fmt.Errorf("%s does not match the schemas and samples: run make catalogue", path)
-	}
-	return nil
+	return generated.File(check, path, want, "the schemas and samples: run make catalogue")
 }
 
 const preface = `# Events

@@ -18,6 +18,7 @@ import (
 	"github.com/spf13/cobra/doc"
 
 	"apitoken/cmd/apitoken/cli"
+	"apitoken/cmd/generated"
 )
 
 func main() {
@@ -34,17 +35,7 @@ func run(check bool, path string) error {
 	if err != nil {
 		return err
 	}
-	if !check {
-		return os.WriteFile(path, want, 0o644)
-	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		return err
-	}
-	if !bytes.Equal(got, want) {
-		return fmt.Errorf("%s does not match the help texts: run make reference", path)
-	}
-	return nil
+	return generated.File(check, path, want, "the help texts: run make reference")
 }
 
 const preface = "# The command line\n\nWritten by `make reference` from the help texts of the commands.\n\n"
