@@ -8,6 +8,7 @@ import (
 	"syscall"
 
 	"apitoken/cmd/apitoken/console"
+	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
 
@@ -66,4 +67,13 @@ func ChangedNothing(err error) bool {
 func Foreign(err error) (*httpapi.Problem, bool) {
 	p, answered := errors.AsType[*httpapi.Problem](err)
 	return p, answered && p.Code == ""
+}
+
+// CheckCreated refuses an answer without a token of this form. Another service
+// could otherwise write any text to the terminal as the new token.
+func CheckCreated(made httpapi.Created) error {
+	if _, err := secret.Parse(made.BearerToken.Reveal()); err != nil || !secret.IsID(made.ID) {
+		return errors.New("the answer has no valid token and id; check the address of the service")
+	}
+	return nil
 }

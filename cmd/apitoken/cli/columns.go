@@ -9,61 +9,65 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// column is a column of list, and a field of show.
+// column is a column of list, and a field of show. head names it in tables, and name in
+// the formats for programs, "" if it is only in tables.
 type column struct {
-	head string
-	cell func(httpapi.Entry) any
+	head, name string
+	cell       func(httpapi.Entry) any
 }
+
+// label is the name of the column in an output format.
+func (c column) label(output string) string {
+	if output == "table" {
+		return c.head
+	}
+	return c.name
+}
+
+var (
+	idColumn           = column{"ID", "id", func(e httpapi.Entry) any { return e.ID }}
+	kindColumn         = column{"Kind", "kind", func(e httpapi.Entry) any { return e.Kind }}
+	nameColumn         = column{"Name", "name", func(e httpapi.Entry) any { return e.Name }}
+	descriptionColumn  = column{"Description", "description", func(e httpapi.Entry) any { return e.Description }}
+	ownerColumn        = column{"Owner", "owner", func(e httpapi.Entry) any { return ownerOf(e.User) }}
+	creatorColumn      = column{"Creator", "creator", func(e httpapi.Entry) any { return ownerOf(e.Creator) }}
+	stateColumn        = column{"State", "state", func(e httpapi.Entry) any { return console.State(e.State) }}
+	createdColumn      = column{"Created", "created", func(e httpapi.Entry) any { return e.CreationTime.Time }}
+	expiryColumn       = column{"Expiry-date", "expires", func(e httpapi.Entry) any { return console.Expiry(e.ExpirationTime.Time) }}
+	endedColumn        = column{"Ended", "ended", func(e httpapi.Entry) any { return e.EndedTime.Time }}
+	previousColumn     = column{"Previous-secret-until", "previous secret until", func(e httpapi.Entry) any { return e.PreviousSecretUntil.Time }}
+	lastUsedColumn     = column{"Last-used", "last used", func(e httpapi.Entry) any { return e.LastUsed.Time }}
+	lastUsedFromColumn = column{"Last-used-from", "last used from", func(e httpapi.Entry) any { return e.LastUsedAddress }}
+	revokedColumn      = column{"Revoked", "", func(e httpapi.Entry) any { return console.Revoked(isRevoked(e)) }}
+	revocationColumn   = column{"Revocation-time", "", func(e httpapi.Entry) any { return revocationTime(e) }}
+	scopesColumn       = column{"Scopes", "scopes", func(e httpapi.Entry) any { return strings.Join(e.Scopes, ", ") }}
+	rangesColumn       = column{"Source-ranges", "source ranges", func(e httpapi.Entry) any { return rangesOf(e) }}
+	etagColumn         = column{"Etag", "etag", func(e httpapi.Entry) any { return e.ETag }}
+)
 
 // vastColumns are the columns of VAST's commands apitoken list and apitoken show
 // (kb.vastdata.com, "apitoken list"). An expired token is not revoked there.
-var vastColumns = []column{
-	{"ID", func(e httpapi.Entry) any { return e.ID }},
-	{"Name", func(e httpapi.Entry) any { return e.Name }},
-	{"Owner", func(e httpapi.Entry) any { return ownerOf(e.User) }},
-	{"Expiry-date", func(e httpapi.Entry) any { return console.Expiry(e.ExpirationTime.Time) }},
-	{"Last-used", func(e httpapi.Entry) any { return e.LastUsed.Time }},
-	{"Revoked", func(e httpapi.Entry) any { return console.Revoked(isRevoked(e)) }},
-	{"Revocation-time", func(e httpapi.Entry) any { return revocationTime(e) }},
-}
+var vastColumns = []column{idColumn, nameColumn, ownerColumn, expiryColumn, lastUsedColumn, revokedColumn, revocationColumn}
 
-// moreColumns are those that --wide adds to the table of list.
-var moreColumns = []column{
-	{"State", func(e httpapi.Entry) any { return console.State(e.State) }},
-	{"Created", func(e httpapi.Entry) any { return e.CreationTime.Time }},
-	{"Creator", func(e httpapi.Entry) any { return ownerOf(e.Creator) }},
-	{"Scopes", func(e httpapi.Entry) any { return strings.Join(e.Scopes, ", ") }},
-	{"Source-ranges", func(e httpapi.Entry) any { return rangesOf(e) }},
-	{"Description", func(e httpapi.Entry) any { return e.Description }},
-}
+// wideColumns are the columns of list --wide, and wideFields the fields of show --wide.
+var (
+	wideColumns = slices.Concat(vastColumns, []column{stateColumn, createdColumn, creatorColumn, scopesColumn, rangesColumn, descriptionColumn})
+	wideFields  = slices.Concat(wideColumns, []column{kindColumn, endedColumn, previousColumn, lastUsedFromColumn, etagColumn})
+)
 
-// moreFields are those that --wide adds to the table of show.
-var moreFields = []column{
-	{"Kind", func(e httpapi.Entry) any { return e.Kind }},
-	{"Ended", func(e httpapi.Entry) any { return e.EndedTime.Time }},
-	{"Previous-secret-until", func(e httpapi.Entry) any { return e.PreviousSecretUntil.Time }},
-	{"Last-used-from", func(e httpapi.Entry) any { return e.LastUsedAddress }},
-	{"Etag", func(e httpapi.Entry) any { return e.ETag }},
-}
-
-var wideColumns = slices.Concat(vastColumns, moreColumns)
-
-// allColumns are the columns of the formats for programs. New ones may only come after
+// The columns and fields of the formats for programs. A new column may only come after
 // the last one, because scripts count them.
-var allColumns = []column{
-	{"id", func(e httpapi.Entry) any { return e.ID }},
-	{"name", func(e httpapi.Entry) any { return e.Name }},
-	{"owner", func(e httpapi.Entry) any { return ownerOf(e.User) }},
-	{"state", func(e httpapi.Entry) any { return console.State(e.State) }},
-	{"created", func(e httpapi.Entry) any { return e.CreationTime.Time }},
-	{"expires", func(e httpapi.Entry) any { return e.ExpirationTime.Time }},
-	{"last used", func(e httpapi.Entry) any { return e.LastUsed.Time }},
-	{"ended", func(e httpapi.Entry) any { return e.EndedTime.Time }},
-	{"creator", func(e httpapi.Entry) any { return ownerOf(e.Creator) }},
-	{"scopes", func(e httpapi.Entry) any { return strings.Join(e.Scopes, ", ") }},
-	{"source ranges", func(e httpapi.Entry) any { return rangesOf(e) }},
-	{"description", func(e httpapi.Entry) any { return e.Description }},
-}
+var (
+	allColumns = []column{
+		idColumn, nameColumn, ownerColumn, stateColumn, createdColumn, expiryColumn, lastUsedColumn,
+		endedColumn, creatorColumn, scopesColumn, rangesColumn, descriptionColumn,
+	}
+	allFields = []column{
+		idColumn, kindColumn, nameColumn, descriptionColumn, ownerColumn, creatorColumn, stateColumn,
+		createdColumn, expiryColumn, endedColumn, previousColumn, lastUsedColumn, lastUsedFromColumn,
+		scopesColumn, rangesColumn, etagColumn,
+	}
+)
 
 func isRevoked(e httpapi.Entry) bool { return e.State == "revoked" }
 

@@ -2,7 +2,6 @@ package cli
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
 
@@ -11,7 +10,6 @@ import (
 	"apitoken/cmd/apitoken/access"
 	"apitoken/cmd/apitoken/console"
 	"apitoken/events/name"
-	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
 
@@ -77,12 +75,12 @@ func (o *create) run(ctx context.Context, e *console.Env, given func(flag string
 	if err != nil {
 		return err
 	}
-	defer file.discard()
+	defer file.Discard()
 	made, err := client.Create(ctx, request)
 	if err != nil {
 		return createError(err)
 	}
-	if err := checkCreated(made); err != nil {
+	if err := access.CheckCreated(made); err != nil {
 		return createError(err)
 	}
 	if err := o.finish(e, file, made); err != nil {
@@ -137,15 +135,6 @@ func printCreated(w io.Writer, made httpapi.Created) error {
 		httpapi.Entry
 		BearerToken string `json:"bearer_token"`
 	}{made.Entry, made.BearerToken.Reveal()})
-}
-
-// checkCreated refuses an answer without a token of this form. Another service
-// could otherwise write any text to the terminal as the new token.
-func checkCreated(made httpapi.Created) error {
-	if _, err := secret.Parse(made.BearerToken.Reveal()); err != nil || !secret.IsID(made.ID) {
-		return errors.New("the answer has no valid token and id; check the address of the service")
-	}
-	return nil
 }
 
 // createError builds the error of a failed create. After a refusal of the service,

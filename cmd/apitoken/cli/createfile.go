@@ -10,15 +10,6 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// newFile is the file that will get a new token, nil for none.
-type newFile struct{ *datadir.TokenTarget }
-
-func (f *newFile) discard() {
-	if f != nil {
-		f.Discard()
-	}
-}
-
 func (o *create) checkOutput(given func(flag string) bool) error {
 	switch err := console.CheckOutput(o.output, "text", "json", "token"); {
 	case err != nil:
@@ -32,20 +23,16 @@ func (o *create) checkOutput(given func(flag string) bool) error {
 }
 
 // prepare reserves the file of --out before the token exists, so that a file that
-// cannot be written loses no token.
-func (o *create) prepare() (*newFile, error) {
+// cannot be written loses no token. It returns nil for no file.
+func (o *create) prepare() (*datadir.TokenTarget, error) {
 	if o.out == "" {
 		return nil, nil
 	}
-	target, err := datadir.NewTokenTarget(o.out)
-	if err != nil {
-		return nil, err
-	}
-	return &newFile{target}, nil
+	return datadir.NewTokenTarget(o.out)
 }
 
 // finish gives the new token to the user: into the file, or to standard output.
-func (o *create) finish(e *console.Env, file *newFile, made httpapi.Created) error {
+func (o *create) finish(e *console.Env, file *datadir.TokenTarget, made httpapi.Created) error {
 	if file != nil {
 		if err := file.Write(made.BearerToken.Reveal()); err != nil {
 			return fmt.Errorf("token %s was created, but its file was not written (revoke this token and create another): %w", made.ID, err)

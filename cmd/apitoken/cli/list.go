@@ -112,7 +112,7 @@ func (o *list) table(entries []httpapi.Entry) console.Table {
 	}
 	t := console.Table{}
 	for _, column := range columns {
-		t.Heads = append(t.Heads, column.head)
+		t.Heads = append(t.Heads, column.label(o.output))
 	}
 	for _, entry := range entries {
 		var row []any

@@ -156,7 +156,7 @@ func (o *rotate) ask(ctx context.Context, c *httpapi.Client, id, tags string) (h
 
 // checkRotated refuses an answer without a token of this form and this id.
 func checkRotated(made httpapi.Created, id string) error {
-	if err := checkCreated(made); err != nil {
+	if err := access.CheckCreated(made); err != nil {
 		return err
 	}
 	if t, err := secret.Parse(made.BearerToken.Reveal()); err != nil || t.ID != id || made.ID != id {

@@ -29,7 +29,7 @@ the service answers the requests in flight and then exits.`,
 			if c.Flags().Changed("trusted-proxies") && len(o.TrustedProxies) == 0 {
 				return console.Usagef("--trusted-proxies is empty; give addresses or CIDR ranges, or leave the flag out")
 			}
-			o.Version, o.Out, o.Logger = release(), e.Out, slog.New(slog.NewJSONHandler(e.Err, nil))
+			o.Version, o.Out, o.Logger = console.Release(), e.Out, slog.New(slog.NewJSONHandler(e.Err, nil))
 			return serve.Run(c.Context(), o)
 		},
 	}

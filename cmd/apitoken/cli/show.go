@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -117,47 +116,28 @@ func revoked(ctx context.Context, c *httpapi.Client, id string, ended time.Time)
 }
 
 // lastUse are the fields that the service does not know of the past.
-var lastUse = []string{"Last-used", "Last-used-from", "last used", "last used from"}
+var lastUse = []string{lastUsedColumn.name, lastUsedFromColumn.name}
 
-// printEntry prints one token in one of the formats, without the fields to omit. The
-// formats for programs have all other fields that the service knows.
+// printEntry prints one token in one of the formats, without the fields whose names
+// are to be omitted. The formats for programs have all fields that the service knows.
 func printEntry(e *console.Env, output string, wide bool, entry httpapi.Entry, omit ...string) error {
-	if output == "json" {
+	fields := allFields
+	switch {
+	case output == "json":
 		return console.PrintJSON(e.Out, struct {
 			httpapi.Entry
 			ETag string `json:"etag,omitempty"`
 		}{entry, entry.ETag})
+	case output == "table" && wide:
+		fields = wideFields
+	case output == "table":
+		fields = vastColumns
 	}
-	rows := fields(entry)
-	if output == "table" {
-		rows = vastFields(entry, wide)
+	var t console.Table
+	for _, field := range fields {
+		if !slices.Contains(omit, field.name) {
+			t.Rows = append(t.Rows, []any{field.label(output), field.cell(entry)})
+		}
 	}
-	rows = slices.DeleteFunc(rows, func(row []any) bool { return slices.Contains(omit, row[0].(string)) })
-	return e.PrintTable(output, console.Table{Rows: rows})
-}
-
-// vastFields are the rows of one token in the table.
-func vastFields(e httpapi.Entry, wide bool) (rows [][]any) {
-	columns := vastColumns
-	if wide {
-		columns = slices.Concat(wideColumns, moreFields)
-	}
-	for _, column := range columns {
-		rows = append(rows, []any{column.head, column.cell(e)})
-	}
-	return rows
-}
-
-// fields are the rows of one token in the formats for programs: a name and a value
-// each.
-func fields(e httpapi.Entry) [][]any {
-	return [][]any{
-		{"id", e.ID}, {"kind", e.Kind}, {"name", e.Name}, {"description", e.Description},
-		{"owner", ownerOf(e.User)}, {"creator", ownerOf(e.Creator)}, {"state", console.State(e.State)},
-		{"created", e.CreationTime.Time}, {"expires", e.ExpirationTime.Time},
-		{"ended", e.EndedTime.Time}, {"previous secret until", e.PreviousSecretUntil.Time}, {"last used", e.LastUsed.Time},
-		{"last used from", e.LastUsedAddress},
-		{"scopes", strings.Join(e.Scopes, ", ")}, {"source ranges", rangesOf(e)},
-		{"etag", e.ETag},
-	}
+	return e.PrintTable(output, t)
 }

@@ -53,23 +53,11 @@ func (o *version) print(e *console.Env, version string) error {
 	return err
 }
 
-// release is the version that the Go tool wrote into the program.
-func release() string {
-	info, ok := debug.ReadBuildInfo()
-	if !ok {
-		return unversioned
-	}
-	return cmp.Or(info.Main.Version, unversioned)
-}
-
-// unversioned is the version of a program that was not built from a commit.
-const unversioned = "(devel)"
-
 // built describes a build: its version, the commit, and the date of the commit. Go
 // writes the commit into a program that it builds in a clone, but not with go run,
 // with -buildvcs=false, or from a downloaded module, whose version names it.
 func built(info *debug.BuildInfo) string {
-	text := cmp.Or(info.Main.Version, unversioned)
+	text := cmp.Or(info.Main.Version, console.Unversioned)
 	setting := func(key string) string {
 		for _, s := range info.Settings {
 			if s.Key == key {
@@ -86,7 +74,7 @@ func built(info *debug.BuildInfo) string {
 			text += ", with uncommitted changes"
 		}
 		text += ")"
-	case text == unversioned:
+	case text == console.Unversioned:
 		text += " (commit unknown: built by go run, or without version control)"
 	}
 	return text

@@ -37,6 +37,16 @@ func (e *Env) ReadTerminal(ctx context.Context, read func() (string, error)) (st
 	if err != nil {
 		return "", err
 	}
+	text, err := Until(ctx, read)
+	if ctx.Err() != nil {
+		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+	}
+	return text, err
+}
+
+// Until returns what read returns, or the error of ctx when ctx ends first. read then
+// goes on until its input ends, so nothing else may read this input.
+func Until(ctx context.Context, read func() (string, error)) (string, error) {
 	type line struct {
 		text string
 		err  error
@@ -50,6 +60,6 @@ func (e *Env) ReadTerminal(ctx context.Context, read func() (string, error)) (st
 	case l := <-typed:
 		return l.text, l.err
 	case <-ctx.Done():
-		return "", errors.Join(ctx.Err(), term.Restore(fd, before))
+		return "", ctx.Err()
 	}
 }

@@ -15,19 +15,36 @@ type boxCell struct {
 
 // plainBox is the box for a program or a file: whole, and always the same.
 func plainBox(t Table) string {
-	var head, rows [][]boxCell
-	if t.Heads != nil {
-		head = [][]boxCell{cellsOf(t.Heads)}
-	}
+	var rows [][]string
 	for _, row := range t.Rows {
-		rows = append(rows, cellsOf(textsOf(row, boxForm)))
+		rows = append(rows, textsOf(row, boxForm))
 	}
-	return drawBox(head, rows)
+	return TextBox(t.Heads, rows)
 }
 
-func cellsOf(texts []string) (row []boxCell) {
-	for _, text := range texts {
-		row = append(row, boxCell{lines: []string{text}})
+// TextBox returns a box of texts, which must be printable, in the form of PrintTable in
+// a pipe. Without heads it has no line for them. A row that is shorter than others ends
+// with empty cells.
+func TextBox(heads []string, rows [][]string) string {
+	width := len(heads)
+	for _, row := range rows {
+		width = max(width, len(row))
+	}
+	var head, body [][]boxCell
+	if heads != nil {
+		head = [][]boxCell{cellsOf(heads, width)}
+	}
+	for _, row := range rows {
+		body = append(body, cellsOf(row, width))
+	}
+	return drawBox(head, body)
+}
+
+// cellsOf returns a row with so many cells.
+func cellsOf(texts []string, width int) []boxCell {
+	row := make([]boxCell, width)
+	for i, text := range texts {
+		row[i].lines = []string{text}
 	}
 	return row
 }

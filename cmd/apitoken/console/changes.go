@@ -5,16 +5,16 @@ import (
 	"sync/atomic"
 )
 
-// Changes counts the requests of a command that change something at the service. The
+// changeCount counts the requests of a command that change something at the service. The
 // message about an interruption says from it what may have changed.
-type Changes struct{ sent, answered atomic.Int32 }
+type changeCount struct{ sent, answered atomic.Int32 }
 
 // Count returns a transport that counts the changes in the requests that next sends.
 func (e *Env) Count(next http.RoundTripper) http.RoundTripper { return counted{next, &e.changes} }
 
 type counted struct {
 	next http.RoundTripper
-	*Changes
+	*changeCount
 }
 
 func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
@@ -31,7 +31,7 @@ func (c counted) RoundTrip(r *http.Request) (*http.Response, error) {
 
 // interrupted says what the command may have changed, for a command that does not say
 // so itself.
-func (c *Changes) interrupted() string {
+func (c *changeCount) interrupted() string {
 	switch sent, answered := c.sent.Load(), c.answered.Load(); {
 	case sent == 0:
 		return ": nothing was changed at the service"

@@ -24,7 +24,7 @@ type Env struct {
 	Getenv   func(string) string
 
 	started  bool             // the arguments were valid, and the command itself runs
-	changes  Changes          // what the command has asked the service to change
+	changes  changeCount      // what the command has asked the service to change
 	progress *Progress        // the line that is on the terminal now, or nil
 	now      func() time.Time // of a test; nil: time.Now
 }

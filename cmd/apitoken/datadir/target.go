@@ -58,7 +58,10 @@ func NewTokenTarget(path string) (*TokenTarget, error) {
 	if err != nil {
 		return nil, err
 	}
-	return t, t.tryName()
+	if err := t.tryName(); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 // tryName gives the reserved file a second name for a moment. Some file systems have no
@@ -144,7 +147,7 @@ func (t *TokenTarget) name() error {
 // Discard removes what was reserved. After a successful Write, and the second time, it
 // does nothing: the reserved file may then be that of another process.
 func (t *TokenTarget) Discard() {
-	if t.temp == nil {
+	if t == nil || t.temp == nil {
 		return
 	}
 	t.temp.Close()

@@ -7,8 +7,8 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"apitoken/cmd/apitoken/access"
 	"apitoken/cmd/apitoken/console"
-	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
 
@@ -48,22 +48,15 @@ func (c *command) createToken(ctx context.Context) error {
 	}
 	made, err := client.Create(ctx, httpapi.CreateRequest{User: &owner, Description: c.value("description")})
 	if err == nil {
-		err = checkMade(made)
+		if err = access.CheckCreated(made); err != nil {
+			err = fmt.Errorf("creating a token: %w", err)
+		}
 	}
 	if err != nil {
 		return unknown(err, "the token may have been created; if `apitoken iam auth-token list` shows it, delete it")
 	}
 	if err := c.print(c.env, tokenAnswer(made.Entry, made.BearerToken.Reveal())); err != nil {
 		return failf("Error: printing the new token %s (delete this token and create another): %s", made.ID, err)
-	}
-	return nil
-}
-
-// checkMade refuses an answer without a token of this form. Another service could
-// otherwise write any text to the terminal as the new token.
-func checkMade(made httpapi.Created) error {
-	if _, err := secret.Parse(made.BearerToken.Reveal()); err != nil || !secret.IsID(made.ID) {
-		return fmt.Errorf("creating a token: %w", errForeign)
 	}
 	return nil
 }

@@ -77,19 +77,5 @@ func readLine(ctx context.Context, e *console.Env, in *bufio.Reader) (string, er
 	if e.Interactive() {
 		return e.ReadTerminal(ctx, read)
 	}
-	type line struct {
-		text string
-		err  error
-	}
-	lines := make(chan line, 1)
-	go func() {
-		text, err := read()
-		lines <- line{text, err}
-	}()
-	select {
-	case l := <-lines:
-		return l.text, l.err
-	case <-ctx.Done():
-		return "", ctx.Err()
-	}
+	return console.Until(ctx, read)
 }

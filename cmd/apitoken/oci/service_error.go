@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/json"
 	"net/http"
-	"runtime/debug"
 	"time"
 
 	"apitoken/cmd/apitoken/access"
@@ -47,7 +46,7 @@ func messageOf(p *httpapi.Problem) string {
 }
 
 func (c *command) jsonError(class string, members map[string]any) error {
-	members["client_version"] = clientVersion()
+	members["client_version"] = "apitoken/" + console.Release()
 	members["timestamp"] = time.Now().UTC().Format(timeForm)
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
@@ -98,11 +97,4 @@ func orNull(text string) any {
 		return nil
 	}
 	return text
-}
-
-func clientVersion() string {
-	if info, ok := debug.ReadBuildInfo(); ok && info.Main.Version != "" {
-		return "apitoken/" + info.Main.Version
-	}
-	return "apitoken"
 }

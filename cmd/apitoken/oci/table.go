@@ -8,9 +8,6 @@ import (
 	"slices"
 	"strconv"
 
-	"github.com/jedib0t/go-pretty/v6/table"
-	"github.com/jedib0t/go-pretty/v6/text"
-
 	"apitoken/cmd/apitoken/console"
 )
 
@@ -30,16 +27,12 @@ func printTable(e *console.Env, value any) error {
 		e.Messagef("Command returned empty list, no table to display.")
 		return nil
 	}
-	w := table.NewWriter()
-	style := table.StyleDefault
-	style.Format.Header = text.FormatDefault
-	w.SetStyle(style)
 	heads := headsOf(rows)
-	w.AppendHeader(cells(heads))
+	var texts [][]string
 	for _, row := range rows {
-		w.AppendRow(cells(valuesOf(row, heads)))
+		texts = append(texts, cells(valuesOf(row, heads)))
 	}
-	_, err := io.WriteString(e.Out, w.Render()+"\n")
+	_, err := io.WriteString(e.Out, console.TextBox(cells(heads), texts))
 	return err
 }
 
@@ -86,7 +79,7 @@ func valuesOf(row any, heads []any) []any {
 	return []any{row}
 }
 
-func cells(values []any) (row table.Row) {
+func cells(values []any) (row []string) {
 	for _, v := range values {
 		row = append(row, cell(v))
 	}

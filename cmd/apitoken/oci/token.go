@@ -2,7 +2,6 @@ package oci
 
 import (
 	"context"
-	"errors"
 	"net/http"
 	"strings"
 	"time"
@@ -86,5 +85,3 @@ func unknown(err error, hint string) error {
 	}
 	return &console.UnknownOutcomeError{Err: err, Hint: hint}
 }
-
-var errForeign = errors.New("the answer has no valid token and id; check the address of the service")

@@ -3,10 +3,8 @@ package operator
 import (
 	"context"
 	"fmt"
-	"os"
 
 	"github.com/spf13/cobra"
-	"golang.org/x/term"
 
 	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/datadir"
@@ -45,12 +43,12 @@ cloudformation:DescribeStacks and secretsmanager:GetSecretValue.`,
 // run prints the peppers only if --out is not given: the variable in --out "$FILE" may
 // be unset.
 func (o *peppers) run(ctx context.Context, e *console.Env, toFile bool) error {
-	switch out, isFile := e.Out.(*os.File); {
+	switch {
 	case o.stack == "":
 		return console.Usagef("--stack is not given: give the name of the stack, which is stack_name in samconfig.toml")
 	case toFile && o.file == "":
 		return console.Usagef("--out is empty; give the path of a file")
-	case o.file == "" && isFile && term.IsTerminal(int(out.Fd())):
+	case o.file == "" && console.IsTerminal(e.Out):
 		return console.Usagef("standard output is a terminal, and peppers are secrets: give --out FILE, or use a pipe")
 	}
 	text, err := stack.Peppers(ctx, o.stack)
