@@ -13,6 +13,7 @@ import (
 	"testing"
 
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 
 	"github.com/santhosh-tekuri/jsonschema/v6"
 	"go.yaml.in/yaml/v3"
@@ -198,7 +199,7 @@ func (d *document) body(s answer, pointer string) []string {
 }
 
 // routeComplaints returns the differences between the routes and the document.
-func (d *document) routeComplaints(routes []httpapi.Route) (complaints []string) {
+func (d *document) routeComplaints(routes []machine.Route) (complaints []string) {
 	want := map[string]bool{}
 	for _, r := range routes {
 		method := strings.ToLower(r.Method)
@@ -249,8 +250,8 @@ func (d *document) codeComplaints(codes map[string]int) (complaints []string) {
 // codes are the codes of the service and of a gateway before it, with their statuses.
 func codes() map[string]int {
 	all := map[string]int{}
-	for _, code := range httpapi.Codes() {
-		all[code] = httpapi.StatusOf(code)
+	for _, code := range machine.Codes() {
+		all[code] = machine.StatusOf(code)
 	}
 	for _, code := range onlyTheGateway {
 		all[code] = http.StatusTooManyRequests

@@ -10,6 +10,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/settings"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 
 	"github.com/getkin/kin-openapi/openapi3"
 )
@@ -193,7 +194,7 @@ func TestOpenAPICheckerNoticesAnIncompleteDocument(t *testing.T) {
 			}
 		}
 	}
-	for i, code := range httpapi.Codes() {
+	for i, code := range machine.Codes() {
 		d := parseDocument(t)
 		object, _ := d.at("components", "schemas", "ProblemCode")
 		enum := object.(map[string]any)["enum"].([]any)

@@ -16,6 +16,8 @@ import (
 
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/localstack/engines"
 )
 
@@ -43,13 +45,13 @@ func TestTheDeployedStack(t *testing.T) {
 }
 
 func (s *stack) routes(t *testing.T) {
-	for _, r := range httpapi.Routes() {
+	for _, r := range faces.Routes() {
 		path := strings.NewReplacer("{id}", "00000000", "{user}", "leaver").Replace(r.Path) // whom the route offboards
 		for _, path := range []string{path, path + "/"} {
 			switch {
 			case r.Open:
 				s.checkOpenRoute(t, r, path)
-			case r.Self:
+			case r.Direct:
 				s.checkSelfRoute(t, r, path)
 			default:
 				s.checkGuardedRoute(t, r.Method, path)
@@ -59,7 +61,7 @@ func (s *stack) routes(t *testing.T) {
 	s.revokeOtherTokens(t)
 }
 
-func (s *stack) checkOpenRoute(t *testing.T, r httpapi.Route, path string) {
+func (s *stack) checkOpenRoute(t *testing.T, r machine.Route, path string) {
 	t.Helper()
 	want := http.StatusOK
 	if r.Refuses {
@@ -86,9 +88,9 @@ func (s *stack) checkGuardedRoute(t *testing.T, method, path string) {
 }
 
 // checkSelfRoute calls a route about the acting token. The function answers 401
-// itself, so its answers have their own codes. Only some of these routes need a
+// itself, so its answers have their own codes. Most of these routes need no
 // scope.
-func (s *stack) checkSelfRoute(t *testing.T, r httpapi.Route, path string) {
+func (s *stack) checkSelfRoute(t *testing.T, r machine.Route, path string) {
 	t.Helper()
 	for bearer, code := range map[string]string{"": "credential_missing", unknownToken: "token_invalid", "garbage": "token_malformed"} {
 		a := s.api.request(t, r.Method, path, bearer, nil)
@@ -98,7 +100,7 @@ func (s *stack) checkSelfRoute(t *testing.T, r httpapi.Route, path string) {
 	}
 	elsewhere := s.createToken(t, httpapi.CreateRequest{User: newUser("self"), Scopes: []string{"GET /elsewhere"}})
 	a := s.api.request(t, r.Method, path, elsewhere.BearerToken.Reveal(), nil)
-	if !r.Scoped {
+	if r.Unscoped {
 		if !a.OK() {
 			t.Errorf("%s %s with a scoped token: got %s, want 200", r.Method, path, a)
 		}

@@ -25,6 +25,8 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/sweep"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 )
 
 // Limits of one connection. All calls of the service are short, and so are their
@@ -111,10 +113,10 @@ func assemble(ctx context.Context, c Config, trusted proxies, f *datadir.Folder)
 	}
 	reportStart(c, f, started)
 	s := sweep.New(sweep.Config{Store: f.Store, Issuer: i, Keys: f.Keys, Logger: c.Logger})
-	handler := httpapi.New(httpapi.Config{
+	handler := machine.New(machine.Config{
 		Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Deployment: f.Store.Deployment(), Ready: f.Store.Ready,
 		Source: trusted.source,
-	})
+	}, faces.All()...)
 	return handler, &sweepLoop{run: s.Run, logger: c.Logger}, nil
 }
 
@@ -141,7 +143,7 @@ func serveRequests(ctx context.Context, logger *slog.Logger, listener net.Listen
 		DisableGeneralOptionsHandler: true, // the handler answers OPTIONS * too
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(httpapi.Listener(listener, logger)) }()
+	go func() { failed <- server.Serve(machine.Listener(listener, logger, httpapi.Face())) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving: %w", err)

@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"slices"
 
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/functions/wiring"
 )
 
 // Jobs returns the jobs of all Lambda functions: those that answer HTTP calls, and
 // those of wiring.Jobs.
 func Jobs() []wiring.Job {
-	all, routes := wiring.Jobs(), httpapi.Routes()
+	all, routes := wiring.Jobs(), faces.Routes()
 	var names []string
 	for _, r := range routes {
 		names = append(names, r.Function)
@@ -29,13 +30,13 @@ func Jobs() []wiring.Job {
 // answers requests without a credential, so it must not share the peppers and the
 // role of guarded routes. A route with Self has no authorizer, so it must not
 // share the function of routes that trust one.
-func jobOf(function string, routes []httpapi.Route) wiring.Job {
+func jobOf(function string, routes []machine.Route) wiring.Job {
 	j := wiring.Job{Function: function}
 	authorized := false
 	for _, r := range routes {
 		if r.Function == function {
 			j.Open, j.Guarded = j.Open || r.Open, j.Guarded || !r.Open
-			j.Self, authorized = j.Self || r.Self, authorized || !r.Open && !r.Self
+			j.Direct, authorized = j.Direct || r.Direct, authorized || !r.Open && !r.Direct
 			j.Command, j.Mints, j.Checks = j.Command || r.Command, j.Mints || r.Mints, j.Checks || r.Checks
 			j.Events = j.Events || r.Events
 		}
@@ -46,7 +47,7 @@ func jobOf(function string, routes []httpapi.Route) wiring.Job {
 	if j.Open && j.Guarded {
 		panic(fmt.Sprintf("wiring/api: the function %q has both open and guarded routes", function))
 	}
-	if j.Self && authorized {
+	if j.Direct && authorized {
 		panic(fmt.Sprintf("wiring/api: the function %q has routes both with and without an authorizer", function))
 	}
 	return j

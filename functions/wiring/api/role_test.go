@@ -23,7 +23,8 @@ import (
 	"apitoken/events/token"
 	"apitoken/events/token/tokentest"
 	"apitoken/functions/gateway"
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/dynamo"
@@ -39,7 +40,7 @@ func TestFunctionsMakeOnlyTheCallsOfTheirRole(t *testing.T) {
 	for _, function := range httpFunctions() {
 		t.Run(function, func(t *testing.T) {
 			s := newRoleScene(t, root, function)
-			for _, r := range httpapi.Routes() {
+			for _, r := range faces.Routes() {
 				if r.Function == function {
 					s.callRoute(r)
 				}
@@ -50,7 +51,7 @@ func TestFunctionsMakeOnlyTheCallsOfTheirRole(t *testing.T) {
 }
 
 func httpFunctions() (all []string) {
-	for _, r := range httpapi.Routes() {
+	for _, r := range faces.Routes() {
 		all = append(all, r.Function)
 	}
 	slices.Sort(all)
@@ -88,7 +89,7 @@ func (s *roleScene) handler(client *dynamodb.Client) lambda.Handler {
 // callRoute makes the calls of one route: about a token of the caller, about one
 // of another user with and without the permission, and without an answer to a
 // commit.
-func (s *roleScene) callRoute(r httpapi.Route) {
+func (s *roleScene) callRoute(r machine.Route) {
 	s.Helper()
 	h := s.handler(s.Client)
 	want := http.StatusOK
@@ -123,11 +124,11 @@ func (s *roleScene) callRoute(r httpapi.Route) {
 
 // sendReplaced makes a call with a secret that a rotation has replaced, after its
 // grace, or asks about this secret.
-func (s *roleScene) sendReplaced(h lambda.Handler, r httpapi.Route) {
+func (s *roleScene) sendReplaced(h lambda.Handler, r machine.Route) {
 	s.Helper()
 	s.replaced = true
 	want := http.StatusUnauthorized
-	if !r.Self {
+	if !r.Direct {
 		want = http.StatusOK
 	}
 	if a := s.send(h, r, admin, ""); a.StatusCode != want {
@@ -152,7 +153,7 @@ var administers = map[string]bool{"settings": true, "suspend": true}
 
 // send makes a call about a new token of a new user. If the answer has a secret,
 // send makes the call twice with one Idempotency-Key and returns the second answer.
-func (s *roleScene) send(h lambda.Handler, r httpapi.Route, caller, query string) (a answer) {
+func (s *roleScene) send(h lambda.Handler, r machine.Route, caller, query string) (a answer) {
 	s.Helper()
 	s.users++
 	user := fmt.Sprintf("user%d", s.users)

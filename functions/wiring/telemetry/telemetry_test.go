@@ -14,7 +14,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"apitoken/events"
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // lines returns the log lines. It fails the test if a line is not one JSON
@@ -126,7 +126,7 @@ func TestEveryAccessCodeCountsAsRefused(t *testing.T) {
 		"permission_denied": true, "permission_denied_by_source": true, "permission_denied_by_scope": true, "permission_denied_by_owner": true,
 		"permission_denied_by_credential": true,
 	}
-	for _, code := range httpapi.Codes() {
+	for _, code := range machine.Codes() {
 		metrics, reason := outcomeMetrics("get", code)
 		got := len(metrics) == 1 && metrics[0].Key == Refused && reason == code
 		if got != want[code] {

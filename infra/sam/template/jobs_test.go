@@ -28,7 +28,7 @@ func eachFunction(t *testing.T, all object, test func(t *testing.T, job wiring.J
 
 func none(wiring.Job) bool           { return false }
 func answers(j wiring.Job) bool      { return j.HTTP() }
-func authorized(j wiring.Job) bool   { return j.Guarded && !j.Self }
+func authorized(j wiring.Job) bool   { return j.Guarded && !j.Direct }
 func commands(j wiring.Job) bool     { return j.Command }
 func mints(j wiring.Job) bool        { return j.Mints }
 func checks(j wiring.Job) bool       { return j.Checks }

@@ -11,7 +11,7 @@ import (
 	"testing"
 
 	"apitoken/events"
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/api"
 	"apitoken/functions/wiring/telemetry"
@@ -103,8 +103,8 @@ func TestEveryRouteHasItsFunction(t *testing.T) {
 			got = append(got, served{name, strings.ToUpper(at(e, "Properties", "Method").(string)), at(e, "Properties", "Path").(string), unauthorized})
 		}
 	}
-	for _, r := range httpapi.Routes() {
-		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open || r.Self})
+	for _, r := range faces.Routes() {
+		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open || r.Direct})
 	}
 	for _, r := range routes {
 		if !slices.Contains(got, r) {
@@ -456,7 +456,7 @@ func TestTheRunbookStopsEveryFunctionThatChecksTokens(t *testing.T) {
 	}
 	for _, job := range api.Jobs() {
 		f := "`" + template.Logical(job.Function, "Function") + "`"
-		if stops := strings.Contains(step, f); stops != (authorizes(job) || job.Self) {
+		if stops := strings.Contains(step, f); stops != (authorizes(job) || job.Direct) {
 			t.Errorf("the first step stops %s: got %t, want %t", f, stops, !stops)
 		}
 	}
