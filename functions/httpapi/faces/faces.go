@@ -5,6 +5,7 @@ package faces
 import (
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
+	"apitoken/functions/httpapi/vast"
 )
 
 // All returns every face: the HTTP interfaces that serve and the Lambda functions
@@ -12,6 +13,7 @@ import (
 func All() []machine.Face {
 	return []machine.Face{
 		httpapi.Face(),
+		vast.Face(),
 	}
 }
 
