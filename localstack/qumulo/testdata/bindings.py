@@ -24,7 +24,7 @@ def refused(status, error_class, call, *args, **kwargs):
 
 
 assert admin.version.version()['version']
-assert admin.auth.who_am_i()['id'] == 'admin'
+assert admin.auth.who_am_i()['name'] == 'admin'
 assert admin.auth.my_roles() == []
 
 # A time with microseconds and an offset, as datetime writes it.
@@ -54,7 +54,7 @@ assert 'question mark' in refused(400, 'invalid_request_error', lambda: list(tok
 # Changes, and a client with the new token.
 assert tokens.modify(made.id) == entry
 user = RestClient(host, port, Credentials(made.bearer_token))
-assert user.auth.who_am_i()['id'] == 'alice'
+assert user.auth.who_am_i()['name'] == 'alice'
 assert not tokens.modify(made.id, enabled=False).enabled
 refused(401, 'http_unauthorized_error', user.auth.who_am_i)
 assert tokens.modify(made.id, expiration_time=end + timedelta(days=1), enabled=True).enabled
