@@ -70,15 +70,11 @@ func difference(got, want string) string {
 // every answer itself.
 func TestThePythonBindingsWorkAgainstTheService(t *testing.T) {
 	s := start(t)
-	tool, err := filepath.EvalSymlinks(filepath.Dir(s.tool))
-	if err != nil {
-		t.Fatal(err)
-	}
 	script, err := filepath.Abs(filepath.Join("testdata", "bindings.py"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	out, errOut, code := s.run(filepath.Join(tool, "python"), script, s.host, s.port, "admin.json")
+	out, errOut, code := s.run(engines.Python(t, engines.QQ), script, s.host, s.port, "admin.json")
 	if code != 0 || out != "ok\n" {
 		t.Errorf("got exit %d\n%s%s", code, out, errOut)
 	}
@@ -97,7 +93,7 @@ type service struct {
 
 func start(t *testing.T) *service {
 	t.Helper()
-	s := &service{t: t, tool: engines.Tool(t, "qq"), dir: t.TempDir()}
+	s := &service{t: t, tool: engines.Tool(t, engines.QQ), dir: t.TempDir()}
 	binary, data := filepath.Join(t.TempDir(), "apitoken"), filepath.Join(t.TempDir(), "data")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", binary, "apitoken/cmd/apitoken").CombinedOutput(); err != nil {
 		t.Fatalf("building apitoken: %v\n%s", err, out)
