@@ -73,6 +73,11 @@ func newScene(t testing.TB) *scene {
 // renew makes another issuer, because an issuer caches the settings.
 func (w *scene) renew() {
 	w.issuer = issuer.New(issuer.Config{Store: w.store, Keys: w.keys, Now: w.clock})
+	w.serve()
+}
+
+// serve starts to serve with the issuer.
+func (w *scene) serve() {
 	w.server.Config.Handler = machine.New(machine.Config{
 		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Deployment: "51af3dc0-da77-11e4-872e-1234567db123",
 		Now: w.clock, Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
@@ -193,6 +198,19 @@ func (w *scene) make(token, body string) vast.Created {
 func (w *scene) show(id string) vast.APIToken {
 	w.t.Helper()
 	return decodeAs[vast.APIToken](w.do("GET", collection+id+"/", w.admin, "").expect(http.StatusOK))
+}
+
+// use uses a token until the use is stored. The service drops a use that a busy
+// machine does not store within 100 ms.
+func (w *scene) use(made vast.Created) {
+	w.t.Helper()
+	for range 50 {
+		w.do("GET", collection, made.Token, "").expect(http.StatusOK)
+		if w.show(made.ID).LastUsed != nil {
+			return
+		}
+	}
+	w.t.Fatal("no use was stored")
 }
 
 // names are the names in a list that the token sees.
