@@ -73,31 +73,48 @@ func TestNearlyEveryRequestOfAQuietServiceIsTraced(t *testing.T) {
 	}
 }
 
+var update = flag.Bool("update", false, "write what the command prints into README.md")
+
 // TestTheREADMEShowsWhatTheCommandPrints, for each command line in it.
 func TestTheREADMEShowsWhatTheCommandPrints(t *testing.T) {
-	readme, err := os.ReadFile("../../README.md")
+	const path = "../../README.md"
+	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
 	}
-	shown := regexp.MustCompile("(?m)^\\$ go run ./cmd/cost(.*)\n((?:[^$`\n].*\n)+)").FindAllStringSubmatch(string(readme), -1)
+	readme := string(b)
+	shown := regexp.MustCompile("(?m)^\\$ go run ./cmd/cost(.*)\n((?:[^$`\n].*\n)+)").FindAllStringSubmatch(readme, -1)
 	if len(shown) < 2 {
 		t.Fatalf("README.md shows the command %d times, want it with and without tracing", len(shown))
 	}
 	for _, s := range shown {
-		q, flags := newQuestion("cost", flag.ContinueOnError)
-		flags.SetOutput(io.Discard)
-		if err := flags.Parse(strings.Fields(s[1])); err != nil {
-			t.Fatal(err)
-		}
-		q.template = templatePath
-		var out strings.Builder
-		if err := run(&out, *q); err != nil {
-			t.Fatal(err)
-		}
-		if out.String() != s[2] {
-			t.Errorf("README.md shows for go run ./cmd/cost%s\n%s\nthe command prints\n%s", s[1], s[2], &out)
+		got := output(t, strings.Fields(s[1]))
+		if *update {
+			readme = strings.Replace(readme, s[0], strings.TrimSuffix(s[0], s[2])+got, 1)
+		} else if got != s[2] {
+			t.Errorf("README.md shows for go run ./cmd/cost%s\n%s\nthe command prints\n%s", s[1], s[2], got)
 		}
 	}
+	if *update {
+		if err := os.WriteFile(path, []byte(readme), 0o644); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+func output(t *testing.T, args []string) string {
+	t.Helper()
+	q, flags := newQuestion("cost", flag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	if err := flags.Parse(args); err != nil {
+		t.Fatal(err)
+	}
+	q.template = templatePath
+	var out strings.Builder
+	if err := run(&out, *q); err != nil {
+		t.Fatal(err)
+	}
+	return out.String()
 }
 
 func TestAWrongParameterIsAnError(t *testing.T) {

@@ -38,8 +38,8 @@ const (
 	hoursOfMonth = 730
 	daysOfMonth  = hoursOfMonth / 24.0
 
-	// KMS is asked at most once in five minutes for a table by each caller (AWS KMS
-	// Developer Guide, "How DynamoDB uses AWS KMS").
+	// DynamoDB caches the key of a table for each caller. One request to KMS in five
+	// minutes is assumed for each function.
 	keyRequestsOfCaller = hoursOfMonth * 12
 )
 
