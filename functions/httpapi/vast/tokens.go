@@ -17,7 +17,7 @@ import (
 
 // The allowed values of the members of a token, for people.
 const (
-	wantWord   = "a string; the client may also send a whole number, true or false, which mean their text"
+	wantWord   = "a string; a whole number, true and false are allowed too and mean their text"
 	wantExpiry = "a string: a number and a unit, Y, M (30 days), W, D, H, m (minutes) or S, like 180D"
 )
 
