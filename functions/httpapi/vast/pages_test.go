@@ -37,10 +37,11 @@ func TestFollowingNextVisitsEachTokenOnce(t *testing.T) {
 		{"/api/latest/apitokens/?owner=ann&page_size=5", 23, ""}, {"/api/v5/apitokens?owner=ann&page_size=23", 23, "http"}, {"/api/apitokens/?owner=ann&page=1&page_size=7", 23, "https"},
 		{"/api/latest/apitokens/?owner=ann&page=1", 23, "HTTPS"}, {"/api/latest/apitokens/?archived=True&owner=ann&page_size=10", 24, "https"},
 		{"/api/latest/apitokens/?owner=ann&name=n7&page_size=1", 1, ""},
+		{"/api/latest/apitokens/?owner=ann&page_size=20", 23, "https, http"}, {"/api/latest/apitokens/?owner=ann&page_size=20", 23, "http, https"},
 	} {
-		scheme := strings.ToLower(c.proto)
-		if scheme == "" {
-			scheme = "http"
+		scheme := "http"
+		if strings.HasPrefix(strings.ToLower(c.proto), "https") {
+			scheme = "https"
 		}
 		first := c.path
 		var seen []string

@@ -301,3 +301,13 @@ func TestExpiryOfTheCredentialIsInEveryAcceptedAnswer(t *testing.T) {
 		}
 	}
 }
+
+// TestDocumentIsForTheCallersCacheOnly: its answer has the expiry of the credential.
+func TestDocumentIsForTheCallersCacheOnly(t *testing.T) {
+	w := newScene(t)
+	a := w.do("GET", "/api/latest/openapi.yaml", w.admin, "").expect(http.StatusOK)
+	if !bytes.Equal(a.Body, vast.OpenAPI) || a.Header.Get("Cache-Control") != "private, max-age=300" {
+		t.Errorf("got %d bytes with Cache-Control %q", len(a.Body), a.Header.Get("Cache-Control"))
+	}
+	w.do("GET", "/api/openapi.yaml", "", "").expect(http.StatusUnauthorized)
+}

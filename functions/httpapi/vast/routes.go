@@ -75,6 +75,8 @@ func calls() []machine.Call {
 	}
 }
 
+// document answers the document. A shared cache must not store the answer, because it
+// has the expiry of the caller's credential.
 func (x exchange) document() (machine.Answer, error) {
-	return machine.Answer{Document: OpenAPI, DocumentType: "application/yaml", Cache: "public, max-age=300"}, nil
+	return machine.Answer{Document: OpenAPI, DocumentType: "application/yaml", Cache: "private, max-age=300"}, nil
 }

@@ -17,7 +17,7 @@ import (
 
 // The allowed values of the members of a token, for people.
 const (
-	wantWord   = "a string; the client may also send a whole number, true or false, which mean their text"
+	wantWord   = "a string; a whole number, true and false are allowed too and mean their text"
 	wantExpiry = "a string: a number and a unit, Y, M (30 days), W, D, H, m (minutes) or S, like 180D"
 )
 
@@ -178,10 +178,12 @@ func (x exchange) page(all []APIToken, p numbered) (machine.Answer, error) {
 }
 
 // link returns the absolute URL of another page. The scheme is that of the request as
-// the client sent it: a gateway or a proxy says it in X-Forwarded-Proto.
+// the client sent it: a gateway or a proxy says it in X-Forwarded-Proto. Behind several
+// proxies the header is a list, and the first one is that of the client.
 func (x exchange) link(page int) string {
 	u := url.URL{Scheme: "http", Host: x.Request.Host}
-	if x.Request.TLS != nil || strings.EqualFold(x.Request.Header.Get("X-Forwarded-Proto"), "https") {
+	proto, _, _ := strings.Cut(x.Request.Header.Get("X-Forwarded-Proto"), ",")
+	if x.Request.TLS != nil || strings.EqualFold(strings.TrimSpace(proto), "https") {
 		u.Scheme = "https"
 	}
 	q := url.Values{}
