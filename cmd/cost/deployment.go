@@ -2,6 +2,7 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -12,13 +13,13 @@ import (
 type deployment struct {
 	processor     string // of the functions
 	functions     map[string]function
-	traced        bool // X-Ray records requests
-	accessLog     bool // of an API
-	logDays       int  // the retention of the log lines
-	archiveDays   int  // the retention of the archive of events; 0: there is none
-	alarmMetrics  int  // an alarm of several metrics counts once for each
-	metrics       int  // custom metrics
-	methodMetrics int  // metrics of single methods of the APIs
+	traced        bool    // X-Ray records requests
+	accessLog     bool    // of an API
+	logDays       int     // the retention of the log lines
+	archiveDays   int     // the retention of the archive of events; 0: there is none
+	alarmMetrics  int     // an alarm of several metrics counts once for each
+	metrics       float64 // custom metrics, as if each was sent in every hour
+	methodMetrics int     // metrics of single methods of the APIs
 	dashboards    int
 	secrets, keys int
 	tablesWithKey int  // tables that are encrypted with a key for which KMS charges
@@ -193,15 +194,18 @@ func (w watchedMetrics) add(alarm any) (n int) {
 }
 
 // count returns the number of custom metrics: those that alarms watch, and the
-// unwatched.
-func (w watchedMetrics) count() (n int) {
-	for _, dimensions := range w {
-		n += len(dimensions)
+// unwatched. A metric of faults counts for the part of the month in which it is sent.
+func (w watchedMetrics) count() (n float64) {
+	all := maps.Clone(unwatched)
+	for name, dimensions := range w {
+		all[name] = len(dimensions)
 	}
-	for name, metrics := range unwatched {
-		if w[name] == nil {
-			n += metrics
+	for _, name := range slices.Sorted(maps.Keys(all)) {
+		part := 1.0
+		if slices.Contains(ofFaults, name) {
+			part = hoursOfFaults / float64(hoursOfMonth)
 		}
+		n += part * float64(all[name])
 	}
 	return n
 }

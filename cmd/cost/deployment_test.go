@@ -4,6 +4,7 @@ import (
 	"maps"
 	"os"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -109,6 +110,7 @@ func TestEverySwitchOfTheTemplateChangesTheBill(t *testing.T) {
 		{"a metric in an expression", nil, adding("CloudWatch::Alarm", template.Object{"Metrics": []any{
 			template.Object{"MetricStat": template.Object{"Metric": metric("apitoken", "B")}},
 		}}), "metric_month", 1},
+		{"an alarm of a metric of faults", nil, adding("CloudWatch::Alarm", metric("apitoken", "Faults")), "metric_month", 0.0328},
 		{"a dashboard", nil, adding("CloudWatch::Dashboard", nil), "dashboard_month", 1},
 		{"a secret", nil, adding("SecretsManager::Secret", nil), "secret_month", 1},
 		{"a key", nil, adding("KMS::Key", nil), "kms_key_month", 1},
@@ -178,7 +180,7 @@ func TestEveryMetricOfTheServiceIsCounted(t *testing.T) {
 			t.Errorf("usage.go has no number for the metric %s, which no alarm watches", m[2])
 		}
 	}
-	for name := range maps.Keys(unwatched) {
+	for _, name := range slices.AppendSeq(slices.Clone(ofFaults), maps.Keys(unwatched)) {
 		if !sent[name] {
 			t.Errorf("usage.go counts the metric %s, which the code does not send", name)
 		}

@@ -2,7 +2,9 @@ package main
 
 import (
 	"fmt"
+	"maps"
 	"math"
+	"slices"
 )
 
 // Budgets. Tests of infra/dynamo check them, and a test of functions/authorize
@@ -55,13 +57,21 @@ var scheduled = map[string]struct {
 }
 
 // unwatched are the metrics that no alarm needs to watch, with the number of
-// functions and reasons that send each. CloudWatch charges for a metric in the hours
-// in which it is sent; each is counted as if it was sent in every hour.
+// functions and reasons that send each.
 var unwatched = map[string]int{
 	"Created": 1, "Authorized": 1, "LimitReached": 1, "Conflicts": 1, "Published": 1, "Unpublished": 1, "Lag": 2,
 	"Refused":       8, // authorize, and seven reasons
 	"UsesNotStored": 1, "NoticesNotStored": 1,
 }
+
+// ofFaults are the metrics that only faults send. CloudWatch charges for a metric in
+// the hours in which it is sent: these count in hoursOfFaults, all others in every
+// hour of the month.
+var ofFaults = []string{
+	"Faults", "Damaged", "AuditMismatch", "AuditGap", "Unverified", "Unpublished", "UsesNotStored", "NoticesNotStored",
+}
+
+const hoursOfFaults = 24
 
 // authorizations is n requests to guarded APIs in a month, spread evenly.
 func (d deployment) authorizations(n float64) usage {
@@ -154,7 +164,7 @@ func (d deployment) fixed() (usage, error) {
 		"kms_key_month":      float64(d.keys), // one more for each of the first two yearly rotations
 		"kms_request":        float64(d.tablesWithKey * len(d.functions) * keyRequestsOfCaller),
 		"alarm_metric_month": float64(d.alarmMetrics),
-		"metric_month":       float64(d.metrics + d.methodMetrics),
+		"metric_month":       d.metrics + float64(d.methodMetrics),
 		"dashboard_month":    float64(d.dashboards),
 		"sqs_request":        float64(d.queues * queuePollsOfMonth),
 		"dynamodb_gb_month":  storedGB,
@@ -162,7 +172,8 @@ func (d deployment) fixed() (usage, error) {
 	if d.pointInTime {
 		u["dynamodb_pitr_gb_month"] = storedGB
 	}
-	for name, f := range d.functions {
+	for _, name := range slices.Sorted(maps.Keys(d.functions)) {
+		f := d.functions[name]
 		if f.runs == 0 {
 			continue
 		}
