@@ -33,6 +33,7 @@ const (
 
 	platformBytes   = 800 // the two or three log lines of Lambda for an invocation, with the 26 bytes that CloudWatch adds to each line
 	accessLineBytes = 500 // of an access log
+	copiesBytes     = 400 // the further line of publish and of audit about an event, see telemetry.LogToKeep
 
 	storedGB          = 1       // in all tables
 	queuePollsOfMonth = 650_000 // Lambda polls an empty queue with five long polls of 20 s
@@ -111,6 +112,7 @@ func (d deployment) published() usage {
 			"dynamodb_write_unit": markSentWriteUnits + auditWriteUnits,
 			"dynamodb_read_unit":  auditReadUnits,
 		},
+		d.logs(copiesBytes),
 		d.archived(),
 	)
 }
