@@ -12,8 +12,6 @@ import (
 	"strings"
 	"testing"
 	"time"
-
-	"apitoken/localstack/engines"
 )
 
 // Password is the password that the drive sends. It may be in no log line.
@@ -30,8 +28,10 @@ var (
 	bindings []byte
 )
 
-// Target is a service to drive. It is new: its only token is the administrator's.
+// Target is a service to drive, with the programs that drive it. The service is new:
+// its only token is the administrator's.
 type Target struct {
+	QQ, Python string // the paths of qq, and of the Python with its bindings
 	Host, Port string // an address that speaks TLS
 	Admin      string // the administrator's token
 	Differs    []Difference
@@ -122,7 +122,7 @@ func Bindings(t *testing.T, to Target) {
 	t.Helper()
 	d := newDrive(t, to)
 	d.write("bindings.py", bindings)
-	out, errOut, code := d.run(engines.Python(t, engines.QQ), "bindings.py", to.Host, to.Port, "admin.json")
+	out, errOut, code := d.run(to.Python, "bindings.py", to.Host, to.Port, "admin.json")
 	if code != 0 || out != "ok\n" {
 		t.Errorf("bindings.py: got exit %d\n%s%s", code, out, errOut)
 	}
@@ -155,7 +155,7 @@ func (d *drive) qq(user string, args []string) string {
 	for i, arg := range args {
 		args[i] = d.realID(arg)
 	}
-	args = append([]string{engines.Tool(d.t, engines.QQ), "--host", d.Host, "--port", d.Port, "--credentials-store", user + ".json"}, args...)
+	args = append([]string{d.QQ, "--host", d.Host, "--port", d.Port, "--credentials-store", user + ".json"}, args...)
 	out, errOut, code := d.run(args...)
 	if text := out + errOut; text != "" && !strings.HasSuffix(text, "\n") {
 		errOut += "\n"

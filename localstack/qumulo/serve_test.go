@@ -17,7 +17,6 @@ import (
 var update = flag.Bool("update", false, "write the session again")
 
 func TestQqWorksAgainstTheService(t *testing.T) {
-	engines.Tool(t, engines.QQ)
 	s := start(t)
 	if *update {
 		if err := os.WriteFile(filepath.Join("testdata", "session.txt"), []byte(qumulo.Session(t, s.target)), 0o644); err != nil {
@@ -30,7 +29,6 @@ func TestQqWorksAgainstTheService(t *testing.T) {
 }
 
 func TestThePythonBindingsWorkAgainstTheService(t *testing.T) {
-	engines.Tool(t, engines.QQ)
 	s := start(t)
 	qumulo.Bindings(t, s.target)
 	s.logIsClean()
@@ -45,7 +43,7 @@ type service struct {
 
 func start(t *testing.T) *service {
 	t.Helper()
-	s := &service{t: t}
+	s := &service{t: t, target: qumulo.Target{QQ: engines.Tool(t, engines.QQ), Python: engines.Python(t, engines.QQ)}}
 	binary, data := filepath.Join(t.TempDir(), "apitoken"), filepath.Join(t.TempDir(), "data")
 	if out, err := exec.CommandContext(t.Context(), "go", "build", "-buildvcs=false", "-o", binary, "apitoken/cmd/apitoken").CombinedOutput(); err != nil {
 		t.Fatalf("building apitoken: %v\n%s", err, out)

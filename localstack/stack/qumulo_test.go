@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/localstack/engines"
 	"apitoken/localstack/qumulo"
 )
 
@@ -17,7 +18,10 @@ import (
 // against serve shows both.
 func (s *stack) qumuloClients(t *testing.T) {
 	host, port := s.tlsProxy(t)
-	to := qumulo.Target{Host: host, Port: port, Admin: s.admin, Differs: gatewayAnswers}
+	to := qumulo.Target{
+		QQ: engines.Tool(t, engines.QQ), Python: engines.Python(t, engines.QQ),
+		Host: host, Port: port, Admin: s.admin, Differs: gatewayAnswers,
+	}
 	t.Run("qq", func(t *testing.T) { qumulo.Commands(t, to) })
 	t.Run("the Python bindings", func(t *testing.T) { qumulo.Bindings(t, to) })
 }
