@@ -20,8 +20,9 @@ const (
 	maxLook   = 1000
 	maxRemove = 100
 
-	// restFactor is how much longer than its last step a collection then pauses. So
-	// it works for a fifth of the time at most.
+	// restFactor is how much longer a collection pauses than its last step worked. So
+	// it takes a fifth of a core at most. A step that waits for other writes does not
+	// work: otherwise a busy service would collect less than it writes.
 	restFactor = 4
 )
 
@@ -66,12 +67,14 @@ func (s *Store) collect(ctx context.Context, find finder, now time.Time) (remove
 			p = find(tx, from, now)
 			return nil
 		})
+		worked := time.Since(began)
 		if err == nil && len(p.removals) > 0 {
-			p, err = s.remove(ctx, find, p.first, now)
-			removed += len(p.removals)
+			var more time.Duration
+			p, more, err = s.remove(ctx, find, p.first, now)
+			removed, worked = removed+len(p.removals), worked+more
 		}
 		if err == nil {
-			err = rest(ctx, restFactor*time.Since(began))
+			err = rest(ctx, restFactor*worked)
 		}
 		if err != nil {
 			return removed, err
@@ -82,19 +85,29 @@ func (s *Store) collect(ctx context.Context, find finder, now time.Time) (remove
 }
 
 // remove finds the removals again and deletes them, because a write may have come
-// between.
-func (s *Store) remove(ctx context.Context, find finder, from []byte, now time.Time) (p part, err error) {
+// between. worked is how long that took in the goroutine that writes. If it fails,
+// nothing counts as removed.
+func (s *Store) remove(ctx context.Context, find finder, from []byte, now time.Time) (p part, worked time.Duration, err error) {
+	var began time.Time
 	err = s.do(&job{
 		ctx: ctx,
 		admit: func(tx *bbolt.Tx) error {
+			began = time.Now()
 			if p = find(tx, from, now); len(p.removals) == 0 {
 				return errNothing
 			}
 			return nil
 		},
-		apply: func(tx *bbolt.Tx) error { return deleteAll(tx, p.removals) },
+		apply: func(tx *bbolt.Tx) error {
+			err := deleteAll(tx, p.removals)
+			worked = time.Since(began)
+			return err
+		},
 	})
-	return p, err
+	if err != nil {
+		return part{}, 0, err
+	}
+	return p, worked, nil
 }
 
 func deleteAll(tx *bbolt.Tx, removals [][]item) error {

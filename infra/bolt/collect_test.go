@@ -105,6 +105,14 @@ func TestWhatWasNotSentStays(t *testing.T) {
 	}
 	expectSequences(t, s, "record 3 waits", "user/ann", 3, 4, 5)
 	expectSequences(t, s, "everything was sent", "user/bob")
+	if err := s.db.View(func(tx *bbolt.Tx) error {
+		if p := goneRecords(tx, recordKey("user/ann", 4), now); len(p.removals) > 0 {
+			t.Errorf("a part that begins after a record that waits has %d records to remove, want none", len(p.removals))
+		}
+		return nil
+	}); err != nil {
+		t.Fatal(err)
+	}
 	ms, err := s.Pending(t.Context(), now, 10)
 	if err != nil || len(ms) != 2 || ms[0].ID != notice.ID || ms[1].ID != "user/ann/3" {
 		t.Errorf("the outbox: got %v, %v, want both messages", ms, err)
@@ -193,7 +201,7 @@ func TestACollectionHasSmallTransactions(t *testing.T) {
 		if len(p.removals) == 0 {
 			break
 		}
-		if _, err := s.remove(t.Context(), goneRecords, from, now); err != nil {
+		if _, _, err := s.remove(t.Context(), goneRecords, from, now); err != nil {
 			t.Fatal(err)
 		}
 		total, from = total+len(p.removals), p.next
@@ -228,7 +236,7 @@ func TestAWriteBetweenTheReadAndTheRemovalCounts(t *testing.T) {
 	e := &encoder{}
 	e.putViews([]events.View{v})
 	put(t, s, func(tx *bbolt.Tx) error { return putAll(tx, e.items) })
-	if p, err := s.remove(t.Context(), goneViews, p.first, now); err != nil || len(p.removals) != 0 {
+	if p, _, err := s.remove(t.Context(), goneViews, p.first, now); err != nil || len(p.removals) != 0 {
 		t.Errorf("got %d views removed, %v, want none", len(p.removals), err)
 	}
 	if _, _, err := s.Token(t.Context(), plantedID); err != nil {

@@ -17,13 +17,14 @@ const collectEvery = time.Minute
 // collectLoop removes from the store what is past its retention.
 type collectLoop struct {
 	run    func(context.Context, time.Time) (events.Collected, error)
+	every  time.Duration
 	logger *slog.Logger
 }
 
 // start starts the loop. The returned function stops the collection that runs, and
 // returns when it has stopped.
 func (l *collectLoop) start(ctx context.Context) (stop func()) {
-	return repeat(ctx, collectEvery, collectEvery, l.once)
+	return repeat(ctx, l.every, l.every, l.once)
 }
 
 // once runs one collection. It writes a line if the collection removed something or

@@ -13,6 +13,7 @@
 package serve
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -53,6 +54,8 @@ type Config struct {
 	Version        string       // the answer of the call for the version
 	Out            io.Writer    // messages for people: the address, the path of the token
 	Logger         *slog.Logger // a line for each request
+
+	collectEvery time.Duration // 0: the constant; tests make it shorter
 }
 
 // Run serves until ctx is done and all requests in flight have ended. Its errors
@@ -99,7 +102,7 @@ func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tl
 		listener = newSecureListener(listener, secure, c.Logger)
 	}
 	announce(c, listener, secure != nil)
-	collection := &collectLoop{run: f.Store.Collect, logger: c.Logger}
+	collection := &collectLoop{run: f.Store.Collect, every: cmp.Or(c.collectEvery, collectEvery), logger: c.Logger}
 	stop, stopSweep, stopCollection := relay.run(ctx), expiries.start(ctx), collection.start(ctx)
 	err = serveRequests(ctx, c.Logger, listener, handler)
 	stopCollection()
