@@ -76,7 +76,7 @@ bench: ## Measure the budgets, each against its baseline in the same run
 	@[ -z "$$APITOKEN_DYNAMODB" ] || go test -count 1 -run ReadsStayInTheirUnits -v ./infra/dynamo | grep 'read units'
 
 .PHONY: soak
-soak: bench fuzz histories races crashes sweeps table ## Run everything that takes long: the budgets, the fuzzers, and the next five (more than an hour without table)
+soak: bench fuzz histories races crashes sweeps retention table ## Run everything that takes long: the budgets, the fuzzers, and the next six (almost two hours without table)
 
 CHECKS ?= 20000
 .PHONY: histories
@@ -103,6 +103,12 @@ DUE ?= 100000
 sweeps: ## Let many tokens fall due in one hour on the embedded store (DUE=100000)
 	go test -list ManyTokensFallDue ./infra/bolt | grep ManyTokensFallDue
 	DUE=$(DUE) go test -count 1 -timeout 60m -run ManyTokensFallDue -v ./infra/bolt
+
+RETAINED ?= 100000
+.PHONY: retention
+retention: ## Create and end many tokens in three rounds, with a retention of one minute, under a running service (RETAINED=100000)
+	go test -list RemovesWhatIsPastItsRetention ./cmd/apitoken | grep RemovesWhatIsPastItsRetention
+	RETAINED=$(RETAINED) go test -count 1 -timeout 120m -run RemovesWhatIsPastItsRetention -v ./cmd/apitoken
 
 .PHONY: table
 table: ## Run the long tests on DynamoDB Local in full (only with APITOKEN_DYNAMODB=URL, from localstack/engines.sh start dynamodb)
