@@ -10,8 +10,8 @@ import (
 	"apitoken/infra/sam/template"
 )
 
-// TestAlarmsAndSchedulesAreThoseOfTheTemplate: each alarm and each scheduled run has
-// a price.
+// TestAlarmsAndSchedulesAreThoseOfTheTemplate: each metric of an alarm and each
+// scheduled run has a price.
 func TestAlarmsAndSchedulesAreThoseOfTheTemplate(t *testing.T) {
 	all, err := template.Read("../../template.yaml")
 	if err != nil {
@@ -20,7 +20,7 @@ func TestAlarmsAndSchedulesAreThoseOfTheTemplate(t *testing.T) {
 	watching, runs := 0, 0
 	for name, resource := range template.At(all, "Resources").(template.Object) {
 		if template.At(resource, "Type") == "AWS::CloudWatch::Alarm" {
-			watching++
+			watching += max(1, metricsOf(resource))
 		}
 		sources, _ := template.At(resource, "Properties", "Events").(template.Object)
 		for _, source := range sources {
@@ -29,12 +29,23 @@ func TestAlarmsAndSchedulesAreThoseOfTheTemplate(t *testing.T) {
 			}
 		}
 	}
-	if watching != alarms {
-		t.Errorf("template.yaml has %d alarms, the cost counts %d", watching, alarms)
+	if watching != alarmMetrics {
+		t.Errorf("the alarms of template.yaml have %d metrics, the cost counts %d", watching, alarmMetrics)
 	}
 	if runs != scheduledRuns {
 		t.Errorf("the schedules of template.yaml run functions %d times a month, the cost counts %d", runs, scheduledRuns)
 	}
+}
+
+// metricsOf returns the number of metrics in the expression of an alarm; 0 if it has
+// no expression.
+func metricsOf(alarm any) (n int) {
+	for _, query := range template.Objects(template.At(alarm, "Properties", "Metrics")) {
+		if template.At(query, "MetricStat") != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // runsOfMonth returns how often a schedule like rate(5 minutes) runs in a month.

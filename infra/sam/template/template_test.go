@@ -10,6 +10,7 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/cmd/readme/readmetest"
 	"apitoken/events"
 	"apitoken/functions/httpapi/faces"
 	"apitoken/functions/wiring"
@@ -384,42 +385,45 @@ var saysWhatToDo = regexp.MustCompile(`^[A-Z][^.]+\. ([A-Z][^.]+\. )*(Look|Check
 
 func TestEveryTroubleHasAnAlarm(t *testing.T) {
 	all := read(t)
-	type metric struct{ namespace, name, of string }
-	watched := map[metric]bool{}
-	for name, a := range resources(t, all, "CloudWatch::Alarm") {
-		p := at(a, "Properties")
-		want(t, p, "notBreaching", "TreatMissingData")
-		want(t, p, object{"Fn::If": list("HasAlarmTopic", list(ref("AlarmTopic")), ref("AWS::NoValue"))}, "AlarmActions")
-		if text, _ := at(p, "AlarmDescription").(string); !saysWhatToDo.MatchString(text) || len(text) > 1024 { // CloudWatch's limit
+	watched := map[watchedMetric]bool{}
+	for name, a := range alarms(t, all) {
+		want(t, a.properties, object{"Fn::If": list("HasAlarmTopic", list(ref("AlarmTopic")), ref("AWS::NoValue"))}, "AlarmActions")
+		if text, _ := at(a.properties, "AlarmDescription").(string); !saysWhatToDo.MatchString(text) || len(text) > 1024 { // CloudWatch's limit
 			t.Errorf("%s has the description %q; the person on call needs a sentence about what happened, and one about what to do", name, text)
 		}
-		for _, d := range objects(at(p, "Dimensions")) {
-			of, _ := at(d, "Value", "Ref").(string)
-			if attribute := attOf(d["Value"]); attribute != "" {
-				of = attribute
-			}
-			watched[metric{at(p, "Namespace").(string), at(p, "MetricName").(string), at(d, "Name").(string) + "=" + of}] = true
+		for _, m := range a.metrics {
+			watched[m.watchedMetric] = true
 		}
 	}
-	troubles := []metric{
-		{"AWS/ApiGateway", "5XXError", "ApiName=AWS::StackName"}, // of all functions that answer calls
+	troubles := []watchedMetric{
+		{"AWS/ApiGateway", "5XXError", "ApiName=AWS::StackName Stage=StageName"}, // of all functions that answer calls
 		{"AWS/Lambda", "IteratorAge", "FunctionName=PublishFunction"},
 		{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName=PublishDeadLetters.QueueName"},
 		{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName=AuditDeadLetters.QueueName"},
-		{"AWS/Events", "FailedInvocations", "EventBusName=Bus"},
+		{"AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName=AuditQueue.QueueName"},
+		{"AWS/Events", "FailedInvocations", "EventBusName=Bus RuleName="},
 		{telemetry.Namespace, telemetry.AuditMismatch, "function=AuditFunction"},
 		{telemetry.Namespace, telemetry.AuditGap, "function=AuditFunction"},
+		{telemetry.Namespace, telemetry.Kept, "function=AuditFunction"},
 		{telemetry.Namespace, telemetry.AuditMismatch, "function=VerifyFunction"},
 		{telemetry.Namespace, telemetry.Unverified, "function=VerifyFunction"},
 		{telemetry.Namespace, telemetry.Damaged, telemetry.LogGroup + "=FunctionLogs"},
+		{telemetry.Namespace, telemetry.UsesNotStored, telemetry.LogGroup + "=FunctionLogs"},
+		{telemetry.Namespace, telemetry.NoticesNotStored, telemetry.LogGroup + "=FunctionLogs"},
 	}
 	for _, job := range api.Jobs() {
 		f := template.Logical(job.Function, "Function")
 		if authorizes(job) {
-			troubles = append(troubles, metric{telemetry.Namespace, telemetry.Faults, "function=" + f}, metric{"AWS/Lambda", "Throttles", "FunctionName=" + f})
+			troubles = append(troubles, watchedMetric{telemetry.Namespace, telemetry.Faults, "function=" + f}, watchedMetric{"AWS/Lambda", "Throttles", "FunctionName=" + f})
 		}
 		if background(job) {
-			troubles = append(troubles, metric{"AWS/Lambda", "Errors", "FunctionName=" + f})
+			troubles = append(troubles, watchedMetric{"AWS/Lambda", "Errors", "FunctionName=" + f}) // of the authorizer too
+		}
+		if carries(job) {
+			troubles = append(troubles, watchedMetric{telemetry.Namespace, telemetry.ToKeep, "function=" + f})
+		}
+		if job.Every > 0 {
+			troubles = append(troubles, watchedMetric{"AWS/Lambda", "Invocations", "FunctionName=" + f})
 		}
 	}
 	for _, m := range troubles {
@@ -427,19 +431,40 @@ func TestEveryTroubleHasAnAlarm(t *testing.T) {
 			t.Errorf("no alarm watches %+v", m)
 		}
 	}
-	want(t, all, ref("AWS::StackName"), "Resources", "Api", "Properties", "Name") // the alarm uses this name
+	want(t, all, ref("AWS::StackName"), "Resources", "Api", "Properties", "Name")         // the alarm uses this name
+	want(t, all, ref("FunctionLogs"), "Globals", "Function", "LoggingConfig", "LogGroup") // the dimension of the alarms
+	want(t, all, nil, "Resources", "FunctionLogs", "Properties", "LogGroupName")          // CloudFormation makes a name of this stack's own
+	want(t, all, "INFO", "Globals", "Function", "LoggingConfig", "ApplicationLogLevel")   // the level of the lines with metrics
+}
+
+// TestAlarmsTreatMissingDataAsTheyMust: only the alarms about schedules fire without
+// data. Each of them waits for two runs, so that a late run or a late metric is no
+// reason, and no longer than for three.
+func TestAlarmsTreatMissingDataAsTheyMust(t *testing.T) {
+	every := map[string]int{}
+	for _, job := range api.Jobs() {
+		every[template.Logical(job.Function, "Function")] = int(job.Every.Seconds())
+	}
+	for name, a := range alarms(t, read(t)) {
+		missing := "notBreaching"
+		if strings.HasSuffix(name, "StoppedAlarm") {
+			missing = "breaching"
+			_, of, _ := strings.Cut(a.metrics[0].dimensions, "=")
+			if window := a.periods * a.metrics[0].period; window < 2*every[of] || window > 3*every[of] || every[of] == 0 {
+				t.Errorf("%s waits %d s for a run of %s, which runs every %d s", name, window, of, every[of])
+			}
+		}
+		want(t, a.properties, missing, "TreatMissingData")
+	}
 }
 
 func TestTheRunbookKnowsEveryAlarm(t *testing.T) {
-	readme, err := os.ReadFile(top + "README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	const header = "alarm"
+	var names []string
 	for logical := range resources(t, read(t), "CloudWatch::Alarm") {
-		if name := strings.TrimSuffix(logical, "Alarm"); !strings.Contains(string(readme), "`"+name+"`") {
-			t.Errorf("the README does not say what to do after the alarm %s", name)
-		}
+		names = append(names, strings.TrimSuffix(logical, "Alarm"))
 	}
+	readmetest.Compare(t, header, readmetest.Names(t, header), names)
 }
 
 // TestTheRunbookStopsEveryFunctionThatChecksTokens: in a restored table revoked
