@@ -11,12 +11,16 @@ import (
 )
 
 // TestAlarmsAndSchedulesAreThoseOfTheTemplate: each metric of an alarm and each
-// scheduled run has a price.
+// scheduled run has a price. The cost is that of the default parameters.
 func TestAlarmsAndSchedulesAreThoseOfTheTemplate(t *testing.T) {
 	all, err := template.Read("../../template.yaml")
 	if err != nil {
 		t.Fatal(err)
 	}
+	if template.At(all, "Parameters", "Vast", "Default") != "false" {
+		t.Error("the default of Vast is not false")
+	}
+	all = template.Deployed(all, "HasVast", false)
 	watching, runs := 0, 0
 	for name, resource := range template.At(all, "Resources").(template.Object) {
 		if template.At(resource, "Type") == "AWS::CloudWatch::Alarm" {

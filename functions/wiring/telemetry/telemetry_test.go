@@ -15,6 +15,7 @@ import (
 	"github.com/aws/aws-lambda-go/lambdacontext"
 
 	"apitoken/events"
+	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
 )
 

@@ -53,6 +53,39 @@ func At(v any, path ...string) any {
 	return v
 }
 
+// Deployed returns the template as CloudFormation deploys it if the condition holds, or
+// does not hold: without the resources and outputs that are not deployed, and with the
+// values that each Fn::If of this condition selects.
+func Deployed(template Object, condition string, holds bool) Object {
+	return selected(template, condition, holds).(Object)
+}
+
+func selected(v any, condition string, holds bool) any {
+	switch v := v.(type) {
+	case Object:
+		if choice, ok := v["Fn::If"].([]any); ok && choice[0] == condition {
+			if holds {
+				return selected(choice[1], condition, holds)
+			}
+			return selected(choice[2], condition, holds)
+		}
+		out := Object{}
+		for name, member := range v {
+			if holds || At(member, "Condition") != condition {
+				out[name] = selected(member, condition, holds)
+			}
+		}
+		return out
+	case []any:
+		out := make([]any, len(v))
+		for i, element := range v {
+			out[i] = selected(element, condition, holds)
+		}
+		return out
+	}
+	return v
+}
+
 func valueOf(n *yaml.Node) (any, error) {
 	if name, short := strings.CutPrefix(n.Tag, "!"); short && !strings.HasPrefix(name, "!") {
 		bare := *n

@@ -107,16 +107,34 @@ func TestEveryRouteHasItsFunction(t *testing.T) {
 	for _, r := range faces.Routes() {
 		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open || r.Direct})
 	}
+	for _, f := range faces.All() {
+		if f.Under != "" { // its function answers unknown paths and methods too
+			routes = append(routes, served{f.Calls[0].Function, "ANY", f.Under + "{proxy+}", true})
+		}
+	}
 	for _, r := range routes {
-		if !slices.Contains(got, r) {
+		if !slices.ContainsFunc(got, r.isServedBy) {
 			t.Errorf("template.yaml lacks %+v", r)
 		}
 	}
-	for _, r := range got {
-		if !slices.Contains(routes, r) {
-			t.Errorf("template.yaml has %+v, which is not a route of the service", r)
+	for _, g := range got {
+		if !slices.ContainsFunc(routes, func(r served) bool { return r.isServedBy(g) }) {
+			t.Errorf("template.yaml has %+v, which is not a route of the service", g)
 		}
 	}
+}
+
+// isServedBy reports whether a route is a route of the template, or one of those that
+// a greedy path of the template has.
+func (r served) isServedBy(of served) bool {
+	under, greedy := strings.CutSuffix(of.path, "{proxy+}")
+	if greedy && strings.HasPrefix(r.path, under) {
+		of.path = r.path
+	}
+	if greedy && of.method == "ANY" {
+		of.method = r.method
+	}
+	return r == of
 }
 
 func TestEveryFunctionIsDeployed(t *testing.T) {
@@ -384,7 +402,13 @@ func TestFunctionsAnswerBeforeTheGatewayTimesOut(t *testing.T) {
 var saysWhatToDo = regexp.MustCompile(`^[A-Z][^.]+\. ([A-Z][^.]+\. )*(Look|Check|Find|Run|Raise|Remove|Keep) [^.]+\.$`)
 
 func TestEveryTroubleHasAnAlarm(t *testing.T) {
-	all := read(t)
+	for _, vast := range []bool{false, true} {
+		t.Run(fmt.Sprintf("Vast=%t", vast), func(t *testing.T) { checkTroubles(t, deployed(t, vast)) })
+	}
+}
+
+func checkTroubles(t *testing.T, all object) {
+	t.Helper()
 	watched := map[watchedMetric]bool{}
 	for name, a := range alarms(t, all) {
 		want(t, a.properties, object{"Fn::If": list("HasAlarmTopic", list(ref("AlarmTopic")), ref("AWS::NoValue"))}, "AlarmActions")
@@ -445,7 +469,7 @@ func TestAlarmsTreatMissingDataAsTheyMust(t *testing.T) {
 	for _, job := range api.Jobs() {
 		every[template.Logical(job.Function, "Function")] = int(job.Every.Seconds())
 	}
-	for name, a := range alarms(t, read(t)) {
+	for name, a := range alarms(t, deployed(t, true)) {
 		missing := "notBreaching"
 		if strings.HasSuffix(name, "StoppedAlarm") {
 			missing = "breaching"
