@@ -19,7 +19,8 @@ done
 APITOKEN_SAM=$($engines tool sam)
 APITOKEN_CFN_LINT=$($engines tool cfn-lint)
 APITOKEN_QQ=$($engines tool qq)
-export APITOKEN_SAM APITOKEN_CFN_LINT APITOKEN_QQ
+APITOKEN_VASTPY=$($engines tool vastpy-cli)
+export APITOKEN_SAM APITOKEN_CFN_LINT APITOKEN_QQ APITOKEN_VASTPY
 
 # The generators of clients need Node.js beside what the engines need. Without it their tests are left out, except in CI.
 left_out=

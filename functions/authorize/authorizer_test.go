@@ -375,6 +375,24 @@ func (s *scene) line() (line map[string]any) {
 	return line
 }
 
+// TestTheLogLineIsAsShortAsTheBillSays: log lines are the largest part of what an
+// authorization costs. cmd/cost counts 800 bytes. Lambda adds its request id, and the
+// names of functions and the user agent may be longer than here.
+func TestTheLogLineIsAsShortAsTheBillSays(t *testing.T) {
+	const most = 800 - len(`"requestId":"deef4878-7910-11e6-8f14-25afc3e9ae33",`) - 100
+	s := newScene(t)
+	_, valid := s.token(token.Wish{})
+	for _, form := range forms {
+		for _, shown := range []string{valid, vector} {
+			s.log.Reset()
+			s.ask(form, shown)
+			if n := s.log.Len(); n > most || n == 0 {
+				t.Errorf("%s: the line has %d bytes, want at most %d:\n%s", form, n, most, &s.log)
+			}
+		}
+	}
+}
+
 func TestLogHasTheCallOfTheQuestion(t *testing.T) {
 	s := newScene(t)
 	_, text := s.token(token.Wish{})

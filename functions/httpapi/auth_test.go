@@ -198,7 +198,7 @@ func TestCallsAboutTheOwnTokenIgnoreTheGateway(t *testing.T) {
 		handle(h, asPrincipal(request(t, route.Method, route.Path, ""), admin)).expect(t, http.StatusUnauthorized, "credential_missing")
 	}
 	s := handle(h, asPrincipal(request(t, "GET", "/v1/session/who-am-i", text), admin)).expect(t, http.StatusOK, "")
-	if self := decodeAs[httpapi.WhoAmI](t, s); self.ID != "ann" {
+	if self := decodeAs[httpapi.WhoAmI](t, s); self.Name != "ann" {
 		t.Errorf("got %s, want the owner of the token", s.body)
 	}
 }

@@ -15,7 +15,9 @@ func (x exchange) whoAmI() (machine.Answer, error) {
 	if err != nil {
 		return machine.Answer{}, fmt.Errorf("reading the caller's permissions: %w", err)
 	}
-	return machine.Answer{Body: WhoAmI{ID: caller.Owner, Name: displayName(caller.Owner), Permissions: orEmpty(caller.Permissions)}}, nil
+	return machine.Answer{Body: WhoAmI{
+		ID: name.Number(caller.Owner), Name: displayName(caller.Owner), User: name.IdentityOf(caller.Owner), Permissions: orEmpty(caller.Permissions),
+	}}, nil
 }
 
 // roles answers that the caller has no role: this service has permissions in place

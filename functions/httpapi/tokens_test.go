@@ -40,7 +40,7 @@ func TestOnlyCreateAnswersTheTokenAndTheTokenAuthenticates(t *testing.T) {
 		t.Errorf("got %s, want no token in it", shown.body)
 	}
 	self := decodeAs[httpapi.WhoAmI](t, w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, ""))
-	if self.ID != "ann" || self.Name != "ann" || len(self.Permissions) != 0 {
+	if self.User.Name != "ann" || self.Name != "ann" || len(self.Permissions) != 0 {
 		t.Errorf("got %+v, want ann without permissions", self)
 	}
 }

@@ -19,6 +19,7 @@ import (
 	"apitoken/functions/httpapi/faces"
 	"apitoken/functions/httpapi/machine"
 	"apitoken/localstack/engines"
+	"apitoken/localstack/qumulo"
 )
 
 // object is a JSON object.
@@ -29,6 +30,7 @@ const unknownToken = "00000000.000000000000000000000000002uutdl"
 
 func TestTheDeployedStack(t *testing.T) {
 	s := deploy(t)
+	t.Run("Qumulo's clients work", s.qumuloClients) // first: it needs a new stack
 	t.Run("every route answers, guarded or open, with and without a slash", s.routes)
 	t.Run("an unknown path is a problem", s.unknownPaths)
 	t.Run("a token's whole life", s.tokenLife)
@@ -193,7 +195,7 @@ func (s *stack) secondBootstrap(t *testing.T) {
 	}
 }
 
-// logsWithoutSecrets looks for tokens and peppers in the log lines of all functions.
+// logsWithoutSecrets looks for tokens, peppers and a password in the log lines of all functions.
 func (s *stack) logsWithoutSecrets(t *testing.T) {
 	_, pepper, _ := strings.Cut(s.peppers, ":")
 	lines, requests := s.root.LogMessages(t, s.ids["FunctionLogs"]), 0
@@ -206,6 +208,9 @@ func (s *stack) logsWithoutSecrets(t *testing.T) {
 		}
 		if strings.Contains(line, pepper) {
 			t.Errorf("a log line has a pepper: %.40s…", line)
+		}
+		if strings.Contains(line, qumulo.Password) {
+			t.Errorf("a log line has a password: %.40s…", line)
 		}
 	}
 	if requests == 0 {

@@ -27,8 +27,8 @@ const (
 	retryAfter = "1"
 )
 
-// Answer is the answer of a call that succeeded: a body that is encoded as JSON, or
-// a document that is sent unchanged.
+// Answer is the answer of a call that succeeded: a body that is encoded as JSON, a
+// document that is sent unchanged, or neither.
 type Answer struct {
 	Status       int // 0 means 200
 	Body         any
@@ -89,8 +89,10 @@ func (x *Exchange) write(a Answer, err error) (status int, code string) {
 	if x.leavesBody() {
 		h["Connection"] = closeConnection
 	}
-	h["Content-Type"] = []string{a.mediaType()}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if err != nil || !a.isEmpty() {
+		h["Content-Type"] = []string{a.mediaType()}
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	x.w.WriteHeader(status)
 	if x.Request.Method != http.MethodHead {
 		_, _ = x.w.Write(body) // after an error the connection is broken, and no other answer can be sent
@@ -122,9 +124,15 @@ func (a Answer) mediaType() string {
 	return a.DocumentType
 }
 
+// isEmpty reports whether the answer has no body at all, as with the status 204.
+func (a Answer) isEmpty() bool { return a.Document == nil && a.Body == nil }
+
 func (a Answer) encoded() ([]byte, error) {
-	if a.Document != nil {
+	switch {
+	case a.Document != nil:
 		return a.Document, nil
+	case a.isEmpty():
+		return nil, nil
 	}
 	return encode(a.Body)
 }

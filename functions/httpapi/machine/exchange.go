@@ -26,18 +26,22 @@ import (
 type resource struct {
 	*face
 	pattern string          // "" for all paths that the face does not have
-	calls   map[string]Call // by method
-	allow   string          // the Allow header
+	calls   map[string]Call // by method; those of other functions are nil in Serve
+	allow   string          // the Allow header: the methods of all functions
 }
 
-// resources returns the resources of a face, by path.
-func resources(f *face) map[string]*resource {
+// resources returns the resources of a face, by path. It has the paths of all
+// functions, because the function about answers 405 for each of them.
+func resources(f *face, only []string) map[string]*resource {
 	byPath := map[string]*resource{}
 	for _, c := range f.Calls {
 		r, ok := byPath[c.Path]
 		if !ok {
 			r = &resource{face: f, pattern: c.Path, calls: map[string]Call{}}
 			byPath[c.Path] = r
+		}
+		if !served(c, only) {
+			c.Serve = nil
 		}
 		r.calls[c.Method] = c
 		if c.Method == http.MethodGet {
@@ -91,7 +95,7 @@ func (x *Exchange) answer() (a Answer, err error) {
 	switch {
 	case tokenInPath(x.Request.URL):
 		return Answer{}, NewProblem("token_in_path", "The path has a whole token, and logs may keep paths. Revoke this token now"+x.TokenInPath)
-	case x.pattern == "":
+	case x.pattern == "", ok && c.Serve == nil: // a gateway sends the call of another function only by mistake
 		return Answer{}, NewProblem("path_not_found", "There is no such path."+x.UnknownPath)
 	case !ok:
 		return Answer{}, NewProblem("method_not_allowed", "This path does not allow this method; allowed: "+x.allow+".")

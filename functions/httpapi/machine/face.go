@@ -80,11 +80,9 @@ func Routes(faces ...Face) []Route {
 	return routes
 }
 
-// callsOf returns the calls of the functions named in only, or all calls if only
-// is empty.
-func callsOf(all []Call, only []string) []Call {
-	return slices.DeleteFunc(slices.Clone(all), func(c Call) bool { return len(only) > 0 && !slices.Contains(only, c.Function) })
-}
+// served reports whether one of the functions named in only answers the call. No
+// names mean all functions.
+func served(c Call, only []string) bool { return len(only) == 0 || slices.Contains(only, c.Function) }
 
 // mustHaveFunctions panics if a name belongs to no call, because this is an error in
 // the program.

@@ -32,8 +32,9 @@ type Config struct {
 	Ready func(context.Context) error
 
 	// Only has names of Lambda functions (Route.Function). The handler serves only
-	// their routes, and only the faces that have one. If Only is empty, it serves all
-	// routes.
+	// their routes, and only the faces that have one. To a method that a path of such a
+	// face does not have, it answers 405 with the methods of all functions. If Only is
+	// empty, it serves all routes.
 	Only []string
 
 	// TrustPrincipal says that a gateway has authenticated each request: the
@@ -82,8 +83,7 @@ func New(c Config, faces ...Face) http.Handler {
 	h := &handler{mux: http.NewServeMux()}
 	h.mux.HandleFunc("/", h.unknown)
 	for _, f := range faces {
-		f.Calls = callsOf(f.Calls, c.Only)
-		if len(f.Calls) > 0 {
+		if slices.ContainsFunc(f.Calls, func(call Call) bool { return served(call, c.Only) }) {
 			mustHaveDeployment(c, f.Calls)
 			h.add(&face{Face: f, Config: &c})
 		}
@@ -94,15 +94,15 @@ func New(c Config, faces ...Face) http.Handler {
 func (h *handler) add(f *face) {
 	f.notFound = &resource{face: f}
 	h.faces = append(h.faces, f)
-	for path, r := range resources(f) {
+	for path, r := range resources(f, f.Config.Only) {
 		h.mux.Handle(path, r)
 		h.mux.Handle(path+"/{$}", r)
 	}
 }
 
 // mustHaveDeployment finds the error of a program before the first request.
-func mustHaveDeployment(c Config, served []Call) {
-	if !slices.ContainsFunc(served, func(c Call) bool { return c.Events }) {
+func mustHaveDeployment(c Config, calls []Call) {
+	if !slices.ContainsFunc(calls, func(call Call) bool { return call.Events && served(call, c.Only) }) {
 		return
 	}
 	if err := events.ValidDeployment(c.Deployment); err != nil {

@@ -19,6 +19,9 @@ func things(under, name string) machine.Face {
 		Calls: []machine.Call{{
 			Route: machine.Route{Function: name, Method: http.MethodGet, Path: at + "things/{id}", Open: true},
 			Serve: func(x *machine.Exchange) (machine.Answer, error) {
+				if x.Request.PathValue("id") == "gone" {
+					return machine.Answer{Status: http.StatusNoContent}, nil
+				}
 				if x.Request.PathValue("id") == "none" {
 					return machine.Answer{}, machine.NewProblem("token_limit_reached", "No.")
 				}
@@ -47,6 +50,7 @@ func TestEachFaceAnswersItsOwnPaths(t *testing.T) {
 		{"GET", "/inner/v9/things/a", http.StatusCreated, `"a at /inner/v9/things/a"`},
 		{"GET", "/inner/v9/things/a%2Fb", http.StatusCreated, `"a/b at /inner/v9/things/a%2Fb"`},
 		{"HEAD", "/inner/things/a", http.StatusCreated, ""},
+		{"GET", "/inner/things/gone", http.StatusNoContent, ""},
 		{"GET", "/inner/things/none", http.StatusTeapot, `"inner token_limit_reached"`},
 		{"PUT", "/inner/v9/things/a", http.StatusTeapot, `"inner method_not_allowed"`},
 		{"GET", "/inner/v9/v9/things/a", http.StatusTeapot, `"inner path_not_found"`},
@@ -90,4 +94,29 @@ func TestAFunctionThatNoFaceHasPanics(t *testing.T) {
 		}
 	}()
 	machine.New(machine.Config{Only: []string{"inmer"}}, things("", "outer"))
+}
+
+// TestAFunctionNamesTheMethodsOfAllFunctions: a gateway sends unknown methods to one
+// function, which serves no call of another.
+func TestAFunctionNamesTheMethodsOfAllFunctions(t *testing.T) {
+	f := things("", "things")
+	f.Calls = append(f.Calls, machine.Call{
+		Route: machine.Route{Function: "about", Method: http.MethodGet, Path: "/about", Open: true},
+		Serve: func(*machine.Exchange) (machine.Answer, error) { return machine.Answer{Body: "about"}, nil },
+	})
+	h := machine.New(machine.Config{Logger: slog.New(slog.DiscardHandler), Only: []string{"about"}}, f)
+	for _, c := range []struct{ method, path, body, allow string }{
+		{"GET", "/about", `"about"`, ""},
+		{"PUT", "/about", `"things method_not_allowed"`, "GET, HEAD"},
+		{"DELETE", "/things/7", `"things method_not_allowed"`, "GET, HEAD"},
+		{"GET", "/things/7", `"things path_not_found"`, ""},
+		{"HEAD", "/things/7", "", ""},
+		{"GET", "/nothing", `"things path_not_found"`, ""},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), c.method, c.path, nil))
+		if got := strings.TrimSpace(w.Body.String()); got != c.body || w.Header().Get("Allow") != c.allow {
+			t.Errorf("%s %s: got %s, Allow %q, want %s, Allow %q", c.method, c.path, got, w.Header().Get("Allow"), c.body, c.allow)
+		}
+	}
 }

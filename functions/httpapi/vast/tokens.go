@@ -57,7 +57,7 @@ func wishOf(named, expiry string) (w token.Wish, err error) {
 	w.Name = named
 	if expiry != "" {
 		if w.ExpiresIn, err = token.ParseLifetime(expiry); err != nil {
-			return w, fmt.Errorf("reading the expiry date: %w", inField("expiry_date", err))
+			return w, fmt.Errorf("reading the expiry date: %w", err)
 		}
 	}
 	return w, nil
@@ -69,11 +69,11 @@ func ownerKey(text string) (string, error) {
 	}
 	user, err := name.ParseIdentity(text)
 	if err != nil {
-		return "", fmt.Errorf("reading the owner: %w", inField("owner", err))
+		return "", fmt.Errorf("reading the owner: %w", err)
 	}
 	key, err := user.Key()
 	if err != nil {
-		return "", fmt.Errorf("reading the owner: %w", inField("owner", err))
+		return "", fmt.Errorf("reading the owner: %w", err)
 	}
 	return key, nil
 }
@@ -94,7 +94,7 @@ func (x exchange) list() (machine.Answer, error) {
 	}
 	if x.Query.Has("owner") {
 		if want.Owners, err = name.OwnersNamed(x.Query.Get("owner")); err != nil {
-			return machine.Answer{}, fmt.Errorf("reading the owner: %w", inField("owner", err))
+			return machine.Answer{}, fmt.Errorf("reading the owner: %w", err)
 		}
 	}
 	paged, err := pageOf(x.Query)

@@ -38,7 +38,7 @@ func (x exchange) setMaximum() (machine.Answer, error) {
 	}
 	set, err := x.Config.Issuer.ChangeSettings(x.Request.Context(), x.Principal, settings.Change{TokenLimit: limit})
 	if err != nil {
-		return machine.Answer{}, fmt.Errorf("changing the token limit: %w", inField("max_api_tokens_per_user", err))
+		return machine.Answer{}, fmt.Errorf("changing the token limit: %w", err)
 	}
 	return machine.Answer{Body: Maximum{Tokens: set.TokenLimit}}, nil
 }
@@ -64,7 +64,7 @@ func (x exchange) setTimeout() (machine.Answer, error) {
 	}
 	set, err := x.Config.Issuer.ChangeSettings(x.Request.Context(), x.Principal, settings.Change{Expiration: wanted})
 	if err != nil {
-		return machine.Answer{}, fmt.Errorf("changing the lifetime: %w", inField("pwd_expiration_timeout", err))
+		return machine.Answer{}, fmt.Errorf("changing the lifetime: %w", err)
 	}
 	return machine.Answer{Body: timeoutOf(set)}, nil
 }
@@ -118,11 +118,11 @@ func timeoutOf(set settings.State) Timeout {
 	return Timeout{Lifetime: token.FormatLifetime(set.Expiration), Enabled: true}
 }
 
-// inField returns a refusal of the rules with the name that the field has in this
-// face. It returns every other error unchanged.
+// inField returns a refusal of the rules that is about another member than its name
+// says. It returns every other error unchanged.
 func inField(field string, err error) error {
 	r, ok := errors.AsType[*events.Refusal](err)
-	if !ok || r.Field == "" {
+	if !ok {
 		return err
 	}
 	named := *r

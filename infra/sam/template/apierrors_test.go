@@ -1,14 +1,22 @@
 package template_test
 
 import (
+	"errors"
+	"fmt"
+	"go/ast"
+	"go/parser"
+	gotoken "go/token"
 	"net/http"
 	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
 	"apitoken/events/token"
 	"apitoken/functions/httpapi/faces"
 	"apitoken/functions/httpapi/machine"
 	"apitoken/functions/wiring/telemetry"
+	"apitoken/infra/sam/template"
 )
 
 const (
@@ -20,8 +28,8 @@ const (
 // every function counts its faults so.
 var (
 	faultsOfStack = watchedMetric{telemetry.Namespace, telemetry.Faults, telemetry.LogGroup + "=FunctionLogs"}
-	answersOfAPI  = watchedMetric{gatewayMetrics, "5XXError", "ApiName=AWS::StackName Stage=StageName"}
-	answersOfVAST = watchedMetric{gatewayMetrics, "5XXError", "ApiName=AWS::StackName Method=POST Resource=/api/{proxy+} Stage=StageName"}
+	answersOfAPI  = watchedMetric{gatewayMetrics, "5XXError", "ApiName=AWS::StackName Stage=prod"}
+	answersOfVAST = watchedMetric{gatewayMetrics, "5XXError", "ApiName=AWS::StackName Method=POST Resource=/api/{proxy+} Stage=prod"}
 	crashesOfVAST = watchedMetric{lambdaMetrics, "Errors", "FunctionName=VastFunction"}
 	throttledVAST = watchedMetric{lambdaMetrics, "Throttles", "FunctionName=VastFunction"}
 )
@@ -56,25 +64,113 @@ func TestApiErrorsWatchesFaultsAndNotRefusals(t *testing.T) {
 		{"VAST's creates find no instance", true, sums{answersOfAPI: 6, answersOfVAST: 6, throttledVAST: 6}, true},
 		{"three crashes and three faults in VAST's creates", true, sums{answersOfAPI: 6, answersOfVAST: 6, crashesOfVAST: 3, faultsOfStack: 3}, true},
 	} {
-		a := alarms(t, deployed(t, c.vast))["ApiErrorsAlarm"]
 		expected := without
 		if c.vast {
 			expected = with
 		}
+		alarm := at(deployed(t, c.vast), "Resources", "ApiErrorsAlarm", "Properties")
+		want(t, alarm, 1, "EvaluationPeriods")
+		want(t, alarm, nil, "DatapointsToAlarm")
+		want(t, alarm, "GreaterThanThreshold", "ComparisonOperator")
+		queries := objects(at(alarm, "Metrics"))
+		if len(queries) != len(expected)+1 {
+			t.Fatalf("%s: the alarm has %d metrics, want %+v", c.name, len(queries)-1, expected)
+		}
 		byID := map[string]float64{}
-		for _, m := range a.metrics {
-			if !slices.Contains(expected, m.watchedMetric) || m.stat != "Sum" || m.period != 300 {
+		for _, q := range queries[1:] {
+			m := metricOf(t, at(q, "MetricStat", "Metric").(object), q["MetricStat"].(object))
+			if !slices.Contains(expected, m.watchedMetric) || m.stat != "Sum" || m.period != 300 || q["ReturnData"] != false {
 				t.Fatalf("%s: the alarm watches %+v, which this test does not expect", c.name, m)
 			}
-			byID[m.id] = c.sums[m.watchedMetric]
+			byID[q["Id"].(string)] = c.sums[m.watchedMetric]
 		}
-		if len(a.metrics) != len(expected) {
-			t.Fatalf("%s: the alarm has the metrics %+v, want %+v", c.name, a.metrics, expected)
-		}
-		if got := a.fires(t, byID); got != c.want || a.periods != 1 || a.needed != 1 {
-			t.Errorf("%s: fires %t, want %t", c.name, got, c.want)
+		value := compute(t, queries[0]["Expression"].(string), byID)
+		if got := value > float64(at(alarm, "Threshold").(int)); got != c.want {
+			t.Errorf("%s: the value is %v, it fires: %t, want %t", c.name, value, got, c.want)
 		}
 	}
+}
+
+// deployed returns the template as it is deployed with the function vast or without it.
+func deployed(t *testing.T, vast bool) object {
+	t.Helper()
+	all, err := template.Deployed(read(t), map[string]string{"Vast": strconv.FormatBool(vast)})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
+}
+
+// compute computes metric math with FILL(id, 0), SUM([...]), MAX([...]), numbers, + - and
+// *. Without the brackets of its lists it has Go's syntax. A metric that is not in sums
+// has no data. Each metric must be used.
+func compute(t *testing.T, text string, sums map[string]float64) float64 {
+	t.Helper()
+	root, err := parser.ParseExpr(strings.NewReplacer("([", "(", "])", ")").Replace(text))
+	if err != nil {
+		t.Fatalf("this test cannot read %q: %v", text, err)
+	}
+	v, err := valueOf(root, sums)
+	if err != nil {
+		t.Fatalf("this test cannot read %q: %v", text, err)
+	}
+	for id := range sums {
+		if strings.Count(text, "FILL("+id+", 0)") != 1 {
+			t.Errorf("%q does not use %s once", text, id)
+		}
+	}
+	return v
+}
+
+func valueOf(e ast.Expr, sums map[string]float64) (float64, error) {
+	switch e := e.(type) {
+	case *ast.BasicLit:
+		return strconv.ParseFloat(e.Value, 64)
+	case *ast.BinaryExpr:
+		x, xerr := valueOf(e.X, sums)
+		y, yerr := valueOf(e.Y, sums)
+		switch e.Op {
+		case gotoken.ADD:
+			return x + y, errors.Join(xerr, yerr)
+		case gotoken.SUB:
+			return x - y, errors.Join(xerr, yerr)
+		case gotoken.MUL:
+			return x * y, errors.Join(xerr, yerr)
+		}
+	case *ast.CallExpr:
+		return valueOfCall(e, sums)
+	}
+	return 0, fmt.Errorf("%T is unknown; a metric must be in FILL(id, 0)", e)
+}
+
+func valueOfCall(e *ast.CallExpr, sums map[string]float64) (float64, error) {
+	name := fmt.Sprint(e.Fun)
+	if name == "FILL" {
+		id, ok := e.Args[0].(*ast.Ident)
+		if !ok {
+			return 0, errors.New("FILL needs the id of a metric")
+		}
+		return sums[id.Name], nil
+	}
+	var all []float64
+	for _, argument := range e.Args {
+		v, err := valueOf(argument, sums)
+		if err != nil {
+			return 0, err
+		}
+		all = append(all, v)
+	}
+	switch name {
+	case "SUM":
+		sum := 0.0
+		for _, v := range all {
+			sum += v
+		}
+		return sum, nil
+	case "MAX":
+		return slices.Max(all), nil
+	}
+	return 0, fmt.Errorf("the function %s is unknown", name)
 }
 
 // TestOnlyAPOSTOfVASTAnswers5xxWithoutAFault: ApiErrors leaves out the answers of these
@@ -100,8 +196,12 @@ func TestOnlyAPOSTOfVASTAnswers5xxWithoutAFault(t *testing.T) {
 	post := at(all, "Resources", "VastFunction", "Properties", "Events", "Post", "Properties")
 	want(t, post, "post", "Method")
 	want(t, post, "/api/{proxy+}", "Path")
-	for _, s := range objects(at(all, "Resources", "Api", "Properties", "MethodSettings")) {
-		want(t, s, true, "MetricsEnabled") // otherwise a method has no metrics of its own
+	settings := objects(at(deployed(t, true), "Resources", "Api", "Properties", "MethodSettings"))
+	measured := slices.ContainsFunc(settings, func(s object) bool {
+		return s["ResourcePath"] == "/~1api~1{proxy+}" && s["HttpMethod"] == "POST" && s["MetricsEnabled"] == true
+	})
+	if !measured {
+		t.Errorf("POST of vast has no metrics of its own: the settings are %v", settings)
 	}
 }
 

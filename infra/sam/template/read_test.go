@@ -30,12 +30,6 @@ func read(t *testing.T) object {
 	return all
 }
 
-// deployed reads the template as it is deployed with the function vast or without it.
-func deployed(t *testing.T, vast bool) object {
-	t.Helper()
-	return template.Deployed(read(t), "HasVast", vast)
-}
-
 func ref(name string) object { return object{"Ref": name} }
 
 // getAtt is the attribute of a resource, given as RESOURCE.ATTRIBUTE.

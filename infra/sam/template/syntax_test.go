@@ -95,16 +95,6 @@ func TestReadExpandsShortFormsAndAliases(t *testing.T) {
 	}
 }
 
-func TestDeployedHasWhatTheConditionSelects(t *testing.T) {
-	all, err := readText(t, "Resources:\n  A: {Condition: C, B: 1}\n  D: {Condition: Other, L: [!If [C, {E: 1}, [2, !If [C, 3, 4]]]]}\n  F: !If [Other, 1, 2]\n")
-	if err != nil {
-		t.Fatal(err)
-	}
-	f := object{"Fn::If": list("Other", 1, 2)}
-	want(t, template.Deployed(all, "C", true), object{"A": object{"Condition": "C", "B": 1}, "D": object{"Condition": "Other", "L": list(object{"E": 1})}, "F": f}, "Resources")
-	want(t, template.Deployed(all, "C", false), object{"D": object{"Condition": "Other", "L": list(list(2, 4))}, "F": f}, "Resources")
-}
-
 // localstack/stream changes the variables of one function. Functions that share
 // an anchor must keep theirs.
 func TestReadCopiesTheValueOfAnAlias(t *testing.T) {

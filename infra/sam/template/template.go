@@ -3,7 +3,7 @@
 // dangers on AWS. They need only the file. The tests of localstack/stack show
 // that the deployed stack works.
 //
-// Only tests use this package.
+// Only tests and the command cost use this package.
 package template
 
 import (
@@ -49,39 +49,6 @@ func At(v any, path ...string) any {
 	for _, name := range path {
 		m, _ := v.(Object)
 		v = m[name]
-	}
-	return v
-}
-
-// Deployed returns the template as CloudFormation deploys it if the condition holds, or
-// does not hold: without the resources and outputs that are not deployed, and with the
-// values that each Fn::If of this condition selects.
-func Deployed(template Object, condition string, holds bool) Object {
-	return selected(template, condition, holds).(Object)
-}
-
-func selected(v any, condition string, holds bool) any {
-	switch v := v.(type) {
-	case Object:
-		if choice, ok := v["Fn::If"].([]any); ok && choice[0] == condition {
-			if holds {
-				return selected(choice[1], condition, holds)
-			}
-			return selected(choice[2], condition, holds)
-		}
-		out := Object{}
-		for name, member := range v {
-			if holds || At(member, "Condition") != condition {
-				out[name] = selected(member, condition, holds)
-			}
-		}
-		return out
-	case []any:
-		out := make([]any, len(v))
-		for i, element := range v {
-			out[i] = selected(element, condition, holds)
-		}
-		return out
 	}
 	return v
 }
