@@ -439,8 +439,11 @@ func TestEveryTroubleHasAnAlarm(t *testing.T) {
 		if authorizes(job) {
 			troubles = append(troubles, watchedMetric{telemetry.Namespace, telemetry.Faults, "function=" + f}, watchedMetric{"AWS/Lambda", "Throttles", "FunctionName=" + f})
 		}
-		if background(job) {
-			troubles = append(troubles, watchedMetric{"AWS/Lambda", "Errors", "FunctionName=" + f}) // of the authorizer too
+		if background(job) || authorizes(job) {
+			troubles = append(troubles, watchedMetric{"AWS/Lambda", "Errors", "FunctionName=" + f})
+		}
+		if carries(job) && job.Every == 0 || keepsCopies(job) || verifies(job) { // they fail without an error
+			troubles = append(troubles, watchedMetric{telemetry.Namespace, telemetry.Faults, "function=" + f})
 		}
 		if carries(job) {
 			troubles = append(troubles, watchedMetric{telemetry.Namespace, telemetry.ToKeep, "function=" + f})
