@@ -76,7 +76,13 @@ func deploymentOf(all template.Object, parameters map[string]string) (deployment
 			d.traced = d.traced || template.At(properties, "TracingEnabled") == true
 			d.accessLog = d.accessLog || template.At(properties, "AccessLogSetting") != nil
 			for _, setting := range template.Objects(template.At(properties, "MethodSettings")) {
-				detailed[name] = detailed[name] || setting["MetricsEnabled"] == true
+				switch {
+				case setting["MetricsEnabled"] != true:
+				case setting["ResourcePath"] == "/*":
+					detailed[name] = true
+				default: // of a single method
+					d.methodMetrics += metricsOfMethod
+				}
 			}
 		case "DynamoDB::Table":
 			if template.At(properties, "SSESpecification", "SSEEnabled") == true {

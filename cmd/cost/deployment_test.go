@@ -92,7 +92,9 @@ func TestEverySwitchOfTheTemplateChangesTheBill(t *testing.T) {
 		}, "xray_trace", 880_000},
 		{"tracing of one function", nil, setting("AuthorizeFunction", "Active", "Tracing"), "xray_trace", 880_000},
 		{"tracing of the API", nil, setting("Api", true, "TracingEnabled"), "xray_trace", 880_000},
-		{"metrics of methods", nil, func(all template.Object) { settings(all)["MetricsEnabled"] = true }, "metric_month", 5 * methodsOf(object(t))},
+		{"metrics of methods", nil, func(all template.Object) { settings(all)["MetricsEnabled"] = true }, "metric_month", 5 * methodsOf(deployed(t))},
+		{"Vast", map[string]string{"Vast": "true"}, none, "metric_month", 5},
+		{"metrics of the alarm with Vast", map[string]string{"Vast": "true"}, none, "alarm_metric_month", 4},
 		{"encryption of the log", nil, setting("TokenTable", true, "SSESpecification", "SSEEnabled"), "kms_request", 8_760},
 		{"encryption of the copies", nil, setting("AuditTable", true, "SSESpecification", "SSEEnabled"), "kms_request", 8_760},
 		{"LogRetentionDays", map[string]string{"LogRetentionDays": "180"}, none, "logs_gb_month", 4.5},
@@ -185,4 +187,14 @@ func TestEveryMetricOfTheServiceIsCounted(t *testing.T) {
 			t.Errorf("usage.go counts the metric %s, which the code does not send", name)
 		}
 	}
+}
+
+// deployed returns the template as it is deployed with the default parameters.
+func deployed(t *testing.T) template.Object {
+	t.Helper()
+	all, err := template.Deployed(object(t), nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return all
 }

@@ -59,12 +59,12 @@ func calls() []machine.Call {
 	listing, paging := []string{"user", "state", "creator", "expires_before", "unused_since", "never_expires", "after", "limit"}, []string{"after", "limit"}
 	children := []string{"with_children"}
 	return []machine.Call{
-		call(machine.Route{Function: "create", Method: http.MethodPost, Path: collectionPath, Command: true, Mints: true}, exchange.create),
+		call(machine.Route{Function: "create", Method: http.MethodPost, Path: collectionPath, Command: true, Mints: true, Replays: true}, exchange.create),
 		call(machine.Route{Function: "list", Method: http.MethodGet, Path: collectionPath}, exchange.list, listing...),
 		call(machine.Route{Function: "get", Method: http.MethodGet, Path: itemPattern}, exchange.get, "state", "at"),
 		call(machine.Route{Function: "update", Method: http.MethodPatch, Path: itemPattern, Command: true}, exchange.update),
 		call(machine.Route{Function: "revoke", Method: http.MethodDelete, Path: itemPattern, Command: true}, exchange.revoke, children...),
-		call(machine.Route{Function: "rotate", Method: http.MethodPost, Path: itemPattern + "/rotate", Command: true, Mints: true}, exchange.rotate),
+		call(machine.Route{Function: "rotate", Method: http.MethodPost, Path: itemPattern + "/rotate", Command: true, Mints: true, Replays: true}, exchange.rotate),
 		call(machine.Route{Function: "history", Method: http.MethodGet, Path: itemPattern + "/events", Events: true}, exchange.tokenEvents, paging...),
 		call(machine.Route{Function: "history", Method: http.MethodGet, Path: userPattern + "/events", Events: true}, exchange.userEvents, paging...),
 		call(machine.Route{Function: "settings", Method: http.MethodGet, Path: settingsPath}, exchange.settings),
@@ -81,7 +81,7 @@ func calls() []machine.Call {
 		call(machine.Route{Function: "introspect", Method: http.MethodGet, Path: "/v1/session/roles"}, exchange.roles),
 		call(machine.Route{Function: "self", Method: http.MethodGet, Path: selfPath, Direct: true, Unscoped: true, Checks: true}, exchange.get, "at"),
 		call(machine.Route{Function: "self", Method: http.MethodDelete, Path: selfPath, Direct: true, Unscoped: true, Checks: true, Command: true}, exchange.revoke, children...),
-		call(machine.Route{Function: "self", Method: http.MethodPost, Path: selfPath + "/rotate", Direct: true, Checks: true, Command: true, Mints: true}, exchange.rotate),
+		call(machine.Route{Function: "self", Method: http.MethodPost, Path: selfPath + "/rotate", Direct: true, Checks: true, Command: true, Mints: true, Replays: true}, exchange.rotate),
 		call(machine.Route{Function: "self", Method: http.MethodGet, Path: selfPath + "/events", Direct: true, Unscoped: true, Checks: true, Events: true}, exchange.tokenEvents, paging...),
 		call(machine.Route{Function: "self", Method: http.MethodGet, Path: "/v1/session/who-am-i", Direct: true, Unscoped: true, Checks: true}, exchange.whoAmI),
 		call(machine.Route{Function: "about", Method: http.MethodPost, Path: loginPath, Open: true, Refuses: true}, exchange.login),

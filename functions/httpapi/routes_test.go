@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -35,6 +36,7 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			} else {
 				r = asPrincipal(r, guard.Principal{Owner: callerOf(route), TokenID: made.ID})
 			}
+			r.Header.Set("Idempotency-Key", someKey)
 			s := handle(w.afterAuthorizer(used), r)
 			if refuses := s.status >= http.StatusBadRequest; refuses != route.Refuses {
 				t.Fatalf("got %d %s, but Refuses is %t", s.status, s.body, route.Refuses)
@@ -47,6 +49,11 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			}
 			if mints := strings.Contains(string(s.body), `"bearer_token":"`); mints != route.Mints {
 				t.Errorf("its answer contains a secret: %t, but Mints is %t", mints, route.Mints)
+			}
+			r.Body = io.NopCloser(strings.NewReader(sampleBody(route, text)))
+			again := handle(w.afterAuthorizer(w.store), r)
+			if replays := again.header.Get("Idempotent-Replayed") == "true"; replays != route.Replays {
+				t.Errorf("it repeats its answer: %t, but Replays is %t", replays, route.Replays)
 			}
 		})
 	}

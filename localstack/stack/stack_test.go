@@ -34,6 +34,7 @@ func TestTheDeployedStack(t *testing.T) {
 	t.Run("every route answers, guarded or open, with and without a slash", s.routes)
 	t.Run("an unknown path is a problem", s.unknownPaths)
 	t.Run("a token's whole life", s.tokenLife)
+	t.Run("VAST's clients work, and the limit is no fault", s.vastClient)
 	t.Run("a scoped token reaches only its scopes", s.scopedToken)
 	t.Run("the authorizer guards another API", s.exampleAPI)
 	t.Run("the smoke test passes", s.smokeTest)
@@ -48,9 +49,11 @@ func TestTheDeployedStack(t *testing.T) {
 
 func (s *stack) routes(t *testing.T) {
 	for _, r := range faces.Routes() {
-		path := strings.NewReplacer("{id}", "00000000", "{user}", "leaver").Replace(r.Path) // whom the route offboards
+		path := strings.NewReplacer("{id}", "00000000", "{user}", "leaver", "{vms}", "1").Replace(r.Path) // leaver: whom the route offboards
 		for _, path := range []string{path, path + "/"} {
 			switch {
+			case r.Function == "vast":
+				s.checkVASTRoute(t, r, path)
 			case r.Open:
 				s.checkOpenRoute(t, r, path)
 			case r.Direct:

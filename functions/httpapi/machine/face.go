@@ -53,6 +53,7 @@ type Route struct {
 	Unscoped bool // only with Direct: it needs no scope
 	Command  bool // it writes the log
 	Mints    bool // its answer contains a new secret
+	Replays  bool // it stores its answer under the Idempotency-Key, and gives a repeated request the same answer
 	Checks   bool // it checks a token itself, and stores the last use of that token; every route with Direct does
 	Refuses  bool // it answers every request with a refusal: clients of other products make this call
 	Events   bool // its answer contains events, in the form in which they are published

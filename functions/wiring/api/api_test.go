@@ -349,11 +349,12 @@ func TestJobIsTheSumOfItsRoutes(t *testing.T) {
 		{[]machine.Route{{Open: true}, {Open: true}}, wiring.Job{Open: true}, 0},
 		{[]machine.Route{{}, {}}, wiring.Job{Guarded: true}, wiring.Peppers},
 		{[]machine.Route{{}, {Command: true}, {Mints: true}}, wiring.Job{Guarded: true, Command: true, Mints: true}, wiring.Peppers},
+		{[]machine.Route{{Replays: true}, {Mints: true}}, wiring.Job{Guarded: true, Mints: true, Replays: true}, wiring.Peppers},
 		{[]machine.Route{{}, {Events: true}}, wiring.Job{Guarded: true, Events: true}, wiring.Peppers | wiring.Deployment},
 		{[]machine.Route{{Checks: true}, {}}, wiring.Job{Guarded: true, Checks: true}, wiring.Peppers},
 		{[]machine.Route{{Direct: true, Checks: true}, {Direct: true, Checks: true, Command: true}}, wiring.Job{Guarded: true, Direct: true, Checks: true, Command: true}, wiring.Peppers},
 		{[]machine.Route{{Open: true, Command: true}}, wiring.Job{Open: true, Command: true}, wiring.Peppers},
-		{[]machine.Route{{}, {Function: "other", Command: true, Mints: true, Checks: true, Events: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
+		{[]machine.Route{{}, {Function: "other", Command: true, Mints: true, Replays: true, Checks: true, Events: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
 	} {
 		if got := jobOf("", c.routes); got != c.want || got.Need() != c.need {
 			t.Errorf("%+v: got %+v with need %b, want %+v with need %b", c.routes, got, got.Need(), c.want, c.need)

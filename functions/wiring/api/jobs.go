@@ -39,7 +39,7 @@ func jobOf(function string, routes []machine.Route) wiring.Job {
 			j.Open, j.Guarded = j.Open || r.Open && !r.Refuses, j.Guarded || !r.Open
 			j.Direct, authorized = j.Direct || r.Direct, authorized || !r.Open && !r.Direct
 			j.Command, j.Mints, j.Checks = j.Command || r.Command, j.Mints || r.Mints, j.Checks || r.Checks
-			j.Events = j.Events || r.Events
+			j.Replays, j.Events = j.Replays || r.Replays, j.Events || r.Events
 		}
 	}
 	if !j.HTTP() {

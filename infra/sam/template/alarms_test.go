@@ -51,7 +51,11 @@ func alarms(t *testing.T, all object) map[string]alarm {
 			m := metricOf(t, p, p)
 			a.metrics, a.expression = []alarmMetric{m}, expression{{1, m.id}}
 		}
-		for _, q := range objects(p["Metrics"]) {
+		queries := p["Metrics"]
+		if choice, ok := at(queries, "Fn::If").([]any); ok { // of ApiErrors; TestApiErrorsWatchesFaultsAndNotRefusals tests both
+			queries = choice[2]
+		}
+		for _, q := range objects(queries) {
 			if text, ok := q["Expression"].(string); ok {
 				a.expression = parse(t, name, text)
 				want(t, q, nil, "ReturnData") // the default is true
@@ -73,6 +77,9 @@ func metricOf(t *testing.T, m, statistic object) alarmMetric {
 	var dimensions []string
 	for _, d := range objects(m["Dimensions"]) {
 		of, _ := at(d, "Value", "Ref").(string)
+		if text, ok := d["Value"].(string); ok {
+			of = text
+		}
 		if attribute := attOf(d["Value"]); attribute != "" {
 			of = attribute
 		}

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"slices"
@@ -95,7 +96,14 @@ func TestREADMENamesTheCallsWithARenamedChallenge(t *testing.T) {
 	}
 	_, text, _ := strings.Cut(string(b), "functions answer 401 themselves:")
 	text, renamed, _ := strings.Cut(text, "renames their `WWW-Authenticate` to")
-	for _, r := range faces.Routes() {
+	var routes []machine.Route
+	for _, f := range faces.All() {
+		for _, r := range machine.Routes(f) {
+			r.Path = cmp.Or(f.Under, r.Path)
+			routes = append(routes, r)
+		}
+	}
+	for _, r := range routes {
 		if !r.Direct && !r.Refuses {
 			continue
 		}

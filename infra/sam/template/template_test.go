@@ -107,16 +107,34 @@ func TestEveryRouteHasItsFunction(t *testing.T) {
 	for _, r := range faces.Routes() {
 		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open || r.Direct})
 	}
+	for _, f := range faces.All() {
+		if f.Under != "" { // its function answers unknown paths and methods too
+			routes = append(routes, served{f.Calls[0].Function, "ANY", f.Under + "{proxy+}", true})
+		}
+	}
 	for _, r := range routes {
-		if !slices.Contains(got, r) {
+		if !slices.ContainsFunc(got, r.isServedBy) {
 			t.Errorf("template.yaml lacks %+v", r)
 		}
 	}
-	for _, r := range got {
-		if !slices.Contains(routes, r) {
-			t.Errorf("template.yaml has %+v, which is not a route of the service", r)
+	for _, g := range got {
+		if !slices.ContainsFunc(routes, func(r served) bool { return r.isServedBy(g) }) {
+			t.Errorf("template.yaml has %+v, which is not a route of the service", g)
 		}
 	}
+}
+
+// isServedBy reports whether a route is a route of the template, or one of those that
+// a greedy path of the template has.
+func (r served) isServedBy(of served) bool {
+	under, greedy := strings.CutSuffix(of.path, "{proxy+}")
+	if greedy && strings.HasPrefix(r.path, under) {
+		of.path = r.path
+	}
+	if greedy && of.method == "ANY" {
+		of.method = r.method
+	}
+	return r == of
 }
 
 func TestEveryFunctionIsDeployed(t *testing.T) {
@@ -279,7 +297,10 @@ func TestTheAPIGuardsAndCachesNothing(t *testing.T) {
 		want(t, p, list(object{
 			"ResourcePath": "/*", "HttpMethod": "*", "LoggingLevel": "OFF", "DataTraceEnabled": false, "CachingEnabled": false, "MetricsEnabled": false,
 			"ThrottlingRateLimit": ref("RequestsPerSecond"), "ThrottlingBurstLimit": ref("RequestBurst"),
-		}), "MethodSettings")
+		}, object{"Fn::If": list("HasVast", object{
+			"ResourcePath": "/~1api~1{proxy+}", "HttpMethod": "POST", "LoggingLevel": "OFF", "DataTraceEnabled": false, "CachingEnabled": false, "MetricsEnabled": true,
+			"ThrottlingRateLimit": ref("RequestsPerSecond"), "ThrottlingBurstLimit": ref("RequestBurst"),
+		}, ref("AWS::NoValue"))}), "MethodSettings")
 		want(t, p, nil, "AccessLogSetting") // an access log with headers would contain credentials
 		want(t, p, object{"Fn::If": list("HasTracing", true, false)}, "TracingEnabled")
 	}
