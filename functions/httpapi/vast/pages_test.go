@@ -161,12 +161,9 @@ func TestListHasAtMostTenThousandTokens(t *testing.T) {
 	if all := decodeAs[[]vast.APIToken](ask(10_000, "").expect(http.StatusOK)); len(all) != 10_000 {
 		t.Errorf("got %d tokens", len(all))
 	}
-	for _, query := range []string{"", "?archived=True", "?page_size=10", "?page=1"} {
+	for _, query := range []string{"", "?archived=True", "?page_size=10", "?page=1", "?name=other"} { // a name is compared with each token
 		if text := ask(10_001, query).expect(http.StatusBadRequest).message(); !strings.Contains(text, "owner") || !strings.Contains(text, "10000") {
 			t.Errorf("%s: got %q", query, text)
 		}
-	}
-	if all := decodeAs[[]vast.APIToken](ask(30_000, "?name=other").expect(http.StatusOK)); len(all) != 0 { // only tokens of the list count
-		t.Errorf("got %d tokens", len(all))
 	}
 }

@@ -78,9 +78,9 @@ func ownerKey(text string) (string, error) {
 	return key, nil
 }
 
-// maxTokens is the maximum number of tokens of one answer. Clients of VAST read a
-// list in one request, and Lambda sends at most 6 MB (AWS Lambda quotas, "Invocation
-// payload").
+// maxTokens is the maximum number of tokens that one request reads. Clients of VAST
+// read a list in one request, Lambda sends at most 6 MB (AWS Lambda quotas,
+// "Invocation payload"), and a name is compared with each token.
 const maxTokens = 10_000
 
 func (x exchange) list() (machine.Answer, error) {
@@ -114,7 +114,7 @@ func (x exchange) list() (machine.Answer, error) {
 // tokens returns all tokens of the list that have the name of the query.
 func (x exchange) tokens(want issuer.ListQuery) ([]APIToken, error) {
 	want.Limit = issuer.MaxLimit
-	all := []APIToken{}
+	all, read := []APIToken{}, 0
 	for {
 		page, err := x.Config.Issuer.List(x.Request.Context(), x.Principal, want)
 		if err != nil {
@@ -125,8 +125,8 @@ func (x exchange) tokens(want issuer.ListQuery) ([]APIToken, error) {
 				all = append(all, tokenOf(t))
 			}
 		}
-		switch {
-		case len(all) > maxTokens:
+		switch read += len(page.Tokens); {
+		case read > maxTokens:
 			return nil, machine.FieldProblem("invalid_parameter", "owner", fmt.Sprintf("is needed: the list has more than %d tokens; GET /v1/auth/access-tokens/ gives a long list in parts", maxTokens))
 		case !page.More:
 			return all, nil
