@@ -200,7 +200,8 @@ func inOutbox(tx *bbolt.Tx, key []byte) bool {
 }
 
 // goneViews finds the views of ended tokens, with their uses and index entries. The
-// index is short, so it is read in place of the views; the view itself decides.
+// index is short, so it is read in place of the views. An entry that does not follow
+// from its view removes nothing.
 func goneViews(tx *bbolt.Tx, from []byte, now time.Time) part {
 	tokens := tx.Bucket(tokenBucket)
 	l := &list{}
@@ -209,7 +210,7 @@ func goneViews(tx *bbolt.Tx, from []byte, now time.Time) part {
 			return nil, nil
 		}
 		v, damaged := listedView(tokens, entry{list: l, rest: k, value: value})
-		if damaged != nil || v.StateAt(now) != events.StateGone {
+		if damaged != nil {
 			return nil, nil
 		}
 		return []item{

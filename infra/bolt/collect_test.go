@@ -132,9 +132,13 @@ func TestEvidenceStays(t *testing.T) {
 		writeGone(t, s, owner, now, 3)
 	}
 	sendAll(t, s)
+	live := events.View{ID: plantedID, Owner: "eve", CreatedAt: now.UTC().Truncate(time.Microsecond)}
+	commit(t, s, newCommit(t, "eve", events.Head{}, live))
+	gone := indexValue(events.View{Ended: events.EndedRevoked, KeepUntil: now.Add(-time.Hour)})
 	put(t, s, func(tx *bbolt.Tx) error {
 		records := tx.Bucket(recordBucket)
 		return errors.Join(
+			tx.Bucket(orderBucket).Put(appendPosition(nil, live.Position()), gone),
 			records.Put(recordKey("user/ann", 4), records.Get(recordKey("user/bob", 1))),
 			tx.Bucket(headBucket).Delete([]byte("user/bob")),
 			records.Put(recordKey("user/cyd", 2), []byte{0xff}),
@@ -143,11 +147,14 @@ func TestEvidenceStays(t *testing.T) {
 			tx.Bucket(replyBucket).Put([]byte("reply"), []byte{0xff}),
 			tx.Bucket(noticeBucket).Put([]byte("notice"), []byte{1, 2, 3}),
 			tx.Bucket(orderBucket).Put([]byte{1}, nil),
-			tx.Bucket(orderBucket).Put(appendPosition(nil, events.Position{At: now, ID: "12345678"}), indexValue(events.View{Ended: events.EndedRevoked, KeepUntil: now.Add(-time.Hour)})),
+			tx.Bucket(orderBucket).Put(appendPosition(nil, events.Position{At: now, ID: "12345678"}), gone),
 		)
 	})
 	if done := collected(t, s, now); done != (events.Collected{Records: 3 + 1 + 3}) {
 		t.Errorf("got %+v removed, want 7 records", done)
+	}
+	if _, _, err := s.Token(t.Context(), plantedID); err != nil {
+		t.Errorf("a token whose index entry says that it ended: %v", err)
 	}
 	expectSequences(t, s, "planted", "user/ann", 4)
 	expectSequences(t, s, "without a head", "user/bob", 1, 2, 3)

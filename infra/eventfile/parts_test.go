@@ -106,6 +106,17 @@ func TestAFullPartGetsTheNextNumber(t *testing.T) {
 	}
 }
 
+// TestALargeFirstCallMakesNoEmptyPart: an empty file is not full.
+func TestALargeFirstCallMakesNoEmptyPart(t *testing.T) {
+	path := newPath(t)
+	f := openSmall(t, path)
+	put(t, f, long(1), long(2), long(3))
+	expectParts(t, path, "events.jsonl")
+	put(t, f, long(4))
+	expectParts(t, path, "events.000001.jsonl", "events.jsonl")
+	expectAllIDs(t, path, 1, 2, 3, 4)
+}
+
 // TestAKillBetweenTheStepsLosesAndRepeatsNothing has the folder as it is after each
 // step of a rotation: the rename, the new part, the first bytes of a line.
 func TestAKillBetweenTheStepsLosesAndRepeatsNothing(t *testing.T) {

@@ -96,4 +96,9 @@ func TestALostBeginningHidesNothingElse(t *testing.T) {
 	}
 	delete(mem.copies, "user/ann/5")
 	expect(t, "a gap", ofEvents(report(t, trimmedComparison(s, mem)).Findings), "missing user/ann/5")
+	s, mem = oldest(t)
+	for _, m := range newStore().add(t, 1, 60*day, 30*day).messages() {
+		mem.copies[m.ID] = m
+	}
+	expect(t, "a gap after the first copy", ofEvents(report(t, trimmedComparison(s, mem)).Findings), "gap user/ann/3")
 }
