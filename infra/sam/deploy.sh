@@ -136,8 +136,8 @@ explain_failure() {
   case $status in
     '' | REVIEW_IN_PROGRESS) die "Nothing was created. Remove the cause, and run 'make deploy' again." ;;
     CREATE_COMPLETE | UPDATE_COMPLETE | UPDATE_ROLLBACK_COMPLETE | IMPORT_COMPLETE)
-      reasons
-      die "The stack is as it was before, and works. Remove the cause, and run 'make deploy' again." ;;
+      [ "$status" != UPDATE_ROLLBACK_COMPLETE ] || reasons
+      die "The stack is as it was before. Remove the cause, and run 'make deploy' again." ;;
     *) deployable ;;
   esac
   die "Run 'make deploy' again."

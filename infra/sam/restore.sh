@@ -12,21 +12,33 @@ cd "$(dirname "$0")/../.."
 . infra/sam/stack.sh
 
 main() {
-  local import
+  local import status
   import=$(resources_to_import "$@")
   need_aws
   read_stack
-  local status
   status=$(stack_status)
-  [ -z "$status" ] ||
-    die "There is a stack $stack in $region, its status is $status. An import needs a new stack: run 'make undeploy' first, or set another" \
-      "stack_name in samconfig.toml."
+  case $status in
+    '') ;;
+    REVIEW_IN_PROGRESS) forget ;; # an interrupted run: a stack without resources
+    IMPORT_COMPLETE) imported "$@" || die "Stack $stack in $region was imported from other resources: run 'make undeploy' first." ;;
+    *) die "There is a stack $stack in $region, its status is $status. An import needs a new stack: run 'make undeploy' first, or set another" \
+      "stack_name in samconfig.toml." ;;
+  esac
   switch_on_stream "$(value TokenTable "$@")"
   switch_on "$(value TokenTable "$@")"
   switch_on "$(value AuditTable "$@")"
-  import "$import"
+  [ "$status" = IMPORT_COMPLETE ] || import "$import"
   remove_policy "$(value AuditTable "$@")"
   say "Stack $stack has the tables and the peppers. Now run 'make deploy', which adds everything else."
+}
+
+# imported reports whether the stack has these tables.
+imported() {
+  local tables name
+  tables=$(resources AWS::DynamoDB::Table)
+  for name in TokenTable AuditTable; do
+    grep -qx "$name"$'\t'"$(value "$name" "$@")" <<<"$tables" || return 1
+  done
 }
 
 # resources_to_import prints the argument of the change set: a type, a logical name and an identifier for each resource.
@@ -94,13 +106,18 @@ import() {
   if ! aws cloudformation wait change-set-create-complete --region "$region" --stack-name "$stack" --change-set-name restore; then
     local reason
     reason=$(aws cloudformation describe-change-set --region "$region" --stack-name "$stack" --change-set-name restore --query StatusReason --output text)
-    # The stack has no resources yet. It is deleted, so that the script can be run again.
-    aws cloudformation delete-stack --region "$region" --stack-name "$stack"
+    forget
     die "CloudFormation refuses the import: $reason"
   fi
   aws cloudformation execute-change-set --region "$region" --stack-name "$stack" --change-set-name restore
   aws cloudformation wait stack-import-complete --region "$region" --stack-name "$stack" ||
     die "The import failed. The events of the stack have the reason: aws cloudformation describe-stack-events --region $region --stack-name $stack"
+}
+
+# forget deletes a stack that has no resources yet, so that it can be made again.
+forget() {
+  aws cloudformation delete-stack --region "$region" --stack-name "$stack"
+  aws cloudformation wait stack-delete-complete --region "$region" --stack-name "$stack"
 }
 
 # remove_policy removes the policy that a deleted stack left on the audit table. It names the role of that stack, and so

@@ -184,6 +184,29 @@ func TestRestoreNeedsANewStack(t *testing.T) {
 	r.never(t, "aws|dynamodb", "aws|cloudformation|create-change-set")
 }
 
+// TestAnInterruptedRestoreGoesOn: before the import, and after it.
+func TestAnInterruptedRestoreGoesOn(t *testing.T) {
+	s := newScene(t)
+	s.existing("REVIEW_IN_PROGRESS")
+	r := s.run("restore.sh", "", restoreArgs...)
+	r.ended(t, false)
+	r.inOrder(t, "aws|cloudformation|delete-stack|--region|eu-central-1|--stack-name|apitoken", "aws|cloudformation|wait|stack-delete-complete", "aws|cloudformation|create-change-set")
+
+	s = newScene(t)
+	s.existing("IMPORT_COMPLETE")
+	s.write("resources", "AWS::DynamoDB::Table TokenTable RESTORED\nAWS::DynamoDB::Table AuditTable RESTORED_COPIES\n")
+	r = s.run("restore.sh", "", restoreArgs...)
+	r.ended(t, false)
+	r.inOrder(t, "aws|dynamodb|delete-resource-policy")
+	r.never(t, "aws|cloudformation|create-change-set", "aws|cloudformation|delete-stack")
+
+	s.write("resources", "AWS::DynamoDB::Table TokenTable OTHER\nAWS::DynamoDB::Table AuditTable RESTORED_COPIES\n")
+	r = s.run("restore.sh", "", restoreArgs...)
+	r.ended(t, true)
+	r.says(t, "was imported from other resources")
+	r.never(t, "aws|dynamodb")
+}
+
 // TestScriptsCanBeRun: the Makefile and the README start them by name.
 func TestScriptsCanBeRun(t *testing.T) {
 	for _, name := range []string{"deploy.sh", "undeploy.sh", "outputs.sh", "restore.sh"} {

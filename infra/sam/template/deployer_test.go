@@ -70,6 +70,7 @@ var awsCommand = regexp.MustCompile(`\baws (cloudformation|dynamodb|secretsmanag
 // waits has the actions of `aws SERVICE wait NAME`.
 var waits = map[string]string{
 	"table-exists": "DescribeTable", "change-set-create-complete": "DescribeChangeSet", "stack-import-complete": "DescribeStacks",
+	"stack-delete-complete": "DescribeStacks",
 }
 
 // scriptActions returns the actions of the commands in the scripts, with the script.
