@@ -124,8 +124,9 @@ reference: ## Write cmd/apitoken/REFERENCE.md from the help texts of the command
 	go run ./cmd/reference
 
 # The targets below are for AWS. They need sam, or else Python 3.11 or later to install it, and the tools in each line.
-STACK ?= apitoken
 SAM    = "$$(command -v sam || localstack/engines.sh tool sam)"
+# given is the value of a variable that the caller set, and nothing for a default of this file.
+given  = $(if $(filter file undefined,$(origin $(1))),,$($(1)))
 GOARCH_OF_ARCH = $(if $(filter x86_64,$(ARCH)),amd64,arm64)
 
 # sam build runs this target for each function. ARTIFACTS_DIR, which sam sets, is the folder for the program.
@@ -139,12 +140,16 @@ template-check: ## Lint template.yaml
 	"$$(localstack/engines.sh tool cfn-lint)" template.yaml
 
 .PHONY: deploy
-deploy: build ## Deploy to AWS; asks only the first time (ARCH=arm64 STACK=apitoken; needs the AWS CLI)
-	SAM=$(SAM) ARCH=$(ARCH) STACK=$(STACK) infra/sam/deploy.sh
+deploy: ## Deploy to AWS; asks only the first time (ARCH=arm64 STACK=apitoken CONFIG_ENV=default; needs the AWS CLI)
+	ARCH=$(call given,ARCH) STACK=$(call given,STACK) infra/sam/deploy.sh
+
+.PHONY: outputs
+outputs: ## Print the addresses and names of the deployed stack (CONFIG_ENV=default; needs the AWS CLI)
+	infra/sam/outputs.sh
 
 .PHONY: undeploy
-undeploy: ## Delete the stack; print what stays and what that costs (needs the AWS CLI)
-	SAM=$(SAM) infra/sam/undeploy.sh
+undeploy: ## Delete the stack; print what stays and what that costs (CONFIG_ENV=default; needs the AWS CLI)
+	infra/sam/undeploy.sh
 
 .PHONY: integration
 integration: ## Run the tests that need emulators, which it starts and stops (Java 17, Maven, Python 3.13, Node.js 20)

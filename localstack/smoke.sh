@@ -3,11 +3,11 @@
 # disables, enables and revokes a token. With this token it asks who the caller is, and when the token expires. Without a
 # token, with a bad one and with a disabled one, the service must refuse.
 #
-#   smoke.sh URL TOKEN_FILE [HOST]
+#   smoke.sh URL [TOKEN_FILE [HOST]]
 #
-# HOST is the Host header, for emulators that select an API by the Host header.
+# Without TOKEN_FILE it makes only the calls that need no good token. HOST is the Host header, for emulators that select an API by the Host header.
 set -euo pipefail
-url=$1 file=$2 host=${3:-}
+url=$1 file=${2:-} host=${3:-}
 
 # request METHOD PATH [BODY] prints the answer, the header Apitoken-Expires and, on a last line, the status. Standard
 # input has the Authorization header, because other users can read a command line.
@@ -39,6 +39,7 @@ who=/v1/session/who-am-i
 no_token | request GET /v1/version | expect 200 'version, without a token' >/dev/null
 no_token | request GET $who | expect 401 'who am I, without a token' >/dev/null
 bad_token | request GET $who | expect 401 'who am I, with a bad token' >/dev/null
+[ -n "$file" ] || exit 0
 good_token | request GET $who | expect 200 'who am I, with a token' >/dev/null
 created=$(good_token | request POST $tokens/ '{"name":"smoke","expires_in":"1h"}' | expect 200 'create')
 id=$(member id '[0-9A-Za-z]\{8\}' <<<"$created")

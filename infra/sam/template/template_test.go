@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -17,6 +18,7 @@ import (
 	"apitoken/functions/wiring/api"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/dynamo"
+	"apitoken/infra/dynamo/item"
 	"apitoken/infra/sam/template"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -62,11 +64,14 @@ func anys(words []string) (l []any) {
 
 func TestResourcesThatCannotBeMadeAgainAreRetained(t *testing.T) {
 	template := read(t)
-	for _, kind := range []string{"DynamoDB::Table", "SecretsManager::Secret", "KMS::Key"} {
-		for name, r := range resources(t, template, kind) {
-			want(t, object{name: r}, "Retain", name, "DeletionPolicy")
-			want(t, object{name: r}, "Retain", name, "UpdateReplacePolicy")
-		}
+	for name, r := range resources(t, template, "DynamoDB::Table") {
+		// Not RetainExceptOnCreate: the rollback of a first deployment would fail at the deletion protection.
+		want(t, object{name: r}, "Retain", name, "DeletionPolicy")
+		want(t, object{name: r}, "Retain", name, "UpdateReplacePolicy")
+	}
+	for name, r := range resources(t, template, "SecretsManager::Secret") {
+		want(t, object{name: r}, "RetainExceptOnCreate", name, "DeletionPolicy")
+		want(t, object{name: r}, "Retain", name, "UpdateReplacePolicy")
 	}
 	for name, r := range resources(t, template, "DynamoDB::Table") {
 		properties := at(r, "Properties")
@@ -80,6 +85,25 @@ func TestResourcesThatCannotBeMadeAgainAreRetained(t *testing.T) {
 		}
 	}
 	want(t, template, "true", "Parameters", "DeletionProtection", "Default")
+}
+
+// TestTheConfigurationKeyGoesWithTheStack: it encrypts only the environments of the
+// functions, which go too. A retained key would cost 1 USD a month for nothing. Its
+// deletion can be cancelled for some days.
+func TestTheConfigurationKeyGoesWithTheStack(t *testing.T) {
+	all := read(t)
+	key := at(all, "Resources", "ConfigKey")
+	want(t, key, "Delete", "DeletionPolicy")
+	want(t, key, "Delete", "UpdateReplacePolicy")
+	if days, _ := at(key, "Properties", "PendingWindowInDays").(int); days < 7 || days > 30 {
+		t.Errorf("PendingWindowInDays: got %d, want 7 to 30", days)
+	}
+	for name, f := range functions(t, all) {
+		if k := at(f, "Properties", "KmsKeyArn"); k != nil && !reflect.DeepEqual(k, getAtt("ConfigKey.Arn")) {
+			t.Errorf("%s has another key: %v", name, k)
+		}
+	}
+	want(t, all, object{"AliasName": sub("alias/${AWS::StackName}-config"), "TargetKeyId": ref("ConfigKey")}, "Resources", "ConfigKeyAlias", "Properties")
 }
 
 // served is a route as the template has it.
@@ -301,13 +325,43 @@ func TestTheAPIGuardsAndCachesNothing(t *testing.T) {
 			"ResourcePath": "/~1api~1{proxy+}", "HttpMethod": "POST", "LoggingLevel": "OFF", "DataTraceEnabled": false, "CachingEnabled": false, "MetricsEnabled": true,
 			"ThrottlingRateLimit": ref("RequestsPerSecond"), "ThrottlingBurstLimit": ref("RequestBurst"),
 		}, ref("AWS::NoValue"))}), "MethodSettings")
-		want(t, p, nil, "AccessLogSetting") // an access log with headers would contain credentials
 		want(t, p, object{"Fn::If": list("HasTracing", true, false)}, "TracingEnabled")
 	}
 	want(t, template, object{"Fn::Equals": list(ref("Tracing"), "Active")}, "Conditions", "HasTracing")
 	want(t, template, "PassThrough", "Parameters", "Tracing", "Default") // traces cost more than the rest of an authorization
 	if raw := at(template, "Resources"); len(ofType(raw, "AWS::ApiGateway::GatewayResponse")) > 0 {
 		t.Error("gateway responses that are resources are lost with the next deployment of the API's definition")
+	}
+}
+
+// contextVariable matches a variable of an access log.
+var contextVariable = regexp.MustCompile(`\$context\.([A-Za-z.]+)`)
+
+// TestTheAccessLogHasNoCredentials: headers have credentials, and a client may have
+// written a token into a path. Without the parameter there is no log, because the
+// account may lack the role for it.
+func TestTheAccessLogHasNoCredentials(t *testing.T) {
+	all := read(t)
+	want(t, all, "false", "Parameters", "AccessLog", "Default")
+	want(t, all, "HasAccessLog", "Resources", "AccessLogs", "Condition")
+	branches, _ := at(all, "Resources", "Api", "Properties", "AccessLogSetting", "Fn::If").([]any)
+	if len(branches) != 3 || branches[0] != "HasAccessLog" || !reflect.DeepEqual(branches[2], ref("AWS::NoValue")) {
+		t.Fatalf("AccessLogSetting: got %v, want it only with HasAccessLog", branches)
+	}
+	want(t, branches[1], sub("arn:${AWS::Partition}:logs:${AWS::Region}:${AWS::AccountId}:log-group:${AccessLogs}"), "DestinationArn")
+	format := at(branches[1], "Format").(string)
+	var line map[string]string
+	if err := json.Unmarshal([]byte(format), &line); err != nil || len(line) < 5 {
+		t.Errorf("the format is not an object of JSON: %v: %s", err, format)
+	}
+	allowed := []string{"requestId", "requestTimeEpoch", "identity.sourceIp", "httpMethod", "resourcePath", "status", "error.responseType", "authorizer.status", "responseLatency"}
+	for _, v := range contextVariable.FindAllStringSubmatch(format, -1) {
+		if !slices.Contains(allowed, v[1]) {
+			t.Errorf("the access log has $context.%s; allowed: %v", v[1], allowed)
+		}
+	}
+	if n := strings.Count(format, "$"); n != len(line) {
+		t.Errorf("the format has %d variables in %d members", n, len(line))
 	}
 }
 
@@ -328,7 +382,7 @@ func TestStreamAndQueueSourcesAreBounded(t *testing.T) {
 	want(t, stream, list("ReportBatchItemFailures"), "FunctionResponseTypes")
 	want(t, stream, true, "BisectBatchOnFunctionError")
 	want(t, stream, object{"Type": "SQS", "Destination": getAtt("PublishDeadLetters.Arn")}, "DestinationConfig", "OnFailure")
-	want(t, stream, object{"Filters": list(object{"Pattern": `{"eventName":["INSERT"]}`})}, "FilterCriteria")
+	checkFilter(t, stream)
 	if retries, _ := at(stream, "MaximumRetryAttempts").(int); retries < 1 || retries > 10 {
 		t.Errorf("MaximumRetryAttempts: got %d; want 1 to 10, because one bad record would block its shard", retries)
 	}
@@ -348,6 +402,51 @@ func TestStreamAndQueueSourcesAreBounded(t *testing.T) {
 	for name, q := range resources(t, template, "SQS::Queue") {
 		want(t, object{name: q}, true, name, "Properties", "SqsManagedSseEnabled")
 		want(t, object{name: q}, 1209600, name, "Properties", "MessageRetentionPeriod")
+	}
+}
+
+// checkFilter checks that the function gets records and notices, and nothing that it
+// would skip: with the first use of each token it would be invoked for nothing.
+func checkFilter(t *testing.T, stream any) {
+	t.Helper()
+	filters := objects(at(stream, "FilterCriteria", "Filters"))
+	if len(filters) != 1 {
+		t.Fatalf("got %d filters, want 1: Lambda takes what passes any of them", len(filters))
+	}
+	var pattern struct {
+		EventName []string `json:"eventName"`
+		DynamoDB  struct {
+			Keys struct{ SK struct{ S []any } }
+		} `json:"dynamodb"`
+	}
+	if err := json.Unmarshal([]byte(at(filters[0], "Pattern").(string)), &pattern); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(pattern.EventName, []string{"INSERT"}) {
+		t.Errorf("eventName: got %v, want INSERT: a deletion by the time to live must not be published", pattern.EventName)
+	}
+	passes := func(key item.Item) bool {
+		sk := item.TextOf(key, item.SK)
+		return slices.ContainsFunc(pattern.DynamoDB.Keys.SK.S, func(rule any) bool {
+			if prefix, ok := at(rule, "prefix").(string); ok {
+				return strings.HasPrefix(sk, prefix)
+			}
+			return rule == sk
+		})
+	}
+	for _, key := range []item.Item{item.MessageKey("user/ann/7"), item.MessageKey("settings/1"), item.MessageKey("TokenExpiring/x")} {
+		if !passes(key) {
+			t.Errorf("the filter drops the message with the key %v", key)
+		}
+	}
+	head, err := item.HeadKey(events.UserStream("ann"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, key := range []item.Item{head, item.ViewKey("JhxND7ci"), item.UseKey("JhxND7ci"), item.ReplyKey("x")} {
+		if passes(key) {
+			t.Errorf("the item with the key %v invokes the function", key)
+		}
 	}
 }
 
@@ -520,7 +619,7 @@ func TestParametersExplainThemselves(t *testing.T) {
 			t.Errorf("parameter %s lacks a description or a default", name)
 		}
 	}
-	for _, name := range []string{"ApiUrl", "ExampleUrl", "AuthorizerArn", "TokenTableName", "AuditTableName", "BusName", "PepperSecrets"} {
+	for _, name := range []string{"ApiUrl", "ExampleUrl", "AuthorizerArn", "TokenTableName", "AuditTableName", "BusName", "PepperSecrets", "AuditQueueArn", "AuditDeadLettersArn"} {
 		if at(template, "Outputs", name, "Description") == nil {
 			t.Errorf("output %s is missing or has no description", name)
 		}

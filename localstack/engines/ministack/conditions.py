@@ -10,6 +10,7 @@ import json
 import re
 import runpy
 
+import imports  # noqa: F401  it changes how MiniStack imports resources
 from ministack.core import iam_actions
 
 PARTITION_KEYS = {None: "PK", "list": "list", "owner": "owner", "unsent": "unsent", "due": "due"}  # by index, as in template.yaml

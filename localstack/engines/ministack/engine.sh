@@ -1,7 +1,7 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # engines.sh sets and reads these variables
 # MiniStack 1.5.33. It tests the whole deployed stack: it accepts `sam deploy`, runs the functions' zips as processes of
 # this machine, and enforces the authorizer. With AUTH=true it also enforces the IAM role of each function. conditions.py
-# adds condition keys of DynamoDB that it lacks.
+# adds condition keys of DynamoDB that it lacks, and imports.py mends the import of resources into a stack.
 #
 # Known gaps: streams ignore reported batch item failures and retry limits. TTL deletions write no stream record. An
 # AWS::Serverless::HttpApi deploys without routes. Each warm call takes at least about 50 ms. Use LocalStack for stream
@@ -23,6 +23,7 @@ launch() {
     GATEWAY_PORT="$port" BIND_HOST=127.0.0.1 AUTH=true LAMBDA_EXECUTOR=local IOT_MTLS_ENABLED=0
     AWS_ENDPOINT_URL="$endpoint" MINISTACK_REGION=us-east-1 AWS_DEFAULT_REGION=us-east-1
     AWS_ACCESS_KEY_ID=test AWS_SECRET_ACCESS_KEY=test S3_DATA_DIR="$run/s3"
+    PYTHONDONTWRITEBYTECODE=1 # no __pycache__ beside conditions.py: it would be in the work tree and in inputs
   )
   command=("$home/venv/bin/python" "$here/engines/ministack/conditions.py")
 }
