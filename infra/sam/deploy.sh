@@ -67,6 +67,7 @@ ask() {
 # question asks until the answer matches. An empty answer is the default.
 question() {
   local text=$1 default=$2 pattern=$3 allowed=$4 answer
+  local LC_ALL=C # in other locales [a-z] may have capitals
   while :; do
     printf '%s%s: ' "$text" "${default:+ [$default]}" >&2
     read -r answer || die "there is no answer: standard input has ended"

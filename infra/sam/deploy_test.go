@@ -12,9 +12,9 @@ const topic = "arn:aws:sns:eu-central-1:123456789012:alarms"
 func TestTheFirstDeploymentAsksDeploysAndTests(t *testing.T) {
 	s := newScene(t)
 	s.write("after-deploy", "CREATE_COMPLETE")
-	r := s.run("deploy.sh", "\neu-central-1\nACME_\nacme\narn:aws:sns:us-east-1:123456789012:alarms\n"+topic+"\n")
+	r := s.run("deploy.sh", "\neu-central-1\nACME\nacme\narn:aws:sns:us-east-1:123456789012:alarms\n"+topic+"\n")
 	r.ended(t, false)
-	r.says(t, "Name of the stack [apitoken]", "AWS region [eu-north-1]", "Secret scanners", "'ACME_' is not possible; allowed: up to 16 of the letters a-z and digits",
+	r.says(t, "Name of the stack [apitoken]", "AWS region [eu-north-1]", "Secret scanners", "'ACME' is not possible; allowed: up to 16 of the letters a-z and digits",
 		"'arn:aws:sns:us-east-1:123456789012:alarms' is not possible", "account 123456789012, region eu-central-1", "several minutes",
 		"https://api.example/prod", "APITOKEN_TOKEN_FILE=")
 	r.inOrder(t, "aws|sts|get-caller-identity", "make|-s|build", "sam|build|--build-in-source|--parameter-overrides|Arch=arm64",
