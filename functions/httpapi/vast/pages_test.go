@@ -1,8 +1,10 @@
 package vast_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -112,6 +114,31 @@ func TestPrefixOfAStageStaysInLinks(t *testing.T) {
 	http.StripPrefix("/prod", w.server.Config.Handler).ServeHTTP(rec, r)
 	if want := `"next":"https://api.example.com/prod/api/latest/apitokens/?page=2&page_size=1"`; !strings.Contains(rec.Body.String(), want) {
 		t.Errorf("got %d %s, want %s", rec.Code, rec.Body, want)
+	}
+}
+
+// TestLinksWithoutAHostArePaths: HTTP/1.0 and an empty Host name no host.
+func TestLinksWithoutAHostArePaths(t *testing.T) {
+	w := newScene(t)
+	for range 2 {
+		w.make(w.admin, `{}`)
+	}
+	for _, version := range []string{"HTTP/1.0\r\n", "HTTP/1.1\r\nHost:\r\nConnection: close\r\n"} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET /api/v5/apitokens/?page=2&page_size=1 %sAuthorization: Api-Token %s\r\n\r\n", version, w.admin)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := decodeAs[vast.Page](w.read("GET", "/api/v5/apitokens/", res).expect(http.StatusOK))
+		if *page.Next != "/api/v5/apitokens/?page=3&page_size=1" || *page.Previous != "/api/v5/apitokens/?page=1&page_size=1" {
+			t.Errorf("%q: got the links %s and %s, want paths", version, *page.Next, *page.Previous)
+		}
+		w.do("GET", *page.Next, w.admin, "").expect(http.StatusOK)
 	}
 }
 
