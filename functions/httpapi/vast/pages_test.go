@@ -189,8 +189,11 @@ func TestListHasAtMostTenThousandTokens(t *testing.T) {
 		t.Errorf("got %d tokens", len(all))
 	}
 	for _, query := range []string{"", "?archived=True", "?page_size=10", "?page=1", "?name=other"} { // a name is compared with each token
-		if text := ask(10_001, query).expect(http.StatusBadRequest).message(); !strings.Contains(text, "owner") || !strings.Contains(text, "10000") {
+		if text := ask(10_001, query).expect(http.StatusBadRequest).message(); !strings.Contains(text, "owner is needed") || !strings.Contains(text, "10000") {
 			t.Errorf("%s: got %q", query, text)
 		}
+	}
+	if text := ask(10_001, "?owner=ann&archived=True").expect(http.StatusBadRequest).message(); strings.Contains(text, "owner") || !strings.Contains(text, "archived must be false") {
+		t.Errorf("with an owner: got %q, want the parameter that is left", text)
 	}
 }

@@ -127,12 +127,22 @@ func (x exchange) tokens(want issuer.ListQuery) ([]APIToken, error) {
 		}
 		switch read += len(page.Tokens); {
 		case read > maxTokens:
-			return nil, machine.FieldProblem("invalid_parameter", "owner", fmt.Sprintf("is needed: the list has more than %d tokens; GET /v1/auth/access-tokens/ gives a long list in parts", maxTokens))
+			return nil, x.listTooLong()
 		case !page.More:
 			return all, nil
 		}
 		want.After = page.Next
 	}
+}
+
+// listTooLong names the parameter that makes the list shorter. A user has few live
+// tokens, so the archive makes the list of one owner long.
+func (x exchange) listTooLong() error {
+	parts := fmt.Sprintf("the list has more than %d tokens; GET /v1/auth/access-tokens/ gives a long list in parts", maxTokens)
+	if x.Query.Has("owner") {
+		return machine.FieldProblem("invalid_parameter", "archived", "must be false or absent: "+parts)
+	}
+	return machine.FieldProblem("invalid_parameter", "owner", "is needed: "+parts)
 }
 
 // numbered is a page that a client asks for by its number.
