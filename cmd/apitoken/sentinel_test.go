@@ -212,7 +212,7 @@ func (s *sentinel) useAndMisuse(token string) {
 // the value of the panic.
 func (s *sentinel) provokePanic(token string) {
 	handler := machine.New(machine.Config{
-		Deployment: "test", Logger: slog.New(slog.NewJSONHandler(&s.panics, nil)),
+		Only: []string{"about"}, Logger: slog.New(slog.NewJSONHandler(&s.panics, nil)),
 		Ready: func(context.Context) error { panic("a value with a token: " + token) },
 	}, httpapi.Face())
 	r := httptest.NewRequest("GET", "/healthz", nil)

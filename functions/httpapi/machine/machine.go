@@ -2,6 +2,7 @@ package machine
 
 import (
 	"context"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"net/netip"
@@ -66,8 +67,9 @@ type face struct {
 // New returns the handler of the faces. If a gateway or a stage adds a prefix to the
 // path, the caller removes the prefix from URL.Path and leaves RequestURI unchanged,
 // as http.StripPrefix does. Links to the next page then keep the prefix. New panics
-// if a name in Only is no function, if faces or routes contradict each other, or if a
-// call answers events and the Deployment is missing or invalid.
+// if a name in Only is no function, if faces or routes contradict each other, if a call
+// answers events and the Deployment is missing or invalid, or if a call checks
+// credentials and the Guard is missing.
 func New(c Config, faces ...Face) http.Handler {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -86,6 +88,7 @@ func New(c Config, faces ...Face) http.Handler {
 	for _, f := range faces {
 		if slices.ContainsFunc(f.Calls, func(call Call) bool { return served(call, c.Only) }) {
 			mustHaveDeployment(c, f.Calls)
+			mustHaveGuard(c, f.Calls)
 			h.add(&face{Face: f, Config: &c})
 		}
 	}
@@ -108,6 +111,16 @@ func mustHaveDeployment(c Config, calls []Call) {
 	}
 	if err := events.ValidDeployment(c.Deployment); err != nil {
 		panic("machine: Deployment: " + err.Error())
+	}
+}
+
+// mustHaveGuard finds the same kind of error: without it, every request with a
+// credential would be answered as a fault.
+func mustHaveGuard(c Config, calls []Call) {
+	for _, call := range calls {
+		if checks := !call.Open && (call.Direct || !c.TrustPrincipal); checks && served(call, c.Only) && c.Guard == nil {
+			panic(fmt.Sprintf("machine: Guard is missing, but the route %s %s checks credentials", call.Method, call.Path))
+		}
 	}
 }
 

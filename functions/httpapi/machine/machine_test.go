@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/events/guard"
 	"apitoken/functions/httpapi/machine"
 )
 
@@ -174,7 +175,39 @@ func TestFacesThatDoNotFitPanic(t *testing.T) {
 					}
 				}
 			}()
-			machine.New(machine.Config{Logger: slog.New(slog.DiscardHandler)}, c.faces...)
+			machine.New(machine.Config{Logger: slog.New(slog.DiscardHandler), Guard: &guard.Guard{}}, c.faces...)
+		})
+	}
+}
+
+// TestARouteThatChecksCredentialsNeedsAGuard: a gateway checks those of the other
+// routes.
+func TestARouteThatChecksCredentialsNeedsAGuard(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		route  machine.Route
+		config machine.Config
+		panics bool
+	}{
+		{"open", machine.Route{Open: true}, machine.Config{}, false},
+		{"guarded", machine.Route{}, machine.Config{}, true},
+		{"guarded, with a guard", machine.Route{}, machine.Config{Guard: &guard.Guard{}}, false},
+		{"after an authorizer", machine.Route{}, machine.Config{TrustPrincipal: true}, false},
+		{"direct", machine.Route{Direct: true, Checks: true}, machine.Config{TrustPrincipal: true}, true},
+		{"of another function", machine.Route{}, machine.Config{Only: []string{"other"}}, false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			f := things("", "other")
+			c.route.Function, c.route.Method, c.route.Path = "things", http.MethodPut, "/odd"
+			f.Calls = append(f.Calls, machine.Call{Route: c.route, Serve: f.Calls[0].Serve})
+			defer func() {
+				text, panicked := recover().(string)
+				if panicked != c.panics || panicked && !strings.Contains(text, "Guard is missing, but the route PUT /odd") {
+					t.Errorf("got panic %q, want one that names Guard and route: %t", text, c.panics)
+				}
+			}()
+			c.config.Logger = slog.New(slog.DiscardHandler)
+			machine.New(c.config, f)
 		})
 	}
 }
