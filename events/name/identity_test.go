@@ -212,6 +212,7 @@ func TestNumbersOfNoOwnerAreRefused(t *testing.T) {
 	for _, n := range []string{
 		"18446744073709551616", "0" + ann.String(), longer.String(), new(big.Int).Lsh(ann, 8).String(), new(big.Int).Add(ann, big.NewInt(1<<40)).String(),
 		"36893488147419103232", strings.Repeat("9", 619), strings.Repeat("9", 5000),
+		Number("JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"), Number("ad JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"), // a token
 	} {
 		if got, err := (Identity{AuthID: n}).Key(); err == nil {
 			t.Errorf("the auth_id %.40s gives %q", n, got)

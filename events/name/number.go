@@ -3,6 +3,8 @@ package name
 import (
 	"math/big"
 	"strings"
+
+	"apitoken/events/secret"
 )
 
 // numberBytes is the least number of bytes of a number that stands for an owner key
@@ -28,7 +30,8 @@ func Number(key string) string {
 }
 
 // keyOfNumber returns the owner key of a number with more than 64 bits, or "" if the
-// number stands for no key.
+// number stands for no key. A key that contains a token is none: callers look for
+// tokens in the texts that they get, and would not find it in a number.
 func keyOfNumber(digits string) string {
 	if len(digits) > maxNumber { // the time to read a number grows with the square of its length
 		return ""
@@ -42,7 +45,7 @@ func keyOfNumber(digits string) string {
 		return ""
 	}
 	key := strings.TrimLeft(string(b[1:]), "\x00")
-	if ValidOwner(key) != nil || Number(key) != digits {
+	if ValidOwner(key) != nil || Number(key) != digits || secret.Within(key) {
 		return ""
 	}
 	return key
