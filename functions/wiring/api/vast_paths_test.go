@@ -99,3 +99,18 @@ func TestPathsOfVASTBehindAGateway(t *testing.T) {
 		}
 	}
 }
+
+// TestVASTIgnoresTheContextOfAnAuthorizer: no authorizer of the template runs before
+// the function, so a context in the payload is not of ours.
+func TestVASTIgnoresTheContextOfAnAuthorizer(t *testing.T) {
+	d := deploy(t, false)
+	d.Deployment = "test"
+	h := serve(d.Function, "vast")
+	for _, c := range [][2]string{{"GET", "/api/apitokens/"}, {"POST", "/api/apitokens/"}, {"PATCH", "/api/apitokens/JhxND7ci/revoke/"}, {"GET", "/api/openapi.yaml"}} {
+		for _, text := range []string{"", vector} { // send has the context of ann
+			if a, line := d.send(h, c[0], c[1], text, ""); a.StatusCode != http.StatusUnauthorized || line["owner"] != "" {
+				t.Errorf("%s %s with the credential %q: got %d %s with the log line %v, want 401", c[0], c[1], text, a.StatusCode, a.Body, line)
+			}
+		}
+	}
+}
