@@ -205,7 +205,9 @@ func TestCallsAboutTheOwnTokenIgnoreTheGateway(t *testing.T) {
 
 func TestAfterAGatewayOnlyItsPrincipalIsUsed(t *testing.T) {
 	w := newScene(t)
-	h := w.handler(func(c *machine.Config) { c.TrustPrincipal, c.Guard = true, nil })
+	h := w.handler(func(c *machine.Config) {
+		c.TrustPrincipal, c.Guard, c.Only = true, nil, []string{"list", "history", "about"}
+	})
 	s := handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusUnauthorized, "credential_missing")
 	if s.header.Get("Www-Authenticate") == "" {
 		t.Error("a 401 without WWW-Authenticate")
