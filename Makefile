@@ -37,7 +37,7 @@ test: ## Run the tests
 
 .PHONY: race
 race: ## Run the tests, the longest ones shorter, under the race detector (needs a C compiler)
-	APITOKEN_SHORTER=1 GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 go test -race ./... # the tests start a thousand processes, which would wait a second each
+	APITOKEN_SHORTER=1 GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 go test -vet=off -timeout 20m -p 4 -race ./... # make lint vets, many tests wait, and the tests start a thousand processes, which would wait a second each
 
 .PHONY: check
 check: lint vulnerabilities fresh race ## Run lint, vulnerabilities, fresh and race
@@ -76,7 +76,7 @@ bench: ## Measure the budgets, each against its baseline in the same run
 	@[ -z "$$APITOKEN_DYNAMODB" ] || go test -count 1 -run ReadsStayInTheirUnits -v ./infra/dynamo | grep 'read units'
 
 .PHONY: soak
-soak: bench fuzz histories races crashes sweeps table ## Run everything that takes long: the budgets, the fuzzers, and the next five (more than an hour without table)
+soak: bench fuzz histories races crashes sweeps retention table ## Run everything that takes long: the budgets, the fuzzers, and the next six (almost two hours without table)
 
 CHECKS ?= 20000
 .PHONY: histories
@@ -103,6 +103,12 @@ DUE ?= 100000
 sweeps: ## Let many tokens fall due in one hour on the embedded store (DUE=100000)
 	go test -list ManyTokensFallDue ./infra/bolt | grep ManyTokensFallDue
 	DUE=$(DUE) go test -count 1 -timeout 60m -run ManyTokensFallDue -v ./infra/bolt
+
+RETAINED ?= 100000
+.PHONY: retention
+retention: ## Create and end many tokens in three rounds, with a retention of one minute, under a running service (RETAINED=100000)
+	go test -list RemovesWhatIsPastItsRetention ./cmd/apitoken | grep RemovesWhatIsPastItsRetention
+	RETAINED=$(RETAINED) go test -count 1 -timeout 120m -run RemovesWhatIsPastItsRetention -v ./cmd/apitoken
 
 .PHONY: table
 table: ## Run the long tests on DynamoDB Local in full (only with APITOKEN_DYNAMODB=URL, from localstack/engines.sh start dynamodb)

@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -67,7 +68,13 @@ func flip(b []byte, at int) []byte {
 
 // TestChangingAnyStoredByteOfARecordIsFound: the chain finds each change without
 // peppers, except a change of the MAC. CheckMAC finds each change.
+//
+// With APITOKEN_SHORTER=1, as make race sets it, it tries one of eight changes.
 func TestChangingAnyStoredByteOfARecordIsFound(t *testing.T) {
+	every := 1
+	if os.Getenv("APITOKEN_SHORTER") == "1" {
+		every = 8
+	}
 	k := keys(t, pepperA)
 	rs, _ := history(t, k)
 	if err := events.Verify(events.Hash{}, rs); err != nil {
@@ -76,7 +83,9 @@ func TestChangingAnyStoredByteOfARecordIsFound(t *testing.T) {
 	tried := 0
 	for i := range rs {
 		for where, changed := range changes(rs[i]) {
-			tried++
+			if tried++; tried%every != 0 {
+				continue
+			}
 			spoiled := slices.Clone(rs)
 			spoiled[i] = changed
 			onlyMAC := strings.HasPrefix(where, "MAC")

@@ -58,7 +58,8 @@ type Log interface {
 type Views interface {
 	// Token reads one token consistently, with its last use, in one read. The use
 	// is zero if the token was never used, and also if the use cannot be decoded:
-	// it decides nothing, so it must not refuse the token. ErrNotFound if the id was never taken. A view that
+	// it decides nothing, so it must not refuse the token. ErrNotFound if the id was
+	// never taken, or if the view was removed after its retention. A view that
 	// cannot be decoded, or that has index attributes which differ from its
 	// fields, is a *DamagedView. Token does not check the seal; the caller does.
 	Token(ctx context.Context, id string) (View, Use, error)
@@ -132,6 +133,18 @@ type Outbox interface {
 }
 
 // Store is all ports of a store in one. Each of our stores has it.
+//
+// A store removes only what is past its retention, at any later time and in any
+// order, so nothing is decided by absence:
+//
+//   - records of which Record.Gone is true, but only from the beginning of a stream;
+//   - the view of an ended token after its KeepUntil, with the use;
+//   - a reply when events.ReplyValid has passed since its time;
+//   - a notice after the time that Notify promises.
+//
+// It never removes a head: a stream that lost all its records keeps its version,
+// its chain and its state. Before a removal and after it the ports promise the same,
+// except that the item is unknown.
 type Store interface {
 	Log
 	Views
@@ -140,6 +153,20 @@ type Store interface {
 	Replies
 	Outbox
 }
+
+// Collector removes what is past its retention. An engine may do that itself, as
+// DynamoDB does; then its store has no Collector.
+type Collector interface {
+	// Collect removes all that is past its retention at the time now, except what
+	// was not sent yet. Other calls may run meanwhile, and none of them waits for
+	// the whole collection. If ctx ends, Collect returns soon with the error of ctx;
+	// what it removed until then is counted, and the next call goes on. Everything
+	// that it removed is durably removed when it returns.
+	Collect(ctx context.Context, now time.Time) (Collected, error)
+}
+
+// Collected counts what a collection has removed.
+type Collected struct{ Records, Views, Replies, Notices int }
 
 // Repairs ends the block of a stream that has a record newer than its head. Only
 // the command line of an operator uses it. A store has it beside its other ports.

@@ -5,11 +5,12 @@
 #   engines.sh stop [ENGINE]     stop one engine, or all; no error if none runs
 #   engines.sh status [ENGINE]   print one line for each engine that runs; exit 1 if none runs
 #   engines.sh install ENGINE    only install the engine and print its folder, for a CI cache
-#   engines.sh tool NAME         install a tool if needed and print its path; NAME is sam, cfn-lint, rie or qq
+#   engines.sh tool NAME         install a tool if needed and print its path; NAME is sam, cfn-lint, rie,
+#                                qq or vastpy-cli
 #
-# ENGINE is dynamodb (port 8021), ministack (4566) or localstack (4577), and for install also sam, generators or qumulo. The purpose
-# of each is in engines/ENGINE/engine.sh. A second start prints the endpoint of the running engine. After a stop, a start
-# has no old state.
+# ENGINE is dynamodb (port 8021), ministack (4566) or localstack (4577), and for install also sam, generators, qumulo or
+# vast. The purpose of each is in engines/ENGINE/engine.sh. A second start prints the endpoint of the running engine.
+# After a stop, a start has no old state.
 #
 # APITOKEN_DYNAMODB_PORT, APITOKEN_MINISTACK_PORT and APITOKEN_LOCALSTACK_PORT select other ports. Engines on different
 # ports are independent. APITOKEN_ENGINES is the cache folder; the default is .engines at the top of the repository.
@@ -33,7 +34,7 @@ main() {
     "status 2") load "$2"; status_run "$run" | grep . ;;
     "install 2") load "$2"; install_once; echo "$home" ;;
     "tool 2") tool "$2" ;;
-    *) die "usage: ${0##*/} start|install ENGINE, stop|status [ENGINE], tool sam|cfn-lint|rie|qq; ENGINE is one of" \
+    *) die "usage: ${0##*/} start|install ENGINE, stop|status [ENGINE], tool sam|cfn-lint|rie|qq|vastpy-cli; ENGINE is one of" \
       "$(cd "$here/engines" && echo */engine.sh | sed 's,/engine.sh,,g')" ;;
   esac
 }
@@ -171,14 +172,16 @@ each_run() {
   done
 }
 
+# tool prints the path without links, so that the Python beside a Python tool finds the tool's packages.
 tool() {
   case $1 in
     sam | cfn-lint | rie) load sam ;;
     qq) load qumulo ;;
-    *) die "tool '$1' is unknown; allowed: sam, cfn-lint, rie, qq" ;;
+    vastpy-cli) load vast ;;
+    *) die "tool '$1' is unknown; allowed: sam, cfn-lint, rie, qq, vastpy-cli" ;;
   esac
   install_once
-  echo "$home/bin/$1"
+  echo "$(cd "$home/bin" && pwd -P)/$1"
 }
 
 # http_status prints the status code of a GET to the engine's port, or nothing after two seconds without an answer.

@@ -5,7 +5,12 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 engines=localstack/engines.sh
 started=()
-stop() { for engine in "${started[@]}"; do $engines stop "$engine"; done; }
+other_tests= output=
+stop() {
+  [ -z "$other_tests" ] || kill -- "-$other_tests" 2>/dev/null || true
+  rm -f "$output"
+  for engine in "${started[@]}"; do $engines stop "$engine"; done
+}
 trap stop EXIT
 
 # Each engine's URL is in a variable with the engine's name, such as APITOKEN_DYNAMODB. If an engine is already running,
@@ -19,7 +24,8 @@ done
 APITOKEN_SAM=$($engines tool sam)
 APITOKEN_CFN_LINT=$($engines tool cfn-lint)
 APITOKEN_QQ=$($engines tool qq)
-export APITOKEN_SAM APITOKEN_CFN_LINT APITOKEN_QQ
+APITOKEN_VASTPY=$($engines tool vastpy-cli)
+export APITOKEN_SAM APITOKEN_CFN_LINT APITOKEN_QQ APITOKEN_VASTPY
 
 # The generators of clients need Node.js beside what the engines need. Without it their tests are left out, except in CI.
 left_out=
@@ -33,8 +39,23 @@ else
   echo "Left out: the generated clients, because their generators cannot be installed." >&2
 fi
 
-# Tests find their engine with the package localstack/engines. The packages run one after the other, because they share
-# the engines. Go's cache is off, because it does not know the state of an engine.
-mapfile -t packages < <(grep -rl --include='*_test.go' '"apitoken/localstack/engines"' infra functions localstack cmd |
-  xargs -n 1 dirname | sort -u | grep -vx "${left_out:--}")
-go test -count=1 -p 1 -timeout 30m "${packages[@]/#/./}" "$@"
+# Tests find their engine with the package localstack/engines. tests_of prints the folders with a test that has the text.
+tests_of() {
+  grep -rlE --include='*_test.go' "$1" infra functions localstack cmd | xargs -n 1 dirname | sort -u | grep -vx "${left_out:--}"
+}
+
+# The packages that share an engine run one after the other. The tests of the deployed stack often wait for their
+# emulators, so the others run at the same time, most of them with DynamoDB Local. Go's cache is off, because it does not
+# know the state of an engine.
+mapfile -t stack < <(tests_of 'engines\.(MiniStack|LocalStack)\b')
+mapfile -t others < <(comm -13 <(printf '%s\n' "${stack[@]}") <(tests_of '"apitoken/localstack/engines"'))
+test=(go test -count=1 -p 1 -timeout 30m)
+output=$(mktemp)
+setsid "${test[@]}" "${others[@]/#/./}" "$@" >"$output" 2>&1 &
+other_tests=$!
+status=0
+"${test[@]}" "${stack[@]/#/./}" "$@" || status=$?
+wait "$other_tests" || status=$?
+other_tests=
+cat "$output"
+exit $status

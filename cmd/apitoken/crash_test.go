@@ -1,14 +1,12 @@
 package main
 
 import (
-	"bufio"
 	"bytes"
 	"context"
 	crand "crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
 	"math/rand/v2"
 	"net/http"
 	"os"
@@ -27,6 +25,7 @@ import (
 	"apitoken/events/secret"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
+	"apitoken/infra/eventfile"
 )
 
 const (
@@ -92,7 +91,7 @@ type request struct{ key, owner string }
 
 func (c *crash) start() {
 	c.t.Helper()
-	s, err := startServer(exec.Command("apitoken", "serve", "--listen", "127.0.0.1:0", "--data", c.dir))
+	s, err := startServer(exec.Command("apitoken", "serve", "--listen", "127.0.0.1:0", "--data", c.dir, "--events-part", "50KB"))
 	if err != nil {
 		c.t.Fatalf("restarting: %v", err)
 	}
@@ -324,19 +323,9 @@ func (c *crash) checkEvents(committed map[events.Stream][]events.Record) {
 
 func (c *crash) published() (streams map[events.Stream][]events.Message, repeats int) {
 	c.t.Helper()
-	file, err := os.Open(filepath.Join(c.dir, "events.jsonl"))
-	if err != nil {
-		c.t.Fatal(err)
-	}
-	defer file.Close()
 	streams = map[events.Stream][]events.Message{}
 	seen := map[string]bool{}
-	lines := bufio.NewReader(file)
-	for {
-		line, err := lines.ReadBytes('\n')
-		if errors.Is(err, io.EOF) && len(line) == 0 {
-			return streams, repeats
-		}
+	for line := range bytes.Lines(c.eventFile()) {
 		m := c.message(line)
 		if seen[m.ID] {
 			repeats++
@@ -345,6 +334,22 @@ func (c *crash) published() (streams map[events.Stream][]events.Message, repeats
 		seen[m.ID] = true
 		streams[m.Stream] = append(streams[m.Stream], m)
 	}
+	return streams, repeats
+}
+
+// eventFile reads all parts of the file of events.
+func (c *crash) eventFile() (all []byte) {
+	c.t.Helper()
+	parts, err := eventfile.Parts(filepath.Join(c.dir, "events.jsonl"))
+	for _, part := range parts {
+		b, rerr := os.ReadFile(part)
+		all, err = append(all, b...), errors.Join(err, rerr)
+	}
+	if err != nil {
+		c.t.Fatal(err)
+	}
+	c.t.Logf("the file of events has %d parts", len(parts))
+	return all
 }
 
 // message reads a line. It has the same members as an event of EventBridge.

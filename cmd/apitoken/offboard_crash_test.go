@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -19,7 +20,7 @@ import (
 
 const (
 	leavers      = 40 // at most
-	killed       = 4  // offboardings that shall be killed between two steps
+	killed       = 4  // offboardings that shall be killed between two steps; with APITOKEN_SHORTER=1, as make race sets it, only 1
 	leaverTokens = 50 // an offboarding has three steps: it suspends, ends 40, and ends 10
 )
 
@@ -35,8 +36,11 @@ func TestKilledServerEndsAnOffboardingTheSame(t *testing.T) {
 		t.Fatal(err)
 	}
 	took := c.offboardWhole("user000")
-	users, between := 1, 0
-	for ; users < leavers && between < killed; users++ {
+	users, between, enough := 1, 0, killed
+	if os.Getenv("APITOKEN_SHORTER") == "1" {
+		enough = 1
+	}
+	for ; users < leavers && between < enough; users++ {
 		if c.offboardKilled(fmt.Sprintf("user%03d", users), took) {
 			between++
 		}

@@ -20,6 +20,7 @@ import (
 	"testing"
 
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // sentinels is the number of tokens of the test. Each goes to every sink: a place
@@ -210,10 +211,10 @@ func (s *sentinel) useAndMisuse(token string) {
 // provokePanic causes a panic inside the service's own handler. The token is in
 // the value of the panic.
 func (s *sentinel) provokePanic(token string) {
-	handler := httpapi.New(httpapi.Config{
+	handler := machine.New(machine.Config{
 		Deployment: "test", Logger: slog.New(slog.NewJSONHandler(&s.panics, nil)),
 		Ready: func(context.Context) error { panic("a value with a token: " + token) },
-	})
+	}, httpapi.Face())
 	r := httptest.NewRequest("GET", "/healthz", nil)
 	r.Header.Set("Authorization", "Bearer "+token)
 	w := httptest.NewRecorder()

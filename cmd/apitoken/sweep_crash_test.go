@@ -20,6 +20,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/token"
+	"apitoken/infra/eventfile"
 )
 
 const (
@@ -92,14 +93,22 @@ func (c *crash) createDue() (soon, past []string) {
 	return soon, past
 }
 
-// sweptEvents counts the events of sweeps in the file of events.
-func (c *crash) sweptEvents() int {
+// sweptEvents counts the events of sweeps in the file of events. The server may begin
+// a new part meanwhile; then the next count has the events of the part before.
+func (c *crash) sweptEvents() (n int) {
 	c.t.Helper()
-	b, err := os.ReadFile(filepath.Join(c.dir, "events.jsonl"))
-	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+	parts, err := eventfile.Parts(filepath.Join(c.dir, "events.jsonl"))
+	if err != nil {
 		c.t.Fatal(err)
 	}
-	return bytes.Count(b, []byte(`"detail-type":"TokenExpir`))
+	for _, part := range parts {
+		b, err := os.ReadFile(part)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			c.t.Fatal(err)
+		}
+		n += bytes.Count(b, []byte(`"detail-type":"TokenExpir`))
+	}
+	return n
 }
 
 // awaitSwept waits for a number of events of sweeps. The last server may have fewer

@@ -19,6 +19,7 @@ import (
 
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/infra/bolt"
 
 	"go.etcd.io/bbolt"
@@ -51,7 +52,7 @@ func listen(h http.Handler) (*server, error) {
 func (f folder) api(store *bolt.Store, logs io.Writer) (http.Handler, *issuer.Issuer) {
 	logger := slog.New(slog.NewJSONHandler(logs, nil))
 	i := issuer.New(issuer.Config{Store: store, Keys: f.keys, Logger: logger})
-	return httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Logger: logger, Version: "bench", Deployment: "bench"}), i
+	return machine.New(machine.Config{Issuer: i, Guard: i.Guard(), Logger: logger, Version: "bench", Deployment: "bench"}, httpapi.Face()), i
 }
 
 // whoAmI compares the throughput of the smallest guarded call with that of a

@@ -169,8 +169,13 @@ func (i Identity) Key() (string, error) {
 }
 
 func (i Identity) checkMembers() error {
-	if err := cmp.Or(checkLength(i.Name, maxGiven), checkLength(i.AuthID, MaxOwner), checkLength(i.SID, MaxOwner)); err != nil {
+	if err := cmp.Or(checkLength(i.Name, maxGiven), checkLength(i.SID, MaxOwner)); err != nil {
 		return err
+	}
+	if keyOfNumber(i.AuthID) == "" {
+		if err := checkLength(i.AuthID, MaxOwner); err != nil {
+			return err
+		}
 	}
 	if i.GID != nil {
 		return invalid(fieldUser, "the user has a gid, which names a group; only users have tokens, so leave the gid out")
@@ -212,9 +217,12 @@ func (i Identity) nameKey() (string, error) {
 	return name, bareName(name)
 }
 
-// authKey reads a number as Qumulo's auth_id, and other texts as an owner key:
-// who-am-i answers the owner key as "id", and its clients send it back as
-// auth_id.
+// authForm begins the owner key of a user with an auth_id of Qumulo.
+const authForm = "auth_id:"
+
+// authKey reads a number of at most 64 bits as Qumulo's auth_id, a larger one as the
+// number of an owner key, and other texts as an owner key. who-am-i answers the number
+// as "id", and its clients send it back as auth_id.
 func (i Identity) authKey() (string, error) {
 	if i.AuthID == "" {
 		return "", nil
@@ -222,9 +230,12 @@ func (i Identity) authKey() (string, error) {
 	n, isNumber, err := authNumber(i.AuthID)
 	switch {
 	case err != nil:
-		return "", invalid(fieldUser, "the user's auth_id %s is too large; a number has at most 64 bits", secret.Quote(i.AuthID))
+		if key := keyOfNumber(i.AuthID); key != "" {
+			return key, nil
+		}
+		return "", invalid(fieldUser, "the user's auth_id %s is too large; allowed: a number of at most 64 bits, or the id that who-am-i answers", secret.Quote(i.AuthID))
 	case isNumber:
-		return "auth_id:" + strconv.FormatUint(n, 10), nil
+		return authForm + strconv.FormatUint(n, 10), nil
 	}
 	return i.AuthID, ValidOwner(i.AuthID)
 }

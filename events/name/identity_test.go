@@ -2,6 +2,7 @@ package name
 
 import (
 	"encoding/json"
+	"math/big"
 	"reflect"
 	"slices"
 	"strings"
@@ -175,4 +176,50 @@ func FuzzParseIdentity(f *testing.F) {
 			t.Errorf("%q names %q, %v, and its key is %q", text, owners, err, key)
 		}
 	})
+}
+
+// TestANumberLeadsBackToItsOwnerKey: who-am-i answers the number, and clients send it
+// back as auth_id, also to filter a list.
+func TestANumberLeadsBackToItsOwnerKey(t *testing.T) {
+	for _, key := range []string{
+		"ann", "a", "admin", "uid:1001", "S-1-5-21-1-2-3-1001", "ACTIVE_DIRECTORY:ann", "auth_id:500", "auth_id:18446744073709551615",
+		"żółw", strings.Repeat("n", MaxOwner), "12345678", "oidc user",
+	} {
+		n := Number(key)
+		if strings.Trim(n, "0123456789") != "" || len(n) > maxNumber {
+			t.Errorf("%s: got the number %s", key, n)
+		}
+		if ValidOwner(key) != nil {
+			continue // it only must not fail
+		}
+		if got, err := (Identity{AuthID: n}).Key(); got != key || err != nil {
+			t.Errorf("%s: the auth_id %s gives %s, %v", key, n, got, err)
+		}
+		if got, err := OwnersNamed("auth_id:" + n); err != nil || len(got) != 1 || got[0] != key {
+			t.Errorf("%s: the filter auth_id:%s gives %v, %v", key, n, got, err)
+		}
+	}
+}
+
+// TestNumbersOfNoOwnerAreRefused: one owner key has one number, and a number of at most
+// 64 bits is always an auth_id.
+func TestNumbersOfNoOwnerAreRefused(t *testing.T) {
+	ann, ok := new(big.Int).SetString(Number("ann"), 10)
+	if !ok {
+		t.Fatal("the number of ann is none")
+	}
+	longer := new(big.Int).SetBytes(append([]byte{1, 0}, ann.Bytes()[1:]...)) // with one zero more
+	for _, n := range []string{
+		"18446744073709551616", "0" + ann.String(), longer.String(), new(big.Int).Lsh(ann, 8).String(), new(big.Int).Add(ann, big.NewInt(1<<40)).String(),
+		"36893488147419103232", strings.Repeat("9", 619), strings.Repeat("9", 5000),
+	} {
+		if got, err := (Identity{AuthID: n}).Key(); err == nil {
+			t.Errorf("the auth_id %.40s gives %q", n, got)
+		} else if r := refusal(t, err); r.Field != "user" || !strings.Contains(r.Detail, "allowed") {
+			t.Errorf("the auth_id %.40s: got %+v", n, r)
+		}
+	}
+	if n, err := (Identity{AuthID: "500"}).Key(); n != "auth_id:500" || err != nil {
+		t.Errorf("got %s, %v", n, err)
+	}
 }

@@ -40,6 +40,9 @@ const (
 	// batchTimeout is the longest time for one batch. A bus that does not answer
 	// can delay the end of Run by this time.
 	batchTimeout = 30 * time.Second
+
+	// sentTimeout is the longest time for noting what the bus accepted.
+	sentTimeout = 5 * time.Second
 )
 
 // endOfTime is after the time of every message. So Pending returns all messages,
@@ -88,16 +91,18 @@ type Outcome struct {
 // Once sends one batch, the oldest messages of each stream first. It sends the other
 // messages if the outbox cannot read some. An error is about the outbox or the bus as
 // a whole. Messages that the bus accepted before
-// the error count as sent.
-func (r *Relay) Once(ctx context.Context) (Outcome, error) {
+// the error count as sent, also if ctx has ended meanwhile.
+func (r *Relay) Once(ctx context.Context) (Outcome, error) { return r.once(ctx, r.c.Bus) }
+
+func (r *Relay) once(ctx context.Context, bus events.Bus) (Outcome, error) {
 	limit := r.c.Batch + r.stuck // otherwise refused messages could fill the batch, and all other streams would wait
 	ms, unread := r.c.Outbox.Pending(ctx, endOfTime, limit)
 	if unread != nil && !errors.Is(unread, events.ErrDamaged) {
 		return Outcome{}, fmt.Errorf("relaying: %w", unread)
 	}
-	sent, failed, err := Send(ctx, r.c.Bus, ms)
+	sent, failed, err := Send(ctx, bus, ms)
 	if len(sent) > 0 {
-		err = errors.Join(err, r.c.Outbox.Sent(ctx, sent...))
+		err = errors.Join(err, r.noteSent(ctx, sent))
 	}
 	if err != nil {
 		return Outcome{Sent: len(sent)}, fmt.Errorf("relaying: %w", err)
@@ -106,7 +111,15 @@ func (r *Relay) Once(ctx context.Context) (Outcome, error) {
 	return Outcome{Sent: len(sent), Failed: failed, More: len(ms) == limit, Unread: unread}, nil
 }
 
-// Run sends messages until ctx ends, and finishes its current batch then. While
+// noteSent also works after the end of ctx: the next start would send the messages
+// again.
+func (r *Relay) noteSent(ctx context.Context, sent []string) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), sentTimeout)
+	defer cancel()
+	return r.c.Outbox.Sent(ctx, sent...)
+}
+
+// Run sends messages until ctx ends, and finishes its current call of the bus then. While
 // the bus fails, the pauses grow, with jitter. Run logs each change of state
 // once. It returns the error that the bus or the outbox had last, if any; the
 // messages that were not sent stay in the outbox. A message that the outbox cannot
@@ -133,11 +146,33 @@ func (r *Relay) Run(ctx context.Context) error {
 	return trouble
 }
 
-// batch is Once with a deadline of its own: the end of ctx does not cut it.
+// batch is Once with a deadline of its own: the end of ctx does not cut a call of the
+// bus. It only begins no further call.
 func (r *Relay) batch(ctx context.Context) (Outcome, error) {
 	whole, cancel := context.WithTimeout(context.WithoutCancel(ctx), batchTimeout)
 	defer cancel()
-	return r.Once(whole)
+	o, err := r.once(whole, endingBus{r.c.Bus, ctx.Done()})
+	if errors.Is(err, errEnded) {
+		return o, nil
+	}
+	return o, err
+}
+
+// endingBus takes no messages after the end.
+type endingBus struct {
+	events.Bus
+	end <-chan struct{}
+}
+
+var errEnded = errors.New("the relay ends")
+
+func (b endingBus) Put(ctx context.Context, ms []events.Message) (failed map[string]error, err error) {
+	select {
+	case <-b.end:
+		return nil, errEnded
+	default:
+		return b.Bus.Put(ctx, ms)
+	}
 }
 
 func (r *Relay) wait(ctx context.Context, d time.Duration, wake <-chan struct{}) {

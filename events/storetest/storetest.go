@@ -70,10 +70,15 @@ var checks = []check{
 	{"AMessageThatCannotBeReadDelaysOnlyItsStream", unreadDelaysOnlyItsStream},
 	{"ANoticeIsPutOnce", noticeOnce},
 	{"ANoticeIsPutOnceByRacingWriters", noticeOnceInRace},
+	{"ALogLosesOnlyItsBeginningAndNoHead", onlyTheBeginningIsCollected},
+	{"OnlyViewsPastTheirRetentionAreRemoved", onlyGoneViewsAreCollected},
+	{"OnlyRepliesThatAreNoLongerValidAreRemoved", onlyOldRepliesAreCollected},
+	{"OnlyNoticesThatMayBePutAgainAreRemoved", onlyOldNoticesAreCollected},
 }
 
 // Run runs the suite. open returns the store for one check; it may return the
-// same store each time. The store must implement Attacker and events.Repairs.
+// same store each time. The store must implement Attacker, events.Repairs and
+// events.Collector.
 func Run(t *testing.T, open func(*testing.T) events.Store) {
 	t.Helper()
 	for _, c := range checks {

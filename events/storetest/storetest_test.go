@@ -77,6 +77,7 @@ type broken struct {
 	advance  func(context.Context, events.Advance) error
 	expiring func(context.Context, time.Time, time.Time, func([]events.Expiring) error) error
 	note     func(context.Context, string, uint64, int) error
+	collect  func(context.Context, time.Time) (events.Collected, error)
 }
 
 func (b *broken) Commit(ctx context.Context, c events.Commit) error { return b.commit(ctx, c) }
@@ -119,6 +120,9 @@ func (b *broken) NoteWarning(ctx context.Context, id string, seq uint64, days in
 	return b.note(ctx, id, seq, days)
 }
 func (b *broken) Advance(ctx context.Context, a events.Advance) error { return b.advance(ctx, a) }
+func (b *broken) Collect(ctx context.Context, now time.Time) (events.Collected, error) {
+	return b.collect(ctx, now)
+}
 
 // unbroken returns a store with all methods of s. An attack opens the embedded
 // store of s again, so each call looks it up.
@@ -152,6 +156,7 @@ func unbroken(s *bolttest.Attacked) *broken {
 		note: func(ctx context.Context, id string, seq uint64, days int) error {
 			return s.NoteWarning(ctx, id, seq, days)
 		},
+		collect: func(ctx context.Context, now time.Time) (events.Collected, error) { return s.Collect(ctx, now) },
 	}
 }
 
@@ -197,7 +202,7 @@ type breach struct {
 }
 
 func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
-	for _, breach := range slices.Concat(brokenLog, brokenViews, brokenOutbox, brokenExpiries, brokenRepairs) {
+	for _, breach := range slices.Concat(brokenLog, brokenViews, brokenOutbox, brokenExpiries, brokenRepairs, brokenCollector) {
 		t.Run(breach.what, func(t *testing.T) {
 			s := openAttacked(t)
 			b := unbroken(s)

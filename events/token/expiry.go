@@ -32,7 +32,7 @@ func (l lifetime) check(expires time.Time, field string) error {
 			instant.Format(expires), instant.Format(l.now))
 	case outlives(expires, latest):
 		return refuse(CodeExpiryTooLate, field, "the token would %s, which is too late; the maximum lifetime is %s, until %s",
-			whenExpires(expires), formatLifetime(l.maximum), instant.Format(latest))
+			whenExpires(expires), FormatLifetime(l.maximum), instant.Format(latest))
 	case outlives(expires, l.makers):
 		return refuse(CodeExpiryOutlives, field, "the token would %s, which is too late; it must not be after %s, when the token that you use expires",
 			whenExpires(expires), instant.Format(l.makers))

@@ -44,7 +44,7 @@ func ParseGrace(text string) (time.Duration, error) {
 	}
 	d, inRange, ok := parseDuration(text)
 	if !ok || !inRange || d > MaxGrace {
-		return 0, invalid(fieldGrace, "the grace %s is invalid; allowed: 0, or a whole number and one unit, at most %s, like 24H: %s", secret.Quote(text), formatLifetime(MaxGrace), units)
+		return 0, invalid(fieldGrace, "the grace %s is invalid; allowed: 0, or a whole number and one unit, at most %s, like 24H: %s", secret.Quote(text), FormatLifetime(MaxGrace), units)
 	}
 	return d, nil
 }
@@ -85,9 +85,9 @@ func unitOf(unit string) time.Duration {
 	return 0
 }
 
-// formatLifetime writes a duration of whole seconds in the form of ParseLifetime,
+// FormatLifetime writes a duration of whole seconds in the form of ParseLifetime,
 // in the largest of days, hours, minutes and seconds that is exact.
-func formatLifetime(d time.Duration) string {
+func FormatLifetime(d time.Duration) string {
 	for _, unit := range []string{"D", "H", "m"} {
 		if d%unitOf(unit) == 0 {
 			return strconv.FormatInt(int64(d/unitOf(unit)), 10) + unit

@@ -94,13 +94,13 @@ func FuzzParseLifetime(f *testing.F) {
 		if d <= 0 || d%unit != 0 || d%time.Second != 0 {
 			t.Errorf("%q is %v, which is no positive number of its unit", text, d)
 		}
-		if again, err := ParseLifetime(formatLifetime(d)); again != d || err != nil {
-			t.Errorf("%q is %v, written %s, which is %v, %v", text, d, formatLifetime(d), again, err)
+		if again, err := ParseLifetime(FormatLifetime(d)); again != d || err != nil {
+			t.Errorf("%q is %v, written %s, which is %v, %v", text, d, FormatLifetime(d), again, err)
 		}
 		if longest := time.Duration(math.MaxInt64); d > longest-unit {
 			return
 		}
-		if more, err := ParseLifetime(formatLifetime(d + unit)); more <= d || err != nil {
+		if more, err := ParseLifetime(FormatLifetime(d + unit)); more <= d || err != nil {
 			t.Errorf("one unit more than %q is %v, %v", text, more, err)
 		}
 	})

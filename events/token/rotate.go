@@ -25,9 +25,9 @@ func (c Rotate) check() error {
 	switch {
 	case c.Grace == nil:
 	case *c.Grace < 0 || *c.Grace > MaxGrace:
-		return invalid(fieldGrace, "the grace is %s; allowed: 0s to %s", formatLifetime(*c.Grace), formatLifetime(MaxGrace))
+		return invalid(fieldGrace, "the grace is %s; allowed: 0s to %s", FormatLifetime(*c.Grace), FormatLifetime(MaxGrace))
 	case c.self() && *c.Grace < selfGrace:
-		return refuse(CodeGraceTooShort, fieldGrace, "the grace is %s; a token that rotates itself needs at least %s, because an answer may be lost", formatLifetime(*c.Grace), formatLifetime(selfGrace))
+		return refuse(CodeGraceTooShort, fieldGrace, "the grace is %s; a token that rotates itself needs at least %s, because an answer may be lost", FormatLifetime(*c.Grace), FormatLifetime(selfGrace))
 	}
 	return c.By.checkHandOut(c.Owner, "")
 }

@@ -49,32 +49,35 @@ func (k *keeper) handle(ctx context.Context, payload json.RawMessage) (any, erro
 func (k *keeper) take(ctx context.Context, batch lambdaevents.SQSEvent) lambdaevents.SQSEventResponse {
 	began := k.now()
 	failures := []lambdaevents.SQSBatchItemFailure{}
+	var kept []time.Time
 	for _, message := range batch.Records {
-		id, found, err := k.takeOne(ctx, message.Body)
+		m, found, err := k.takeOne(ctx, message.Body)
 		k.report(ctx, found)
 		if err != nil {
-			k.log.LogAttrs(ctx, slog.LevelError, "event not kept", slog.String("event", id), slog.String("message", message.MessageId), slog.String("error", err.Error()))
+			k.log.LogAttrs(ctx, slog.LevelError, "event not kept", slog.String("event", m.ID), slog.String("message", message.MessageId), slog.String("error", err.Error()))
 			failures = append(failures, lambdaevents.SQSBatchItemFailure{ItemIdentifier: message.MessageId})
+			continue
 		}
+		kept = append(kept, m.Time)
 	}
+	telemetry.LogKept(ctx, k.log, k.now(), kept)
 	k.logInvocation(ctx, began, len(failures) > 0, slog.Int("records", len(batch.Records)), slog.Int("failed", len(failures)))
 	return lambdaevents.SQSEventResponse{BatchItemFailures: failures}
 }
 
 // takeOne keeps the event in an EventBridge envelope.
-func (k *keeper) takeOne(ctx context.Context, body string) (id string, found []audit.Finding, err error) {
+func (k *keeper) takeOne(ctx context.Context, body string) (m events.Message, found []audit.Finding, err error) {
 	var envelope struct {
 		Detail json.RawMessage `json:"detail"`
 	}
 	if err := json.Unmarshal([]byte(body), &envelope); err != nil {
-		return "", nil, fmt.Errorf("decoding the bus's envelope: %w", err)
+		return m, nil, fmt.Errorf("decoding the bus's envelope: %w", err)
 	}
-	m, err := events.ParseDetail(envelope.Detail)
-	if err != nil {
-		return "", nil, err
+	if m, err = events.ParseDetail(envelope.Detail); err != nil {
+		return events.Message{}, nil, err
 	}
 	found, err = k.auditor.Take(ctx, m)
-	return m.ID, found, err
+	return m, found, err
 }
 
 func (k *keeper) overdue(ctx context.Context) error {

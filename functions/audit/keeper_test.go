@@ -194,6 +194,35 @@ func TestOnlyAnEventThatCouldNotBeKeptIsDeliveredAgain(t *testing.T) {
 	}
 }
 
+// TestOnlyMessagesWithACopyAreCounted, whether the copy is new or not. An alarm
+// compares this number with that of the published messages.
+func TestOnlyMessagesWithACopyAreCounted(t *testing.T) {
+	bodies := map[string]string{"": "{}"}
+	s := &memory{fails: map[string]error{"TokenExpiring/JhxND7ci/9": errors.New("throttled")}}
+	for _, seq := range []string{"7", "8", "9"} {
+		m := events.Message{ID: "TokenExpiring/JhxND7ci/" + seq, Type: "TokenExpiring", V: 1, Time: time.Now().UTC(), Data: []byte(`{"v":1}`), Deployment: "test"}
+		detail, err := m.Detail()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies[seq] = `{"detail":` + string(detail) + `}`
+	}
+	for range 2 {
+		answer, lines, err := deliver(t, s, batch(t, bodies))
+		if got := failed(t, answer); err != nil || !slices.Equal(got, []string{"", "9"}) {
+			t.Fatalf("got %v, %v", got, err)
+		}
+		n := 0.0
+		for _, l := range lines {
+			count, _ := l[telemetry.Kept].(float64)
+			n += count
+		}
+		if n != 2 {
+			t.Errorf("got %v, want 2; logged %v", n, lines)
+		}
+	}
+}
+
 // TestAFindingIsKeptAndRaisesTheAlarm: a finding is no failure of the function.
 func TestAFindingIsKeptAndRaisesTheAlarm(t *testing.T) {
 	m, err := events.ParseDetail(published(t, "TokenCreated"))

@@ -39,8 +39,13 @@ func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 		a.logQuestion(ctx, q, "unavailable", guard.Principal{TokenID: events.DamagedToken(err)}, began, err)
 		return nil, err
 	}
-	a.logQuestion(ctx, q, codeOf(denial), p, began, nil)
-	return a.verdict(q, p, denial)
+	answer, err := a.verdict(q, p, denial)
+	code := codeOf(denial)
+	if err != nil && !errors.Is(err, gateway.ErrUnauthorized) {
+		code = "internal"
+	}
+	a.logQuestion(ctx, q, code, p, began, err)
+	return answer, err
 }
 
 // verdict returns the answer for API Gateway. A call that is out of scope gets
@@ -70,8 +75,12 @@ func codeOf(d *guard.Denial) string {
 
 // logQuestion writes one log line for each question. A refused caller sees only
 // API Gateway's request id, so the line contains that id. p is the principal of
-// the token if its secret is right, also if the token is refused.
-func (a *authorizer) logQuestion(ctx context.Context, q gateway.Question, code string, p guard.Principal, began time.Time, fault error) {
+// the token if its secret is right, also if the token is refused. answered is the
+// error that Lambda gets.
+//
+// Lambda counts ErrUnauthorized as an error like a crash. The metric Unauthorized
+// counts it too, so that an alarm can subtract it.
+func (a *authorizer) logQuestion(ctx context.Context, q gateway.Question, code string, p guard.Principal, began time.Time, answered error) {
 	level := slog.LevelInfo
 	attrs := make([]slog.Attr, 0, 12)
 	attrs = append(attrs,
@@ -79,9 +88,12 @@ func (a *authorizer) logQuestion(ctx context.Context, q gateway.Question, code s
 		slog.String("token_id", p.TokenID), slog.String("owner", p.Owner))
 	attrs = append(attrs, callOf(q)...)
 	attrs = append(attrs, slog.Duration("duration", a.now().Sub(began)), slog.String("request_id", q.RequestID))
-	if fault != nil {
+	switch {
+	case errors.Is(answered, gateway.ErrUnauthorized):
+		attrs = append(attrs, slog.Any(telemetry.Unauthorized, telemetry.Count(1)))
+	case answered != nil:
 		level = slog.LevelError
-		attrs = append(attrs, slog.Any("error", fault))
+		attrs = append(attrs, slog.Any("error", answered))
 	}
 	a.log.LogAttrs(ctx, level, telemetry.Request, attrs...)
 }

@@ -181,6 +181,38 @@ func TestTokenInQueryIsUnauthorized(t *testing.T) {
 	}
 }
 
+// TestOnlyUnauthorizedIsCountedAsUnauthorized: Lambda counts each error of the
+// function. An alarm subtracts those that are answers, so a fault may not be counted
+// as one.
+func TestOnlyUnauthorizedIsCountedAsUnauthorized(t *testing.T) {
+	s := newScene(t)
+	_, good := s.token(token.Wish{})
+	_, outOfScope := s.token(token.Wish{Scopes: []string{"GET /v1/other"}})
+	for _, c := range []struct{ name, text, want string }{
+		{"a good token", good, ""},
+		{"out of scope", outOfScope, ""},
+		{"no such token", vector, `"Unauthorized":1`},
+		{"a damaged token", good, `"Faults":1`},
+	} {
+		s.log.Reset()
+		if strings.Contains(c.name, "damaged") {
+			s.authorizer = s.newAuthorizer(guard.New(guard.Config{Views: unsealed{s.store}, Uses: s.store, Notices: s.store, Keys: storetest.Keys}))
+		}
+		_, err := s.ask("authorizer-http-2.0", c.text)
+		for _, metric := range []string{`"Unauthorized":1`, `"Faults":1`} {
+			if got := strings.Contains(s.log.String(), metric); got != (metric == c.want) {
+				t.Errorf("%s: %s in the line: got %t in %s", c.name, metric, got, s.log.String())
+			}
+		}
+		if unauthorized := errors.Is(err, gateway.ErrUnauthorized); unauthorized != strings.Contains(s.log.String(), `"Unauthorized":1`) {
+			t.Errorf("%s: got %v with the line %s", c.name, err, s.log.String())
+		}
+		if (err != nil) != (c.want != "") {
+			t.Errorf("%s: got %v", c.name, err)
+		}
+	}
+}
+
 // TestOutOfScopeIsForbidden shows that a policy admits only the calls of the
 // scopes, and that an answer without a policy is no.
 func TestOutOfScopeIsForbidden(t *testing.T) {
@@ -341,6 +373,24 @@ func (s *scene) line() (line map[string]any) {
 		s.Fatalf("log %q: %v", s.log.String(), err)
 	}
 	return line
+}
+
+// TestTheLogLineIsAsShortAsTheBillSays: log lines are the largest part of what an
+// authorization costs. cmd/cost counts 800 bytes. Lambda adds its request id, and the
+// names of functions and the user agent may be longer than here.
+func TestTheLogLineIsAsShortAsTheBillSays(t *testing.T) {
+	const most = 800 - len(`"requestId":"deef4878-7910-11e6-8f14-25afc3e9ae33",`) - 100
+	s := newScene(t)
+	_, valid := s.token(token.Wish{})
+	for _, form := range forms {
+		for _, shown := range []string{valid, vector} {
+			s.log.Reset()
+			s.ask(form, shown)
+			if n := s.log.Len(); n > most || n == 0 {
+				t.Errorf("%s: the line has %d bytes, want at most %d:\n%s", form, n, most, &s.log)
+			}
+		}
+	}
 }
 
 func TestLogHasTheCallOfTheQuestion(t *testing.T) {

@@ -3,6 +3,8 @@ package httpapi
 import (
 	_ "embed"
 	"fmt"
+
+	"apitoken/functions/httpapi/machine"
 )
 
 // OpenAPI is the document that describes the HTTP interface: OpenAPI 3.1 in
@@ -11,17 +13,17 @@ import (
 //go:embed openapi.yaml
 var OpenAPI []byte
 
-func (x *exchange) version() (answer, error) {
-	return answer{body: Version{Version: x.api.Version}, cache: "no-cache"}, nil
+func (x exchange) version() (machine.Answer, error) {
+	return machine.Answer{Body: Version{Version: x.Config.Version}, Cache: "no-cache"}, nil
 }
 
-func (x *exchange) health() (answer, error) {
-	if err := x.api.Ready(x.r.Context()); err != nil {
-		return answer{}, outage{fmt.Errorf("checking readiness: %w", err)}
+func (x exchange) health() (machine.Answer, error) {
+	if err := x.Config.Ready(x.Request.Context()); err != nil {
+		return machine.Answer{}, machine.Outage(fmt.Errorf("checking readiness: %w", err))
 	}
-	return answer{body: Health{Status: "ok"}}, nil
+	return machine.Answer{Body: Health{Status: "ok"}}, nil
 }
 
-func (x *exchange) openAPI() (answer, error) {
-	return answer{document: OpenAPI, documentType: "application/yaml", cache: "public, max-age=300"}, nil
+func (x exchange) openAPI() (machine.Answer, error) {
+	return machine.Answer{Document: OpenAPI, DocumentType: "application/yaml", Cache: "public, max-age=300"}, nil
 }

@@ -23,6 +23,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 func TestCredentialsThatDoNotPassAre401WithAChallenge(t *testing.T) {
@@ -136,7 +137,7 @@ func TestScopesAndSourceRangesLimitATokensCalls(t *testing.T) {
 	}
 	_, elsewhere := w.make(httpapi.CreateRequest{SourceIPs: []string{"192.0.2.0/24"}})
 	w.do("GET", collection, elsewhere, "").expect(t, http.StatusForbidden, "permission_denied_by_source")
-	h := w.handler(func(c *httpapi.Config) {
+	h := w.handler(func(c *machine.Config) {
 		c.Source = func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.9") }
 	})
 	handle(h, request(t, "GET", collection, elsewhere)).expect(t, http.StatusOK, "")
@@ -187,24 +188,24 @@ func TestCallsAboutTheOwnTokenNeedNoScope(t *testing.T) {
 // principal of a gateway may come from anywhere.
 func TestCallsAboutTheOwnTokenIgnoreTheGateway(t *testing.T) {
 	w := newScene(t)
-	h := w.handler(func(c *httpapi.Config) { c.TrustPrincipal = true })
+	h := w.handler(func(c *machine.Config) { c.TrustPrincipal = true })
 	_, text := w.make(httpapi.CreateRequest{User: named("ann")})
 	admin := guard.Principal{Owner: "admin", TokenID: w.admin[:8]}
 	for _, route := range httpapi.Routes() {
-		if !route.Self {
+		if !route.Direct {
 			continue
 		}
 		handle(h, asPrincipal(request(t, route.Method, route.Path, ""), admin)).expect(t, http.StatusUnauthorized, "credential_missing")
 	}
 	s := handle(h, asPrincipal(request(t, "GET", "/v1/session/who-am-i", text), admin)).expect(t, http.StatusOK, "")
-	if self := decodeAs[httpapi.WhoAmI](t, s); self.ID != "ann" {
+	if self := decodeAs[httpapi.WhoAmI](t, s); self.Name != "ann" {
 		t.Errorf("got %s, want the owner of the token", s.body)
 	}
 }
 
 func TestAfterAGatewayOnlyItsPrincipalIsUsed(t *testing.T) {
 	w := newScene(t)
-	h := w.handler(func(c *httpapi.Config) { c.TrustPrincipal, c.Guard = true, nil })
+	h := w.handler(func(c *machine.Config) { c.TrustPrincipal, c.Guard = true, nil })
 	s := handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusUnauthorized, "credential_missing")
 	if s.header.Get("Www-Authenticate") == "" {
 		t.Error("a 401 without WWW-Authenticate")
@@ -248,7 +249,7 @@ func TestPassedDeadlineIsAnErrorInTheLog(t *testing.T) {
 }
 
 func TestOutageIs503AndNever401(t *testing.T) {
-	w := newScene(t, func(c *httpapi.Config) { c.Ready = notReady })
+	w := newScene(t, func(c *machine.Config) { c.Ready = notReady })
 	if err := w.store.Close(); err != nil {
 		t.Fatal(err)
 	}
@@ -269,12 +270,12 @@ func TestOutageIs503AndNever401(t *testing.T) {
 	s := w.do("GET", "/healthz", "", "")
 	golden(t, "problem_unavailable.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
 	// A gateway has checked the credential, and then the store fails.
-	h := w.handler(func(c *httpapi.Config) { c.TrustPrincipal = true })
+	h := w.handler(func(c *machine.Config) { c.TrustPrincipal = true })
 	for _, route := range httpapi.Routes() {
 		if !route.Open && route.Path != "/v1/auth/authorize" && route.Path != "/v1/session/roles" {
 			path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)
 			token := ""
-			if route.Self { // it has no gateway, and checks the credential itself
+			if route.Direct { // it has no gateway, and checks the credential itself
 				token = w.admin
 			}
 			r := request(t, route.Method, path, token)
@@ -301,7 +302,7 @@ func (u unsealed) Token(ctx context.Context, id string) (events.View, events.Use
 func TestDamagedTokenIs500AndNever401(t *testing.T) {
 	w := newScene(t)
 	g := guard.New(guard.Config{Views: unsealed{w.store}, Uses: w.store, Notices: w.store, Keys: w.keys, Now: w.clock})
-	h := w.handler(func(c *httpapi.Config) { c.Guard = g })
+	h := w.handler(func(c *machine.Config) { c.Guard = g })
 	for _, route := range httpapi.Routes() {
 		if route.Open {
 			continue
@@ -320,7 +321,7 @@ func TestDamagedTokenIs500AndNever401(t *testing.T) {
 func TestFaultIs500WithoutItsReasonAndTheLogHasTheReason(t *testing.T) {
 	w := newScene(t)
 	other := issuer.New(issuer.Config{Store: w.store, Keys: testKeys(t, "other"), Now: w.clock})
-	h := w.handler(func(c *httpapi.Config) { c.Issuer = other })
+	h := w.handler(func(c *machine.Config) { c.Issuer = other })
 	s := handle(h, request(t, "POST", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
 	golden(t, "problem_internal.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
 	line := w.log.last(t)
@@ -332,7 +333,7 @@ func TestFaultIs500WithoutItsReasonAndTheLogHasTheReason(t *testing.T) {
 func TestPanicIs500WithoutItsText(t *testing.T) {
 	w := newScene(t)
 	for name, value := range map[string]any{"text": "panic with " + w.admin, "error": fmt.Errorf("token %s", w.admin), "struct": struct{ Token string }{w.admin}} {
-		h := w.handler(func(c *httpapi.Config) { c.Source = func(*http.Request) netip.Addr { panic(value) } })
+		h := w.handler(func(c *machine.Config) { c.Source = func(*http.Request) netip.Addr { panic(value) } })
 		s := handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
 		if strings.Contains(string(s.body), "panic") || strings.Contains(w.log.String(), w.admin[9:]) {
 			t.Errorf("%s: the answer or the log has the panic's text: %s\n%s", name, s.body, w.log)
@@ -341,7 +342,7 @@ func TestPanicIs500WithoutItsText(t *testing.T) {
 			t.Errorf("%s: got %v, want the place of the panic", name, line["error"])
 		}
 	}
-	h := w.handler(func(c *httpapi.Config) {
+	h := w.handler(func(c *machine.Config) {
 		c.Source = func(*http.Request) netip.Addr { return []netip.Addr{}[w.log.b.Len()] }
 	})
 	handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
@@ -434,7 +435,7 @@ func TestHealthIsLoggedAtDebugLevelUnlessItFails(t *testing.T) {
 	if w.log.String() != before {
 		t.Errorf("got %s, want no line at level INFO", w.log)
 	}
-	debug := w.handler(func(c *httpapi.Config) {
+	debug := w.handler(func(c *machine.Config) {
 		c.Logger = slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	handle(debug, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
@@ -445,7 +446,7 @@ func TestHealthIsLoggedAtDebugLevelUnlessItFails(t *testing.T) {
 	if line := w.log.last(t); line["level"] != "INFO" || line["route"] != "/v1/version" {
 		t.Errorf("got %v, want a line at level INFO", line)
 	}
-	handle(w.handler(func(c *httpapi.Config) { c.Ready = notReady }), request(t, "GET", "/healthz", "")).expect(t, http.StatusServiceUnavailable, "unavailable")
+	handle(w.handler(func(c *machine.Config) { c.Ready = notReady }), request(t, "GET", "/healthz", "")).expect(t, http.StatusServiceUnavailable, "unavailable")
 	if line := w.log.last(t); line["level"] != "ERROR" || line["route"] != "/healthz" {
 		t.Errorf("got %v, want a line at level ERROR", line)
 	}

@@ -14,6 +14,7 @@ import (
 
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
 
@@ -32,7 +33,7 @@ func BenchmarkWhoAmI(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		load(b, httpapi.New(httpapi.Config{Deployment: "bench", Issuer: i, Guard: i.Guard(), Logger: slog.New(slog.NewJSONHandler(io.Discard, nil))}), text.Reveal())
+		load(b, machine.New(machine.Config{Deployment: "bench", Issuer: i, Guard: i.Guard(), Logger: slog.New(slog.NewJSONHandler(io.Discard, nil))}, httpapi.Face()), text.Reveal())
 	})
 	b.Run("bare", func(b *testing.B) {
 		const text = "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"

@@ -16,6 +16,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/settings"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // withoutRoute are the calls of the issuer that no route has yet. A call that gets
@@ -139,7 +140,7 @@ func TestOpenAPIDocumentHasTheAnswersOfEachKindOfCall(t *testing.T) {
 
 // answersOf are the statuses that every call of this kind can answer: a call with
 // a credential, a call about one token, a call with a body.
-func answersOf(r httpapi.Route) []int {
+func answersOf(r machine.Route) []int {
 	if r.Refuses {
 		return []int{http.StatusUnauthorized, http.StatusInternalServerError}
 	}

@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"apitoken/events/name"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
@@ -56,7 +57,7 @@ func TestClientReturnsTheAnswersOfTheService(t *testing.T) {
 		t.Errorf("got %+v, %v", history, err)
 	}
 	self, err := c.WhoAmI(ctx)
-	if err != nil || self.ID != "admin" || !slices.Contains(self.Permissions, "create") {
+	if err != nil || self.ID != name.Number("admin") || self.Name != "admin" || !slices.Contains(self.Permissions, "create") {
 		t.Errorf("got %+v, %v", self, err)
 	}
 	if v, err := httpapi.NewClient(w.server.URL+"/", secret.Secret{}, nil).Version(ctx); err != nil || v.Version != "1.2.3" {

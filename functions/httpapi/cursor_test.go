@@ -14,6 +14,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 var (
@@ -182,7 +183,7 @@ func TestEveryTokenOfFortyMonthsIsListedOnce(t *testing.T) {
 	}
 	for _, store := range []events.Store{w.store, monthly{w.store}} {
 		i := issuer.New(issuer.Config{Store: store, Keys: w.keys, Now: w.clock})
-		w.server.Config.Handler = w.handler(func(c *httpapi.Config) { c.Issuer, c.Guard = i, i.Guard() })
+		w.server.Config.Handler = w.handler(func(c *machine.Config) { c.Issuer, c.Guard = i, i.Guard() })
 		for query, want := range ids {
 			for _, limit := range []int{1, 2, 100} {
 				if got := pages(t, w, fmt.Sprintf("%s?limit=%d&%s", collection, limit, query)); !slices.Equal(got, want) {

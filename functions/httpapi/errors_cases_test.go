@@ -11,6 +11,7 @@ import (
 	"apitoken/events/settings"
 	"apitoken/events/settings/settingstest"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // tokenIDs are the ids in the path of a problem and in its detail.
@@ -70,7 +71,7 @@ func malformedCases() []errorCase {
 		{"wrong_type", "name", "", admin("POST", collection, `{"name":1}`)},
 		{"internal", "", "", func(w *scene) answer { // a pepper is missing
 			other := issuer.New(issuer.Config{Store: w.store, Keys: testKeys(w.t, "other"), Now: w.clock})
-			return handle(w.handler(func(c *httpapi.Config) { c.Issuer = other }), request(w.t, "POST", collection, w.admin))
+			return handle(w.handler(func(c *machine.Config) { c.Issuer = other }), request(w.t, "POST", collection, w.admin))
 		}},
 		{"unavailable", "", "", func(w *scene) answer {
 			if err := w.store.Close(); err != nil {

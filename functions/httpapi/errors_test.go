@@ -14,6 +14,7 @@ import (
 
 	"apitoken/cmd/readme/readmetest"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // onlyTheGateway are the codes of the README that the service itself never answers.
@@ -52,11 +53,11 @@ func TestEveryErrorCode(t *testing.T) {
 		})
 	}
 	for _, code := range slices.Sorted(maps.Keys(rows)) {
-		if !slices.Contains(httpapi.Codes(), code) && !slices.Contains(onlyTheGateway, code) {
+		if !slices.Contains(machine.Codes(), code) && !slices.Contains(onlyTheGateway, code) {
 			t.Errorf("README.md: nothing answers the code %s", code)
 		}
 	}
-	for _, code := range httpapi.Codes() {
+	for _, code := range machine.Codes() {
 		if rows[code] == nil {
 			t.Errorf("README.md: the table of codes has no row for %s", code)
 		}

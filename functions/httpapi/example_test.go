@@ -16,6 +16,7 @@ import (
 	"apitoken/events/name"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/infra/bolt"
 )
 
@@ -61,7 +62,7 @@ func startService() (url string, adminToken secret.Secret, stop func()) {
 	if err != nil {
 		panic(err)
 	}
-	server := httptest.NewServer(httpapi.New(httpapi.Config{Issuer: i, Guard: i.Guard(), Deployment: store.Deployment(), Logger: slog.New(slog.DiscardHandler)}))
+	server := httptest.NewServer(machine.New(machine.Config{Issuer: i, Guard: i.Guard(), Deployment: store.Deployment(), Logger: slog.New(slog.DiscardHandler)}, httpapi.Face()))
 	return server.URL, adminToken, func() {
 		server.Close()
 		store.Close()

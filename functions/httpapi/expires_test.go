@@ -10,6 +10,7 @@ import (
 	"apitoken/events/instant"
 	"apitoken/events/token/tokentest"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // TestAnswersSayWhenTheCredentialExpires: each answer after the credential was
@@ -94,7 +95,7 @@ func TestAnswersToAnOutgoingSecretSayWhenItsGraceEnds(t *testing.T) {
 // from the principal of the gateway.
 func TestAnswersAfterAGatewaySayWhenTheCredentialExpires(t *testing.T) {
 	w := newScene(t)
-	h := w.handler(func(c *httpapi.Config) { c.TrustPrincipal = true })
+	h := w.handler(func(c *machine.Config) { c.TrustPrincipal = true })
 	for _, expires := range []time.Time{{}, w.clock().Add(time.Hour)} {
 		r := request(t, "GET", collection, "")
 		p := guard.Principal{Owner: "ann", TokenID: "JhxND7ci", Kind: guard.KindToken, Credential: guard.CredentialCurrent, ExpiresAt: expires}

@@ -6,12 +6,10 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
+	"apitoken/functions/httpapi/machine"
 )
 
 // Unexported names that the tests of package httpapi_test need.
-
-// StatusOf returns the HTTP status of a code.
-func StatusOf(code string) int { return kinds[code].status }
 
 // ListDigest names a list.
 type ListDigest = listDigest
@@ -28,9 +26,6 @@ func ParseCursor(text string) (ListDigest, events.Position, error) {
 	return c.list, c.at, err
 }
 
-// MaxBody is the maximum size of a request body in bytes.
-const MaxBody = maxBody
-
 // SetRetryWait changes the wait between two tries of a request.
 func SetRetryWait(c *Client, d time.Duration) { c.retryWait = d }
 
@@ -39,9 +34,9 @@ func ParseKey(text string) (key, problem string) { return parseKey(text) }
 
 // IfMatch reads If-Match of a request that has these headers.
 func IfMatch(values ...string) ([]uint64, error) {
-	x := &exchange{r: &http.Request{Header: http.Header{}}}
+	x := exchange{&machine.Exchange{Request: &http.Request{Header: http.Header{}}}}
 	if values != nil {
-		x.r.Header[matchHeader] = values
+		x.Request.Header[matchHeader] = values
 	}
 	return x.ifMatch()
 }

@@ -13,6 +13,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/name"
 	"apitoken/events/token"
+	"apitoken/functions/httpapi/machine"
 )
 
 // filter reads the parameters that select tokens of the pages of a list.
@@ -57,9 +58,9 @@ func moment(q url.Values, parameter string) (*time.Time, error) {
 	at, err := instant.Parse(text)
 	switch {
 	case err != nil && strings.Contains(text, " "):
-		return nil, fieldProblem("invalid_parameter", parameter, "is not an instant: it has a blank; write the + of an offset as %2B")
+		return nil, machine.FieldProblem("invalid_parameter", parameter, "is not an instant: it has a blank; write the + of an offset as %2B")
 	case err != nil:
-		return nil, fieldProblem("invalid_parameter", parameter, "is not an instant of RFC 3339: "+err.Error())
+		return nil, machine.FieldProblem("invalid_parameter", parameter, "is not an instant of RFC 3339: "+err.Error())
 	}
 	return &at, nil
 }
@@ -73,7 +74,7 @@ func optionalBool(q url.Values, parameter string) (*bool, error) {
 	case text == "true", text == "false":
 		return new(text == "true"), nil
 	}
-	return nil, fieldProblem("invalid_parameter", parameter, "must be true or false")
+	return nil, machine.FieldProblem("invalid_parameter", parameter, "must be true or false")
 }
 
 // filterTexts returns one text for each member of the filter, as a cursor is bound to

@@ -18,6 +18,7 @@ import (
 
 	"apitoken/events/settings"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 
 	"pgregory.net/rapid"
 )
@@ -38,7 +39,7 @@ func newFuzzed(t *testing.T) *fuzzed {
 	f.server.Close()
 	f.server = httptest.NewUnstartedServer(f.handler())
 	f.server.Config.MaxHeaderBytes = 16 << 10
-	f.server.Listener = httpapi.Listener(f.server.Listener, slog.New(slog.DiscardHandler))
+	f.server.Listener = machine.Listener(f.server.Listener, slog.New(slog.DiscardHandler), httpapi.Face())
 	f.server.Start()
 	t.Cleanup(f.server.Close)
 	_, ann := f.make(httpapi.CreateRequest{User: named("ann")})
@@ -190,7 +191,7 @@ func (f *fuzzed) judge(t *rapid.T, g generator, s sample, kind string, got answe
 		t.Errorf("the administrator was refused")
 	}
 	if got.status >= 400 && s.method != http.MethodHead {
-		if code := got.problem(f.t).Code; httpapi.StatusOf(code) != got.status {
+		if code := got.problem(f.t).Code; machine.StatusOf(code) != got.status {
 			t.Errorf("the code %s has another status", code)
 		}
 	}
@@ -198,7 +199,7 @@ func (f *fuzzed) judge(t *rapid.T, g generator, s sample, kind string, got answe
 
 // refuses reports whether a route answers every request with a refusal.
 func refuses(method, pattern string) bool {
-	return slices.ContainsFunc(httpapi.Routes(), func(r httpapi.Route) bool {
+	return slices.ContainsFunc(httpapi.Routes(), func(r machine.Route) bool {
 		return r.Refuses && r.Method == method && r.Path == pattern
 	})
 }

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"apitoken/events/issuer"
+	"apitoken/functions/httpapi/machine"
 )
 
 // keyHeader is the header Idempotency-Key
@@ -22,8 +23,8 @@ var allowedKey = fmt.Sprintf(`allowed: one header with %d to %d visible ASCII ch
 
 // requestKey returns the request's idempotency key, and the zero RequestKey if the
 // request has none. The quoted and the bare form of a key are the same key.
-func (x *exchange) requestKey() (issuer.RequestKey, error) {
-	values := x.r.Header.Values(keyHeader)
+func (x exchange) requestKey() (issuer.RequestKey, error) {
+	values := x.Request.Header.Values(keyHeader)
 	if len(values) == 0 {
 		return issuer.RequestKey{}, nil
 	}
@@ -37,11 +38,11 @@ func (x *exchange) requestKey() (issuer.RequestKey, error) {
 	case len(key) < minKey || len(key) > maxKey:
 		return issuer.RequestKey{}, keyProblem(fmt.Sprintf("has %d characters", len(key)))
 	}
-	return issuer.RequestKey{Route: x.r.Method + " " + x.pattern, Value: key}, nil
+	return issuer.RequestKey{Route: x.Request.Method + " " + x.Pattern(), Value: key}, nil
 }
 
-func keyProblem(problem string) *Problem {
-	return fieldProblem("invalid_header", keyHeader, problem+"; "+allowedKey)
+func keyProblem(problem string) *machine.Problem {
+	return machine.FieldProblem("invalid_header", keyHeader, problem+"; "+allowedKey)
 }
 
 // parseKey reads a quoted string (RFC 9651 section 4.2.5), or a bare key. A bare

@@ -3,6 +3,8 @@ package httpapi
 import (
 	"strconv"
 	"strings"
+
+	"apitoken/functions/httpapi/machine"
 )
 
 // matchHeader is the header If-Match (RFC 9110 section 13.1.1).
@@ -16,15 +18,15 @@ const allowedMatch = `allowed: * alone, or entity tags in quotes as an ETag give
 // refuses a missing one. A weak tag and a tag that is none of ours match no token.
 // If only such tags are given, the result is the sequence 0, which no token has:
 // the issuer takes an empty list of Revoke for no condition.
-func (x *exchange) ifMatch() ([]uint64, error) {
-	values := x.r.Header.Values(matchHeader)
+func (x exchange) ifMatch() ([]uint64, error) {
+	values := x.Request.Header.Values(matchHeader)
 	if len(values) == 0 {
 		return nil, nil
 	}
 	// Several headers are one list (RFC 9110 section 5.3). API Gateway joins them.
 	sequences, problem := parseIfMatch(strings.Join(values, ","))
 	if problem != "" {
-		return nil, fieldProblem("invalid_header", matchHeader, problem+"; "+allowedMatch)
+		return nil, machine.FieldProblem("invalid_header", matchHeader, problem+"; "+allowedMatch)
 	}
 	return sequences, nil
 }

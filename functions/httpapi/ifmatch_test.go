@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // noToken is the condition that no token fulfils: no token has the sequence 0.
@@ -53,7 +54,7 @@ func TestMalformedIfMatchIsRefusedByName(t *testing.T) {
 		{`*, "1"`}, {`"1", *`}, {"*", "*"}, {"*", `"1"`}, {"**"}, {`"1", 2`}, {`"1", "2`},
 	} {
 		got, err := httpapi.IfMatch(values...)
-		p, ok := err.(*httpapi.Problem)
+		p, ok := err.(*machine.Problem)
 		if !ok || p.Code != "invalid_header" || p.Status != http.StatusBadRequest || !strings.Contains(p.Detail, "If-Match") || !strings.Contains(p.Detail, "allowed: ") {
 			t.Errorf("%q: got %v, %v, want 400 invalid_header with what is allowed", values, got, err)
 		}

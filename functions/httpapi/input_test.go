@@ -12,6 +12,7 @@ import (
 	"apitoken/events/name"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 func named(user string) *name.Identity { return &name.Identity{Name: user} }
@@ -261,7 +262,7 @@ func TestValuesAtTheirMaximumAreAllowed(t *testing.T) {
 		`{"user":{"name":"` + strings.Repeat("u", name.MaxOwner) + `"}}`,
 		`{"user":{"name":"b"},"name":"` + strings.Repeat("n", token.MaxName) + `","description":"` + strings.Repeat("d", token.MaxDescription) + `"}`,
 		`{"user":{"name":"c"},"scopes":[` + list(token.MaxScopes, `"GET /v1/%d"`) + `],"source_ips":[` + list(token.MaxSourceIPs, `"192.0.2.%d"`) + `]}`,
-		`{"user":{"name":"d"},"name":"x"}` + strings.Repeat(" ", httpapi.MaxBody-32),
+		`{"user":{"name":"d"},"name":"x"}` + strings.Repeat(" ", machine.MaxBody-32),
 	} {
 		if s := w.do("POST", collection, w.admin, body); s.status != http.StatusOK {
 			t.Errorf("%d: got %d %s, want 200", i, s.status, s.body)
@@ -291,8 +292,8 @@ func TestTooLargeBodyIsRefusedWithoutReadingAllOfIt(t *testing.T) {
 	r := request(t, "POST", collection, w.admin)
 	r.Body = io.NopCloser(body)
 	handle(w.handler(), r).expect(t, http.StatusRequestEntityTooLarge, "body_too_large")
-	if body.read > 2*httpapi.MaxBody {
-		t.Errorf("read %d bytes of 2 MB, want at most twice %d", body.read, httpapi.MaxBody)
+	if body.read > 2*machine.MaxBody {
+		t.Errorf("read %d bytes of 2 MB, want at most twice %d", body.read, machine.MaxBody)
 	}
 	large := strings.Repeat(" ", 2<<20)
 	header := http.Header{"Authorization": {"Bearer " + w.admin}}

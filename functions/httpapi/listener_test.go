@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // listen serves the scene's handler as `apitoken serve` does, and returns the
@@ -27,7 +28,7 @@ func (w *scene) listen() string {
 		Handler: w.handler(), MaxHeaderBytes: 32 << 10, ReadTimeout: 30 * time.Second, DisableGeneralOptionsHandler: true,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelWarn),
 	}
-	go server.Serve(httpapi.Listener(l, slog.New(slog.NewJSONHandler(w.log, nil))))
+	go server.Serve(machine.Listener(l, slog.New(slog.NewJSONHandler(w.log, nil)), httpapi.Face()))
 	w.t.Cleanup(func() { server.Close() })
 	return l.Addr().String()
 }

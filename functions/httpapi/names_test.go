@@ -15,6 +15,7 @@ import (
 
 	"apitoken/events/guard"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // createFor creates a token for a user with this domain and name.
@@ -96,7 +97,7 @@ func TestCasesOfADirectoryAreOneUserAndCasesOfLocalNamesAreTwo(t *testing.T) {
 // another user, with a limit of its own.
 func TestPrincipalOfAGatewayHasAnOwnerKey(t *testing.T) {
 	w := newScene(t)
-	h := w.handler(func(c *httpapi.Config) { c.TrustPrincipal, c.Guard = true, nil })
+	h := w.handler(func(c *machine.Config) { c.TrustPrincipal, c.Guard = true, nil })
 	for _, owner := range []string{"jose\u0301", "ad:bob", "ACTIVE_DIRECTORY:Bob", "LOCAL:ann", "an\u200bn", " ann", "API_OPERATOR_DOMAIN:operator", "oidc:x:y", "gid:5", ""} {
 		p := guard.Principal{Owner: owner, TokenID: "JhxND7ci"}
 		handle(h, asPrincipal(request(t, "POST", collection, ""), p)).expect(t, http.StatusUnauthorized, "credential_missing")

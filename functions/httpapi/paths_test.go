@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // raw sends a request with an unchanged target. Go's client would clean the target.
@@ -143,7 +144,7 @@ func TestOnlyOpenRoutesNeedNoCredential(t *testing.T) {
 
 func TestOnlyTheNamedFunctionsAreServed(t *testing.T) {
 	w := newScene(t)
-	h := w.handler(func(c *httpapi.Config) { c.Only = []string{"get", "about"} })
+	h := w.handler(func(c *machine.Config) { c.Only = []string{"get", "about"} })
 	handle(h, request(t, "GET", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusNotFound, "not_found")
 	handle(h, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
 	handle(h, request(t, "DELETE", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusMethodNotAllowed, "method_not_allowed")
@@ -153,7 +154,7 @@ func TestOnlyTheNamedFunctionsAreServed(t *testing.T) {
 			t.Error("a function that does not exist was accepted")
 		}
 	}()
-	w.handler(func(c *httpapi.Config) { c.Only = []string{"gte"} })
+	w.handler(func(c *machine.Config) { c.Only = []string{"gte"} })
 }
 
 func TestEveryAnswerHasItsSafetyHeaders(t *testing.T) {

@@ -3,9 +3,11 @@ package httpapi
 import (
 	"fmt"
 	"net/http"
-	"slices"
-	"time"
+
+	"apitoken/functions/httpapi/machine"
 )
+
+const problemType = "application/problem+json" // RFC 9457
 
 // Problem is the body of every answer that is not a success (RFC 9457). Client
 // returns it as an error. It never contains a credential.
@@ -32,8 +34,6 @@ type Problem struct {
 	EndedTime Time `json:"ended_time,omitzero"` // when the token ended; only with the codes not_found_revoked and token_ended
 
 	FirstInstant Time `json:"first_instant,omitzero"` // the first instant that can be asked; only with the code history_trimmed
-
-	retryAt time.Time // when the client may send the request again; zero: after retryAfter
 }
 
 // FieldError names a member or parameter of the request that is wrong, and says
@@ -50,89 +50,6 @@ func (p *Problem) Error() string {
 		return fmt.Sprintf("%s (status %d)", p.Detail, p.Status)
 	}
 	return fmt.Sprintf("%s (%d %s, request %s)", p.Detail, p.Status, p.Code, p.RequestID)
-}
-
-// kind is the part that all problems with the same code share.
-type kind struct {
-	status int
-	title  string
-}
-
-// retryable reports whether the same request may succeed later.
-func (k kind) retryable() bool {
-	return k.status == http.StatusServiceUnavailable || k.status == http.StatusTooManyRequests
-}
-
-// kinds is the one table of codes, statuses and titles. A code that is missing
-// here is a fault of the service and is answered as "internal".
-var kinds = map[string]kind{
-	"body_too_large":                  {http.StatusRequestEntityTooLarge, "The request body is too large"},
-	"change_rate_exceeded":            {http.StatusTooManyRequests, "The user's tokens were changed too often"},
-	"credential_missing":              {http.StatusUnauthorized, "A credential is needed"},
-	"credential_repeated":             {http.StatusUnauthorized, "More than one credential was given"},
-	"encoding_unsupported":            {http.StatusUnsupportedMediaType, "The request body is encoded"},
-	"expectation_unsupported":         {http.StatusExpectationFailed, "The request expects something unknown"},
-	"expiry_exceeds_maximum":          {http.StatusUnprocessableEntity, "The token would live too long"},
-	"expiry_in_past":                  {http.StatusUnprocessableEntity, "The token would already be expired"},
-	"expiry_outlives_maker":           {http.StatusUnprocessableEntity, "The token would expire after the acting token"},
-	"grace_too_short":                 {http.StatusUnprocessableEntity, "The grace is too short"},
-	"header_too_large":                {http.StatusRequestHeaderFieldsTooLarge, "The request's header is too large"},
-	"history_trimmed":                 {http.StatusUnprocessableEntity, "The history does not say this any more"},
-	"idempotency_key_reused":          {http.StatusUnprocessableEntity, "The Idempotency-Key belongs to another request"},
-	"instant_in_future":               {http.StatusUnprocessableEntity, "The instant is in the future"},
-	"internal":                        {http.StatusInternalServerError, "The service failed"},
-	"invalid_field":                   {http.StatusBadRequest, "A member of the request is not valid"},
-	"invalid_header":                  {http.StatusBadRequest, "A header of the request is not valid"},
-	"invalid_parameter":               {http.StatusBadRequest, "A parameter of the request is not valid"},
-	"last_edit_holder":                {http.StatusUnprocessableEntity, "The last user with the permission edit cannot lose it"},
-	"malformed_json":                  {http.StatusBadRequest, "The request body is not one JSON object"},
-	"malformed_request":               {http.StatusBadRequest, "The request is not valid HTTP"},
-	"method_not_allowed":              {http.StatusMethodNotAllowed, "The path does not allow this method"},
-	"not_found":                       {http.StatusNotFound, "There is no such token"},
-	"not_found_revoked":               {http.StatusNotFound, "The token is revoked"},
-	"password_unsupported":            {http.StatusUnauthorized, "Passwords are not supported"},
-	"path_not_found":                  {http.StatusNotFound, "There is no such path"},
-	"permission_denied":               {http.StatusForbidden, "A permission is missing"},
-	"permission_denied_by_credential": {http.StatusForbidden, "This secret manages no tokens"},
-	"permission_denied_by_owner":      {http.StatusForbidden, "The user has a permission that the caller does not have"},
-	"permission_denied_by_scope":      {http.StatusForbidden, "The token's scopes do not allow this call"},
-	"permission_denied_by_source":     {http.StatusForbidden, "The token does not allow this address"},
-	"rotated_recently":                {http.StatusConflict, "The token has just rotated itself"},
-	"scheme_unsupported":              {http.StatusUnauthorized, "The authorization scheme is not supported"},
-	"scope_exceeds_maker":             {http.StatusUnprocessableEntity, "The scopes exceed the scopes of the acting token"},
-	"self_suspension":                 {http.StatusUnprocessableEntity, "Users cannot suspend themselves"},
-	"source_ips_exceed_maker":         {http.StatusUnprocessableEntity, "The source ranges exceed the ranges of the acting token"},
-	"state_too_large":                 {http.StatusUnprocessableEntity, "The data is too large to store"},
-	"token_disabled":                  {http.StatusUnauthorized, "The token is disabled"},
-	"token_ended":                     {http.StatusConflict, "The token has ended"},
-	"token_expired":                   {http.StatusUnauthorized, "The token is expired"},
-	"token_in_path":                   {http.StatusBadRequest, "A token in the path is not allowed"},
-	"token_in_query":                  {http.StatusBadRequest, "A token in the query is not allowed"},
-	"token_invalid":                   {http.StatusUnauthorized, "The token is not valid"},
-	"token_limit_reached":             {http.StatusConflict, "The user's token limit is reached"},
-	"token_malformed":                 {http.StatusUnauthorized, "The token is malformed"},
-	"token_replaced":                  {http.StatusUnauthorized, "The secret was replaced"},
-	"token_revoked":                   {http.StatusUnauthorized, "The token is revoked"},
-	"token_rotated":                   {http.StatusConflict, "The secret of the token was replaced"},
-	"token_suspended":                 {http.StatusUnauthorized, "The user of the token is suspended"},
-	"too_many_holders":                {http.StatusUnprocessableEntity, "Too many users have permissions"},
-	"transfer_unsupported":            {http.StatusNotImplemented, "The Transfer-Encoding is not supported"},
-	"unavailable":                     {http.StatusServiceUnavailable, "The service is not available"},
-	"unknown_member":                  {http.StatusBadRequest, "The request has an unknown member"},
-	"user_suspended":                  {http.StatusConflict, "The user is suspended"},
-	"version_conflict":                {http.StatusPreconditionFailed, "The token has changed"},
-	"version_unsupported":             {http.StatusHTTPVersionNotSupported, "The version of HTTP is not supported"},
-	"wrong_type":                      {http.StatusBadRequest, "A member of the request has the wrong type"},
-}
-
-// Codes returns all codes that a problem may have, sorted.
-func Codes() []string {
-	codes := make([]string, 0, len(kinds))
-	for code := range kinds {
-		codes = append(codes, code)
-	}
-	slices.Sort(codes)
-	return codes
 }
 
 // errorClass returns the word that Qumulo's client prints. The words for 400 and
@@ -157,18 +74,21 @@ func errorClass(code string, status int) string {
 	return "invalid_request_error"
 }
 
-// newProblem returns a problem with all members that follow from its code.
-func newProblem(code, detail string, fields ...FieldError) *Problem {
-	k, known := kinds[code]
-	if !known {
-		code, detail, fields = "internal", internalDetail, nil
-		k = kinds[code]
+// form writes a problem as the problem object of this face.
+func form(p *machine.Problem) machine.Form {
+	out := &Problem{
+		Type: "urn:apitoken:problem:" + p.Code, Title: p.Title, Status: p.Status, Detail: p.Detail, Instance: p.Instance,
+		Code: p.Code, Retryable: p.Retryable, Errors: make([]FieldError, len(p.Errors)), RequestID: p.RequestID,
+		ErrorClass: errorClass(p.Code, p.Status), Description: p.Detail,
 	}
-	return &Problem{
-		Type: "urn:apitoken:problem:" + code, Title: k.title, Status: k.status, Detail: detail, Code: code,
-		Retryable: k.retryable(), Errors: orEmpty(fields),
-		ErrorClass: errorClass(code, k.status), Description: detail,
+	for i, e := range p.Errors {
+		out.Errors[i] = FieldError(e)
 	}
+	if r := p.Refusal; r != nil {
+		out.EndedTime, out.FirstInstant = Time{r.EndedAt}, Time{r.FirstInstant}
+		if r.Limit != nil {
+			out.TokenLimit, out.LiveTokens, out.SoonestExpiry = &r.Limit.TokenLimit, &r.Limit.Live, &Time{r.Limit.SoonestExpiry}
+		}
+	}
+	return machine.Form{Status: p.Status, Type: problemType, Body: out}
 }
-
-const internalDetail = "The service failed to answer this request. Its log has the reason under the request id."

@@ -13,7 +13,7 @@ import (
 	"strings"
 	"testing"
 
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 var codeForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
@@ -22,7 +22,7 @@ var codeForm = regexp.MustCompile(`^[a-z]+(_[a-z]+)*$`)
 // package. It takes constants named Code..., values of fields named Code, and the
 // codes of refusals and problems that functions create.
 func TestEveryCodeOfARefusalIsInTheTable(t *testing.T) {
-	table := httpapi.Codes()
+	table := machine.Codes()
 	used := map[string]bool{}
 	for _, folder := range []string{"../../events", "."} {
 		for _, code := range codesIn(t, folder) {
@@ -68,7 +68,7 @@ func codesIn(t *testing.T, folder string) (codes []string) {
 }
 
 // creators are the functions with a code as their first argument.
-var creators = []string{"newProblem", "fieldProblem", "refuse"}
+var creators = []string{"NewProblem", "FieldProblem", "refuse"}
 
 // codeOf returns the code that a node gives to a constant, a refusal or a problem,
 // or "".
@@ -83,7 +83,11 @@ func codeOf(n ast.Node) string {
 			return literal(n.Value)
 		}
 	case *ast.CallExpr:
-		if f, ok := n.Fun.(*ast.Ident); ok && slices.Contains(creators, f.Name) {
+		f := n.Fun
+		if of, ok := f.(*ast.SelectorExpr); ok { // of another package
+			f = of.Sel
+		}
+		if f, ok := f.(*ast.Ident); ok && len(n.Args) > 0 && slices.Contains(creators, f.Name) {
 			return literal(n.Args[0])
 		}
 	}

@@ -2,59 +2,15 @@ package httpapi
 
 import (
 	"fmt"
-	"maps"
 	"net/url"
-	"slices"
 	"strconv"
 	"strings"
 
 	"apitoken/events"
 	"apitoken/events/issuer"
 	"apitoken/events/name"
+	"apitoken/functions/httpapi/machine"
 )
-
-// lists are the parameters whose values are lists. Many clients repeat such a
-// parameter, and others join its values by commas.
-var lists = []string{"state"}
-
-// parseQuery reads the parameters of a request. It joins the values of a list by
-// commas. It refuses a parameter that is unknown or empty, and one that is given
-// more than once, unless it is a list. If it ignored an unknown parameter, a
-// misspelled filter would select everything, and DELETE with dry_run would
-// delete.
-func parseQuery(raw string, known []string) (url.Values, error) {
-	if raw == "" {
-		return url.Values{}, nil
-	}
-	values, err := url.ParseQuery(raw)
-	if err != nil {
-		return nil, newProblem("invalid_parameter", "The query is not well-formed; it must be NAME=VALUE pairs, percent-encoded and joined by &.")
-	}
-	for _, name := range slices.Sorted(maps.Keys(values)) {
-		given := values[name]
-		if slices.Contains(lists, name) {
-			given = []string{strings.Join(given, ",")}
-			values[name] = given
-		}
-		switch {
-		case !slices.Contains(known, name):
-			return nil, fieldProblem("invalid_parameter", printable(name), "is unknown; "+allowed(known))
-		case len(given) > 1:
-			return nil, fieldProblem("invalid_parameter", name, "is given more than once; once is allowed")
-		case given[0] == "":
-			return nil, fieldProblem("invalid_parameter", name, "is empty; give a value or leave it out")
-		}
-	}
-	return values, nil
-}
-
-// allowed lists the allowed names for a problem's detail.
-func allowed(names []string) string {
-	if len(names) == 0 {
-		return "allowed: none"
-	}
-	return "allowed: " + strings.Join(names, ", ")
-}
 
 // pageLimit returns the parameter limit, cut to issuer.MaxLimit. It returns 0,
 // the issuer's default, if the query has no limit.
@@ -69,7 +25,7 @@ func pageLimit(q url.Values) (int, error) {
 	case digits && (err != nil || n > issuer.MaxLimit): // err: the number is too large for an int
 		return issuer.MaxLimit, nil
 	case !digits || n <= 0:
-		return 0, fieldProblem("invalid_parameter", "limit", "must be a whole number, 1 or more")
+		return 0, machine.FieldProblem("invalid_parameter", "limit", "must be a whole number, 1 or more")
 	}
 	return n, nil
 }
@@ -85,7 +41,7 @@ func states(q url.Values) ([]events.TokenState, error) {
 		case events.StateActive, events.StateDisabled, events.StateExpired, events.StateRevoked:
 			all = append(all, s)
 		default:
-			return nil, fieldProblem("invalid_parameter", "state", "must be one or more of active, disabled, expired, revoked, separated by commas")
+			return nil, machine.FieldProblem("invalid_parameter", "state", "must be one or more of active, disabled, expired, revoked, separated by commas")
 		}
 	}
 	return all, nil
@@ -99,7 +55,7 @@ func owners(q url.Values) ([]string, error) {
 	}
 	user := q.Get("user")
 	if strings.Contains(user, "?limit=") { // Qumulo's Python client writes ?user=NAME?limit=N
-		return nil, fieldProblem("invalid_parameter", "user", "has a second question mark; join parameters by &")
+		return nil, machine.FieldProblem("invalid_parameter", "user", "has a second question mark; join parameters by &")
 	}
 	named, err := name.OwnersNamed(user)
 	if err != nil {
@@ -110,7 +66,7 @@ func owners(q url.Values) ([]string, error) {
 
 // next returns the paging of a page that is not the last: the cursor, and the link
 // to the page after the cursor, with the same path and the same filters.
-func (x *exchange) next(cursor string) Paging {
-	x.query.Set("after", cursor)
-	return Paging{Next: x.path() + "?" + x.query.Encode(), After: cursor}
+func (x exchange) next(cursor string) Paging {
+	x.Query.Set("after", cursor)
+	return Paging{Next: x.Path() + "?" + x.Query.Encode(), After: cursor}
 }

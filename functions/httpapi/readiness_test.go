@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // TestHealthChecksTheStoreAtMostOnceASecond: the call is open, so anybody could
@@ -17,7 +17,7 @@ func TestHealthChecksTheStoreAtMostOnceASecond(t *testing.T) {
 	w := newScene(t)
 	var checks atomic.Int32
 	var broken atomic.Bool
-	h := w.handler(func(c *httpapi.Config) {
+	h := w.handler(func(c *machine.Config) {
 		c.Ready = func(ctx context.Context) error {
 			checks.Add(1)
 			if _, limited := ctx.Deadline(); !limited || ctx.Err() != nil {

@@ -12,6 +12,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/token/tokentest"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // TestAReplacedSecretIsRefusedAndPublishedOnEveryPath: the answer is the same with
@@ -89,7 +90,7 @@ func TestTheRefusalOfAReplacedSecretDoesNotDependOnItsNotice(t *testing.T) {
 	tokentest.Rotate(t, w.store, w.keys, w.clock(), made.ID, 0)
 	failing := guard.New(guard.Config{Views: w.store, Uses: w.store, Notices: noNotices{}, Keys: w.keys, Now: w.clock})
 	var texts []string
-	for _, h := range []http.Handler{w.handler(func(c *httpapi.Config) { c.Guard = failing }), w.handler(), w.handler()} {
+	for _, h := range []http.Handler{w.handler(func(c *machine.Config) { c.Guard = failing }), w.handler(), w.handler()} {
 		a := handle(h, request(t, "GET", collection, old)).expect(t, 401, guard.CodeReplaced)
 		texts = append(texts, strings.ReplaceAll(string(a.body), a.header.Get("X-Request-Id"), ""))
 	}
@@ -103,7 +104,7 @@ func TestADamagedUseRefusesNothing(t *testing.T) {
 	w := newScene(t)
 	made, text := w.make(httpapi.CreateRequest{User: named("ann")})
 	g := guard.New(guard.Config{Views: w.store, Uses: damagedUses{w.store}, Notices: w.store, Keys: w.keys, Now: w.clock})
-	h := w.handler(func(c *httpapi.Config) {
+	h := w.handler(func(c *machine.Config) {
 		c.Guard, c.Source = g, func(*http.Request) netip.Addr { return netip.MustParseAddr("192.0.2.9") }
 	})
 	for range 2 {

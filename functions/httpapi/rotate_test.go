@@ -13,6 +13,7 @@ import (
 	"apitoken/events/secret"
 	"apitoken/events/settings"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 const rotateSelf = "/v1/auth/access-tokens/self/rotate"
@@ -156,7 +157,7 @@ func TestASelfRotationNeedsItsScope(t *testing.T) {
 		for _, gateway := range []bool{false, true} {
 			w := newScene(t)
 			_, text := w.make(httpapi.CreateRequest{User: named("ann"), Scopes: []string{scope}})
-			handler := w.handler(func(c *httpapi.Config) { c.TrustPrincipal = gateway })
+			handler := w.handler(func(c *machine.Config) { c.TrustPrincipal = gateway })
 			other := guard.Principal{Owner: "admin", TokenID: "JhxND7ci"}
 			handle(handler, asPrincipal(request(t, "GET", "/v1/auth/access-tokens/self", text), other)).expect(t, 200, "")
 			code := ""

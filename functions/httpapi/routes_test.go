@@ -2,6 +2,7 @@ package httpapi_test
 
 import (
 	"context"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -10,6 +11,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // TestEveryRouteDoesWhatItsRowSays: the settings and rights of the functions are
@@ -29,11 +31,12 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if route.Self {
+			if route.Direct {
 				r.Header.Set("Authorization", "Bearer "+text)
 			} else {
 				r = asPrincipal(r, guard.Principal{Owner: callerOf(route), TokenID: made.ID})
 			}
+			r.Header.Set("Idempotency-Key", someKey)
 			s := handle(w.afterAuthorizer(used), r)
 			if refuses := s.status >= http.StatusBadRequest; refuses != route.Refuses {
 				t.Fatalf("got %d %s, but Refuses is %t", s.status, s.body, route.Refuses)
@@ -47,13 +50,18 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			if mints := strings.Contains(string(s.body), `"bearer_token":"`); mints != route.Mints {
 				t.Errorf("its answer contains a secret: %t, but Mints is %t", mints, route.Mints)
 			}
+			r.Body = io.NopCloser(strings.NewReader(sampleBody(route, text)))
+			again := handle(w.afterAuthorizer(w.store), r)
+			if replays := again.header.Get("Idempotent-Replayed") == "true"; replays != route.Replays {
+				t.Errorf("it repeats its answer: %t, but Replays is %t", replays, route.Replays)
+			}
 		})
 	}
 }
 
 // callerOf is a caller who may do the route's operation: ann, or an administrator for
 // what users may not do to themselves.
-func callerOf(route httpapi.Route) string {
+func callerOf(route machine.Route) string {
 	switch route.Function {
 	case "settings", "suspend":
 		return "admin"
@@ -63,7 +71,7 @@ func callerOf(route httpapi.Route) string {
 
 // sampleBody is a body with which the route's operation succeeds, and changes
 // something.
-func sampleBody(route httpapi.Route, token string) string {
+func sampleBody(route machine.Route, token string) string {
 	return map[string]string{
 		"POST /v1/auth/authorize":          `{"token":"` + token + `"}`,
 		"PATCH " + collection + "{id}":     `{"name":"changed"}`,
@@ -77,7 +85,7 @@ func sampleBody(route httpapi.Route, token string) string {
 // caller's credential to a gateway. Its guard is for the routes with Self.
 func (w *scene) afterAuthorizer(store events.Store) http.Handler {
 	i := issuer.New(issuer.Config{Store: store, Keys: w.keys, Now: w.clock})
-	return w.handler(func(c *httpapi.Config) { c.Issuer, c.Guard, c.TrustPrincipal = i, i.Guard(), true })
+	return w.handler(func(c *machine.Config) { c.Issuer, c.Guard, c.TrustPrincipal = i, i.Guard(), true })
 }
 
 // usage is a store that counts what a request writes.

@@ -25,6 +25,7 @@ import (
 	"apitoken/events/settings"
 	"apitoken/events/settings/settingstest"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
 )
@@ -50,7 +51,7 @@ type scene struct {
 }
 
 // newScene starts a service. The functions in change may change its configuration.
-func newScene(t *testing.T, change ...func(*httpapi.Config)) *scene {
+func newScene(t *testing.T, change ...func(*machine.Config)) *scene {
 	t.Helper()
 	w := &scene{t: t, file: filepath.Join(t.TempDir(), "apitoken.db"), log: &logBuffer{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
 	w.keys = testKeys(t, "k1")
@@ -70,15 +71,15 @@ func newScene(t *testing.T, change ...func(*httpapi.Config)) *scene {
 const deployment = "51af3dc0-da77-11e4-872e-1234567db123"
 
 // handler returns another handler on the same store.
-func (w *scene) handler(change ...func(*httpapi.Config)) http.Handler {
-	c := httpapi.Config{
+func (w *scene) handler(change ...func(*machine.Config)) http.Handler {
+	c := machine.Config{
 		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Deployment: deployment, Now: w.clock,
 		Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
 	}
 	for _, f := range change {
 		f(&c)
 	}
-	return httpapi.New(c)
+	return machine.New(c, httpapi.Face())
 }
 
 func testKeys(t testing.TB, kid string) events.Keys {

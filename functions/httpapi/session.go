@@ -7,19 +7,22 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/name"
 	"apitoken/events/secret"
+	"apitoken/functions/httpapi/machine"
 )
 
-func (x *exchange) whoAmI() (answer, error) {
-	caller, err := x.api.Issuer.WhoAmI(x.r.Context(), x.principal)
+func (x exchange) whoAmI() (machine.Answer, error) {
+	caller, err := x.Config.Issuer.WhoAmI(x.Request.Context(), x.Principal)
 	if err != nil {
-		return answer{}, fmt.Errorf("reading the caller's permissions: %w", err)
+		return machine.Answer{}, fmt.Errorf("reading the caller's permissions: %w", err)
 	}
-	return answer{body: WhoAmI{ID: caller.Owner, Name: displayName(caller.Owner), Permissions: orEmpty(caller.Permissions)}}, nil
+	return machine.Answer{Body: WhoAmI{
+		ID: name.Number(caller.Owner), Name: displayName(caller.Owner), User: name.IdentityOf(caller.Owner), Permissions: orEmpty(caller.Permissions),
+	}}, nil
 }
 
 // roles answers that the caller has no role: this service has permissions in place
 // of roles. Qumulo's qq reads the roles after who-am-i.
-func (x *exchange) roles() (answer, error) { return answer{body: []string{}}, nil }
+func (x exchange) roles() (machine.Answer, error) { return machine.Answer{Body: []string{}}, nil }
 
 const loginDetail = "This service has no passwords and opens no sessions. Use a token in place of a password: write " +
 	`{"version":1,"bearer_token":"TOKEN"} to a file with mode 0600, and give qq this file with --credentials-store. ` +
@@ -27,8 +30,8 @@ const loginDetail = "This service has no passwords and opens no sessions. Use a 
 
 // login refuses the login of Qumulo's clients, which is a user name and a password
 // in the body. It does not read the body.
-func (x *exchange) login() (answer, error) {
-	return answer{}, newProblem(guard.CodePassword, loginDetail)
+func (x exchange) login() (machine.Answer, error) {
+	return machine.Answer{}, machine.NewProblem(guard.CodePassword, loginDetail)
 }
 
 // displayName returns the name in an owner key, or the whole key if it has no
@@ -40,34 +43,34 @@ func displayName(owner string) string {
 	return owner
 }
 
-func (x *exchange) introspect() (answer, error) {
+func (x exchange) introspect() (machine.Answer, error) {
 	var shown secret.Secret
 	var action, sourceIP string
-	err := x.decode(
-		member{"token", "a string: the token to check", &shown},
-		member{"action", "a string: a method and a path, like GET /v1/things/7", &action},
-		member{"source_ip", "a string: an IP address, like 192.0.2.7", &sourceIP},
+	err := x.Decode(
+		machine.Value("token", "a string: the token to check", &shown),
+		machine.Value("action", "a string: a method and a path, like GET /v1/things/7", &action),
+		machine.Value("source_ip", "a string: an IP address, like 192.0.2.7", &sourceIP),
 	)
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
 	if shown.Reveal() == "" {
-		return answer{}, fieldProblem("invalid_field", "token", "is missing; give the token to check")
+		return machine.Answer{}, machine.FieldProblem("invalid_field", "token", "is missing; give the token to check")
 	}
 	var source netip.Addr
 	if sourceIP != "" {
 		if source, err = netip.ParseAddr(sourceIP); err != nil || source.Zone() != "" {
-			return answer{}, fieldProblem("invalid_field", "source_ip", "must be an IP address without a zone, like 192.0.2.7")
+			return machine.Answer{}, machine.FieldProblem("invalid_field", "source_ip", "must be an IP address without a zone, like 192.0.2.7")
 		}
 	}
-	found, err := x.api.Issuer.Introspect(x.r.Context(), x.principal, shown.Reveal(), action, source)
+	found, err := x.Config.Issuer.Introspect(x.Request.Context(), x.Principal, shown.Reveal(), action, source)
 	if err != nil {
-		return answer{}, fmt.Errorf("checking a token: %w", err)
+		return machine.Answer{}, fmt.Errorf("checking a token: %w", err)
 	}
 	out := Introspection{Active: found.Active, Reason: found.Reason, ID: found.ID}
 	if found.ID != "" {
 		user := name.IdentityOf(found.Owner)
 		out.User, out.Scopes, out.ExpirationTime = &user, orEmpty(found.Scopes), &Time{found.ExpiresAt}
 	}
-	return answer{body: out}, nil
+	return machine.Answer{Body: out}, nil
 }

@@ -111,7 +111,7 @@ func TestIntrospectionRefusesWrongMembersByName(t *testing.T) {
 func TestWhoAmIGivesAnIDThatWorksAsAuthID(t *testing.T) {
 	w := newScene(t)
 	self := decodeAs[httpapi.WhoAmI](t, w.do("GET", "/v1/session/who-am-i", w.admin, ""))
-	if self.ID != "admin" || len(self.Permissions) != 4 {
+	if self.ID != "18446744492006271342" || self.Name != "admin" || len(self.Permissions) != 4 {
 		t.Errorf("got %+v, want admin with four permissions", self)
 	}
 	for _, user := range []string{`{"uid":7}`, `{"auth_id":"500"}`, `{"domain":"ACTIVE_DIRECTORY","name":"ann"}`, `{"name":"ann"}`} {
@@ -122,8 +122,8 @@ func TestWhoAmIGivesAnIDThatWorksAsAuthID(t *testing.T) {
 		if got, want := decodeAs[httpapi.Created](t, again).User, decodeAs[httpapi.Created](t, s).User; got.Name != want.Name || got.Domain != want.Domain || got.AuthID != want.AuthID {
 			t.Errorf("%s: got %+v, want %+v", user, got, want)
 		}
-		if self.Name == "" {
-			t.Errorf("%s: got no name", user)
+		if self.Name == "" || strings.Trim(self.ID, "0123456789") != "" || self.User.Name != decodeAs[httpapi.Created](t, s).User.Name {
+			t.Errorf("%s: got %+v, want a name, a number as id, and the user", user, self)
 		}
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"apitoken/events/settings"
+	"apitoken/functions/httpapi/machine"
 )
 
 // Settings are the settings of the service. They apply to all users. Durations are
@@ -30,38 +31,38 @@ type SettingsChange struct {
 	ChangeRate        *int   `json:"change_rate,omitempty"`                // 0 to 1000000
 }
 
-func (x *exchange) settings() (answer, error) {
-	set, err := x.api.Issuer.Settings(x.r.Context(), x.principal)
+func (x exchange) settings() (machine.Answer, error) {
+	set, err := x.Config.Issuer.Settings(x.Request.Context(), x.Principal)
 	if err != nil {
-		return answer{}, fmt.Errorf("reading the settings: %w", err)
+		return machine.Answer{}, fmt.Errorf("reading the settings: %w", err)
 	}
-	return answer{body: settingsOf(set)}, nil
+	return machine.Answer{Body: settingsOf(set)}, nil
 }
 
-func (x *exchange) changeSettings() (answer, error) {
+func (x exchange) changeSettings() (machine.Answer, error) {
 	change, err := x.settingsChange()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	set, err := x.api.Issuer.ChangeSettings(x.r.Context(), x.principal, change)
+	set, err := x.Config.Issuer.ChangeSettings(x.Request.Context(), x.Principal, change)
 	if err != nil {
-		return answer{}, fmt.Errorf("changing the settings: %w", err)
+		return machine.Answer{}, fmt.Errorf("changing the settings: %w", err)
 	}
-	return answer{body: settingsOf(set)}, nil
+	return machine.Answer{Body: settingsOf(set)}, nil
 }
 
 // settingsChange reads the body. The rules check the values that an int or a
 // duration can hold.
-func (x *exchange) settingsChange() (c settings.Change, err error) {
+func (x exchange) settingsChange() (c settings.Change, err error) {
 	var expiration, grace, retention *int64
 	const seconds = "a whole number of seconds, like 86400"
-	err = x.decode(
-		member{"token_limit", "a whole number from 0 to 50", &c.TokenLimit},
-		member{settings.FieldExpiration, seconds, &expiration},
-		member{settings.FieldGrace, seconds, &grace},
-		member{settings.FieldRetention, seconds, &retention},
-		member{"warning_days", "a list of whole numbers from 1 to 365", &c.WarningDays},
-		member{"change_rate", "a whole number from 0 to 1000000", &c.ChangeRate},
+	err = x.Decode(
+		machine.Value("token_limit", "a whole number from 0 to 50", &c.TokenLimit),
+		machine.Value(settings.FieldExpiration, seconds, &expiration),
+		machine.Value(settings.FieldGrace, seconds, &grace),
+		machine.Value(settings.FieldRetention, seconds, &retention),
+		machine.Value("warning_days", "a list of whole numbers from 1 to 365", &c.WarningDays),
+		machine.Value("change_rate", "a whole number from 0 to 1000000", &c.ChangeRate),
 	)
 	if err != nil {
 		return c, err
@@ -86,7 +87,7 @@ func duration(field string, seconds *int64) (*time.Duration, error) {
 		return nil, nil
 	}
 	if *seconds < 0 || *seconds > maxSeconds {
-		return nil, fieldProblem("invalid_field", field, fmt.Sprintf("is %d; allowed: 0 to %d", *seconds, maxSeconds))
+		return nil, machine.FieldProblem("invalid_field", field, fmt.Sprintf("is %d; allowed: 0 to %d", *seconds, maxSeconds))
 	}
 	return new(time.Duration(*seconds) * time.Second), nil
 }

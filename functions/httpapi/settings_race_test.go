@@ -16,6 +16,7 @@ import (
 	"apitoken/events/secret"
 	"apitoken/events/settings"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 const (
@@ -65,7 +66,7 @@ type limitClient struct {
 
 func newLimitClient(w *scene, l *limits, user string) *limitClient {
 	i := issuer.New(issuer.Config{Store: w.store, Keys: w.keys, Now: w.clock})
-	server := httptest.NewServer(w.handler(func(c *httpapi.Config) { c.Issuer, c.Guard = i, i.Guard() }))
+	server := httptest.NewServer(w.handler(func(c *machine.Config) { c.Issuer, c.Guard = i, i.Guard() }))
 	w.t.Cleanup(server.Close)
 	made, text := w.make(httpapi.CreateRequest{User: named(user)})
 	return &limitClient{t: w.t, w: w, limits: l, api: httpapi.NewClient(server.URL, secret.New(text), server.Client()), live: []string{made.ID}}

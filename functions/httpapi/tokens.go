@@ -6,6 +6,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
+	"apitoken/functions/httpapi/machine"
 )
 
 // created is the JSON form of Created. Only here the service writes the text of
@@ -15,50 +16,50 @@ type created struct {
 	BearerToken string `json:"bearer_token"`
 }
 
-func (x *exchange) create() (answer, error) {
+func (x exchange) create() (machine.Answer, error) {
 	key, err := x.requestKey()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
 	owner, wish, err := x.createBody()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	made, err := x.api.Issuer.CreateOnce(x.r.Context(), x.principal, key, owner, wish)
+	made, err := x.Config.Issuer.CreateOnce(x.Request.Context(), x.Principal, key, owner, wish)
 	if err != nil {
-		return answer{}, fmt.Errorf("creating a token: %w", err)
+		return machine.Answer{}, fmt.Errorf("creating a token: %w", err)
 	}
 	return mintedAnswer(made), nil
 }
 
 // mintedAnswer is the answer of a command that hands out a secret.
-func mintedAnswer(m issuer.Minted) answer {
-	return answer{body: created{Entry: entryOf(m.Token), BearerToken: m.Text.Reveal()}, etag: etagOf(m.Seq), replayed: m.Replayed}
+func mintedAnswer(m issuer.Minted) machine.Answer {
+	return machine.Answer{Body: created{Entry: entryOf(m.Token), BearerToken: m.Text.Reveal()}, ETag: etagOf(m.Seq), Replayed: m.Replayed}
 }
 
-func (x *exchange) list() (answer, error) {
+func (x exchange) list() (machine.Answer, error) {
 	var want issuer.ListQuery
 	var err error
-	q := x.query
+	q := x.Query
 	if want.Owners, err = owners(q); err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
 	if want.States, err = states(q); err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
 	if want.Filter, err = filter(q); err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
 	if want.Limit, err = pageLimit(q); err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	list := digestOf(x.principal.Owner, want)
+	list := digestOf(x.Principal.Owner, want)
 	if want.After, err = position(q, list); err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	page, err := x.api.Issuer.List(x.r.Context(), x.principal, want)
+	page, err := x.Config.Issuer.List(x.Request.Context(), x.Principal, want)
 	if err != nil {
-		return answer{}, fmt.Errorf("listing tokens: %w", err)
+		return machine.Answer{}, fmt.Errorf("listing tokens: %w", err)
 	}
 	out := List{Entries: make([]Entry, len(page.Tokens))}
 	for i, t := range page.Tokens {
@@ -67,7 +68,7 @@ func (x *exchange) list() (answer, error) {
 	if page.More {
 		out.Paging = x.next(cursorOf(list, page.Next))
 	}
-	return answer{body: out}, nil
+	return machine.Answer{Body: out}, nil
 }
 
 // position reads the parameter after of a list. It refuses the cursor of another
@@ -81,63 +82,65 @@ func position(q url.Values, list listDigest) (events.Position, error) {
 	case err != nil:
 		return events.Position{}, badCursor()
 	case c.list != list:
-		return events.Position{}, fieldProblem("invalid_parameter", "after", "belongs to a list with other filters or of another caller; leave it out to start at the first page")
+		return events.Position{}, machine.FieldProblem("invalid_parameter", "after", "belongs to a list with other filters or of another caller; leave it out to start at the first page")
 	}
 	return c.at, nil
 }
 
-func badCursor() *Problem {
-	return fieldProblem("invalid_parameter", "after", "must be the paging.after of an earlier answer")
+func badCursor() *machine.Problem {
+	return machine.FieldProblem("invalid_parameter", "after", "must be the paging.after of an earlier answer")
 }
 
-func (x *exchange) get() (answer, error) {
-	want, err := states(x.query)
+func (x exchange) get() (machine.Answer, error) {
+	want, err := states(x.Query)
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	if x.query.Has("at") {
+	if x.Query.Has("at") {
 		return x.getAt(want)
 	}
-	t, err := x.api.Issuer.Get(x.r.Context(), x.principal, x.tokenID(), want...)
+	t, err := x.Config.Issuer.Get(x.Request.Context(), x.Principal, x.tokenID(), want...)
 	if err != nil {
-		return answer{}, fmt.Errorf("showing a token: %w", err)
+		return machine.Answer{}, fmt.Errorf("showing a token: %w", err)
 	}
 	return entryAnswer(t), nil
 }
 
 // getAt answers a token as it was. The answer has no ETag, because no command
 // changes the past.
-func (x *exchange) getAt(want []events.TokenState) (answer, error) {
-	at, err := moment(x.query, "at")
+func (x exchange) getAt(want []events.TokenState) (machine.Answer, error) {
+	at, err := moment(x.Query, "at")
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	t, err := x.api.Issuer.GetAt(x.r.Context(), x.principal, x.tokenID(), *at, want...)
+	t, err := x.Config.Issuer.GetAt(x.Request.Context(), x.Principal, x.tokenID(), *at, want...)
 	if err != nil {
-		return answer{}, fmt.Errorf("showing the past of a token: %w", err)
+		return machine.Answer{}, fmt.Errorf("showing the past of a token: %w", err)
 	}
-	return answer{body: entryOf(t)}, nil
+	return machine.Answer{Body: entryOf(t)}, nil
 }
 
 // entryAnswer is the answer about one token, with its ETag.
-func entryAnswer(t issuer.Token) answer { return answer{body: entryOf(t), etag: etagOf(t.Seq)} }
+func entryAnswer(t issuer.Token) machine.Answer {
+	return machine.Answer{Body: entryOf(t), ETag: etagOf(t.Seq)}
+}
 
-func (x *exchange) revoke() (answer, error) {
-	children, err := optionalBool(x.query, "with_children")
+func (x exchange) revoke() (machine.Answer, error) {
+	children, err := optionalBool(x.Query, "with_children")
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
 	ifMatch, err := x.ifMatch()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
 	if children != nil && *children {
-		err = x.api.Issuer.RevokeWithChildren(x.r.Context(), x.principal, x.tokenID(), ifMatch...)
+		err = x.Config.Issuer.RevokeWithChildren(x.Request.Context(), x.Principal, x.tokenID(), ifMatch...)
 	} else {
-		err = x.api.Issuer.Revoke(x.r.Context(), x.principal, x.tokenID(), ifMatch...)
+		err = x.Config.Issuer.Revoke(x.Request.Context(), x.Principal, x.tokenID(), ifMatch...)
 	}
 	if err != nil {
-		return answer{}, fmt.Errorf("revoking a token: %w", err)
+		return machine.Answer{}, fmt.Errorf("revoking a token: %w", err)
 	}
-	return answer{body: struct{}{}}, nil
+	return machine.Answer{Body: struct{}{}}, nil
 }

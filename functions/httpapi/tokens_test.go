@@ -14,6 +14,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 func TestOnlyCreateAnswersTheTokenAndTheTokenAuthenticates(t *testing.T) {
@@ -39,7 +40,7 @@ func TestOnlyCreateAnswersTheTokenAndTheTokenAuthenticates(t *testing.T) {
 		t.Errorf("got %s, want no token in it", shown.body)
 	}
 	self := decodeAs[httpapi.WhoAmI](t, w.do("GET", "/v1/session/who-am-i", text, "").expect(t, http.StatusOK, ""))
-	if self.ID != "ann" || self.Name != "ann" || len(self.Permissions) != 0 {
+	if self.User.Name != "ann" || self.Name != "ann" || len(self.Permissions) != 0 {
 		t.Errorf("got %+v, want ann without permissions", self)
 	}
 }
@@ -55,7 +56,7 @@ func TestEntriesHaveTheLastUseWithItsAddress(t *testing.T) {
 	}
 	for _, address := range []string{"192.0.2.9", "2001:db8::7", "::ffff:198.51.100.1", ""} {
 		w.sleep(events.TouchEvery)
-		h := w.handler(func(c *httpapi.Config) {
+		h := w.handler(func(c *machine.Config) {
 			c.Source = func(*http.Request) netip.Addr {
 				a, _ := netip.ParseAddr(address)
 				return a

@@ -6,6 +6,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/name"
 	"apitoken/events/settings"
+	"apitoken/functions/httpapi/machine"
 )
 
 // Permissions are what a user may do on other users' tokens.
@@ -36,8 +37,8 @@ type Offboarding struct {
 }
 
 // user returns the owner key of the user in the path.
-func (x *exchange) user() (string, error) {
-	user, err := name.ParseIdentity(x.r.PathValue("user"))
+func (x exchange) user() (string, error) {
+	user, err := name.ParseIdentity(x.Request.PathValue("user"))
 	if err != nil {
 		return "", fmt.Errorf("reading the user: %w", err)
 	}
@@ -48,129 +49,129 @@ func (x *exchange) user() (string, error) {
 	return owner, nil
 }
 
-func (x *exchange) permissions() (answer, error) {
+func (x exchange) permissions() (machine.Answer, error) {
 	owner, err := x.user()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	actions, err := x.api.Issuer.Permissions(x.r.Context(), x.principal, owner)
+	actions, err := x.Config.Issuer.Permissions(x.Request.Context(), x.Principal, owner)
 	if err != nil {
-		return answer{}, fmt.Errorf("reading the permissions of a user: %w", err)
+		return machine.Answer{}, fmt.Errorf("reading the permissions of a user: %w", err)
 	}
-	return answer{body: Permissions{User: name.IdentityOf(owner), Permissions: orEmpty(actions)}}, nil
+	return machine.Answer{Body: Permissions{User: name.IdentityOf(owner), Permissions: orEmpty(actions)}}, nil
 }
 
-func (x *exchange) setPermissions() (answer, error) {
+func (x exchange) setPermissions() (machine.Answer, error) {
 	owner, err := x.user()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
 	var actions []string
-	if err := x.decode(member{settings.FieldPermissions, "a list of view, create, edit, delete", &actions}); err != nil {
-		return answer{}, err
+	if err := x.Decode(machine.Value(settings.FieldPermissions, "a list of view, create, edit, delete", &actions)); err != nil {
+		return machine.Answer{}, err
 	}
 	if actions == nil { // an empty body must not take every permission
-		return answer{}, fieldProblem("invalid_field", settings.FieldPermissions, "is missing or null; give the list of all permissions that the user shall have, [] for none")
+		return machine.Answer{}, machine.FieldProblem("invalid_field", settings.FieldPermissions, "is missing or null; give the list of all permissions that the user shall have, [] for none")
 	}
-	set, err := x.api.Issuer.SetPermissions(x.r.Context(), x.principal, owner, actions)
+	set, err := x.Config.Issuer.SetPermissions(x.Request.Context(), x.Principal, owner, actions)
 	if err != nil {
-		return answer{}, fmt.Errorf("changing the permissions of a user: %w", err)
+		return machine.Answer{}, fmt.Errorf("changing the permissions of a user: %w", err)
 	}
-	return answer{body: Permissions{User: name.IdentityOf(owner), Permissions: orEmpty(set.Actions(owner))}}, nil
+	return machine.Answer{Body: Permissions{User: name.IdentityOf(owner), Permissions: orEmpty(set.Actions(owner))}}, nil
 }
 
-func (x *exchange) limit() (answer, error) {
+func (x exchange) limit() (machine.Answer, error) {
 	a, err := x.account()
-	return answer{body: limitOf(a)}, err
+	return machine.Answer{Body: limitOf(a)}, err
 }
 
 // account reads the account of the user in the path.
-func (x *exchange) account() (issuer.Account, error) {
+func (x exchange) account() (issuer.Account, error) {
 	owner, err := x.user()
 	if err != nil {
 		return issuer.Account{}, err
 	}
-	a, err := x.api.Issuer.Account(x.r.Context(), x.principal, owner)
+	a, err := x.Config.Issuer.Account(x.Request.Context(), x.Principal, owner)
 	if err != nil {
 		return a, fmt.Errorf("reading the account of a user: %w", err)
 	}
 	return a, nil
 }
 
-func (x *exchange) setLimit() (answer, error) {
+func (x exchange) setLimit() (machine.Answer, error) {
 	owner, err := x.user()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
 	var limit *int
 	var given bool
-	if err := x.decode(member{"token_limit", "a whole number from 0 to 50, or null for that of the settings", givenOrNull{&given, &limit}}); err != nil {
-		return answer{}, err
+	if err := x.Decode(machine.GivenOrNull("token_limit", "a whole number from 0 to 50, or null for that of the settings", &given, &limit)); err != nil {
+		return machine.Answer{}, err
 	}
 	if !given {
-		return answer{}, fieldProblem("invalid_field", "token_limit", "is missing; give a whole number from 0 to 50, or null for that of the settings")
+		return machine.Answer{}, machine.FieldProblem("invalid_field", "token_limit", "is missing; give a whole number from 0 to 50, or null for that of the settings")
 	}
-	a, err := x.api.Issuer.SetLimit(x.r.Context(), x.principal, owner, limit)
+	a, err := x.Config.Issuer.SetLimit(x.Request.Context(), x.Principal, owner, limit)
 	if err != nil {
-		return answer{}, fmt.Errorf("changing the limit of a user: %w", err)
+		return machine.Answer{}, fmt.Errorf("changing the limit of a user: %w", err)
 	}
-	return answer{body: limitOf(a)}, nil
+	return machine.Answer{Body: limitOf(a)}, nil
 }
 
 func limitOf(a issuer.Account) Limit {
 	return Limit{User: name.IdentityOf(a.Owner), TokenLimit: a.OwnLimit, Effective: a.TokenLimit, LiveTokens: a.Live}
 }
 
-func (x *exchange) suspension() (answer, error) {
+func (x exchange) suspension() (machine.Answer, error) {
 	a, err := x.account()
-	return answer{body: suspensionOf(a)}, err
+	return machine.Answer{Body: suspensionOf(a)}, err
 }
 
-func (x *exchange) suspend() (answer, error) {
+func (x exchange) suspend() (machine.Answer, error) {
 	owner, reason, err := x.userAndReason()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	a, err := x.api.Issuer.Suspend(x.r.Context(), x.principal, owner, reason)
+	a, err := x.Config.Issuer.Suspend(x.Request.Context(), x.Principal, owner, reason)
 	if err != nil {
-		return answer{}, fmt.Errorf("suspending a user: %w", err)
+		return machine.Answer{}, fmt.Errorf("suspending a user: %w", err)
 	}
-	return answer{body: suspensionOf(a)}, nil
+	return machine.Answer{Body: suspensionOf(a)}, nil
 }
 
-func (x *exchange) reinstate() (answer, error) {
+func (x exchange) reinstate() (machine.Answer, error) {
 	owner, err := x.user()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	a, err := x.api.Issuer.Reinstate(x.r.Context(), x.principal, owner, "")
+	a, err := x.Config.Issuer.Reinstate(x.Request.Context(), x.Principal, owner, "")
 	if err != nil {
-		return answer{}, fmt.Errorf("reinstating a user: %w", err)
+		return machine.Answer{}, fmt.Errorf("reinstating a user: %w", err)
 	}
-	return answer{body: suspensionOf(a)}, nil
+	return machine.Answer{Body: suspensionOf(a)}, nil
 }
 
-func (x *exchange) offboard() (answer, error) {
+func (x exchange) offboard() (machine.Answer, error) {
 	owner, reason, err := x.userAndReason()
 	if err != nil {
-		return answer{}, err
+		return machine.Answer{}, err
 	}
-	done, err := x.api.Issuer.Offboard(x.r.Context(), x.principal, owner, reason)
+	done, err := x.Config.Issuer.Offboard(x.Request.Context(), x.Principal, owner, reason)
 	if err != nil {
-		return answer{}, fmt.Errorf("offboarding a user: %w", err)
+		return machine.Answer{}, fmt.Errorf("offboarding a user: %w", err)
 	}
-	return answer{body: Offboarding{Suspension: suspensionOf(done.Account), EndedTokens: done.Ended}}, nil
+	return machine.Answer{Body: Offboarding{Suspension: suspensionOf(done.Account), EndedTokens: done.Ended}}, nil
 }
 
 // userAndReason reads the user in the path and the reason in the body.
-func (x *exchange) userAndReason() (owner, reason string, err error) {
+func (x exchange) userAndReason() (owner, reason string, err error) {
 	if owner, err = x.user(); err != nil {
 		return "", "", err
 	}
-	if err := x.decode(member{"reason", "a string", &reason}); err != nil {
+	if err := x.Decode(machine.Value("reason", "a string", &reason)); err != nil {
 		return "", "", err
 	}
-	return owner, reason, noToken(text{"reason", reason})
+	return owner, reason, machine.NoToken(machine.Text("reason", reason))
 }
 
 func suspensionOf(a issuer.Account) Suspension {

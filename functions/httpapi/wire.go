@@ -157,12 +157,14 @@ func (r UpdateRequest) MarshalJSON() ([]byte, error) {
 	return json.Marshal(body)
 }
 
-// WhoAmI is the caller: the owner key, the name in the owner key, and the actions
+// WhoAmI is the caller: the number of its owner key (name.Number), the name in the
+// owner key, the user as in an Entry, and the actions
 // that the caller has on the realm "security".
 type WhoAmI struct {
-	ID          string   `json:"id"`
-	Name        string   `json:"name"`
-	Permissions []string `json:"permissions"`
+	ID          string        `json:"id"` // a create accepts it as auth_id
+	Name        string        `json:"name"`
+	User        name.Identity `json:"user"`
+	Permissions []string      `json:"permissions"`
 }
 
 // Introspection says whether a token would pass, and for which user. Members are

@@ -7,6 +7,7 @@ import (
 
 	"apitoken/events/name"
 	"apitoken/events/token"
+	"apitoken/functions/httpapi/machine"
 )
 
 // wishBody has the members of a body that say what a token shall be, as text.
@@ -28,9 +29,9 @@ const (
 
 // wish returns the wish for the token. It refuses a text that contains a token.
 func (b wishBody) wish() (w token.Wish, err error) {
-	err = noToken(
-		text{"name", b.name}, text{"description", b.description}, text{"expiration_time", b.expirationTime}, text{"expires_in", b.expiresIn},
-		text{"scopes", strings.Join(b.scopes, " ")}, text{"source_ips", strings.Join(b.sourceIPs, " ")},
+	err = machine.NoToken(
+		machine.Text("name", b.name), machine.Text("description", b.description), machine.Text("expiration_time", b.expirationTime), machine.Text("expires_in", b.expiresIn),
+		machine.Text("scopes", strings.Join(b.scopes, " ")), machine.Text("source_ips", strings.Join(b.sourceIPs, " ")),
 	)
 	if err != nil {
 		return w, err
@@ -47,24 +48,24 @@ func (b wishBody) wish() (w token.Wish, err error) {
 
 // createBody reads the body of a create: the owner key of the user ("": the
 // caller), and the wish for the token.
-func (x *exchange) createBody() (owner string, w token.Wish, err error) {
+func (x exchange) createBody() (owner string, w token.Wish, err error) {
 	var user name.Identity
 	var named bool
 	var b wishBody
-	err = x.decode(
-		member{"user", "an object: the identity of the user", nested{&named, identityMembers(&user)}},
-		member{"name", wantName, &b.name},
-		member{"description", wantDescription, &b.description},
-		member{"expiration_time", wantExpirationTime, &b.expirationTime},
-		member{"expires_in", wantExpiresIn, &b.expiresIn},
-		member{"scopes", wantScopes, &b.scopes},
-		member{"source_ips", wantSourceIPs, &b.sourceIPs},
+	err = x.Decode(
+		machine.Object("user", "an object: the identity of the user", &named, identityMembers(&user)...),
+		machine.Value("name", wantName, &b.name),
+		machine.Value("description", wantDescription, &b.description),
+		machine.Value("expiration_time", wantExpirationTime, &b.expirationTime),
+		machine.Value("expires_in", wantExpiresIn, &b.expiresIn),
+		machine.Value("scopes", wantScopes, &b.scopes),
+		machine.Value("source_ips", wantSourceIPs, &b.sourceIPs),
 	)
 	if err != nil {
 		return owner, w, err
 	}
-	err = noToken(
-		text{"user.domain", user.Domain}, text{"user.name", user.Name}, text{"user.auth_id", user.AuthID}, text{"user.sid", user.SID},
+	err = machine.NoToken(
+		machine.Text("user.domain", user.Domain), machine.Text("user.name", user.Name), machine.Text("user.auth_id", user.AuthID), machine.Text("user.sid", user.SID),
 	)
 	if err != nil {
 		return owner, w, err
@@ -98,6 +99,19 @@ func expiry(at, in string) (ends time.Time, lifetime time.Duration, err error) {
 	return ends, lifetime, nil
 }
 
-func bothExpiries() *Problem {
-	return fieldProblem("invalid_field", "expires_in", "and expiration_time are both given; only one of them is allowed")
+func bothExpiries() *machine.Problem {
+	return machine.FieldProblem("invalid_field", "expires_in", "and expiration_time are both given; only one of them is allowed")
+}
+
+// identityMembers are the members of an identity object. Each may be null,
+// because Qumulo's clients send all six and set only the ones that they know.
+func identityMembers(into *name.Identity) []machine.Member {
+	return []machine.Member{
+		machine.Value("domain", "a string", &into.Domain),
+		machine.Value("auth_id", "a string", &into.AuthID),
+		machine.Value("uid", "a whole number from 0 to 4294967294", &into.UID),
+		machine.Value("gid", "absent or null, because groups have no tokens", &into.GID),
+		machine.Value("sid", "a string", &into.SID),
+		machine.Value("name", "a string", &into.Name),
+	}
 }

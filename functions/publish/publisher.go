@@ -31,7 +31,8 @@ type publisher struct {
 func (p *publisher) publish(ctx context.Context, in lambdaevents.DynamoDBEvent) (lambdaevents.DynamoDBEventResponse, error) {
 	began := p.now()
 	b := stream.Read(in.Records)
-	sent, failed, err := p.send(ctx, b.Messages())
+	ms := b.Messages()
+	sent, failed, err := p.send(ctx, ms)
 	r := report{records: len(in.Records), fault: errors.Join(err, anyError(failed), b.Fault())}
 	r.notRemoved = p.outbox.Sent(ctx, sent...)
 	isSent := map[string]bool{}
@@ -44,8 +45,18 @@ func (p *publisher) publish(ctx context.Context, in lambdaevents.DynamoDBEvent) 
 	}
 	r.sent, r.lag = b.CountSent(isSent, p.now())
 	r.waiting = len(b) - r.sent
+	telemetry.LogToKeep(ctx, p.log, p.now(), sentTimes(ms, isSent))
 	p.logBatch(ctx, r, p.now().Sub(began))
 	return answer, nil
+}
+
+func sentTimes(ms []events.Message, sent map[string]bool) (times []time.Time) {
+	for _, m := range ms {
+		if sent[m.ID] {
+			times = append(times, m.Time)
+		}
+	}
+	return times
 }
 
 // send stops in time for the answer.

@@ -294,8 +294,32 @@ func TestNothingPrivateIsSentOrLogged(t *testing.T) {
 			t.Errorf("%q is in\n%s\n%s", hidden, detail, logged)
 		}
 	}
-	if !strings.Contains(logged, `"Lag":`) || strings.Count(logged, "\n") != 1 {
+	if !strings.Contains(logged, `"Lag":`) || strings.Count(logged, `"message":"request"`) != 1 {
 		t.Errorf("got %s, want one line with the lag", logged)
+	}
+}
+
+// TestOnlySentMessagesMustBeKept: an alarm compares this number with that of the
+// audit.
+func TestOnlySentMessagesMustBeKept(t *testing.T) {
+	ann := recordsOf(t, "ann", 3)
+	f := &fake{refuse: func(m events.Message) error {
+		if m.ID == ann[2].ID() {
+			return errors.New("not now")
+		}
+		return nil
+	}}
+	_, logged := deliver(t, f, inserted(t, 11, ann[0]), inserted(t, 12, ann[1]), inserted(t, 13, ann[2]), change(t, "INSERT", 14, item.Notice(notice)))
+	n := 0
+	for line := range strings.Lines(logged) {
+		var l struct{ ToKeep int }
+		if err := json.Unmarshal([]byte(line), &l); err != nil {
+			t.Fatal(err)
+		}
+		n += l.ToKeep
+	}
+	if n != 3 {
+		t.Errorf("got %d, want 3 in\n%s", n, logged)
 	}
 }
 

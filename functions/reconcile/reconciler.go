@@ -44,6 +44,7 @@ func (r *reconciler) reconcile(ctx context.Context) error {
 	began := r.now()
 	t := tally{done: map[string]bool{}}
 	err := r.sendLate(ctx, &t)
+	telemetry.LogToKeep(ctx, r.log, r.now(), t.times)
 	r.logRun(ctx, t, r.now().Sub(began), err)
 	return err
 }
@@ -53,6 +54,7 @@ type tally struct {
 	sent, waiting int
 	lag           time.Duration   // age of the oldest message that was found
 	done          map[string]bool // ids of sent messages: the outbox may lag and return them again
+	times         []time.Time     // the own times of the sent messages
 }
 
 // sendLate sends page after page until no message is late, or until no message
@@ -91,11 +93,14 @@ func (r *reconciler) send(ctx context.Context, ms []events.Message) ([]string, m
 }
 
 func (t *tally) add(found []events.Message, sent []string, now time.Time) {
-	for _, m := range found {
-		t.lag = max(t.lag, now.Sub(m.Time))
-	}
 	for _, id := range sent {
 		t.done[id] = true
+	}
+	for _, m := range found {
+		t.lag = max(t.lag, now.Sub(m.Time))
+		if t.done[m.ID] {
+			t.times = append(t.times, m.Time)
+		}
 	}
 	t.sent += len(sent)
 	t.waiting = len(found) - len(sent)

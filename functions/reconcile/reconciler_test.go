@@ -113,6 +113,21 @@ func TestLateMessagesAreSentAndFreshOnesAreNot(t *testing.T) {
 	}
 }
 
+// TestOnlyMessagesSentInTimeMustBeKept: an alarm compares this number with that of
+// the audit. A message that is sent once is counted once, also if the outbox lags.
+func TestOnlyMessagesSentInTimeMustBeKept(t *testing.T) {
+	s := newScene(t)
+	s.write("ann", 3, lateAfter+time.Minute)
+	s.write("bob", 2, time.Hour)
+	s.outbox = &stale{Outbox: s.store}
+	if err := s.reconcile(t.Context()); err != nil {
+		t.Fatalf("reconcile: %v", err)
+	}
+	if got := strings.Count(s.out.String(), `"ToKeep":`); got != 1 || !strings.Contains(s.out.String(), `"ToKeep":3,`) {
+		t.Errorf("got %s, want one line with 3", s.out.String())
+	}
+}
+
 func TestMoreThanAPageIsSentInOneRun(t *testing.T) {
 	s := newScene(t)
 	for i := range 12 {

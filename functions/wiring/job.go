@@ -18,7 +18,8 @@ type Job struct {
 	Open       bool // it answers HTTP calls that need no credential
 	Command    bool // it writes to the log
 	Mints      bool // it makes secrets, with the deployment's prefix
-	Self       bool // it answers calls about the caller's own token: no authorizer runs before it
+	Replays    bool // it stores answers, encrypted, and answers repeated requests with them
+	Direct     bool // no authorizer of a gateway runs before it: it checks credentials itself
 	Checks     bool // it checks tokens itself, and stores their use
 	Authorizes bool // API Gateway asks it whether a call may pass
 	Events     bool // its answers contain events, in the form in which they are published

@@ -10,10 +10,11 @@
 // authorizing must not wait for a sync. A crash may lose the uses of the last
 // moments before it, and nothing else.
 //
-// One process at a time may have the file open. The store deletes
-// nothing but planted records, for a repair: items past their retention stay in
-// the file, and readers ignore them. The
-// package leaves retries after a conflict to its callers.
+// Collect removes what is past its retention, in small transactions. bbolt fills the
+// pages that become free before it grows the file, and never makes the file shorter.
+//
+// One process at a time may have the file open. The package leaves retries after a
+// conflict to its callers, and also when to call Collect.
 package bolt
 
 import (

@@ -1,6 +1,7 @@
 package bolt
 
 import (
+	"bytes"
 	"encoding/binary"
 	"strconv"
 	"strings"
@@ -31,10 +32,14 @@ func appendPosition(k []byte, p events.Position) []byte {
 	return append(appendTime(k, p.At), p.ID...)
 }
 
+// readTime is the inverse of appendTime.
+func readTime(k []byte) time.Time {
+	return time.UnixMicro(int64(binary.BigEndian.Uint64(k) ^ 1<<63)).UTC()
+}
+
 // splitPosition is the inverse of appendPosition.
 func splitPosition(k []byte) events.Position {
-	micros := int64(binary.BigEndian.Uint64(k) ^ 1<<63)
-	return events.Position{At: time.UnixMicro(micros).UTC(), ID: string(k[timeLen:])}
+	return events.Position{At: readTime(k), ID: string(k[timeLen:])}
 }
 
 func ownerKey(owner string, p events.Position) []byte {
@@ -87,4 +92,40 @@ func splitOutboxKey(k []byte) (kind byte, name []byte) {
 		return 0, nil
 	}
 	return k[timeLen], k[timeLen+1:]
+}
+
+// noticeEntry says that a notice was put, until when the same notice may not be put
+// again, and with which time the notice is or was in the outbox.
+type noticeEntry struct {
+	at        []byte    // as appendTime makes it
+	keepUntil time.Time // far in the future for an entry of an older version, which has no end
+}
+
+// noticeKept is how long a notice cannot be put again, at least.
+const noticeKept = 30 * 24 * time.Hour
+
+var farFuture = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
+// noticeEntryOf returns the entry of a notice that is put: its time, and the end of
+// its retention.
+func noticeEntryOf(m events.Message) []byte {
+	until := m.Time.Add(noticeKept)
+	if m.KeepUntil.After(until) {
+		until = m.KeepUntil
+	}
+	return appendTime(appendTime(nil, m.Time), until)
+}
+
+func readNoticeEntry(b []byte) (n noticeEntry, ok bool) {
+	switch len(b) {
+	case timeLen:
+		return noticeEntry{at: b, keepUntil: farFuture}, true
+	case 2 * timeLen:
+		return noticeEntry{at: b[:timeLen], keepUntil: readTime(b[timeLen:])}, true
+	}
+	return noticeEntry{}, false
+}
+
+func (n noticeEntry) outboxKey(id []byte) []byte {
+	return append(append(bytes.Clone(n.at), noticeKind), id...)
 }

@@ -31,7 +31,7 @@ var (
 	dueBucket    = []byte("due")    // expiry, token id: dueValue
 	replyBucket  = []byte("reply")  // reply key
 	outboxBucket = []byte("outbox") // time, record or notice: nothing or the notice
-	noticeBucket = []byte("notice") // notice id: its time; never removed
+	noticeBucket = []byte("notice") // notice id: noticeEntry
 )
 
 var dataBuckets = [][]byte{

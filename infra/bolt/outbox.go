@@ -134,8 +134,12 @@ func unsent(tx *bbolt.Tx, ids []string) (keys [][]byte, err error) {
 // outboxKeyOf returns the key under which a message is or was in the outbox,
 // and nil if there never was such a message.
 func outboxKeyOf(tx *bbolt.Tx, id string) ([]byte, error) {
-	if at := tx.Bucket(noticeBucket).Get([]byte(id)); at != nil {
-		return append(append(bytes.Clone(at), noticeKind), id...), nil
+	if b := tx.Bucket(noticeBucket).Get([]byte(id)); b != nil {
+		n, ok := readNoticeEntry(b)
+		if !ok {
+			return nil, fmt.Errorf("%w: the entry of the notice has %d bytes", events.ErrDamaged, len(b))
+		}
+		return n.outboxKey([]byte(id)), nil
 	}
 	key, ok := recordKeyOf(id)
 	if !ok {
@@ -176,7 +180,7 @@ func admitNotice(tx *bbolt.Tx, id string) error {
 }
 
 func putNotice(tx *bbolt.Tx, m events.Message, b []byte) error {
-	if err := tx.Bucket(noticeBucket).Put([]byte(m.ID), appendTime(nil, m.Time)); err != nil {
+	if err := tx.Bucket(noticeBucket).Put([]byte(m.ID), noticeEntryOf(m)); err != nil {
 		return err
 	}
 	return tx.Bucket(outboxBucket).Put(outboxKey(m.Time, noticeKind, []byte(m.ID)), b)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -138,8 +139,13 @@ func (x *indexes) walkPages(t *testing.T, q events.Query, own []events.View) (id
 }
 
 // TestEveryTokenOfManyMonthsIsListedOnce: 110 months are more than three calls read.
-// Most months have no token of a filter.
+// Most months have no token of a filter. With APITOKEN_SHORTER=1, as make race sets it,
+// all pages are of two tokens.
 func TestEveryTokenOfManyMonthsIsListedOnce(t *testing.T) {
+	limits := []int{1, 2, 100}
+	if os.Getenv("APITOKEN_SHORTER") == "1" {
+		limits = limits[1:2]
+	}
 	for _, most := range []int{1, 3, 1000} {
 		x := &indexes{most: most}
 		owners := []string{"ann", "ACTIVE_DIRECTORY:ann", "bob"}
@@ -164,7 +170,7 @@ func TestEveryTokenOfManyMonthsIsListedOnce(t *testing.T) {
 						own = append(own, v)
 					}
 				}
-				for _, q.Limit = range []int{1, 2, 100} {
+				for _, q.Limit = range limits {
 					if got, _ := x.walkPages(t, q, own); !slices.Equal(got, want) {
 						t.Errorf("owners %q, states %v, pages of %d and %d: got %v, want %v", of, states, q.Limit, most, got, want)
 					}

@@ -2,93 +2,134 @@ package eventfile
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
+	"path/filepath"
 	"slices"
 	"sort"
 
 	"apitoken/events"
 )
 
-// Copies are the events of a file, used as the second copy of each stream. The
-// place of each event is kept in memory and takes about 130 bytes.
+// Copies are the events of a file in all its parts, used as the second copy of each
+// stream. The place of each event is kept in memory and takes about 130 bytes.
 type Copies struct {
-	f       *os.File
+	parts   []*os.File
 	streams map[events.Stream][]place // ascending by sequence, each sequence once
 
 	// Faults are the lines that are not copies: a line that is not an event of
-	// this service, and a line that has another hash or record MAC than an earlier
-	// line with the same id.
+	// this service, a line that has another hash or record MAC than an earlier
+	// line with the same id, and an older part without an end of its last line.
 	Faults []Fault
+
+	// Trimmed says that the oldest part is not the first one, so the oldest copies
+	// are not there.
+	Trimmed bool
 }
 
 // Fault is a line that is not a copy.
 type Fault struct {
+	Part   string // the name of the part
 	Line   int    // from 1
 	ID     string // of the event, empty if the line is not an event
 	Detail string
+	part   int
 }
 
-// place is where the file has an event.
+// place is where a part has an event.
 type place struct {
 	seq  uint64
 	at   int64 // offset in bytes
 	n    int   // length in bytes
+	part int
 	line int
 	hash events.Hash
 	mac  string // the name of the pepper and the bytes of the record MAC
 }
 
-// OpenCopies reads the file once. It ignores a last line without an end: a crash
-// cut that line short, so Put never reported it as written.
+// OpenCopies reads the parts of the file at path once, the oldest first. Its error
+// wraps fs.ErrNotExist if there is no part. It ignores a last line without an end in
+// the newest part: a crash cut that line short, so Put never reported it as written.
 func OpenCopies(path string) (*Copies, error) {
-	f, err := os.Open(path)
+	names, err := Parts(path)
 	if err != nil {
-		return nil, fmt.Errorf("opening the event file: %w", err)
+		return nil, err
 	}
-	c := &Copies{f: f, streams: map[events.Stream][]place{}}
-	if err := c.index(); err != nil {
-		return nil, errors.Join(fmt.Errorf("reading the event file %s: %w", path, err), f.Close())
+	if len(names) == 0 {
+		return nil, &fs.PathError{Op: "opening the event file", Path: path, Err: fs.ErrNotExist}
 	}
-	return c, nil
-}
-
-// Close closes the file.
-func (c *Copies) Close() error { return c.f.Close() }
-
-func (c *Copies) index() error {
-	r := bufio.NewReaderSize(c.f, 1<<20)
-	var at int64
-	for n := 1; ; n++ {
-		b, err := r.ReadBytes('\n')
-		if errors.Is(err, io.EOF) {
-			break
-		}
-		if err != nil {
-			return err
-		}
-		c.add(n, at, b)
-		at += int64(len(b))
+	number := partNumber(filepath.Clean(target(path)), filepath.Clean(names[0]))
+	c := &Copies{streams: map[events.Stream][]place{}, Trimmed: number > 1}
+	if err := c.open(path, names); err != nil {
+		return nil, errors.Join(err, c.Close())
 	}
 	for s, places := range c.streams {
 		c.streams[s] = c.withoutRepeats(s, places)
 	}
-	slices.SortStableFunc(c.Faults, func(a, b Fault) int { return a.Line - b.Line })
+	slices.SortStableFunc(c.Faults, func(a, b Fault) int { return cmp.Or(a.part-b.part, a.Line-b.Line) })
+	return c, nil
+}
+
+func (c *Copies) open(path string, names []string) error {
+	for _, name := range names {
+		f, err := os.Open(name)
+		if err != nil {
+			return fmt.Errorf("opening the event file: %w", err)
+		}
+		c.parts = append(c.parts, f)
+		if err := c.index(len(c.parts)-1, name == target(path)); err != nil {
+			return fmt.Errorf("reading the event file %s: %w", name, err)
+		}
+	}
 	return nil
 }
 
-func (c *Copies) add(n int, at int64, b []byte) {
+// Close closes the parts.
+func (c *Copies) Close() (err error) {
+	for _, f := range c.parts {
+		err = errors.Join(err, f.Close())
+	}
+	return err
+}
+
+func (c *Copies) index(part int, newest bool) error {
+	r := bufio.NewReaderSize(c.parts[part], 1<<20)
+	var at int64
+	for n := 1; ; n++ {
+		b, err := r.ReadBytes('\n')
+		if errors.Is(err, io.EOF) {
+			if len(b) > 0 && !newest {
+				c.fault(part, n, "", "the line has no end")
+			}
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		c.add(place{part: part, line: n, at: at, n: len(b)}, b)
+		at += int64(len(b))
+	}
+}
+
+func (c *Copies) fault(part, line int, id, detail string) {
+	c.Faults = append(c.Faults, Fault{Part: filepath.Base(c.parts[part].Name()), Line: line, ID: id, Detail: detail, part: part})
+}
+
+func (c *Copies) add(p place, b []byte) {
 	m, err := parse(b)
 	switch {
 	case err != nil:
-		c.Faults = append(c.Faults, Fault{Line: n, Detail: err.Error()})
+		c.fault(p.part, p.line, "", err.Error())
 	case m.Seq > 0:
-		c.streams[m.Stream] = append(c.streams[m.Stream], place{m.Seq, at, len(b), n, m.Hash, m.MAC.Kid + string(m.MAC.MAC)})
+		p.seq, p.hash, p.mac = m.Seq, m.Hash, m.MAC.Kid+string(m.MAC.MAC)
+		c.streams[m.Stream] = append(c.streams[m.Stream], p)
 	}
 }
 
@@ -100,7 +141,7 @@ func (c *Copies) withoutRepeats(s events.Stream, places []place) []place {
 	for _, p := range places {
 		if n := len(kept); n > 0 && kept[n-1].seq == p.seq {
 			if kept[n-1].hash != p.hash || kept[n-1].mac != p.mac {
-				c.Faults = append(c.Faults, Fault{Line: p.line, ID: fmt.Sprintf("%s/%d", s, p.seq), Detail: "an earlier line with the same id differs"})
+				c.fault(p.part, p.line, fmt.Sprintf("%s/%d", s, p.seq), "an earlier line with the same id differs")
 			}
 			continue
 		}
@@ -129,7 +170,7 @@ func (c *Copies) Copy(_ context.Context, s events.Stream, after uint64, limit in
 	ms := make([]events.Message, len(places))
 	for i, p := range places {
 		b := make([]byte, p.n)
-		_, err := c.f.ReadAt(b, p.at)
+		_, err := c.parts[p.part].ReadAt(b, p.at)
 		if err == nil {
 			ms[i], err = parse(b)
 		}

@@ -1,6 +1,12 @@
-// Package eventfile is a bus on one file that only grows. The file has a line of
-// JSON for each message, in the form in which EventBridge delivers it. Other
-// programs can follow the events of a local service there.
+// Package eventfile is a bus on a file in parts. The file has a line of JSON for each
+// message, in the form in which EventBridge delivers it. Other programs can follow the
+// events of a local service there.
+//
+// The newest part has the name of the file, events.jsonl. When it is full it becomes
+// events.000001.jsonl, the next one events.000002.jsonl, and so on: a part is renamed
+// once and never changes afterwards. The rename is one step, and a new empty part is
+// made after it. If the process is killed between the two, Open makes the new part.
+// So no line is lost, repeated or moved to another place in the order.
 //
 // All messages of a call are on the disk when Put returns. The lines have the
 // order in which they were put. A call is written completely or not at all,
@@ -8,8 +14,9 @@
 // line that a crash cut short, because Put never reported that line as written.
 //
 // Only one process at a time may have the file open; the lock of the store in
-// the same folder ensures that. The file is never rotated: move it away while
-// the service is stopped.
+// the same folder ensures that. The package deletes no part. Another program may move
+// or delete numbered parts at any time, but the newest of them should stay: the number
+// of the next part is one more than the highest number that is there.
 package eventfile
 
 import (
@@ -19,6 +26,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"path/filepath"
 	"sync"
@@ -29,31 +37,90 @@ import (
 
 // File is an open file of events. Many goroutines may use one File.
 type File struct {
+	path       string
 	deployment string
+	full       int64
 
 	mu   sync.Mutex
-	f    *os.File
-	size int64 // of the lines that are known to be on the disk
-	torn bool  // the file may have more bytes than size
+	f    *os.File // the newest part
+	size int64    // of the lines that are known to be on the disk
+	torn bool     // the file may have more bytes than size
 }
+
+// DefaultPart is the size of a part in bytes that suits a service: about 80,000
+// events. Tools that read a whole file still handle such a part, and a year of 10,000
+// events a day has about 45 of them.
+const DefaultPart = 100_000_000
 
 var _ events.Bus = (*File)(nil)
 
 // Open opens the file at path for the messages of the deployment with this id. It
-// creates a missing file with mode 0600, and repairs an existing one.
-func Open(path, deployment string) (*File, error) {
-	f, err := os.OpenFile(path, os.O_RDWR|os.O_CREATE, 0o600)
-	if err != nil {
-		return nil, fmt.Errorf("opening the event file: %w", err)
-	}
-	file := &File{deployment: deployment, f: f}
-	if file.size, err = endOfLines(f); err == nil {
-		err = errors.Join(file.cut(), f.Chmod(0o600), syncFolder(filepath.Dir(path)))
-	}
-	if err != nil {
-		return nil, errors.Join(fmt.Errorf("opening the event file %s: %w", path, err), f.Close())
+// creates a missing file with mode 0600, and repairs an existing one. A part has at
+// most full bytes, or one call of Put if the call has more.
+func Open(path, deployment string, full int64) (*File, error) {
+	file := &File{path: target(path), deployment: deployment, full: full}
+	if err := file.openNewest(); err != nil {
+		return nil, err
 	}
 	return file, nil
+}
+
+// openNewest opens the newest part, or makes it. Its name is then durable.
+func (f *File) openNewest() error {
+	opened, err := os.OpenFile(f.path, os.O_RDWR|os.O_CREATE, 0o600)
+	if err != nil {
+		return fmt.Errorf("opening the event file: %w", err)
+	}
+	newest := &File{f: opened}
+	if newest.size, err = endOfLines(opened); err == nil {
+		err = errors.Join(newest.cut(), opened.Chmod(0o600), syncFolder(filepath.Dir(f.path)))
+	}
+	if err != nil {
+		return errors.Join(fmt.Errorf("opening the event file %s: %w", f.path, err), opened.Close())
+	}
+	f.f, f.size, f.torn = opened, newest.size, false
+	return nil
+}
+
+// rotate begins a new part. If it fails, the next call tries again, and does not rename
+// a second time.
+func (f *File) rotate() error {
+	if err := f.f.Sync(); err != nil { // a cut may not be on the disk
+		return err
+	}
+	if err := f.renameFull(); err != nil {
+		return err
+	}
+	full := f.f
+	if err := f.openNewest(); err != nil {
+		return err
+	}
+	return full.Close()
+}
+
+// renameFull gives the newest part its number. It does nothing if the part has no
+// longer the name of the newest one.
+func (f *File) renameFull() error {
+	named, err := os.Stat(f.path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	open, oerr := f.f.Stat()
+	if err := errors.Join(err, oerr); err != nil {
+		return err
+	}
+	if !os.SameFile(named, open) {
+		return nil
+	}
+	numbers, err := partNumbers(f.path)
+	if err != nil {
+		return err
+	}
+	next := 1
+	if len(numbers) > 0 {
+		next = numbers[len(numbers)-1] + 1
+	}
+	return os.Rename(f.path, partPath(f.path, next))
 }
 
 // Close closes the file.
@@ -93,7 +160,7 @@ func (f *File) Put(ctx context.Context, ms []events.Message) (failed map[string]
 		return nil, fmt.Errorf("writing %d events: %w", len(ms), err)
 	}
 	if err := f.append(lines.Bytes()); err != nil {
-		return nil, fmt.Errorf("writing %d events to %s: %w", len(ms), f.f.Name(), err)
+		return nil, fmt.Errorf("writing %d events to %s: %w", len(ms), f.path, err)
 	}
 	return failed, nil
 }
@@ -121,6 +188,11 @@ func (f *File) append(lines []byte) error {
 	if f.torn {
 		if err := f.cut(); err != nil {
 			return err
+		}
+	}
+	if f.size > 0 && f.size+int64(len(lines)) > f.full {
+		if err := f.rotate(); err != nil {
+			return fmt.Errorf("beginning a new part: %w", err)
 		}
 	}
 	f.torn = true

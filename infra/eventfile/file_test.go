@@ -25,7 +25,7 @@ const deployment = "51af3dc0-da77-11e4-872e-1234567db123"
 
 func open(t *testing.T, path string) *eventfile.File {
 	t.Helper()
-	f, err := eventfile.Open(path, deployment)
+	f, err := eventfile.Open(path, deployment, eventfile.DefaultPart)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -207,7 +207,7 @@ func TestOnlyTheOwnerOfTheFileMayReadIt(t *testing.T) {
 
 func TestFaultsNameTheFile(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "missing", "events.jsonl")
-	if _, err := eventfile.Open(path, deployment); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
+	if _, err := eventfile.Open(path, deployment, eventfile.DefaultPart); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), path) {
 		t.Errorf("Open in a missing folder: got %v, want an error that names %s", err, path)
 	}
 	path = newPath(t)

@@ -5,6 +5,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/audit"
+	"apitoken/events/name"
 	"apitoken/functions/httpapi"
 )
 
@@ -89,7 +90,7 @@ func (s *scene) expectOwners(after string) {
 	for _, h := range s.held {
 		p := probes(h.owner)[0]
 		a := s.call(h, p.method, p.path, p.from, "")
-		if a.status != s.want(h, p) || a.status == http.StatusOK && decoded[httpapi.WhoAmI](s, a).ID != h.owner {
+		if a.status != s.want(h, p) || a.status == http.StatusOK && decoded[httpapi.WhoAmI](s, a).ID != name.Number(h.owner) {
 			s.Errorf("%s: the token %s: got %s, want %d", after, h.name, a, s.want(h, p))
 		}
 	}

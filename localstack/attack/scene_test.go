@@ -22,6 +22,7 @@ import (
 	"apitoken/events/settings"
 	"apitoken/events/settings/settingstest"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 var keys = func() events.Keys {
@@ -153,9 +154,9 @@ func (s *scene) restart() {
 	s.log = &bytes.Buffer{}
 	logger := slog.New(slog.NewJSONHandler(s.log, &slog.HandlerOptions{Level: slog.LevelError}))
 	s.issuer = issuer.New(issuer.Config{Store: s.store, Keys: keys, Now: s.clock, Logger: logger})
-	s.handler = httpapi.New(httpapi.Config{
+	s.handler = machine.New(machine.Config{
 		Issuer: s.issuer, Guard: s.issuer.Guard(), Now: s.clock, Deployment: "51af3dc0-da77-11e4-872e-1234567db123", Logger: logger,
-	})
+	}, httpapi.Face())
 }
 
 // remember adds the present state of each item to past.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/name"
 	"apitoken/functions/httpapi"
 )
 
@@ -53,7 +54,7 @@ func (p *process) expectVerdict(h *held, q probe) {
 	if !slices.ContainsFunc(states, func(state *held) bool { return a.status == p.want(state, q) }) {
 		p.Errorf("%s with the token %s of %s: got %s, want %d", q.name, h.name, h.owner, a, p.want(h, q))
 	}
-	if q.path == whoAmI && a.status == http.StatusOK && decoded[httpapi.WhoAmI](p.scene, a).ID != h.owner {
+	if q.path == whoAmI && a.status == http.StatusOK && decoded[httpapi.WhoAmI](p.scene, a).ID != name.Number(h.owner) {
 		p.Errorf("the token %s acts for another owner: %s", h.name, a)
 	}
 }

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"apitoken/events/name"
 	"apitoken/functions/httpapi"
 )
 
@@ -79,7 +80,7 @@ func (s *scene) expectNoGainOf(h *held, p probe, after string) {
 	if a.status != s.want(h, p) && !a.fault() {
 		s.Errorf("%s: %s with the token %s: got %s, want %d or a fault", after, p.name, h.name, a, s.want(h, p))
 	}
-	if p.path == whoAmI && a.status == http.StatusOK && decoded[httpapi.WhoAmI](s, a).ID != h.owner {
+	if p.path == whoAmI && a.status == http.StatusOK && decoded[httpapi.WhoAmI](s, a).ID != name.Number(h.owner) {
 		s.Errorf("%s: the token %s acts for another owner: %s", after, h.name, a)
 	}
 }

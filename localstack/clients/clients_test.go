@@ -104,7 +104,7 @@ func command(t *testing.T, dir string, args []string, env ...string) string {
 	var errs strings.Builder
 	c := exec.CommandContext(t.Context(), args[0], args[1:]...)
 	c.Dir, c.Stderr = dir, &errs
-	c.Env = append(append(os.Environ(), "GOFLAGS=-mod=readonly", "GOWORK=off", "PYTHONDONTWRITEBYTECODE=1"), env...)
+	c.Env = append(append(os.Environ(), "GOFLAGS="+os.Getenv("GOFLAGS")+" -mod=readonly", "GOWORK=off", "PYTHONDONTWRITEBYTECODE=1"), env...)
 	out, err := c.Output()
 	if err != nil {
 		t.Fatalf("%s: %v\n%s\n%s", filepath.Base(args[0]), err, tail(string(out)), tail(errs.String()))

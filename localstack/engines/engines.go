@@ -7,6 +7,7 @@ package engines
 
 import (
 	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -34,12 +35,25 @@ func Require(t testing.TB, e Engine) string {
 	return strings.TrimSuffix(require(t, string(e), "SKIPPED: needs the engine %s, with its URL or folder in %s (`make integration` starts it)"), "/")
 }
 
+// The Python tools that tests use, by the ends of their variables.
+const (
+	QQ     = "qq"     // Qumulo's command line
+	Vastpy = "vastpy" // vastpy-cli, VAST's command line
+)
+
 // Tool returns the path of a tool that engines.sh installs. The path is in a
 // variable with the tool's name, for example APITOKEN_QQ. Without the variable Tool
 // skips or fails the test as Require does.
 func Tool(t testing.TB, name string) string {
 	t.Helper()
 	return require(t, name, "SKIPPED: needs the tool %s, with its path in %s (`make integration` installs it)")
+}
+
+// Python returns the path of the Python that runs a Python tool. Programs of this
+// Python can import the tool's packages.
+func Python(t testing.TB, tool string) string {
+	t.Helper()
+	return filepath.Join(filepath.Dir(Tool(t, tool)), "python")
 }
 
 // require returns the value of a name's variable. The text says what is missing.

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"os/exec"
 	"runtime"
 	"strings"
 	"testing"
@@ -76,6 +77,25 @@ func TestToolSkipsOrFailsWithoutTheTool(t *testing.T) {
 			r := record(t, func(t testing.TB) { got = engines.Tool(t, "qq") })
 			if got != row.path || !hasPrefix(r.skipped, row.skipped) || !hasPrefix(r.failed, row.failed) {
 				t.Errorf("got %q, skipped %q, failed %q, want %+v", got, r.skipped, r.failed, row)
+			}
+		})
+	}
+}
+
+// TestThePythonOfAToolHasItsPackages: the versions are the published ones, and both
+// the tool and the Python beside it run.
+func TestThePythonOfAToolHasItsPackages(t *testing.T) {
+	for tool, row := range map[string]struct{ imported, distribution, version string }{
+		engines.QQ:     {"qumulo.rest_client", "qumulo_api", "7.10.2.1"},
+		engines.Vastpy: {"vastpy", "vastpy", "0.3.22"},
+	} {
+		t.Run(tool, func(t *testing.T) {
+			script := fmt.Sprintf("import %s, importlib.metadata as m; print(m.version(%q))", row.imported, row.distribution)
+			for _, command := range [][]string{{engines.Python(t, tool), "-c", script}, {engines.Tool(t, tool), "--help"}} {
+				out, err := exec.CommandContext(t.Context(), command[0], command[1:]...).CombinedOutput()
+				if err != nil || len(command) == 3 && string(out) != row.version+"\n" {
+					t.Errorf("%q: got %v, %s, want %s", command, err, out, row.version)
+				}
 			}
 		})
 	}

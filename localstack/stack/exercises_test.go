@@ -4,6 +4,7 @@ import (
 	"crypto/rand"
 	"encoding/base64"
 	"encoding/json"
+	"maps"
 	"net/http"
 	"strings"
 	"testing"
@@ -128,6 +129,7 @@ func (s *stack) exercises() map[string]exercise {
 			{"sqs", "AmazonSQS.GetQueueAttributes", object{"QueueUrl": s.ids["AuditQueue"], "AttributeNames": []string{"All"}}},
 		}),
 	}
+	maps.Copy(all, s.vastExercises(other))
 	for _, job := range api.Jobs() {
 		if job.Need()&wiring.Peppers != 0 {
 			all[template.Logical(job.Function, " DecryptEnvironment")] = s.decryption(template.Logical(job.Function, "Role"))

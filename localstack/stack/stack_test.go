@@ -16,7 +16,10 @@ import (
 
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/localstack/engines"
+	"apitoken/localstack/qumulo"
 )
 
 // object is a JSON object.
@@ -27,9 +30,11 @@ const unknownToken = "00000000.000000000000000000000000002uutdl"
 
 func TestTheDeployedStack(t *testing.T) {
 	s := deploy(t)
+	t.Run("Qumulo's clients work", s.qumuloClients) // first: it needs a new stack
 	t.Run("every route answers, guarded or open, with and without a slash", s.routes)
 	t.Run("an unknown path is a problem", s.unknownPaths)
 	t.Run("a token's whole life", s.tokenLife)
+	t.Run("VAST's clients work, and the limit is no fault", s.vastClient)
 	t.Run("a scoped token reaches only its scopes", s.scopedToken)
 	t.Run("the authorizer guards another API", s.exampleAPI)
 	t.Run("the smoke test passes", s.smokeTest)
@@ -43,13 +48,15 @@ func TestTheDeployedStack(t *testing.T) {
 }
 
 func (s *stack) routes(t *testing.T) {
-	for _, r := range httpapi.Routes() {
-		path := strings.NewReplacer("{id}", "00000000", "{user}", "leaver").Replace(r.Path) // whom the route offboards
+	for _, r := range faces.Routes() {
+		path := strings.NewReplacer("{id}", "00000000", "{user}", "leaver", "{vms}", "1").Replace(r.Path) // leaver: whom the route offboards
 		for _, path := range []string{path, path + "/"} {
 			switch {
+			case r.Function == "vast":
+				s.checkVASTRoute(t, r, path)
 			case r.Open:
 				s.checkOpenRoute(t, r, path)
-			case r.Self:
+			case r.Direct:
 				s.checkSelfRoute(t, r, path)
 			default:
 				s.checkGuardedRoute(t, r.Method, path)
@@ -59,7 +66,7 @@ func (s *stack) routes(t *testing.T) {
 	s.revokeOtherTokens(t)
 }
 
-func (s *stack) checkOpenRoute(t *testing.T, r httpapi.Route, path string) {
+func (s *stack) checkOpenRoute(t *testing.T, r machine.Route, path string) {
 	t.Helper()
 	want := http.StatusOK
 	if r.Refuses {
@@ -86,9 +93,9 @@ func (s *stack) checkGuardedRoute(t *testing.T, method, path string) {
 }
 
 // checkSelfRoute calls a route about the acting token. The function answers 401
-// itself, so its answers have their own codes. Only some of these routes need a
+// itself, so its answers have their own codes. Most of these routes need no
 // scope.
-func (s *stack) checkSelfRoute(t *testing.T, r httpapi.Route, path string) {
+func (s *stack) checkSelfRoute(t *testing.T, r machine.Route, path string) {
 	t.Helper()
 	for bearer, code := range map[string]string{"": "credential_missing", unknownToken: "token_invalid", "garbage": "token_malformed"} {
 		a := s.api.request(t, r.Method, path, bearer, nil)
@@ -98,7 +105,7 @@ func (s *stack) checkSelfRoute(t *testing.T, r httpapi.Route, path string) {
 	}
 	elsewhere := s.createToken(t, httpapi.CreateRequest{User: newUser("self"), Scopes: []string{"GET /elsewhere"}})
 	a := s.api.request(t, r.Method, path, elsewhere.BearerToken.Reveal(), nil)
-	if !r.Scoped {
+	if r.Unscoped {
 		if !a.OK() {
 			t.Errorf("%s %s with a scoped token: got %s, want 200", r.Method, path, a)
 		}
@@ -188,7 +195,7 @@ func (s *stack) secondBootstrap(t *testing.T) {
 	}
 }
 
-// logsWithoutSecrets looks for tokens and peppers in the log lines of all functions.
+// logsWithoutSecrets looks for tokens, peppers and a password in the log lines of all functions.
 func (s *stack) logsWithoutSecrets(t *testing.T) {
 	_, pepper, _ := strings.Cut(s.peppers, ":")
 	lines, requests := s.root.LogMessages(t, s.ids["FunctionLogs"]), 0
@@ -201,6 +208,9 @@ func (s *stack) logsWithoutSecrets(t *testing.T) {
 		}
 		if strings.Contains(line, pepper) {
 			t.Errorf("a log line has a pepper: %.40s…", line)
+		}
+		if strings.Contains(line, qumulo.Password) {
+			t.Errorf("a log line has a password: %.40s…", line)
 		}
 	}
 	if requests == 0 {

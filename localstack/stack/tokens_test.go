@@ -32,7 +32,7 @@ func (s *stack) tokenLife(t *testing.T) {
 	ctx, admin, ann := t.Context(), s.api.client(s.admin), newUser("ann")
 	c := s.createToken(t, httpapi.CreateRequest{User: ann, Name: "laptop", ExpiresIn: "90D"})
 	own := s.api.client(c.BearerToken.Reveal())
-	if me, err := own.WhoAmI(ctx); err != nil || me.ID != ann.Name || len(me.Permissions) != 0 {
+	if me, err := own.WhoAmI(ctx); err != nil || me.Name != ann.Name || len(me.Permissions) != 0 {
 		t.Errorf("who am I: got %+v, %v", me, err)
 	}
 	if e, err := own.Get(ctx, c.ID); err != nil || e.Name != "laptop" || e.State != "active" || e.LastUsed.IsZero() {

@@ -86,11 +86,16 @@ func raw(text string) http.HandlerFunc {
 }
 
 // TestAHostileServiceSendsNothingToTheTerminal runs each command that asks the
-// service, in each format, with answers that have hostile text in every member.
+// service, in each format, with answers that have hostile text in every member. With
+// APITOKEN_SHORTER=1, as make race sets it, the formats are the default one and JSON.
 func TestAHostileServiceSendsNothingToTheTerminal(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte(secret.Mint("").Text().Reveal()), 0o600); err != nil {
 		t.Fatal(err)
+	}
+	formats := []string{"", "json", "table", "text", "csv"}
+	if os.Getenv("APITOKEN_SHORTER") == "1" {
+		formats = formats[:2]
 	}
 	var all sync.WaitGroup // create waits before it sends its request again
 	var mu sync.Mutex
@@ -100,7 +105,7 @@ func TestAHostileServiceSendsNothingToTheTerminal(t *testing.T) {
 		t.Cleanup(server.Close)
 		for _, command := range clientCommands(newRoot(&console.Env{Getenv: os.Getenv}), "") {
 			for _, args := range hostileArgs(command) {
-				for _, format := range []string{"", "table", "text", "csv", "json"} {
+				for _, format := range formats {
 					line := append(strings.Fields(command+" --url "+server.URL+" --token-file "+file), args...)
 					if format != "" {
 						line = append(line, "--output", format)

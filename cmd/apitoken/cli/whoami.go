@@ -51,6 +51,6 @@ func (o *whoAmI) print(e *console.Env, caller httpapi.WhoAmI) error {
 		return console.PrintJSON(e.Out, caller)
 	}
 	return e.PrintTable(o.output, console.Table{Rows: [][]any{
-		{"id", caller.ID}, {"name", caller.Name}, {"permissions", strings.Join(caller.Permissions, ", ")},
+		{"user", ownerOf(caller.User)}, {"name", caller.Name}, {"permissions", strings.Join(caller.Permissions, ", ")},
 	}})
 }

@@ -89,7 +89,8 @@ func (f *Folder) Path(name string) string { return filepath.Join(f.Dir, name) }
 func (f *Folder) CertificatePath() string { return f.Path(certificateFile) }
 func (f *Folder) KeyPath() string         { return f.Path(keyFile) }
 
-// EventsPath is the path of the file of events.
+// EventsPath is the path of the file of events, which may have more parts, see
+// eventfile.Parts.
 func (f *Folder) EventsPath() string { return f.Path(eventsFile) }
 
 // Close closes the store, so that another process can open the folder.

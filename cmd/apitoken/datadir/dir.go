@@ -6,6 +6,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"apitoken/infra/eventfile"
 )
 
 // makeDir creates the folder. It also accepts an empty folder that exists, and
@@ -62,6 +64,9 @@ func storeEvidence(dir string) string {
 			return name
 		}
 	}
+	if parts, err := eventfile.Parts(filepath.Join(dir, eventsFile)); err == nil && len(parts) > 0 {
+		return filepath.Base(parts[0])
+	}
 	return ""
 }
 
@@ -103,8 +108,15 @@ func checkPrivate(path string, info fs.FileInfo, mode string) error {
 // to another user. Opening a named pipe would wait for its other end, and another
 // user could replace the peppers or the store. A file may be a symbolic link.
 func checkFiles(dir string) error {
+	var paths []string
 	for _, name := range []string{pepperFile, storeFile, adminFile, markerFile, eventsFile, certificateFile, keyFile} {
-		path := filepath.Join(dir, name)
+		paths = append(paths, filepath.Join(dir, name))
+	}
+	parts, err := eventfile.Parts(filepath.Join(dir, eventsFile))
+	if err != nil {
+		return err
+	}
+	for _, path := range append(paths, parts...) {
 		info, err := os.Stat(path)
 		if errors.Is(err, fs.ErrNotExist) {
 			continue

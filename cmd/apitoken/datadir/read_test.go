@@ -136,7 +136,7 @@ func TestOnlyRegularFilesAreReadAndNothingHangs(t *testing.T) {
 }
 
 func TestAFolderWithASpecialFileDoesNotOpen(t *testing.T) {
-	for _, name := range []string{pepperFile, storeFile, adminFile, markerFile, eventsFile, certificateFile, keyFile} {
+	for _, name := range []string{pepperFile, storeFile, adminFile, markerFile, eventsFile, "events.000001.jsonl", certificateFile, keyFile} {
 		for kind, make := range specials(t) {
 			dir, err := os.MkdirTemp("", "d") // the path of a socket is short
 			try(t, err)

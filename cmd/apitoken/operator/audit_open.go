@@ -96,7 +96,7 @@ func (s *source) openEventFile(folder *datadir.Folder) error {
 	if err != nil {
 		return err
 	}
-	s.copies, s.streams, s.faults = file, file.Streams(), findingsOf(file.Faults)
+	s.copies, s.streams, s.faults, s.trimmed = file, file.Streams(), findingsOf(file.Faults), file.Trimmed
 	s.close = func() error { return errors.Join(file.Close(), folder.Close()) }
 	return nil
 }
@@ -112,7 +112,7 @@ func findingsOf(faults []eventfile.Fault) (found []audit.Finding) {
 	for _, f := range faults {
 		finding := audit.Finding{Kind: audit.Differs, ID: f.ID, Detail: f.Detail}
 		if f.ID == "" {
-			finding.Kind, finding.ID = audit.Forged, fmt.Sprintf("line %d", f.Line)
+			finding.Kind, finding.ID = audit.Forged, fmt.Sprintf("%s line %d", f.Part, f.Line)
 		}
 		found = append(found, finding)
 	}

@@ -85,7 +85,7 @@ func folderScene(t *testing.T) *auditScene {
 func copyToFile(t *testing.T, path string) func(events.Stream, events.Message, string) {
 	return func(_ events.Stream, m events.Message, text string) {
 		t.Helper()
-		f, err := eventfile.Open(path, copiesOf)
+		f, err := eventfile.Open(path, copiesOf, eventfile.DefaultPart)
 		if err == nil {
 			_, err = f.Put(t.Context(), []events.Message{m})
 			f.Close()

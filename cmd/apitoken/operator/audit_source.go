@@ -37,6 +37,7 @@ type source struct {
 	streams []events.Stream // that have copies
 	ids     tokenIDs        // of the tokens with a view
 	faults  []audit.Finding // lines of the event file that are not copies
+	trimmed bool            // the oldest parts of the event file are not there
 	unsent  map[string]bool // ids of the events that are still in the outbox
 	close   func() error
 }

@@ -57,7 +57,7 @@ type verification struct {
 func newVerification(s *source, e *console.Env) *verification {
 	p := newAuditProgress(e)
 	return &verification{source: s, progress: p, compare: compare.Comparison{
-		Store: s.log, Copies: p.counting(s.copies), Keys: s.keys, Now: time.Now, Unsent: func(id string) bool { return s.unsent[id] },
+		Store: s.log, Copies: p.counting(s.copies), Keys: s.keys, Now: time.Now, Unsent: func(id string) bool { return s.unsent[id] }, Trimmed: s.trimmed,
 	}}
 }
 

@@ -10,11 +10,12 @@ import (
 	"time"
 
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // secureListener accepts connections with TLS. Accept returns a connection after
 // its handshake: only then it is known whether the client speaks HTTP/2, and
-// httpapi.Listener must know. Handshakes run beside each other and have a deadline,
+// machine.Listener must know. Handshakes run beside each other and have a deadline,
 // so a slow client delays no other client.
 type secureListener struct {
 	net.Listener
@@ -95,7 +96,7 @@ func (s *secureListener) handshake(raw net.Conn) {
 func (s *secureListener) refuse(raw net.Conn, err error) {
 	if bad, ok := errors.AsType[tls.RecordHeaderError](err); ok && bad.Conn != nil && looksLikeHTTP(bad.RecordHeader) {
 		_ = raw.SetWriteDeadline(time.Now().Add(handshakeTimeout))
-		httpapi.RefusePlainHTTP(raw, s.logger)
+		machine.RefusePlainHTTP(raw, s.logger, httpapi.Face())
 		return
 	}
 	s.logger.Warn("a TLS handshake failed", "address", raw.RemoteAddr().String(), "error", err)

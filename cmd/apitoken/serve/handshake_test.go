@@ -18,6 +18,7 @@ import (
 
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // secureServer serves a handler with TLS on a free port, as Run does. It returns
@@ -44,7 +45,7 @@ func secureServer(t *testing.T) (address string, pool *x509.CertPool) {
 		}),
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn), ReadTimeout: readTimeout,
 	}
-	go server.Serve(httpapi.Listener(newSecureListener(inner, newTLSConfig(cert), logger), logger))
+	go server.Serve(machine.Listener(newSecureListener(inner, newTLSConfig(cert), logger), logger, httpapi.Face()))
 	t.Cleanup(func() { server.Close() })
 	return inner.Addr().String(), pool
 }

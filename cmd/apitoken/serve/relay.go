@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -15,10 +16,10 @@ import (
 	"apitoken/infra/eventfile"
 )
 
-// drainTimeout is how long the end of the process waits for events that are not
-// yet in the file. After this time they stay in the store, and the next start
-// sends them.
-const drainTimeout = 10 * time.Second
+// drainTimeout is how long the end of the process writes events that are not yet in
+// the file. After this time they stay in the store, and the next start writes them.
+// It is far below the 10 s after which a container engine kills the process.
+const drainTimeout = 3 * time.Second
 
 // wakeUp wakes the relay after each commit. wake may be called before there is a
 // relay: records committed until then are pending when the relay starts.
@@ -32,22 +33,23 @@ func (w *wakeUp) wake() {
 
 // relayLoop sends committed records to the file of events.
 type relayLoop struct {
-	relay *relay.Relay
-	file  *eventfile.File
+	relay  *relay.Relay
+	file   io.Closer
+	logger *slog.Logger
 }
 
-func openRelayLoop(f *datadir.Folder, w *wakeUp, logger *slog.Logger) (*relayLoop, error) {
-	file, err := eventfile.Open(f.EventsPath(), f.Store.Deployment())
+func openRelayLoop(f *datadir.Folder, w *wakeUp, c Config) (*relayLoop, error) {
+	file, err := eventfile.Open(f.EventsPath(), f.Store.Deployment(), c.EventsPart)
 	if err != nil {
 		return nil, err
 	}
-	r := relay.New(relay.Config{Outbox: f.Store, Bus: file, Logger: logger})
+	r := relay.New(relay.Config{Outbox: f.Store, Bus: file, Logger: c.Logger})
 	w.relay.Store(r)
-	return &relayLoop{relay: r, file: file}, nil
+	return &relayLoop{relay: r, file: file, logger: c.Logger}, nil
 }
 
 // run starts the relay. The returned function ends it and sends the remaining
-// events. It must be called after the last commit.
+// events, for drainTimeout at most. It must be called after the last commit.
 func (l *relayLoop) run(ctx context.Context) (stop func() error) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
@@ -69,11 +71,17 @@ func unreadError(unread error) error {
 	return fmt.Errorf("some events cannot be read and are not in the file of events: %w", unread)
 }
 
+// drain sends events until there are none, or for drainTimeout. That the file is late
+// is no error: the outbox has what is not in the file.
 func (l *relayLoop) drain(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, drainTimeout)
 	defer cancel()
 	for {
 		o, err := l.relay.Once(ctx)
+		if errors.Is(err, context.DeadlineExceeded) && ctx.Err() != nil {
+			l.logger.InfoContext(ctx, "the file of events is late; the next start writes the rest")
+			return nil
+		}
 		if err != nil {
 			return fmt.Errorf("some events are not yet in the file of events; the next start sends them: %w", err)
 		}

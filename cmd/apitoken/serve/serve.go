@@ -2,15 +2,18 @@
 // replaces API Gateway and the change stream: the guard decides about each
 // request before its handler runs, and a relay sends committed records to a file
 // of events. A sweep warns before tokens expire, and records expiries: shortly after
-// the start, and every five minutes.
+// the start, and every five minutes. What is past its retention is removed from the
+// store every minute.
 //
 // It promises three things. If the address is not available, nothing on disk
 // changes. Requests in flight are answered before Run returns. The records that
-// they committed are then in the file of events. The package leaves the calls to
+// they committed are then in the file of events, or the next start writes them: Run does
+// not wait for a file that is late by more than some seconds. The package leaves the calls to
 // functions/httpapi, and the files of the folder to its sibling datadir.
 package serve
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"errors"
@@ -25,6 +28,8 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/sweep"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 )
 
 // Limits of one connection. All calls of the service are short, and so are their
@@ -43,6 +48,7 @@ const (
 type Config struct {
 	Listen         string       // host:port; port 0 selects a free port
 	Data           string       // the data folder; created if it is missing
+	EventsPart     int64        // the size of a part of the event file in bytes
 	TrustedProxies []string     // addresses and ranges of proxies in front of the server
 	TLSSelfSigned  bool         // use a self-signed certificate, stored in the folder
 	TLSCert        string       // or use the certificate of this PEM file
@@ -50,6 +56,8 @@ type Config struct {
 	Version        string       // the answer of the call for the version
 	Out            io.Writer    // messages for people: the address, the path of the token
 	Logger         *slog.Logger // a line for each request
+
+	collectEvery time.Duration // 0: the constant; tests make it shorter
 }
 
 // Run serves until ctx is done and all requests in flight have ended. Its errors
@@ -79,7 +87,7 @@ func Run(ctx context.Context, c Config) error {
 // serveFolder is the part of Run that starts when the address and the folder are
 // open.
 func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tls.Config, trusted proxies, f *datadir.Folder, w *wakeUp) error {
-	relay, err := openRelayLoop(f, w, c.Logger)
+	relay, err := openRelayLoop(f, w, c)
 	if err != nil {
 		return err
 	}
@@ -96,8 +104,10 @@ func serveFolder(ctx context.Context, c Config, listener net.Listener, given *tl
 		listener = newSecureListener(listener, secure, c.Logger)
 	}
 	announce(c, listener, secure != nil)
-	stop, stopSweep := relay.run(ctx), expiries.start(ctx)
+	collection := &collectLoop{run: f.Store.Collect, every: cmp.Or(c.collectEvery, collectEvery), logger: c.Logger}
+	stop, stopSweep, stopCollection := relay.run(ctx), expiries.start(ctx), collection.start(ctx)
 	err = serveRequests(ctx, c.Logger, listener, handler)
+	stopCollection()
 	stopSweep() // before the relay: it commits
 	return errors.Join(err, stop())
 }
@@ -111,10 +121,10 @@ func assemble(ctx context.Context, c Config, trusted proxies, f *datadir.Folder)
 	}
 	reportStart(c, f, started)
 	s := sweep.New(sweep.Config{Store: f.Store, Issuer: i, Keys: f.Keys, Logger: c.Logger})
-	handler := httpapi.New(httpapi.Config{
+	handler := machine.New(machine.Config{
 		Issuer: i, Guard: i.Guard(), Logger: c.Logger, Version: c.Version, Deployment: f.Store.Deployment(), Ready: f.Store.Ready,
 		Source: trusted.source,
-	})
+	}, faces.All()...)
 	return handler, &sweepLoop{run: s.Run, logger: c.Logger}, nil
 }
 
@@ -141,7 +151,7 @@ func serveRequests(ctx context.Context, logger *slog.Logger, listener net.Listen
 		DisableGeneralOptionsHandler: true, // the handler answers OPTIONS * too
 	}
 	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(httpapi.Listener(listener, logger)) }()
+	go func() { failed <- server.Serve(machine.Listener(listener, logger, httpapi.Face())) }()
 	select {
 	case err := <-failed:
 		return fmt.Errorf("serving: %w", err)

@@ -26,12 +26,20 @@ type sweepLoop struct {
 // start starts the loop. The returned function stops the sweep that runs, and
 // returns when it has stopped. What it did not reach is for the next start.
 func (l *sweepLoop) start(ctx context.Context) (stop func()) {
+	return repeat(ctx, firstSweep, sweepEvery, l.once)
+}
+
+// repeat calls once after the time first, and then again a time every after its last
+// end. The returned function ends the context of the call that runs, and returns when
+// the call has returned. The end of ctx alone ends nothing: requests in flight come
+// first.
+func repeat(ctx context.Context, first, every time.Duration, once func(context.Context)) (stop func()) {
 	ctx, cancel := context.WithCancel(context.WithoutCancel(ctx))
 	ended := make(chan struct{})
 	go func() {
 		defer close(ended)
-		for wait := firstSweep; pause(ctx, wait); wait = sweepEvery {
-			l.once(ctx)
+		for wait := first; pause(ctx, wait); wait = every {
+			once(ctx)
 		}
 	}()
 	return func() {

@@ -7,6 +7,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/audit"
+	"apitoken/events/token"
 )
 
 // Store is the part of a store that a comparison reads.
@@ -27,6 +28,12 @@ type Comparison struct {
 	// Unsent reports whether an event is still in the outbox, so that its copy may
 	// be missing for any time. It may be nil.
 	Unsent func(id string) bool
+
+	// Trimmed says that the oldest copies may have been deleted, as an operator
+	// deletes the oldest parts of an event file. Then copies that begin later than
+	// the stream are no finding, and the sealed head speaks for the tokens that were
+	// created before the first copy.
+	Trimmed bool
 }
 
 // Report is the result of comparing one stream.
@@ -101,8 +108,37 @@ func (c Comparison) copyOf(ctx context.Context, v events.View) (*audit.Finding, 
 	if len(ms) == 1 && ms[0].Seq == v.First && ms[0].Subject == v.ID && ms[0].Is(events.TokenCreated{}) {
 		return nil, nil
 	}
+	if trimmed, err := c.isTrimmed(ctx, s, v); err != nil || trimmed {
+		return nil, err
+	}
 	f := audit.View(audit.UncopiedView, v.ID, "no copy of an event of its owner says that the token was created")
 	return &f, nil
+}
+
+// isTrimmed reports whether the copy of the token's creation may have been deleted
+// with all copies before it, and the token is as the head says. A view that was put
+// back after the token had ended is not in the head.
+func (c Comparison) isTrimmed(ctx context.Context, s events.Stream, v events.View) (bool, error) {
+	if !c.Trimmed {
+		return false, nil
+	}
+	ms, err := c.Copies.Copy(ctx, s, 0, 1)
+	if err != nil || len(ms) > 0 && ms[0].Seq <= v.First {
+		return false, err
+	}
+	head, err := c.Store.Head(ctx, s)
+	if errors.Is(err, events.ErrDamaged) || err == nil && c.hasKeys() && head.Check(c.Keys, s) != nil {
+		return false, nil
+	}
+	if err != nil {
+		return false, err
+	}
+	state, err := token.DecodeState(head.StateV, head.State)
+	if err != nil {
+		return false, nil
+	}
+	held, found := state.Find(v.ID)
+	return v.Ended != "" || found && held.Seq == v.Seq, nil
 }
 
 func (c Comparison) isUnsent(id string) bool { return c.Unsent != nil && c.Unsent(id) }

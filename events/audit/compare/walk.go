@@ -94,7 +94,8 @@ func (w *walk) checkCopy(m events.Message) {
 	prev := w.copy.Hash
 	if m.Seq != w.copy.Seq+1 {
 		prev = m.Prev
-		if !w.begun { // otherwise withoutCopy has reported it, or the log itself is broken there
+		trimmed := w.Trimmed && w.copy.Seq == 0
+		if !w.begun && !trimmed { // otherwise withoutCopy has reported it, or the log itself is broken there
 			w.find(audit.Gap, m.Seq, "the copy before it is missing, and that event is no longer in the log")
 		}
 	}

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // Recorder is an http.Handler that answers every request with an empty object and
@@ -28,7 +29,7 @@ func NewRecorder() *Recorder {
 	return r
 }
 
-func name(r httpapi.Route) string { return r.Method + " " + r.Path }
+func name(r machine.Route) string { return r.Method + " " + r.Path }
 
 // Record notes the route of a request, if it has one.
 func (r *Recorder) Record(req *http.Request) {

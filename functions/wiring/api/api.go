@@ -13,35 +13,36 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/name"
 	"apitoken/functions/gateway"
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/functions/wiring"
 )
 
 // Run is the main of a function that answers HTTP calls: the routes of
 // httpapi.Routes that have the name of the function.
 func Run(function string) {
-	wiring.RunJob(jobOf(function, httpapi.Routes()), func(f wiring.Function) (lambda.Handler, error) { return serve(f, function), nil })
+	wiring.RunJob(jobOf(function, faces.Routes()), func(f wiring.Function) (lambda.Handler, error) { return serve(f, function), nil })
 }
 
 // serve returns the handler of one function. A function without peppers verifies
 // no token, so it gets neither guard nor issuer.
 func serve(f wiring.Function, function string) lambda.Handler {
-	job := jobOf(function, httpapi.Routes())
+	job := jobOf(function, faces.Routes())
 	if job.Need()&wiring.Peppers == 0 {
 		return serveOpen(f, function)
 	}
-	trust := !job.Self && !f.AuthorizeInHandler
+	trust := !job.Direct && !f.AuthorizeInHandler
 	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Prefix: f.Prefix, Logger: f.Log})
-	return gateway.New(gateway.Config{TrustAuthorizer: trust, ValidOwner: name.ValidOwner, Handler: httpapi.New(httpapi.Config{
+	return gateway.New(gateway.Config{TrustAuthorizer: trust, ValidOwner: name.ValidOwner, Handler: machine.New(machine.Config{
 		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Deployment: f.Deployment, Only: []string{function}, TrustPrincipal: trust,
-	})})
+	}, faces.All()...)})
 }
 
 // serveOpen returns the handler of a function that needs no credential.
 func serveOpen(f wiring.Function, function string) lambda.Handler {
-	return gateway.New(gateway.Config{Handler: httpapi.New(httpapi.Config{
+	return gateway.New(gateway.Config{Handler: machine.New(machine.Config{
 		Logger: f.Log, Version: version(), Only: []string{function}, TrustPrincipal: true, Ready: ready(f.Store),
-	})})
+	}, faces.All()...)})
 }
 
 // ready returns a check whether the table answers.

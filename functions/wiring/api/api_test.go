@@ -19,6 +19,8 @@ import (
 	"apitoken/events/storetest"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/functions/payloads"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/telemetry"
@@ -318,12 +320,12 @@ func TestEveryFunctionHasAJobAndItsMain(t *testing.T) {
 func TestFunctionWithRoutesThatDoNotFitDoesNotStart(t *testing.T) {
 	for _, c := range []struct {
 		function string
-		routes   []httpapi.Route
+		routes   []machine.Route
 		reason   string
 	}{
-		{"mixed", []httpapi.Route{{Function: "mixed", Open: true}, {Function: "mixed"}}, `"mixed" has both open and guarded routes`},
-		{"half", []httpapi.Route{{Function: "half", Self: true}, {Function: "half"}}, `"half" has routes both with and without an authorizer`},
-		{"gte", httpapi.Routes(), `no route belongs to a function "gte"`},
+		{"mixed", []machine.Route{{Function: "mixed", Open: true}, {Function: "mixed"}}, `"mixed" has both open and guarded routes`},
+		{"half", []machine.Route{{Function: "half", Direct: true}, {Function: "half"}}, `"half" has routes both with and without an authorizer`},
+		{"gte", faces.Routes(), `no route belongs to a function "gte"`},
 	} {
 		func() {
 			defer func() {
@@ -340,18 +342,19 @@ func TestFunctionWithRoutesThatDoNotFitDoesNotStart(t *testing.T) {
 // write, and all functions that verify or write have peppers.
 func TestJobIsTheSumOfItsRoutes(t *testing.T) {
 	for _, c := range []struct {
-		routes []httpapi.Route
+		routes []machine.Route
 		want   wiring.Job
 		need   wiring.Need
 	}{
-		{[]httpapi.Route{{Open: true}, {Open: true}}, wiring.Job{Open: true}, 0},
-		{[]httpapi.Route{{}, {}}, wiring.Job{Guarded: true}, wiring.Peppers},
-		{[]httpapi.Route{{}, {Command: true}, {Mints: true}}, wiring.Job{Guarded: true, Command: true, Mints: true}, wiring.Peppers},
-		{[]httpapi.Route{{}, {Events: true}}, wiring.Job{Guarded: true, Events: true}, wiring.Peppers | wiring.Deployment},
-		{[]httpapi.Route{{Checks: true}, {}}, wiring.Job{Guarded: true, Checks: true}, wiring.Peppers},
-		{[]httpapi.Route{{Self: true, Checks: true}, {Self: true, Checks: true, Command: true}}, wiring.Job{Guarded: true, Self: true, Checks: true, Command: true}, wiring.Peppers},
-		{[]httpapi.Route{{Open: true, Command: true}}, wiring.Job{Open: true, Command: true}, wiring.Peppers},
-		{[]httpapi.Route{{}, {Function: "other", Command: true, Mints: true, Checks: true, Events: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
+		{[]machine.Route{{Open: true}, {Open: true}}, wiring.Job{Open: true}, 0},
+		{[]machine.Route{{}, {}}, wiring.Job{Guarded: true}, wiring.Peppers},
+		{[]machine.Route{{}, {Command: true}, {Mints: true}}, wiring.Job{Guarded: true, Command: true, Mints: true}, wiring.Peppers},
+		{[]machine.Route{{Replays: true}, {Mints: true}}, wiring.Job{Guarded: true, Mints: true, Replays: true}, wiring.Peppers},
+		{[]machine.Route{{}, {Events: true}}, wiring.Job{Guarded: true, Events: true}, wiring.Peppers | wiring.Deployment},
+		{[]machine.Route{{Checks: true}, {}}, wiring.Job{Guarded: true, Checks: true}, wiring.Peppers},
+		{[]machine.Route{{Direct: true, Checks: true}, {Direct: true, Checks: true, Command: true}}, wiring.Job{Guarded: true, Direct: true, Checks: true, Command: true}, wiring.Peppers},
+		{[]machine.Route{{Open: true, Command: true}}, wiring.Job{Open: true, Command: true}, wiring.Peppers},
+		{[]machine.Route{{}, {Function: "other", Command: true, Mints: true, Replays: true, Checks: true, Events: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
 	} {
 		if got := jobOf("", c.routes); got != c.want || got.Need() != c.need {
 			t.Errorf("%+v: got %+v with need %b, want %+v with need %b", c.routes, got, got.Need(), c.want, c.need)

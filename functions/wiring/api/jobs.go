@@ -4,14 +4,15 @@ import (
 	"fmt"
 	"slices"
 
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/functions/wiring"
 )
 
 // Jobs returns the jobs of all Lambda functions: those that answer HTTP calls, and
 // those of wiring.Jobs.
 func Jobs() []wiring.Job {
-	all, routes := wiring.Jobs(), httpapi.Routes()
+	all, routes := wiring.Jobs(), faces.Routes()
 	var names []string
 	for _, r := range routes {
 		names = append(names, r.Function)
@@ -25,19 +26,20 @@ func Jobs() []wiring.Job {
 
 // jobOf computes the job of a function from its routes. It panics for errors in
 // the program: a function without a route, a function with both open and guarded
-// routes, and a function with routes both with Self and without. An open route
+// routes, and a function with routes both with Direct and without. An open route
 // answers requests without a credential, so it must not share the peppers and the
-// role of guarded routes. A route with Self has no authorizer, so it must not
-// share the function of routes that trust one.
-func jobOf(function string, routes []httpapi.Route) wiring.Job {
+// role of guarded routes. An open route that refuses every request uses neither, and
+// may be in any function without an authorizer. A route with Direct has no authorizer,
+// so it must not share the function of routes that trust one.
+func jobOf(function string, routes []machine.Route) wiring.Job {
 	j := wiring.Job{Function: function}
 	authorized := false
 	for _, r := range routes {
 		if r.Function == function {
-			j.Open, j.Guarded = j.Open || r.Open, j.Guarded || !r.Open
-			j.Self, authorized = j.Self || r.Self, authorized || !r.Open && !r.Self
+			j.Open, j.Guarded = j.Open || r.Open && !r.Refuses, j.Guarded || !r.Open
+			j.Direct, authorized = j.Direct || r.Direct, authorized || !r.Open && !r.Direct
 			j.Command, j.Mints, j.Checks = j.Command || r.Command, j.Mints || r.Mints, j.Checks || r.Checks
-			j.Events = j.Events || r.Events
+			j.Replays, j.Events = j.Replays || r.Replays, j.Events || r.Events
 		}
 	}
 	if !j.HTTP() {
@@ -46,7 +48,7 @@ func jobOf(function string, routes []httpapi.Route) wiring.Job {
 	if j.Open && j.Guarded {
 		panic(fmt.Sprintf("wiring/api: the function %q has both open and guarded routes", function))
 	}
-	if j.Self && authorized {
+	if j.Direct && authorized {
 		panic(fmt.Sprintf("wiring/api: the function %q has routes both with and without an authorizer", function))
 	}
 	return j

@@ -19,11 +19,13 @@ import (
 
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/secret"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
 	"apitoken/events/token/tokentest"
 	"apitoken/functions/gateway"
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/telemetry"
 	"apitoken/infra/dynamo"
@@ -39,7 +41,7 @@ func TestFunctionsMakeOnlyTheCallsOfTheirRole(t *testing.T) {
 	for _, function := range httpFunctions() {
 		t.Run(function, func(t *testing.T) {
 			s := newRoleScene(t, root, function)
-			for _, r := range httpapi.Routes() {
+			for _, r := range faces.Routes() {
 				if r.Function == function {
 					s.callRoute(r)
 				}
@@ -50,7 +52,7 @@ func TestFunctionsMakeOnlyTheCallsOfTheirRole(t *testing.T) {
 }
 
 func httpFunctions() (all []string) {
-	for _, r := range httpapi.Routes() {
+	for _, r := range faces.Routes() {
 		all = append(all, r.Function)
 	}
 	slices.Sort(all)
@@ -64,12 +66,13 @@ type roleScene struct {
 	function string
 	issuer   *issuer.Issuer // with all rights
 	users    int
-	replaced bool // the token of a call was rotated
+	tokens   map[string]secret.Secret // of admin and bob
+	replaced bool                     // the token of a call was rotated
 }
 
 func newRoleScene(t *testing.T, root *dynamodb.Client, function string) *roleScene {
 	t.Helper()
-	s := &roleScene{T: t, Scene: roletest.NewScene(t, root, function, "TokenTable"), function: function}
+	s := &roleScene{T: t, Scene: roletest.NewScene(t, root, function, "TokenTable"), function: function, tokens: map[string]secret.Secret{}}
 	s.issuer = issuer.New(issuer.Config{Store: dynamo.New(root, s.Table), Keys: storetest.Keys})
 	if _, _, err := s.issuer.Bootstrap(t.Context(), "admin", false); err != nil {
 		t.Fatal(err)
@@ -88,24 +91,23 @@ func (s *roleScene) handler(client *dynamodb.Client) lambda.Handler {
 // callRoute makes the calls of one route: about a token of the caller, about one
 // of another user with and without the permission, and without an answer to a
 // commit.
-func (s *roleScene) callRoute(r httpapi.Route) {
+func (s *roleScene) callRoute(r machine.Route) {
 	s.Helper()
 	h := s.handler(s.Client)
-	want := http.StatusOK
-	if r.Refuses {
-		want = http.StatusUnauthorized
+	asked, special := queries[r.Method+" "+r.Path]
+	if !special {
+		asked = queries[r.Function]
 	}
-	asked := queries[r.Function]
 	if r.Method == http.MethodDelete && !administers[r.Function] { // it ends a token
 		asked = append(asked, "with_children=true")
 	}
 	for _, query := range asked {
 		for _, who := range []string{own, other, admin} {
 			a := s.send(h, r, who, query)
-			if who == own && administers[r.Function] {
+			if who == own && isForAdministrators(r) {
 				continue // users do not do this to themselves
 			}
-			if a.StatusCode >= 500 || who != other && a.StatusCode != want {
+			if a.StatusCode >= 500 || who != other && !succeeds(r, a) {
 				s.Errorf("%s %s?%s of %s: got %+v", r.Method, r.Path, query, who, a)
 			}
 		}
@@ -115,19 +117,27 @@ func (s *roleScene) callRoute(r httpapi.Route) {
 	}
 	if r.Command {
 		silent := s.Role.Client(dynamodb.New(s.Root.Options(), func(o *dynamodb.Options) { o.HTTPClient = &http.Client{Transport: &unanswered{}} }))
-		if a := s.send(s.handler(silent), r, admin, ""); a.StatusCode != 200 {
-			s.Errorf("%s %s without an answer to its commit: got %+v, want 200", r.Method, r.Path, a)
+		if a := s.send(s.handler(silent), r, admin, ""); !succeeds(r, a) {
+			s.Errorf("%s %s without an answer to its commit: got %+v, want a success", r.Method, r.Path, a)
 		}
 	}
 }
 
+// succeeds reports whether an answer is the one that the route is for.
+func succeeds(r machine.Route, a answer) bool {
+	if r.Refuses {
+		return a.StatusCode == http.StatusUnauthorized
+	}
+	return a.StatusCode == http.StatusOK || a.StatusCode == http.StatusCreated
+}
+
 // sendReplaced makes a call with a secret that a rotation has replaced, after its
 // grace, or asks about this secret.
-func (s *roleScene) sendReplaced(h lambda.Handler, r httpapi.Route) {
+func (s *roleScene) sendReplaced(h lambda.Handler, r machine.Route) {
 	s.Helper()
 	s.replaced = true
 	want := http.StatusUnauthorized
-	if !r.Self {
+	if !r.Direct {
 		want = http.StatusOK
 	}
 	if a := s.send(h, r, admin, ""); a.StatusCode != want {
@@ -139,20 +149,26 @@ func (s *roleScene) sendReplaced(h lambda.Handler, r httpapi.Route) {
 // The callers of a call about a user's token.
 const own, other, admin = "the user", "bob", "admin"
 
-// queries has the queries of the calls of a function. USER is the token's user, and
+// queries has the queries of the calls of a route, or of all other routes of a
+// function. USER is the token's user, and
 // NOW is an instant after the token's creation.
 var queries = map[string][]string{
 	"list":   {"", "user=USER", "state=revoked", "user=USER&state=revoked", "user=USER&never_expires=true&unused_since=NOW"},
 	"create": {""}, "get": {"", "at=NOW"}, "rotate": {""}, "update": {""}, "revoke": {""}, "history": {""}, "introspect": {""}, "self": {""}, "about": {""},
 	"settings": {""}, "suspend": {""},
+	"vast": {""}, "GET /api/apitokens": {"", "owner=USER", "archived=True", "archived=True&owner=USER", "page=1&page_size=1"},
 }
 
 // administers are the functions for administrators.
 var administers = map[string]bool{"settings": true, "suspend": true}
 
+func isForAdministrators(r machine.Route) bool {
+	return administers[r.Function] || strings.HasPrefix(r.Path, "/api/vms/")
+}
+
 // send makes a call about a new token of a new user. If the answer has a secret,
 // send makes the call twice with one Idempotency-Key and returns the second answer.
-func (s *roleScene) send(h lambda.Handler, r httpapi.Route, caller, query string) (a answer) {
+func (s *roleScene) send(h lambda.Handler, r machine.Route, caller, query string) (a answer) {
 	s.Helper()
 	s.users++
 	user := fmt.Sprintf("user%d", s.users)
@@ -174,6 +190,9 @@ func (s *roleScene) send(h lambda.Handler, r httpapi.Route, caller, query string
 	if caller == own {
 		caller = user
 	}
+	if r.Function == "vast" && caller != user && !s.replaced { // who calls it is who the token belongs to
+		text = s.tokenOf(caller)
+	}
 	if s.replaced {
 		tokentest.Rotate(s.T, dynamo.New(s.Root, s.Table), storetest.Keys, time.Now(), made.ID, 0)
 	}
@@ -186,13 +205,18 @@ func (s *roleScene) send(h lambda.Handler, r httpapi.Route, caller, query string
 		"PATCH /v1/settings":               fmt.Sprintf(`{"change_rate": %d}`, 1000+s.users),
 		"PUT /v1/users/{user}/permissions": `{"permissions": ["view", "edit"]}`,
 		"PUT /v1/users/{user}/limit":       `{"token_limit": 7}`,
+
+		"POST /api/apitokens":                              `{"owner": "` + user + `"}`,
+		"PATCH /api/apitokens/{id}":                        `{"name": "changed"}`,
+		"PATCH /api/vms/{vms}/set_max_api_tokens_per_user": fmt.Sprintf(`{"max_api_tokens_per_user": %d}`, 40+s.users%10),
+		"PATCH /api/vms/{vms}/pwd_settings":                fmt.Sprintf(`{"pwd_expiration_timeout": "%dD"}`, 100+s.users),
 	}
 	now := made.CreatedAt.Format(time.RFC3339Nano)
 	asked, err := url.ParseQuery(strings.NewReplacer("USER", user, "NOW", now).Replace(query))
 	if err != nil {
 		s.Fatal(err)
 	}
-	path := strings.NewReplacer("{id}", made.ID, "{user}", user).Replace(r.Path)
+	path := strings.NewReplacer("{id}", made.ID, "{user}", user, "{vms}", "1").Replace(r.Path)
 	payload, err := json.Marshal(lambdaevents.APIGatewayProxyRequest{
 		HTTPMethod: r.Method, Path: path, Body: bodies[r.Method+" "+r.Path],
 		Headers:                         map[string]string{"Content-Type": "application/json", "Authorization": "Bearer " + text.Reveal(), "Idempotency-Key": "the-call-about-" + user},
@@ -205,13 +229,26 @@ func (s *roleScene) send(h lambda.Handler, r httpapi.Route, caller, query string
 		s.Fatal(err)
 	}
 	a = s.invoke(h, payload)
-	if r.Mints && a.StatusCode == http.StatusOK {
+	if r.Replays && a.StatusCode == http.StatusOK {
 		a = s.invoke(h, payload)
 		if a.StatusCode == http.StatusOK && a.Headers["Idempotent-Replayed"]+strings.Join(a.MultiValueHeaders["Idempotent-Replayed"], "") != "true" {
 			s.Errorf("%s %s repeated: got %+v, want the first answer", r.Method, r.Path, a)
 		}
 	}
 	return a
+}
+
+// tokenOf returns a token of admin or bob, the same at each call.
+func (s *roleScene) tokenOf(caller string) secret.Secret {
+	s.Helper()
+	if _, made := s.tokens[caller]; !made {
+		_, text, err := s.issuer.Create(s.Context(), guard.Principal{Owner: admin}, caller, token.Wish{})
+		if err != nil {
+			s.Fatal(err)
+		}
+		s.tokens[caller] = text
+	}
+	return s.tokens[caller]
 }
 
 // addExpired gives the user a token that has expired, so that the next commit ends

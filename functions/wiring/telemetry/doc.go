@@ -8,6 +8,8 @@
 // time.
 //
 // A line with an error that wraps events.ErrDamaged contains the metric Damaged.
+// LogToKeep and LogKept write lines of their own, because their counts are for
+// another time than that of the line.
 //
 // The caller chooses the attributes of a line. This package never reads headers,
 // bodies or queries, so it adds nothing from them to a line.

@@ -23,7 +23,7 @@ type Config struct {
 	Out      io.Writer
 	Level    slog.Level // records below it are dropped, with their metrics
 	Function string     // the function's name, a dimension of every metric
-	LogGroup string     // the log group of the stack's functions, a dimension of Damaged
+	LogGroup string     // the log group of the stack's functions, a dimension of some metrics
 }
 
 // NewLogger makes the logger. It does not use lambdacontext.NewLogger, which

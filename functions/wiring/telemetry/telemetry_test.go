@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/machine"
 )
 
 // lines returns the log lines. It fails the test if a line is not one JSON
@@ -126,7 +128,7 @@ func TestEveryAccessCodeCountsAsRefused(t *testing.T) {
 		"permission_denied": true, "permission_denied_by_source": true, "permission_denied_by_scope": true, "permission_denied_by_owner": true,
 		"permission_denied_by_credential": true,
 	}
-	for _, code := range httpapi.Codes() {
+	for _, code := range machine.Codes() {
 		metrics, reason := outcomeMetrics("get", code)
 		got := len(metrics) == 1 && metrics[0].Key == Refused && reason == code
 		if got != want[code] {
@@ -136,6 +138,55 @@ func TestEveryAccessCodeCountsAsRefused(t *testing.T) {
 	}
 	for code := range want {
 		t.Errorf("the API no longer has the code %s", code)
+	}
+}
+
+// TestEveryFaultAndNothingElseIsCounted: 500 and 503 are faults of ours. 501 and 505
+// are about the request. The token limit is no fault, also if a client gets it as a 503.
+func TestEveryFaultAndNothingElseIsCounted(t *testing.T) {
+	recorded, err := os.ReadFile("../../httpapi/testdata/problems.jsonl")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := 0
+	for line := range strings.Lines(string(recorded)) {
+		var p httpapi.Problem
+		if err := json.Unmarshal([]byte(line), &p); err != nil {
+			t.Fatal(err)
+		}
+		metrics, _ := outcomeMetrics("create", p.Code)
+		got := len(metrics) == 1 && metrics[0].Key == Faults
+		want := p.Status == 500 || p.Status == 503
+		if got != want {
+			t.Errorf("%s with the status %d: counted as a fault %t, want %t", p.Code, p.Status, got, want)
+		}
+		if want {
+			seen++
+		}
+	}
+	if seen < 2 {
+		t.Errorf("only %d recorded problems are faults", seen)
+	}
+}
+
+// TestWhatAnInvocationCouldNotStoreIsCountedForTheStack: one alarm watches all
+// functions that check tokens.
+func TestWhatAnInvocationCouldNotStoreIsCountedForTheStack(t *testing.T) {
+	var out bytes.Buffer
+	log := NewLogger(Config{Out: &out, Function: "f", LogGroup: "stack-logs"})
+	h := Observe(function(func(ctx context.Context) {
+		UseNotStored(ctx)
+		NoticeNotStored(ctx)
+		log.InfoContext(ctx, Request, "operation", "authorize", "code", "ok")
+	}))
+	if _, err := h.Invoke(t.Context(), nil); err != nil {
+		t.Fatal(err)
+	}
+	got := lines(t, &out)[0]
+	want := `[{"Dimensions":[["function"],["log_group"]],"Metrics":[{"Name":"UsesNotStored","Unit":"Count"},{"Name":"NoticesNotStored","Unit":"Count"}],"Namespace":"apitoken"},` +
+		`{"Dimensions":[["function"]],"Metrics":[{"Name":"Authorized","Unit":"Count"}],"Namespace":"apitoken"}]`
+	if directive := mustJSON(t, got["_aws"].(map[string]any)["CloudWatchMetrics"]); directive != want || got[UsesNotStored] != 1.0 || got[NoticesNotStored] != 1.0 || got[LogGroup] != "stack-logs" {
+		t.Errorf("got %s, want %s, in %v", directive, want, got)
 	}
 }
 
@@ -195,26 +246,29 @@ func TestRecordsBelowTheLevelAreDropped(t *testing.T) {
 	}
 }
 
-// TestDamagedDataIsCountedForTheWholeStack: the log group is the dimension that all
+// TestTroubleIsCountedForTheWholeStack: the log group is the dimension that all
 // functions of a stack share. Other metrics of the line do not have it.
-func TestDamagedDataIsCountedForTheWholeStack(t *testing.T) {
+func TestTroubleIsCountedForTheWholeStack(t *testing.T) {
 	var out bytes.Buffer
 	log := NewLogger(Config{Out: &out, Function: "stack-get", LogGroup: "stack-logs"})
 	damaged := fmt.Errorf("reading: %w", &events.DamagedView{TokenID: "JhxND7ci", Reason: errors.New("no seal")})
 	log.ErrorContext(t.Context(), Request, "operation", "get", "code", "internal", "error", damaged)
 	log.ErrorContext(t.Context(), "a damaged view was left out of a list", "error", damaged)
-	log.ErrorContext(t.Context(), Request, "operation", "get", "code", "internal", "error", errors.New("other"))
+	log.ErrorContext(t.Context(), Request, "operation", "get", "code", "unavailable", "error", errors.New("other"), Lag, Count(2))
+	log.InfoContext(t.Context(), Request, "operation", "create", "code", "ok")
 	got := lines(t, &out)
 	for i, want := range []string{
-		`[{"Dimensions":[["function"],["log_group"]],"Metrics":[{"Name":"Damaged","Unit":"Count"}],"Namespace":"apitoken"},` +
-			`{"Dimensions":[["function"]],"Metrics":[{"Name":"Faults","Unit":"Count"}],"Namespace":"apitoken"}]`,
+		`[{"Dimensions":[["function"],["log_group"]],"Metrics":[{"Name":"Damaged","Unit":"Count"},{"Name":"Faults","Unit":"Count"}],"Namespace":"apitoken"}]`,
 		`[{"Dimensions":[["function"],["log_group"]],"Metrics":[{"Name":"Damaged","Unit":"Count"}],"Namespace":"apitoken"}]`,
-		`[{"Dimensions":[["function"]],"Metrics":[{"Name":"Faults","Unit":"Count"}],"Namespace":"apitoken"}]`,
+		`[{"Dimensions":[["function"],["log_group"]],"Metrics":[{"Name":"Faults","Unit":"Count"}],"Namespace":"apitoken"},` +
+			`{"Dimensions":[["function"]],"Metrics":[{"Name":"Lag","Unit":"Count"}],"Namespace":"apitoken"}]`,
+		`[{"Dimensions":[["function"]],"Metrics":[{"Name":"Created","Unit":"Count"}],"Namespace":"apitoken"}]`,
 	} {
 		if directive := mustJSON(t, got[i]["_aws"].(map[string]any)["CloudWatchMetrics"]); directive != want {
 			t.Errorf("line %d: got %s, want %s", i, directive, want)
 		}
-		if isDamaged := i < 2; (got[i][Damaged] == 1.0) != isDamaged || (got[i][LogGroup] == "stack-logs") != isDamaged {
+		isDamaged, isFault, isOfStack := i < 2, i == 0 || i == 2, i < 3
+		if (got[i][Damaged] == 1.0) != isDamaged || (got[i][Faults] == 1.0) != isFault || (got[i][LogGroup] == "stack-logs") != isOfStack {
 			t.Errorf("line %d: got %v", i, got[i])
 		}
 	}

@@ -1,6 +1,7 @@
 package template_test
 
 import (
+	"cmp"
 	"encoding/json"
 	"os"
 	"slices"
@@ -10,6 +11,8 @@ import (
 
 	"apitoken/cmd/readme/readmetest"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
+	"apitoken/functions/httpapi/machine"
 )
 
 // answered has the problem code of each answer that the gateway itself gives.
@@ -39,7 +42,7 @@ func TestTheGatewayAnswersAsTheServiceDoes(t *testing.T) {
 			if p.Code != code || p.Type != "urn:apitoken:problem:"+code || p.RequestID != "$context.requestId" {
 				t.Errorf("got code %s, type %s, request id %s", p.Code, p.Type, p.RequestID)
 			}
-			if !slices.Contains(httpapi.Codes(), code) && !slices.Contains(onlyTheGateway, code) {
+			if !slices.Contains(machine.Codes(), code) && !slices.Contains(onlyTheGateway, code) {
 				t.Errorf("%s is not a code of the service", code)
 			}
 			want(t, all[kind], p.Status, "StatusCode")
@@ -93,8 +96,15 @@ func TestREADMENamesTheCallsWithARenamedChallenge(t *testing.T) {
 	}
 	_, text, _ := strings.Cut(string(b), "functions answer 401 themselves:")
 	text, renamed, _ := strings.Cut(text, "renames their `WWW-Authenticate` to")
-	for _, r := range httpapi.Routes() {
-		if !r.Self && !r.Refuses {
+	var routes []machine.Route
+	for _, f := range faces.All() {
+		for _, r := range machine.Routes(f) {
+			r.Path = cmp.Or(f.Under, r.Path)
+			routes = append(routes, r)
+		}
+	}
+	for _, r := range routes {
+		if !r.Direct && !r.Refuses {
 			continue
 		}
 		path := strings.TrimSuffix(strings.TrimSuffix(r.Path, "/events"), "/rotate")

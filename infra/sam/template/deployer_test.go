@@ -67,8 +67,8 @@ const tools = "cloudformation:CreateChangeSet cloudformation:DescribeChangeSet c
 // awsCommand matches a command of the AWS CLI in a script.
 var awsCommand = regexp.MustCompile(`\baws (cloudformation|dynamodb|secretsmanager) (wait )?([a-z-]+)`)
 
-// waits has the actions of `aws SERVICE wait NAME`.
-var waits = map[string]string{
+// waitActions has the actions of `aws SERVICE wait NAME`.
+var waitActions = map[string]string{
 	"table-exists": "DescribeTable", "change-set-create-complete": "DescribeChangeSet", "stack-import-complete": "DescribeStacks",
 	"stack-delete-complete": "DescribeStacks",
 }
@@ -92,7 +92,7 @@ func scriptActions(t *testing.T) map[string]string {
 				action += strings.ToUpper(word[:1]) + word[1:]
 			}
 			if m[2] != "" {
-				if action = waits[m[3]]; action == "" {
+				if action = waitActions[m[3]]; action == "" {
 					t.Fatalf("%s: this test does not know what %q calls", script, m[0])
 				}
 			}

@@ -28,9 +28,10 @@ func eachFunction(t *testing.T, all object, test func(t *testing.T, job wiring.J
 
 func none(wiring.Job) bool           { return false }
 func answers(j wiring.Job) bool      { return j.HTTP() }
-func authorized(j wiring.Job) bool   { return j.Guarded && !j.Self }
+func authorized(j wiring.Job) bool   { return j.Guarded && !j.Direct }
 func commands(j wiring.Job) bool     { return j.Command }
 func mints(j wiring.Job) bool        { return j.Mints }
+func replays(j wiring.Job) bool      { return j.Replays }
 func checks(j wiring.Job) bool       { return j.Checks }
 func authorizes(j wiring.Job) bool   { return j.Authorizes }
 func carries(j wiring.Job) bool      { return j.Carries }

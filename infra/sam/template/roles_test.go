@@ -100,7 +100,7 @@ var reserved = []right{
 	{"dynamodb:PutItem", getAtt("TokenTable.Arn"), puts, "only commands write the log, and a check puts only the notice TokenReused"},
 	{"dynamodb:UpdateItem", getAtt("TokenTable.Arn"), updates, "only uses, the outbox and the notes about warnings are updated"},
 	{"dynamodb:ConditionCheckItem", getAtt("TokenTable.Arn"), checks, "the first use of a token also checks that there is such a token"},
-	{"dynamodb:GetItem", getAtt("TokenTable.Arn"), mints, "heads, views and records are queried; only commands that hand out a secret read replies"},
+	{"dynamodb:GetItem", getAtt("TokenTable.Arn"), replays, "heads, views and records are queried; only commands that hand out a secret read replies"},
 	{"dynamodb:DeleteItem", getAtt("TokenTable.Arn"), none, "only the time to live deletes items of the log"},
 	{"dynamodb:Scan", getAtt("TokenTable.Arn"), verifies, "no call may depend on the table's size; only the daily comparison reads all keys"},
 	{"dynamodb:Scan", getAtt("AuditTable.Arn"), verifies, "no call may depend on the table's size; only the daily comparison reads all keys"},

@@ -3,7 +3,7 @@
 // dangers on AWS. They need only the file. The tests of localstack/stack show
 // that the deployed stack works.
 //
-// Only tests use this package.
+// Only tests and the command cost use this package.
 package template
 
 import (

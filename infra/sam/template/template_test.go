@@ -11,8 +11,9 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/cmd/readme/readmetest"
 	"apitoken/events"
-	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/faces"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/api"
 	"apitoken/functions/wiring/telemetry"
@@ -77,7 +78,7 @@ func TestResourcesThatCannotBeMadeAgainAreRetained(t *testing.T) {
 		want(t, properties, nil, "TableName") // a retained table with a fixed name would make the next deployment fail
 		want(t, properties, "PAY_PER_REQUEST", "BillingMode")
 		want(t, properties, true, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled")
-		want(t, properties, true, "SSESpecification", "SSEEnabled")
+		want(t, properties, object{"SSEEnabled": false}, "SSESpecification") // without it, an update of a table that had it fails
 		want(t, properties, ref("DeletionProtection"), "DeletionProtectionEnabled")
 		if name == "AuditTable" {
 			want(t, properties, nil, "TimeToLiveSpecification") // copies never expire
@@ -127,19 +128,37 @@ func TestEveryRouteHasItsFunction(t *testing.T) {
 			got = append(got, served{name, strings.ToUpper(at(e, "Properties", "Method").(string)), at(e, "Properties", "Path").(string), unauthorized})
 		}
 	}
-	for _, r := range httpapi.Routes() {
-		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open || r.Self})
+	for _, r := range faces.Routes() {
+		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open || r.Direct})
+	}
+	for _, f := range faces.All() {
+		if f.Under != "" { // its function answers unknown paths and methods too
+			routes = append(routes, served{f.Calls[0].Function, "ANY", f.Under + "{proxy+}", true})
+		}
 	}
 	for _, r := range routes {
-		if !slices.Contains(got, r) {
+		if !slices.ContainsFunc(got, r.isServedBy) {
 			t.Errorf("template.yaml lacks %+v", r)
 		}
 	}
-	for _, r := range got {
-		if !slices.Contains(routes, r) {
-			t.Errorf("template.yaml has %+v, which is not a route of the service", r)
+	for _, g := range got {
+		if !slices.ContainsFunc(routes, func(r served) bool { return r.isServedBy(g) }) {
+			t.Errorf("template.yaml has %+v, which is not a route of the service", g)
 		}
 	}
+}
+
+// isServedBy reports whether a route is a route of the template, or one of those that
+// a greedy path of the template has.
+func (r served) isServedBy(of served) bool {
+	under, greedy := strings.CutSuffix(of.path, "{proxy+}")
+	if greedy && strings.HasPrefix(r.path, under) {
+		of.path = r.path
+	}
+	if greedy && of.method == "ANY" {
+		of.method = r.method
+	}
+	return r == of
 }
 
 func TestEveryFunctionIsDeployed(t *testing.T) {
@@ -164,7 +183,7 @@ func TestEveryFunctionIsDeployed(t *testing.T) {
 		want(t, p, "provided.al2023", "Runtime")
 		want(t, p, "bootstrap", "Handler")
 		want(t, p, list(ref("Arch")), "Architectures")
-		want(t, p, "Active", "Tracing")
+		want(t, p, ref("Tracing"), "Tracing")
 		want(t, p, ref("FunctionLogs"), "LoggingConfig", "LogGroup")
 		role := template.Logical(name, "Role")
 		want(t, p, getAtt(role+".Arn"), "Role")
@@ -300,11 +319,16 @@ func TestTheAPIGuardsAndCachesNothing(t *testing.T) {
 			continue
 		}
 		want(t, p, list(object{
-			"ResourcePath": "/*", "HttpMethod": "*", "LoggingLevel": "OFF", "DataTraceEnabled": false, "CachingEnabled": false, "MetricsEnabled": true,
+			"ResourcePath": "/*", "HttpMethod": "*", "LoggingLevel": "OFF", "DataTraceEnabled": false, "CachingEnabled": false, "MetricsEnabled": false,
 			"ThrottlingRateLimit": ref("RequestsPerSecond"), "ThrottlingBurstLimit": ref("RequestBurst"),
-		}), "MethodSettings")
-		want(t, p, true, "TracingEnabled")
+		}, object{"Fn::If": list("HasVast", object{
+			"ResourcePath": "/~1api~1{proxy+}", "HttpMethod": "POST", "LoggingLevel": "OFF", "DataTraceEnabled": false, "CachingEnabled": false, "MetricsEnabled": true,
+			"ThrottlingRateLimit": ref("RequestsPerSecond"), "ThrottlingBurstLimit": ref("RequestBurst"),
+		}, ref("AWS::NoValue"))}), "MethodSettings")
+		want(t, p, object{"Fn::If": list("HasTracing", true, false)}, "TracingEnabled")
 	}
+	want(t, template, object{"Fn::Equals": list(ref("Tracing"), "Active")}, "Conditions", "HasTracing")
+	want(t, template, "PassThrough", "Parameters", "Tracing", "Default") // traces cost more than the rest of an authorization
 	if raw := at(template, "Resources"); len(ofType(raw, "AWS::ApiGateway::GatewayResponse")) > 0 {
 		t.Error("gateway responses that are resources are lost with the next deployment of the API's definition")
 	}
@@ -483,42 +507,48 @@ var saysWhatToDo = regexp.MustCompile(`^[A-Z][^.]+\. ([A-Z][^.]+\. )*(Look|Check
 
 func TestEveryTroubleHasAnAlarm(t *testing.T) {
 	all := read(t)
-	type metric struct{ namespace, name, of string }
-	watched := map[metric]bool{}
-	for name, a := range resources(t, all, "CloudWatch::Alarm") {
-		p := at(a, "Properties")
-		want(t, p, "notBreaching", "TreatMissingData")
-		want(t, p, object{"Fn::If": list("HasAlarmTopic", list(ref("AlarmTopic")), ref("AWS::NoValue"))}, "AlarmActions")
-		if text, _ := at(p, "AlarmDescription").(string); !saysWhatToDo.MatchString(text) || len(text) > 1024 { // CloudWatch's limit
+	watched := map[watchedMetric]bool{}
+	for name, a := range alarms(t, all) {
+		want(t, a.properties, object{"Fn::If": list("HasAlarmTopic", list(ref("AlarmTopic")), ref("AWS::NoValue"))}, "AlarmActions")
+		if text, _ := at(a.properties, "AlarmDescription").(string); !saysWhatToDo.MatchString(text) || len(text) > 1024 { // CloudWatch's limit
 			t.Errorf("%s has the description %q; the person on call needs a sentence about what happened, and one about what to do", name, text)
 		}
-		for _, d := range objects(at(p, "Dimensions")) {
-			of, _ := at(d, "Value", "Ref").(string)
-			if attribute := attOf(d["Value"]); attribute != "" {
-				of = attribute
-			}
-			watched[metric{at(p, "Namespace").(string), at(p, "MetricName").(string), at(d, "Name").(string) + "=" + of}] = true
+		for _, m := range a.metrics {
+			watched[m.watchedMetric] = true
 		}
 	}
-	troubles := []metric{
-		{"AWS/ApiGateway", "5XXError", "ApiName=AWS::StackName"}, // of all functions that answer calls
+	troubles := []watchedMetric{
+		{"AWS/ApiGateway", "5XXError", "ApiName=AWS::StackName Stage=StageName"}, // of all functions that answer calls
 		{"AWS/Lambda", "IteratorAge", "FunctionName=PublishFunction"},
 		{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName=PublishDeadLetters.QueueName"},
 		{"AWS/SQS", "ApproximateNumberOfMessagesVisible", "QueueName=AuditDeadLetters.QueueName"},
-		{"AWS/Events", "FailedInvocations", "EventBusName=Bus"},
+		{"AWS/SQS", "ApproximateAgeOfOldestMessage", "QueueName=AuditQueue.QueueName"},
+		{"AWS/Events", "FailedInvocations", "EventBusName=Bus RuleName="},
 		{telemetry.Namespace, telemetry.AuditMismatch, "function=AuditFunction"},
 		{telemetry.Namespace, telemetry.AuditGap, "function=AuditFunction"},
+		{telemetry.Namespace, telemetry.Kept, "function=AuditFunction"},
 		{telemetry.Namespace, telemetry.AuditMismatch, "function=VerifyFunction"},
 		{telemetry.Namespace, telemetry.Unverified, "function=VerifyFunction"},
 		{telemetry.Namespace, telemetry.Damaged, telemetry.LogGroup + "=FunctionLogs"},
+		{telemetry.Namespace, telemetry.UsesNotStored, telemetry.LogGroup + "=FunctionLogs"},
+		{telemetry.Namespace, telemetry.NoticesNotStored, telemetry.LogGroup + "=FunctionLogs"},
 	}
 	for _, job := range api.Jobs() {
 		f := template.Logical(job.Function, "Function")
 		if authorizes(job) {
-			troubles = append(troubles, metric{telemetry.Namespace, telemetry.Faults, "function=" + f}, metric{"AWS/Lambda", "Throttles", "FunctionName=" + f})
+			troubles = append(troubles, watchedMetric{telemetry.Namespace, telemetry.Faults, "function=" + f}, watchedMetric{"AWS/Lambda", "Throttles", "FunctionName=" + f})
 		}
-		if background(job) {
-			troubles = append(troubles, metric{"AWS/Lambda", "Errors", "FunctionName=" + f})
+		if background(job) || authorizes(job) {
+			troubles = append(troubles, watchedMetric{"AWS/Lambda", "Errors", "FunctionName=" + f})
+		}
+		if carries(job) && job.Every == 0 || keepsCopies(job) || verifies(job) { // they fail without an error
+			troubles = append(troubles, watchedMetric{telemetry.Namespace, telemetry.Faults, "function=" + f})
+		}
+		if carries(job) {
+			troubles = append(troubles, watchedMetric{telemetry.Namespace, telemetry.ToKeep, "function=" + f})
+		}
+		if job.Every > 0 {
+			troubles = append(troubles, watchedMetric{"AWS/Lambda", "Invocations", "FunctionName=" + f})
 		}
 	}
 	for _, m := range troubles {
@@ -526,19 +556,40 @@ func TestEveryTroubleHasAnAlarm(t *testing.T) {
 			t.Errorf("no alarm watches %+v", m)
 		}
 	}
-	want(t, all, ref("AWS::StackName"), "Resources", "Api", "Properties", "Name") // the alarm uses this name
+	want(t, all, ref("AWS::StackName"), "Resources", "Api", "Properties", "Name")         // the alarm uses this name
+	want(t, all, ref("FunctionLogs"), "Globals", "Function", "LoggingConfig", "LogGroup") // the dimension of the alarms
+	want(t, all, nil, "Resources", "FunctionLogs", "Properties", "LogGroupName")          // CloudFormation makes a name of this stack's own
+	want(t, all, "INFO", "Globals", "Function", "LoggingConfig", "ApplicationLogLevel")   // the level of the lines with metrics
+}
+
+// TestAlarmsTreatMissingDataAsTheyMust: only the alarms about schedules fire without
+// data. Each of them waits for two runs, so that a late run or a late metric is no
+// reason, and no longer than for three.
+func TestAlarmsTreatMissingDataAsTheyMust(t *testing.T) {
+	every := map[string]int{}
+	for _, job := range api.Jobs() {
+		every[template.Logical(job.Function, "Function")] = int(job.Every.Seconds())
+	}
+	for name, a := range alarms(t, read(t)) {
+		missing := "notBreaching"
+		if strings.HasSuffix(name, "StoppedAlarm") {
+			missing = "breaching"
+			_, of, _ := strings.Cut(a.metrics[0].dimensions, "=")
+			if window := a.periods * a.metrics[0].period; window < 2*every[of] || window > 3*every[of] || every[of] == 0 {
+				t.Errorf("%s waits %d s for a run of %s, which runs every %d s", name, window, of, every[of])
+			}
+		}
+		want(t, a.properties, missing, "TreatMissingData")
+	}
 }
 
 func TestTheRunbookKnowsEveryAlarm(t *testing.T) {
-	readme, err := os.ReadFile(top + "README.md")
-	if err != nil {
-		t.Fatal(err)
-	}
+	const header = "alarm"
+	var names []string
 	for logical := range resources(t, read(t), "CloudWatch::Alarm") {
-		if name := strings.TrimSuffix(logical, "Alarm"); !strings.Contains(string(readme), "`"+name+"`") {
-			t.Errorf("the README does not say what to do after the alarm %s", name)
-		}
+		names = append(names, strings.TrimSuffix(logical, "Alarm"))
 	}
+	readmetest.Compare(t, header, readmetest.Names(t, header), names)
 }
 
 // TestTheRunbookStopsEveryFunctionThatChecksTokens: in a restored table revoked
@@ -555,7 +606,7 @@ func TestTheRunbookStopsEveryFunctionThatChecksTokens(t *testing.T) {
 	}
 	for _, job := range api.Jobs() {
 		f := "`" + template.Logical(job.Function, "Function") + "`"
-		if stops := strings.Contains(step, f); stops != (authorizes(job) || job.Self) {
+		if stops := strings.Contains(step, f); stops != (authorizes(job) || job.Direct) {
 			t.Errorf("the first step stops %s: got %t, want %t", f, stops, !stops)
 		}
 	}

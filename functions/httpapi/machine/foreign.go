@@ -1,4 +1,4 @@
-package httpapi
+package machine
 
 import (
 	"bytes"
@@ -66,7 +66,7 @@ func namedForm(refused error, body []byte) error {
 	text := bytes.TrimSpace(body)
 	for _, f := range foreignTexts {
 		if f.matches(text) {
-			return newProblem("malformed_json", "The request body is not JSON: it is "+f.name+". It must be one JSON object.")
+			return NewProblem("malformed_json", "The request body is not JSON: it is "+f.name+". It must be one JSON object.")
 		}
 	}
 	return refused

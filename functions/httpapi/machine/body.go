@@ -1,4 +1,4 @@
-package httpapi
+package machine
 
 import (
 	"bytes"
@@ -11,67 +11,82 @@ import (
 	"slices"
 	"strings"
 
-	"apitoken/events/name"
 	"apitoken/events/secret"
 )
 
-// maxBody is the maximum size of a request body in bytes. The largest create
-// that the rules allow has about a tenth of maxBody.
-const maxBody = 64 << 10
+// MaxBody is the maximum size of a request body in bytes. The largest create
+// that the rules allow has about a tenth of MaxBody.
+const MaxBody = 64 << 10
 
-// member is one member that a JSON object may have.
-type member struct {
+// Member is one member that a JSON object may have. The functions below make it.
+type Member struct {
 	name string
 	want string // the allowed values, for people: "a string"
 	into any    // a pointer, as for json.Unmarshal, or a nested, given or givenOrNull
 }
 
-// nested is the target of a member that is itself an object. If the object has
-// the member, present is set to true.
-type nested struct {
-	present *bool
-	members []member
+// Value is a member that is decoded into a pointer, as by json.Unmarshal. want has
+// the allowed values for people, like "a string".
+func Value(name, want string, into any) Member { return Member{name, want, into} }
+
+// Object is a member that is itself an object. If the body has the member, present
+// is set to true.
+func Object(name, want string, present *bool, members ...Member) Member {
+	return Member{name, want, nested{present, members}}
 }
 
-// given is the target of a member for which absent is not the same as empty. If
-// the object has the member, present is set to true.
+// Given is a Value for which absent is not the same as empty. If the body has the
+// member, present is set to true.
+func Given(name, want string, present *bool, into any) Member {
+	return Member{name, want, given{present, into}}
+}
+
+// GivenOrNull is a Given for which null is a value: the zero value of into.
+func GivenOrNull(name, want string, present *bool, into any) Member {
+	return Member{name, want, givenOrNull{present, into}}
+}
+
+type nested struct {
+	present *bool
+	members []Member
+}
+
 type given struct {
 	present *bool
 	into    any
 }
 
-// givenOrNull is a given for which null is a value: the zero value of into.
 type givenOrNull given
 
-// decode reads the request's body into the members. It ignores the media type. It
+// Decode reads the request's body into the members. It ignores the media type. It
 // reads an empty body as an empty object, because some clients send an empty
-// chunked body. It skips a member that is null, except a givenOrNull. It refuses,
+// chunked body. It skips a member that is null, except a GivenOrNull. It refuses,
 // by name, a member that is unknown, that is given twice, or that has another type. For a body that
 // is not UTF-8 text of a JSON object, the refusal names what the body is.
-func (x *exchange) decode(members ...member) error {
-	if names := contentEncodings(x.r.Header["Content-Encoding"]); len(names) > 0 && x.r.ContentLength != 0 {
-		return newProblem("encoding_unsupported", "The request body has the Content-Encoding "+strings.Join(names, ", ")+"; only a body without encoding is allowed.")
+func (x *Exchange) Decode(members ...Member) error {
+	if names := contentEncodings(x.Request.Header["Content-Encoding"]); len(names) > 0 && x.Request.ContentLength != 0 {
+		return NewProblem("encoding_unsupported", "The request body has the Content-Encoding "+strings.Join(names, ", ")+"; only a body without encoding is allowed.")
 	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.r.Body, maxBody))
+	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.Request.Body, MaxBody))
 	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return newProblem("body_too_large", fmt.Sprintf("The request body is too large; at most %d bytes are allowed.", maxBody))
+		return NewProblem("body_too_large", fmt.Sprintf("The request body is too large; at most %d bytes are allowed.", MaxBody))
 	}
 	x.bodyRead = err == nil
 	if err != nil {
-		return newProblem("malformed_json", "The request body is incomplete: the connection ended too early.")
+		return NewProblem("malformed_json", "The request body is incomplete: the connection ended too early.")
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
 	}
-	if what := foreignEncoding(body, x.r.Header.Get("Content-Type")); what != "" {
-		return newProblem("malformed_json", "The request body "+what+".")
+	if what := foreignEncoding(body, x.Request.Header.Get("Content-Type")); what != "" {
+		return NewProblem("malformed_json", "The request body "+what+".")
 	}
 	return namedForm(fill(body, "", members), body)
 }
 
 // fill reads one object into the members. Problems name a member by path and
 // name; path is "" or ends with a dot.
-func fill(object []byte, path string, members []member) error {
+func fill(object []byte, path string, members []Member) error {
 	given, err := split(object, path)
 	if err != nil {
 		return err
@@ -87,15 +102,15 @@ func fill(object []byte, path string, members []member) error {
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(given)) {
-		return fieldProblem("unknown_member", path+printable(name), "is unknown; "+allowed(names(members)))
+		return FieldProblem("unknown_member", path+printable(name), "is unknown; "+allowed(names(members)))
 	}
 	return nil
 }
 
-func (m member) read(raw json.RawMessage, path string) error {
+func (m Member) read(raw json.RawMessage, path string) error {
 	if inner, ok := m.into.(nested); ok {
 		if raw[0] != '{' {
-			return fieldProblem("wrong_type", path+m.name, "must be "+m.want)
+			return FieldProblem("wrong_type", path+m.name, "must be "+m.want)
 		}
 		*inner.present = true
 		return fill(raw, path+m.name+".", inner.members)
@@ -107,7 +122,7 @@ func (m member) read(raw json.RawMessage, path string) error {
 		*inner.present, m.into = true, inner.into
 	}
 	if json.Unmarshal(raw, m.into) != nil {
-		return fieldProblem("wrong_type", path+m.name, "must be "+m.want)
+		return FieldProblem("wrong_type", path+m.name, "must be "+m.want)
 	}
 	return nil
 }
@@ -122,7 +137,7 @@ func split(object []byte, path string) (map[string]json.RawMessage, error) {
 		return nil, malformed(err)
 	}
 	if open != json.Delim('{') {
-		return nil, newProblem("malformed_json", "The request body must be one JSON object.")
+		return nil, NewProblem("malformed_json", "The request body must be one JSON object.")
 	}
 	given := map[string]json.RawMessage{}
 	for d.More() {
@@ -132,7 +147,7 @@ func split(object []byte, path string) (map[string]json.RawMessage, error) {
 		}
 		name := key.(string) // inside an object the decoder returns only strings here
 		if _, twice := given[name]; twice {
-			return nil, fieldProblem("malformed_json", path+printable(name), "is given twice; each member is allowed once")
+			return nil, FieldProblem("malformed_json", path+printable(name), "is given twice; each member is allowed once")
 		}
 		var raw json.RawMessage
 		if err := d.Decode(&raw); err != nil {
@@ -146,9 +161,9 @@ func split(object []byte, path string) (map[string]json.RawMessage, error) {
 	switch next, err := d.Token(); {
 	case errors.Is(err, io.EOF):
 	case next == json.Delim('{'):
-		return nil, newProblem("malformed_json", "The request body has a second JSON object after its JSON object (NDJSON, or two bodies in one); only one object is allowed.")
+		return nil, NewProblem("malformed_json", "The request body has a second JSON object after its JSON object (NDJSON, or two bodies in one); only one object is allowed.")
 	default:
-		return nil, newProblem("malformed_json", "The request body has text after its JSON object; only one object is allowed.")
+		return nil, NewProblem("malformed_json", "The request body has text after its JSON object; only one object is allowed.")
 	}
 	return given, nil
 }
@@ -157,16 +172,9 @@ func split(object []byte, path string) (map[string]json.RawMessage, error) {
 // because that text quotes at most one character of the body.
 func malformed(err error) *Problem {
 	if syntax, ok := errors.AsType[*json.SyntaxError](err); ok {
-		return newProblem("malformed_json", fmt.Sprintf("The request body is not JSON: %s (byte %d).", syntax, syntax.Offset))
+		return NewProblem("malformed_json", fmt.Sprintf("The request body is not JSON: %s (byte %d).", syntax, syntax.Offset))
 	}
-	return newProblem("malformed_json", "The request body is not JSON: it ends too early.")
-}
-
-// fieldProblem is a problem with one member or parameter. The detail continues
-// a sentence that begins with the field's name.
-func fieldProblem(code, field, detail string) *Problem {
-	sentence := fmt.Sprintf("%s %s.", field, detail)
-	return newProblem(code, sentence, FieldError{Field: field, Detail: sentence})
+	return NewProblem("malformed_json", "The request body is not JSON: it ends too early.")
 }
 
 // printable returns a name that an answer may repeat. It replaces a text that
@@ -191,7 +199,7 @@ func printable(name string) string {
 	return name
 }
 
-func names(members []member) []string {
+func names(members []Member) []string {
 	all := make([]string, len(members))
 	for i, m := range members {
 		all[i] = m.name
@@ -199,28 +207,17 @@ func names(members []member) []string {
 	return all
 }
 
-// identityMembers are the members of an identity object. Each may be null,
-// because Qumulo's clients send all six and set only the ones that they know.
-func identityMembers(into *name.Identity) []member {
-	return []member{
-		{"domain", "a string", &into.Domain},
-		{"auth_id", "a string", &into.AuthID},
-		{"uid", "a whole number from 0 to 4294967294", &into.UID},
-		{"gid", "absent or null, because groups have no tokens", &into.GID},
-		{"sid", "a string", &into.SID},
-		{"name", "a string", &into.Name},
-	}
-}
+// Text is the value of one member of a request.
+func Text(member, value string) text { return text{member, value} }
 
-// text is the value of one member of a request.
 type text struct{ member, value string }
 
-// noToken refuses texts that contain a token. The service would store and
+// NoToken refuses texts that contain a token. The service would store and
 // publish these texts and show them to other users.
-func noToken(texts ...text) error {
+func NoToken(texts ...text) error {
 	for _, t := range texts {
 		if secret.Within(t.value) {
-			return fieldProblem("invalid_field", t.member, "contains a token, which is not allowed; revoke that token")
+			return FieldProblem("invalid_field", t.member, "contains a token, which is not allowed; revoke that token")
 		}
 	}
 	return nil

@@ -1,4 +1,4 @@
-package httpapi
+package machine
 
 import (
 	"bytes"
@@ -21,15 +21,23 @@ import (
 // New. net/http refuses some requests itself and answers them as plain text: a
 // request line or a header that it cannot read, a header that is too large, an
 // unknown version or expectation. On the connections of this listener such an
-// answer is a problem object with a request id and a log line.
+// answer is a problem in the form of a face, with a request id and a log line.
 //
 // The listener passes connections that speak HTTP/2 (*tls.Conn after a handshake)
 // on without a change.
-func Listener(l net.Listener, logger *slog.Logger) net.Listener { return listener{l, logger} }
+func Listener(l net.Listener, logger *slog.Logger, f Face) net.Listener {
+	return listener{l, refuser{logger, f.Form}}
+}
+
+// refuser writes the last answer on a connection.
+type refuser struct {
+	logger *slog.Logger
+	form   func(*Problem) Form
+}
 
 type listener struct {
 	net.Listener
-	logger *slog.Logger
+	refuser
 }
 
 func (l listener) Accept() (net.Conn, error) {
@@ -41,15 +49,15 @@ func (l listener) Accept() (net.Conn, error) {
 		if t.ConnectionState().NegotiatedProtocol == "h2" {
 			return t, nil
 		}
-		return &secureConn{&conn{Conn: t, logger: l.logger}}, nil
+		return &secureConn{&conn{Conn: t, refuser: l.refuser}}, nil
 	}
-	return &conn{Conn: c, logger: l.logger}, nil
+	return &conn{Conn: c, refuser: l.refuser}, nil
 }
 
 // conn replaces the plain-text answers of net/http.
 type conn struct {
 	net.Conn
-	logger  *slog.Logger
+	refuser
 	refused atomic.Bool
 }
 
@@ -68,7 +76,7 @@ func (c *conn) Write(b []byte) (int, error) {
 		return c.Conn.Write(b)
 	}
 	c.refused.Store(true)
-	if err := refuse(c.Conn, c.logger, refusalOf(line)); err != nil {
+	if err := c.refuse(c.Conn, refusalOf(line)); err != nil {
 		return 0, err
 	}
 	return len(b), nil
@@ -120,41 +128,42 @@ func refusalOf(line string) *Problem {
 	_, reason, _ := strings.Cut(text, ": ")
 	switch status, _ := strconv.Atoi(code); status {
 	case http.StatusRequestHeaderFieldsTooLarge:
-		return newProblem("header_too_large", "The request's path and headers are too large; at most 32 KB are allowed.")
+		return NewProblem("header_too_large", "The request's path and headers are too large; at most 32 KB are allowed.")
 	case http.StatusNotImplemented:
-		return newProblem("transfer_unsupported", "The request's Transfer-Encoding is not supported; allowed: chunked.")
+		return NewProblem("transfer_unsupported", "The request's Transfer-Encoding is not supported; allowed: chunked.")
 	case http.StatusHTTPVersionNotSupported:
-		return newProblem("version_unsupported", "The request's version of HTTP is not supported; allowed: HTTP/1.0 and HTTP/1.1, and HTTP/2 with TLS.")
+		return NewProblem("version_unsupported", "The request's version of HTTP is not supported; allowed: HTTP/1.0 and HTTP/1.1, and HTTP/2 with TLS.")
 	case http.StatusExpectationFailed:
-		return newProblem("expectation_unsupported", "The request's header Expect is not supported; allowed: 100-continue.")
+		return NewProblem("expectation_unsupported", "The request's header Expect is not supported; allowed: 100-continue.")
 	}
 	if reason != "" {
-		return newProblem("malformed_request", "The request is not valid HTTP: "+reason+".")
+		return NewProblem("malformed_request", "The request is not valid HTTP: "+reason+".")
 	}
-	return newProblem("malformed_request", "The request is not valid HTTP: its request line, its path or a header cannot be read.")
+	return NewProblem("malformed_request", "The request is not valid HTTP: its request line, its path or a header cannot be read.")
 }
 
 // RefusePlainHTTP answers a client that sent a request without TLS to a port with
 // TLS. It logs the refusal and closes the connection.
-func RefusePlainHTTP(raw net.Conn, logger *slog.Logger) {
-	c := &conn{Conn: raw, logger: logger}
+func RefusePlainHTTP(raw net.Conn, logger *slog.Logger, f Face) {
+	c := &conn{Conn: raw, refuser: refuser{logger, f.Form}}
 	c.refused.Store(true)
-	_ = refuse(raw, logger, newProblem("malformed_request", "The request came without TLS, but this port has TLS; use https."))
+	_ = c.refuse(raw, NewProblem("malformed_request", "The request came without TLS, but this port has TLS; use https."))
 	_ = c.Close() // the client has gone
 }
 
 // refuse writes a problem as the last answer on a connection that has no request
 // that net/http can read, and logs it.
-func refuse(c net.Conn, logger *slog.Logger, p *Problem) error {
+func (r refuser) refuse(c net.Conn, p *Problem) error {
 	p.RequestID = rand.Text()
-	logger.LogAttrs(context.Background(), slog.LevelInfo, "request", // there is no request, so no context
+	form := r.form(p)
+	r.logger.LogAttrs(context.Background(), slog.LevelInfo, "request", // there is no request, so no context
 		slog.String("operation", "none"), slog.String("code", p.Code), slog.String("address", addressOf(c)),
-		slog.Int("status", p.Status), slog.String("request_id", p.RequestID))
-	body := p.encoded()
+		slog.Int("status", form.Status), slog.String("request_id", p.RequestID))
+	body := form.encoded()
 	var b bytes.Buffer
-	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", p.Status, http.StatusText(p.Status))
+	fmt.Fprintf(&b, "HTTP/1.1 %d %s\r\n", form.Status, http.StatusText(form.Status))
 	h := http.Header{
-		"Content-Type": {problemType}, "Content-Length": {strconv.Itoa(len(body))}, "Connection": {"close"},
+		"Content-Type": {form.Type}, "Content-Length": {strconv.Itoa(len(body))}, "Connection": {"close"},
 		"Date": {time.Now().UTC().Format(http.TimeFormat)}, "X-Request-Id": {p.RequestID},
 		"X-Content-Type-Options": noSniff, "Content-Security-Policy": contentPolicy, "Cache-Control": noStore,
 	}

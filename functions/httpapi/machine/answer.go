@@ -1,7 +1,8 @@
-package httpapi
+package machine
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -18,8 +19,7 @@ import (
 )
 
 const (
-	jsonType    = "application/json"
-	problemType = "application/problem+json"
+	jsonType = "application/json"
 
 	// retryAfter is the time in seconds that a client waits after a 503: an
 	// outage, or too many other changes of the same user's tokens at the same
@@ -27,15 +27,16 @@ const (
 	retryAfter = "1"
 )
 
-// answer is an answer with status 200: a body that is encoded as JSON, or a
-// document that is sent unchanged.
-type answer struct {
-	body         any
-	document     []byte // in place of body
-	documentType string // the document's media type
-	etag         string
-	replayed     bool   // it is the answer of an earlier request with the same Idempotency-Key
-	cache        string // the Cache-Control header; "" means no-store
+// Answer is the answer of a call that succeeded: a body that is encoded as JSON, a
+// document that is sent unchanged, or neither.
+type Answer struct {
+	Status       int // 0 means 200
+	Body         any
+	Document     []byte // in place of Body
+	DocumentType string // the document's media type
+	ETag         string
+	Replayed     bool   // it is the answer of an earlier request with the same Idempotency-Key
+	Cache        string // the Cache-Control header; "" means no-store
 }
 
 // Constant header values. All answers share these slices, so no code may write
@@ -54,8 +55,8 @@ var (
 // accepted has the expiry of this credential, whatever its status is: as the check
 // found it, before the request itself changed anything. write returns the status, and the code for the log: "ok",
 // "replayed" for the answer of an earlier request, or the problem's code.
-func (x *exchange) write(a answer, err error) (status int, code string) {
-	status, code = http.StatusOK, "ok"
+func (x *Exchange) write(a Answer, err error) (status int, code string) {
+	status, code = cmp.Or(a.Status, http.StatusOK), "ok"
 	var body []byte
 	if err == nil {
 		body, err = a.encoded()
@@ -63,34 +64,37 @@ func (x *exchange) write(a answer, err error) (status int, code string) {
 	h := x.w.Header()
 	if err != nil {
 		p := x.problem(err)
-		status, code = p.Status, p.Code
-		body, a = p.encoded(), answer{documentType: problemType}
+		form := x.Form(p)
+		status, code = form.Status, p.Code
+		body, a = form.encoded(), Answer{DocumentType: form.Type}
 		x.problemHeaders(h, p)
 	}
 	h["X-Request-Id"] = []string{x.requestID}
 	h["X-Content-Type-Options"] = noSniff
 	h["Content-Security-Policy"] = contentPolicy
 	h["Cache-Control"] = noStore
-	if a.cache != "" {
-		h["Cache-Control"] = []string{a.cache}
+	if a.Cache != "" {
+		h["Cache-Control"] = []string{a.Cache}
 	}
-	if a.etag != "" {
-		h["Etag"] = []string{a.etag}
+	if a.ETag != "" {
+		h["Etag"] = []string{a.ETag}
 	}
-	if a.replayed {
+	if a.Replayed {
 		code = "replayed"
 		h["Idempotent-Replayed"] = replayed
 	}
-	if expires := x.principal.ExpiresAt; x.accepted && !expires.IsZero() {
+	if expires := x.Principal.ExpiresAt; x.accepted && !expires.IsZero() {
 		h["Apitoken-Expires"] = []string{instant.Format(expires)}
 	}
 	if x.leavesBody() {
 		h["Connection"] = closeConnection
 	}
-	h["Content-Type"] = []string{a.mediaType()}
-	h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	if err != nil || !a.isEmpty() {
+		h["Content-Type"] = []string{a.mediaType()}
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+	}
 	x.w.WriteHeader(status)
-	if x.r.Method != http.MethodHead {
+	if x.Request.Method != http.MethodHead {
 		_, _ = x.w.Write(body) // after an error the connection is broken, and no other answer can be sent
 	}
 	return status, code
@@ -106,25 +110,31 @@ const drainTime = time.Second
 // wait for the body. So a client without a credential that never sends its body
 // could hold a connection, and its answer, for a long time. On Lambda the body is
 // there already, and the connection is the gateway's.
-func (x *exchange) leavesBody() bool {
-	if x.bodyRead || x.r.ContentLength == 0 || x.r.ProtoMajor != 1 {
+func (x *Exchange) leavesBody() bool {
+	if x.bodyRead || x.Request.ContentLength == 0 || x.Request.ProtoMajor != 1 {
 		return false
 	}
 	return http.NewResponseController(x.w).SetReadDeadline(time.Now().Add(drainTime)) == nil
 }
 
-func (a answer) mediaType() string {
-	if a.documentType == "" {
+func (a Answer) mediaType() string {
+	if a.DocumentType == "" {
 		return jsonType
 	}
-	return a.documentType
+	return a.DocumentType
 }
 
-func (a answer) encoded() ([]byte, error) {
-	if a.document != nil {
-		return a.document, nil
+// isEmpty reports whether the answer has no body at all, as with the status 204.
+func (a Answer) isEmpty() bool { return a.Document == nil && a.Body == nil }
+
+func (a Answer) encoded() ([]byte, error) {
+	switch {
+	case a.Document != nil:
+		return a.Document, nil
+	case a.isEmpty():
+		return nil, nil
 	}
-	return encode(a.body)
+	return encode(a.Body)
 }
 
 // encode returns v as JSON. It does not escape characters for HTML, because
@@ -139,15 +149,15 @@ func encode(v any) ([]byte, error) {
 	return b.Bytes(), nil
 }
 
-func (p *Problem) encoded() []byte {
-	b, err := encode(p)
+func (f Form) encoded() []byte {
+	b, err := encode(f.Body)
 	if err != nil {
-		panic("httpapi: encoding a problem, which has plain values only: " + err.Error())
+		panic("machine: encoding a problem, which has plain values only: " + err.Error())
 	}
 	return b
 }
 
-func (x *exchange) problemHeaders(h http.Header, p *Problem) {
+func (x *Exchange) problemHeaders(h http.Header, p *Problem) {
 	switch p.Status {
 	case http.StatusUnauthorized:
 		h["Www-Authenticate"] = challenges(p.Code)
@@ -155,15 +165,16 @@ func (x *exchange) problemHeaders(h http.Header, p *Problem) {
 		h["Accept-Encoding"] = identity // RFC 9110 section 15.5.16
 	case http.StatusMethodNotAllowed:
 		h["Allow"] = []string{x.allow}
-	case http.StatusServiceUnavailable, http.StatusTooManyRequests:
+	}
+	if p.Retryable {
 		h["Retry-After"] = []string{x.secondsUntil(p.retryAt)}
 	}
 }
 
 // secondsUntil returns the value of Retry-After: whole seconds, rounded up, so that
 // a client which waits for them is not too early. It is retryAfter at least.
-func (x *exchange) secondsUntil(at time.Time) string {
-	wait := at.Sub(x.api.Now())
+func (x *Exchange) secondsUntil(at time.Time) string {
+	wait := at.Sub(x.Config.Now())
 	if at.IsZero() || wait <= time.Second {
 		return retryAfter
 	}
@@ -186,16 +197,17 @@ func challenges(code string) []string {
 	return challengesInvalid
 }
 
-// problem turns an error into the problem object that the client gets. All
-// error answers come from here.
-func (x *exchange) problem(err error) *Problem {
+// problem turns an error into the problem that the client gets.
+func (x *Exchange) problem(err error) *Problem {
 	p := problemOf(err)
 	p.Instance, p.RequestID = x.instance(), x.requestID
 	return p
 }
 
-// outage is a fault of the store or of another dependency. The client may send
-// the request again. An outage is never a reason to call a token invalid.
+// Outage marks an error as a fault of the store or of another dependency. The client
+// may send the request again. An outage is never a reason to call a token invalid.
+func Outage(err error) error { return outage{err} }
+
 type outage struct{ error }
 
 func (o outage) Unwrap() error { return o.error }
@@ -213,21 +225,22 @@ func asOutage(err error) error {
 	return outage{err}
 }
 
+// problemOf returns the problem of an error. Every error answer comes from here.
 func problemOf(err error) *Problem {
 	if p, ok := errors.AsType[*Problem](err); ok {
 		return p
 	}
 	if d, ok := errors.AsType[*guard.Denial](err); ok {
-		return newProblem(d.Code, sentence(d.Detail))
+		return NewProblem(d.Code, sentence(d.Detail))
 	}
 	if r, ok := errors.AsType[*events.Refusal](err); ok {
 		return refusalProblem(r)
 	}
 	_, out := errors.AsType[outage](err)
 	if out || errors.Is(err, issuer.ErrBusy) || errors.Is(err, context.DeadlineExceeded) || errors.Is(err, context.Canceled) {
-		return newProblem("unavailable", "The service cannot do this just now. Try again.")
+		return NewProblem("unavailable", "The service cannot do this just now. Try again.")
 	}
-	return newProblem("internal", internalDetail)
+	return NewProblem("internal", internalDetail)
 }
 
 func refusalProblem(r *events.Refusal) *Problem {
@@ -236,13 +249,8 @@ func refusalProblem(r *events.Refusal) *Problem {
 	if r.Field != "" {
 		at = append(at, FieldError{Field: r.Field, Detail: detail})
 	}
-	p := newProblem(r.Code, detail, at...)
-	p.retryAt = r.RetryAt
-	if r.Limit != nil {
-		p.TokenLimit, p.LiveTokens = &r.Limit.TokenLimit, &r.Limit.Live
-		p.SoonestExpiry = &Time{r.Limit.SoonestExpiry}
-	}
-	p.EndedTime, p.FirstInstant = Time{r.EndedAt}, Time{r.FirstInstant}
+	p := NewProblem(r.Code, detail, at...)
+	p.Refusal, p.retryAt = r, r.RetryAt
 	return p
 }
 

@@ -1,0 +1,122 @@
+package machine_test
+
+import (
+	"log/slog"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"apitoken/functions/httpapi/machine"
+)
+
+// things is a face with one call about things. Its problems are a JSON text with its
+// name and the code. Its paths may have a version, which its routes do not have.
+func things(under, name string) machine.Face {
+	at := "/" + strings.TrimPrefix(under, "/")
+	return machine.Face{
+		Under: under,
+		Calls: []machine.Call{{
+			Route: machine.Route{Function: name, Method: http.MethodGet, Path: at + "things/{id}", Open: true},
+			Serve: func(x *machine.Exchange) (machine.Answer, error) {
+				if x.Request.PathValue("id") == "gone" {
+					return machine.Answer{Status: http.StatusNoContent}, nil
+				}
+				if x.Request.PathValue("id") == "none" {
+					return machine.Answer{}, machine.NewProblem("token_limit_reached", "No.")
+				}
+				return machine.Answer{Status: http.StatusCreated, Body: x.Request.PathValue("id") + " at " + x.Path()}, nil
+			},
+		}},
+		Canonical: func(path string) string { return strings.Replace(path, at+"v9/", at, 1) },
+		Form: func(p *machine.Problem) machine.Form {
+			return machine.Form{Status: http.StatusTeapot, Type: "application/json", Body: name + " " + p.Code}
+		},
+	}
+}
+
+// TestEachFaceAnswersItsOwnPaths: also those that it does not have, and those that
+// ServeMux would redirect.
+func TestEachFaceAnswersItsOwnPaths(t *testing.T) {
+	h := machine.New(machine.Config{Logger: slog.New(slog.DiscardHandler)}, things("/inner/", "inner"), things("", "outer"))
+	for _, c := range []struct {
+		method, path string
+		status       int
+		body         string
+	}{
+		{"GET", "/things/a%2Fb", http.StatusCreated, `"a/b at /things/a%2Fb"`},
+		{"GET", "/inner/things/a", http.StatusCreated, `"a at /inner/things/a"`},
+		{"GET", "/inner/things/a/", http.StatusCreated, `"a at /inner/things/a/"`},
+		{"GET", "/inner/v9/things/a", http.StatusCreated, `"a at /inner/v9/things/a"`},
+		{"GET", "/inner/v9/things/a%2Fb", http.StatusCreated, `"a/b at /inner/v9/things/a%2Fb"`},
+		{"HEAD", "/inner/things/a", http.StatusCreated, ""},
+		{"GET", "/inner/things/gone", http.StatusNoContent, ""},
+		{"GET", "/inner/things/none", http.StatusTeapot, `"inner token_limit_reached"`},
+		{"PUT", "/inner/v9/things/a", http.StatusTeapot, `"inner method_not_allowed"`},
+		{"GET", "/inner/v9/v9/things/a", http.StatusTeapot, `"inner path_not_found"`},
+		{"GET", "/inner", http.StatusTeapot, `"inner path_not_found"`},
+		{"GET", "/inner/", http.StatusTeapot, `"inner path_not_found"`},
+		{"GET", "/inner//things/a", http.StatusTeapot, `"inner path_not_found"`},
+		{"GET", "/inner/../things/a", http.StatusTeapot, `"inner path_not_found"`},
+		{"GET", "/innermost/things/a", http.StatusTeapot, `"outer path_not_found"`},
+		{"GET", "/", http.StatusTeapot, `"outer path_not_found"`},
+		{"GET", "//inner/things/a", http.StatusTeapot, `"outer path_not_found"`},
+		{"POST", "/things/a", http.StatusTeapot, `"outer method_not_allowed"`},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), c.method, "http://example.com"+c.path, nil))
+		if got := strings.TrimSpace(w.Body.String()); w.Code != c.status || got != c.body {
+			t.Errorf("%s %s: got %d %s, want %d %s", c.method, c.path, w.Code, got, c.status, c.body)
+		}
+		if retry := w.Header().Get("Retry-After"); retry != "" {
+			t.Errorf("%s %s: Retry-After is %s for a code that is not retryable", c.method, c.path, retry)
+		}
+	}
+}
+
+// TestAFunctionHasOnlyItsOwnFaces: the only face of a function answers every path
+// that the function does not have.
+func TestAFunctionHasOnlyItsOwnFaces(t *testing.T) {
+	h := machine.New(machine.Config{Logger: slog.New(slog.DiscardHandler), Only: []string{"inner"}}, things("", "outer"), things("/inner/", "inner"))
+	for path, want := range map[string]string{"/things/a": `"inner path_not_found"`, "/inner/things/a": `"a at /inner/things/a"`} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if got := strings.TrimSpace(w.Body.String()); got != want {
+			t.Errorf("%s: got %s, want %s", path, got, want)
+		}
+	}
+}
+
+func TestAFunctionThatNoFaceHasPanics(t *testing.T) {
+	defer func() {
+		if p, _ := recover().(string); !strings.Contains(p, `"inmer"`) {
+			t.Errorf("got panic %q, want one that names the function", p)
+		}
+	}()
+	machine.New(machine.Config{Only: []string{"inmer"}}, things("", "outer"))
+}
+
+// TestAFunctionNamesTheMethodsOfAllFunctions: a gateway sends unknown methods to one
+// function, which serves no call of another.
+func TestAFunctionNamesTheMethodsOfAllFunctions(t *testing.T) {
+	f := things("", "things")
+	f.Calls = append(f.Calls, machine.Call{
+		Route: machine.Route{Function: "about", Method: http.MethodGet, Path: "/about", Open: true},
+		Serve: func(*machine.Exchange) (machine.Answer, error) { return machine.Answer{Body: "about"}, nil },
+	})
+	h := machine.New(machine.Config{Logger: slog.New(slog.DiscardHandler), Only: []string{"about"}}, f)
+	for _, c := range []struct{ method, path, body, allow string }{
+		{"GET", "/about", `"about"`, ""},
+		{"PUT", "/about", `"things method_not_allowed"`, "GET, HEAD"},
+		{"DELETE", "/things/7", `"things method_not_allowed"`, "GET, HEAD"},
+		{"GET", "/things/7", `"things path_not_found"`, ""},
+		{"HEAD", "/things/7", "", ""},
+		{"GET", "/nothing", `"things path_not_found"`, ""},
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), c.method, c.path, nil))
+		if got := strings.TrimSpace(w.Body.String()); got != c.body || w.Header().Get("Allow") != c.allow {
+			t.Errorf("%s %s: got %s, Allow %q, want %s, Allow %q", c.method, c.path, got, w.Header().Get("Allow"), c.body, c.allow)
+		}
+	}
+}

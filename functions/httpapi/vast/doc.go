@@ -1,0 +1,17 @@
+// Package vast is the face in VAST's form: the paths, the JSON types, the statuses
+// and the messages that VAST's REST API has for API tokens, so that scripts on
+// vastpy, vastpy-cli and VAST's Go client work unchanged.
+//
+// The paths, members and statuses are those of VAST's published schema ("VAST
+// Management REST API": apitokens, vms). What the clients send and read was seen on
+// the wire with vastpy 0.3.22 and go-vast-client 0.156.0. Where VAST documents no
+// text, the text is ours: the details of refusals and the strings that changes
+// answer.
+//
+// It differs from VAST in these points:
+//
+//   - There is no password login. POST /api/token/ and Basic with a password are
+//     refused with a text that says how to use a token.
+//   - The whole token is a new secret of this service, not VAST's form.
+//   - An unknown member or parameter is refused by name.
+package vast
