@@ -15,7 +15,7 @@ import (
 )
 
 // startTime is the maximum time of a start and of one command.
-const startTime = 120 * time.Second
+const startTime = 2 * time.Minute
 
 // Difference is a line of a session that a target answers in another form than serve.
 type Difference struct {

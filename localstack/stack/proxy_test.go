@@ -28,6 +28,7 @@ func (s *stack) tlsProxy(t *testing.T) (host, port, certificate string) {
 		}
 		r.SetURL(&to)
 		r.Out.Host = s.api.host
+		r.Out.Header.Set("X-Forwarded-Proto", "https") // as API Gateway does
 	}})
 	t.Cleanup(proxy.Close)
 	host, port, err = net.SplitHostPort(proxy.Listener.Addr().String())

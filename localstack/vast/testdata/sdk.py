@@ -93,12 +93,14 @@ assert [t['id'] for t in admin.apitokens.get(name='again', owner='clara')] == [a
 assert admin.apitokens.get(owner='nobody-has-this-name') == []
 assert {t['owner'] for t in admin.apitokens.get()} >= {'admin', 'clara', 'sophie', 'vivian'}
 page = clara.apitokens.get(page=2, page_size=2)
-assert page['count'] == 5 and len(page['results']) == 2 and page['next'].startswith('https://') and page['previous'], page
+assert page['count'] == 5 and len(page['results']) == 2 and page['next'].startswith('https://'), page
+assert page['next'].endswith('/api/v5/apitokens/?page=3&page_size=2') and page['previous'].endswith('?page=1&page_size=2'), page
 
-# The versions of the path and the tenant. The certificate has the name localhost or example.com, and the IP address.
+# The versions of the path, the tenant, and no certificate to check.
 for version in ('latest', 'v1', 'v5', ''):
     versioned = client(made['token'], version=version, tenant='default')
     assert versioned.apitokens[made['id']].get()['name'] == 'hourly', version
+assert VASTClient(address=address, token=made['token']).apitokens[made['id']].get()['name'] == 'hourly'
 
 # Settings. Every number names this service.
 vms = admin.vms[1]
