@@ -72,6 +72,8 @@ assert shown['name'] == 'hourly' and lifetime(shown) == timedelta(days=1), shown
 names = {admin.apitokens.post(owner='clara', **p)['id']: n for p, n in (({'name': 123}, '123'), ({'name': True}, 'true'), ({}, 'clara_api_token'))}
 for id, name in names.items():
     assert admin.apitokens[id].get()['name'] == name
+numbered = admin.apitokens.post(owner='auth_id:777')
+assert [t['id'] for t in admin.apitokens.get(owner='auth_id:777')] == [numbered['id']]
 own = clara.apitokens.post()
 assert clara.apitokens[own['id']].get()['owner'] == 'clara'
 
@@ -219,6 +221,8 @@ wrong(400, 'The name has 129 bytes; at most 128 are allowed.', 'post', 'apitoken
 wrong(400, 'The name has 129 bytes; at most 128 are allowed.', 'patch', item, 'name=' + 'x' * 129)
 wrong(400, f'owner {no_word}', 'post', 'apitokens', 'owner=1.5')
 wrong(400, 'The owner has 300 bytes; at most 256 are allowed.', 'post', 'apitokens', 'owner=' + 'x' * 300)
+
+wrong(400, 'The owner\'s name "500" looks like an auth_id, which is not allowed; give it as auth_id, or as auth_id:N where a user is one text.', 'post', 'apitokens', 'owner=500')
 
 # Members and parameters that do not exist, twice, or with another value.
 wrong(400, 'nmae is unknown; allowed: name, expiry_date, owner.', 'post', 'apitokens', 'nmae=x')
