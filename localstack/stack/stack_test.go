@@ -31,10 +31,11 @@ const unknownToken = "00000000.000000000000000000000000002uutdl"
 func TestTheDeployedStack(t *testing.T) {
 	s := deploy(t)
 	t.Run("Qumulo's clients work", s.qumuloClients) // first: it needs a new stack
+	t.Run("VAST's clients work", s.vastClients)
 	t.Run("every route answers, guarded or open, with and without a slash", s.routes)
 	t.Run("an unknown path is a problem", s.unknownPaths)
 	t.Run("a token's whole life", s.tokenLife)
-	t.Run("VAST's clients work, and the limit is no fault", s.vastClient)
+	t.Run("VAST's calls work, and the limit is no fault", s.vastCalls)
 	t.Run("a scoped token reaches only its scopes", s.scopedToken)
 	t.Run("the authorizer guards another API", s.exampleAPI)
 	t.Run("the smoke test passes", s.smokeTest)

@@ -48,8 +48,8 @@ func checkDenied(t *testing.T, a engines.Answer, status int, code string) {
 	}
 }
 
-// vastClient makes the calls of VAST's clients.
-func (s *stack) vastClient(t *testing.T) {
+// vastCalls makes the calls of VAST's clients without the clients.
+func (s *stack) vastCalls(t *testing.T) {
 	text := s.createToken(t, httpapi.CreateRequest{User: newUser("vast")}).BearerToken.Reveal()
 	const tokens = "/api/latest/apitokens/"
 	var made vast.Created
