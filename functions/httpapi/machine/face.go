@@ -3,15 +3,17 @@ package machine
 import (
 	"fmt"
 	"slices"
+	"strings"
 )
 
 // Face is one HTTP interface of the service.
 type Face struct {
 	Calls []Call
 
-	// Under is the path that all paths of this face begin with, like "/api/". Unknown
-	// paths below it are answered in the form of this face. One face of a handler has
-	// an empty Under: it answers all other unknown paths.
+	// Under is the path that all paths of this face begin with, like "/api/", and that
+	// no path of another face begins with. Unknown paths below it are answered in the
+	// form of this face. One face of a handler has an empty Under: it answers all other
+	// unknown paths.
 	Under string
 
 	// Canonical returns the path that is compared with the routes, for a path as it
@@ -93,6 +95,68 @@ func mustHaveFunctions(faces []Face, only []string) {
 			panic(fmt.Sprintf("machine: no call belongs to the function %q", name))
 		}
 	}
+}
+
+// mustFit panics if the faces or their routes contradict each other, because this is an
+// error in the program. With such a route, a function could have the wrong rights, or
+// a credential could be checked in the wrong way. With such a face, the path of a
+// request could be compared and refused as a path of another face.
+func mustFit(faces []Face) {
+	for i, f := range faces {
+		if why := f.misfit(faces[:i]); why != "" {
+			panic(fmt.Sprintf("machine: the face under %q %s", f.Under, why))
+		}
+		for _, c := range f.Calls {
+			if why := c.contradiction(); why != "" {
+				panic(fmt.Sprintf("machine: the route %s %s %s", c.Method, c.Path, why))
+			}
+			if under := underOf(faces, c.Path); under != f.Under {
+				panic(fmt.Sprintf("machine: the route %s %s is of the face under %q, but its path is of the face under %q", c.Method, c.Path, f.Under, under))
+			}
+		}
+	}
+}
+
+// misfit says why a handler cannot have the face beside the others, or "".
+func (f Face) misfit(others []Face) string {
+	switch {
+	case f.Form == nil:
+		return "has no Form"
+	case f.Under != "" && (len(f.Under) < len("/x/") || f.Under[0] != '/' || !strings.HasSuffix(f.Under, "/")):
+		return "must have an Under that begins and ends with a slash, like /api/, or none"
+	}
+	for _, other := range others {
+		inOneAnother := strings.HasPrefix(f.Under, other.Under) || strings.HasPrefix(other.Under, f.Under)
+		if f.Under == other.Under || f.Under != "" && other.Under != "" && inOneAnother {
+			return fmt.Sprintf("shares paths with the face under %q", other.Under)
+		}
+	}
+	return ""
+}
+
+// underOf returns the Under of the face that a path belongs to.
+func underOf(faces []Face, path string) string {
+	for _, f := range faces {
+		if f.Under != "" && strings.HasPrefix(path+"/", f.Under) {
+			return f.Under
+		}
+	}
+	return ""
+}
+
+// contradiction says which members of a route contradict each other, or "".
+func (r Route) contradiction() string {
+	switch {
+	case r.Open && (r.Direct || r.Unscoped):
+		return "has Open, so it needs no credential, and Direct or Unscoped, which say how its credential is checked"
+	case r.Unscoped && !r.Direct:
+		return "has Unscoped without Direct: an authorizer compares the scopes of every call"
+	case r.Direct && !r.Checks:
+		return "has Direct without Checks: it checks the token itself, so it stores the use of the token"
+	case r.Refuses && (r.Command || r.Mints || r.Replays || r.Events):
+		return "has Refuses, so it does nothing, and Command, Mints, Replays or Events"
+	}
+	return ""
 }
 
 func (r Route) operation() string {

@@ -66,8 +66,8 @@ type face struct {
 // New returns the handler of the faces. If a gateway or a stage adds a prefix to the
 // path, the caller removes the prefix from URL.Path and leaves RequestURI unchanged,
 // as http.StripPrefix does. Links to the next page then keep the prefix. New panics
-// if a name in Only is no function, or if a call answers events and the Deployment
-// is missing or invalid.
+// if a name in Only is no function, if faces or routes contradict each other, or if a
+// call answers events and the Deployment is missing or invalid.
 func New(c Config, faces ...Face) http.Handler {
 	if c.Now == nil {
 		c.Now = time.Now
@@ -79,6 +79,7 @@ func New(c Config, faces ...Face) http.Handler {
 		c.Ready = func(context.Context) error { return nil }
 	}
 	c.Ready = (&readiness{check: c.Ready, now: c.Now}).ready
+	mustFit(faces)
 	mustHaveFunctions(faces, c.Only)
 	h := &handler{mux: http.NewServeMux()}
 	h.mux.HandleFunc("/", h.unknown)

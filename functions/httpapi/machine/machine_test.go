@@ -120,3 +120,61 @@ func TestAFunctionNamesTheMethodsOfAllFunctions(t *testing.T) {
 		}
 	}
 }
+
+// TestFacesThatDoNotFitPanic: each error is found before the first request, with the
+// name of the route or of the face.
+func TestFacesThatDoNotFitPanic(t *testing.T) {
+	with := func(under string, r machine.Route) machine.Face {
+		f := things(under, "things")
+		r.Function, r.Method = "things", http.MethodPut
+		if r.Path == "" {
+			r.Path = "/odd"
+		}
+		f.Calls = append(f.Calls, machine.Call{Route: r, Serve: f.Calls[0].Serve})
+		return f
+	}
+	formless := things("", "things")
+	formless.Form = nil
+	for _, c := range []struct {
+		name  string
+		faces []machine.Face
+		want  []string // in the panic; none: it does not panic
+	}{
+		{"fits", []machine.Face{things("", "outer"), things("/inner/", "inner"), things("/innermost/", "third")}, nil},
+		{"direct", []machine.Face{with("", machine.Route{Direct: true, Unscoped: true, Checks: true})}, nil},
+		{"open and refusing", []machine.Face{with("", machine.Route{Open: true, Refuses: true})}, nil},
+		{"open and writing", []machine.Face{with("", machine.Route{Open: true, Command: true, Mints: true})}, nil},
+		{"unscoped behind an authorizer", []machine.Face{with("", machine.Route{Unscoped: true, Checks: true})}, []string{"PUT /odd", "Unscoped without Direct"}},
+		{"open and direct", []machine.Face{with("", machine.Route{Open: true, Direct: true, Checks: true})}, []string{"PUT /odd", "Open"}},
+		{"open and unscoped", []machine.Face{with("", machine.Route{Open: true, Unscoped: true})}, []string{"PUT /odd", "Open"}},
+		{"direct without the store of the use", []machine.Face{with("", machine.Route{Direct: true})}, []string{"PUT /odd", "Direct without Checks"}},
+		{"refusing and writing", []machine.Face{with("", machine.Route{Open: true, Refuses: true, Command: true})}, []string{"PUT /odd", "Refuses"}},
+		{"refusing and minting", []machine.Face{with("", machine.Route{Refuses: true, Mints: true})}, []string{"PUT /odd", "Refuses"}},
+		{"refusing and replaying", []machine.Face{with("", machine.Route{Refuses: true, Replays: true})}, []string{"PUT /odd", "Refuses"}},
+		{"refusing with events", []machine.Face{with("", machine.Route{Refuses: true, Events: true})}, []string{"PUT /odd", "Refuses"}},
+		{"path of another face", []machine.Face{with("", machine.Route{Path: "/inner/odd"}), things("/inner/", "inner")}, []string{"PUT /inner/odd", `under ""`, `under "/inner/"`}},
+		{"path outside of its face", []machine.Face{things("", "outer"), with("/inner/", machine.Route{})}, []string{"PUT /odd", `under "/inner/"`, `under ""`}},
+		{"two faces without Under", []machine.Face{things("", "a"), things("", "b")}, []string{`under "" shares paths with the face under ""`}},
+		{"one face in another", []machine.Face{things("", "a"), things("/inner/most/", "b"), things("/inner/", "c")}, []string{`under "/inner/" shares paths with the face under "/inner/most/"`}},
+		{"the same in the other order", []machine.Face{things("/inner/", "a"), things("/inner/most/", "b")}, []string{`under "/inner/most/" shares paths with the face under "/inner/"`}},
+		{"Under without its last slash", []machine.Face{{Under: "/inner", Form: things("", "").Form}}, []string{`"/inner"`, "slash"}},
+		{"Under without its first slash", []machine.Face{{Under: "inner/", Form: things("", "").Form}}, []string{`"inner/"`, "slash"}},
+		{"Under that has every path", []machine.Face{{Under: "/", Form: things("", "").Form}}, []string{`"/"`, "slash"}},
+		{"no form", []machine.Face{formless}, []string{"no Form"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			defer func() {
+				text, panicked := recover().(string)
+				if panicked != (c.want != nil) {
+					t.Errorf("got panic %q, want a panic: %t", text, c.want != nil)
+				}
+				for _, part := range c.want {
+					if !strings.Contains(text, part) {
+						t.Errorf("got panic %q, want one that contains %s", text, part)
+					}
+				}
+			}()
+			machine.New(machine.Config{Logger: slog.New(slog.DiscardHandler)}, c.faces...)
+		})
+	}
+}

@@ -1,8 +1,10 @@
 package vast_test
 
 import (
+	"bufio"
 	"context"
 	"fmt"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -115,6 +117,31 @@ func TestPrefixOfAStageStaysInLinks(t *testing.T) {
 	}
 }
 
+// TestLinksWithoutAHostArePaths: HTTP/1.0 and an empty Host name no host.
+func TestLinksWithoutAHostArePaths(t *testing.T) {
+	w := newScene(t)
+	for range 2 {
+		w.make(w.admin, `{}`)
+	}
+	for _, version := range []string{"HTTP/1.0\r\n", "HTTP/1.1\r\nHost:\r\nConnection: close\r\n"} {
+		conn, err := (&net.Dialer{}).DialContext(t.Context(), "tcp", w.server.Listener.Addr().String())
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer conn.Close()
+		fmt.Fprintf(conn, "GET /api/v5/apitokens/?page=2&page_size=1 %sAuthorization: Api-Token %s\r\n\r\n", version, w.admin)
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		page := decodeAs[vast.Page](w.read("GET", "/api/v5/apitokens/", res).expect(http.StatusOK))
+		if *page.Next != "/api/v5/apitokens/?page=3&page_size=1" || *page.Previous != "/api/v5/apitokens/?page=1&page_size=1" {
+			t.Errorf("%q: got the links %s and %s, want paths", version, *page.Next, *page.Previous)
+		}
+		w.do("GET", *page.Next, w.admin, "").expect(http.StatusOK)
+	}
+}
+
 func TestDefaultPageHasHundredTokens(t *testing.T) {
 	w := newScene(t)
 	w.change(settings.Change{TokenLimit: new(50)})
@@ -162,8 +189,11 @@ func TestListHasAtMostTenThousandTokens(t *testing.T) {
 		t.Errorf("got %d tokens", len(all))
 	}
 	for _, query := range []string{"", "?archived=True", "?page_size=10", "?page=1", "?name=other"} { // a name is compared with each token
-		if text := ask(10_001, query).expect(http.StatusBadRequest).message(); !strings.Contains(text, "owner") || !strings.Contains(text, "10000") {
+		if text := ask(10_001, query).expect(http.StatusBadRequest).message(); !strings.Contains(text, "owner is needed") || !strings.Contains(text, "10000") {
 			t.Errorf("%s: got %q", query, text)
 		}
+	}
+	if text := ask(10_001, "?owner=ann&archived=True").expect(http.StatusBadRequest).message(); strings.Contains(text, "owner") || !strings.Contains(text, "archived must be false") {
+		t.Errorf("with an owner: got %q, want the parameter that is left", text)
 	}
 }

@@ -5,7 +5,9 @@ import (
 	"encoding/base64"
 	"encoding/json"
 	"net/http"
+	"net/http/httptest"
 	"net/netip"
+	"net/url"
 	"slices"
 	"strings"
 	"testing"
@@ -215,6 +217,40 @@ func TestScopesAreComparedWithThePathAsItWasSent(t *testing.T) {
 			t.Errorf("%s for %s %s: got %d %s, want 403 permission_denied_by_scope", c.scope, c.method, c.path, a.Status, a.Body)
 		}
 		w.do("PATCH", collection+text[:8]+"/revoke/", w.admin, "").expect(http.StatusOK)
+	}
+}
+
+// TestOtherSpellingsOfAPathReachNoRoute: neither of VAST's form nor of the service's own,
+// also for a token without scopes.
+func TestOtherSpellingsOfAPathReachNoRoute(t *testing.T) {
+	w := newScene(t)
+	id, text := w.mint("ann", token.Wish{})
+	for _, path := range []string{
+		"/api/latest/latest/apitokens/", "/api/v1/v2/apitokens/", "/api/latest/v1/apitokens/", "/api/v/apitokens/", "/api/v-1/apitokens/", "/api/v%D9%A5/apitokens/",
+		"/API/apitokens/", "/api/LATEST/apitokens/", "/api/V5/apitokens/", "/latest/apitokens/", "/api/latest/", "/api/",
+		"//api/apitokens/", "/api//apitokens/", "/api/latest//apitokens/", "/api/./apitokens/", "/api/latest/../apitokens/", "/api/latest/%2e/apitokens/",
+		"/api/../v1/auth/access-tokens/", "/api/latest/../../v1/auth/access-tokens/", "/api/%2e%2e/v1/auth/access-tokens/", "/api/..;/v1/auth/access-tokens/",
+		"/api;x/apitokens/", "/api/latest;x/apitokens/", "/api/apitokens;x/", "/api%2Fapitokens/", "/api%2Flatest%2Fapitokens/", "/api/latest%2Fapitokens/", "/api/apitokens%2F", "/api/apitokens/%2F",
+		"/api/%6Catest/apitokens/", "/api/v%35/apitokens/", "/%61pi/latest/apitokens/", `/api\latest\apitokens/`,
+		"/api/v1/auth/access-tokens/", "/api/latest/v1/auth/access-tokens/", "/v1/latest/auth/access-tokens/", "/api/healthz", "/api/latest/healthz", "/api/v1/version",
+	} {
+		for _, method := range []string{"GET", "HEAD", "POST", "PATCH"} {
+			r := httptest.NewRequestWithContext(t.Context(), method, "/", nil)
+			if r.URL.Path, r.URL.RawPath = path, path; strings.Contains(path, "%") {
+				r.URL.Path, _ = url.PathUnescape(path)
+			}
+			r.Header.Set("Authorization", "Api-Token "+text)
+			rec := httptest.NewRecorder()
+			w.server.Config.Handler.ServeHTTP(rec, r)
+			if line := w.log.last(t); rec.Code != http.StatusNotFound || line["code"] != "path_not_found" || line["operation"] != "none" {
+				t.Errorf("%s %s: got %d with the log line %v, want 404 path_not_found", method, path, rec.Code, line)
+			}
+		}
+	}
+	// An encoded slash is a part of the id: this revokes nothing.
+	w.do("PATCH", collection+id+"%2Frevoke", text, "{}").expect(http.StatusNotFound)
+	if w.show(id).Revoked {
+		t.Error("the token is revoked")
 	}
 }
 

@@ -127,12 +127,22 @@ func (x exchange) tokens(want issuer.ListQuery) ([]APIToken, error) {
 		}
 		switch read += len(page.Tokens); {
 		case read > maxTokens:
-			return nil, machine.FieldProblem("invalid_parameter", "owner", fmt.Sprintf("is needed: the list has more than %d tokens; GET /v1/auth/access-tokens/ gives a long list in parts", maxTokens))
+			return nil, x.listTooLong()
 		case !page.More:
 			return all, nil
 		}
 		want.After = page.Next
 	}
+}
+
+// listTooLong names the parameter that makes the list shorter. A user has few live
+// tokens, so the archive makes the list of one owner long.
+func (x exchange) listTooLong() error {
+	parts := fmt.Sprintf("the list has more than %d tokens; GET /v1/auth/access-tokens/ gives a long list in parts", maxTokens)
+	if x.Query.Has("owner") {
+		return machine.FieldProblem("invalid_parameter", "archived", "must be false or absent: "+parts)
+	}
+	return machine.FieldProblem("invalid_parameter", "owner", "is needed: "+parts)
 }
 
 // numbered is a page that a client asks for by its number.
@@ -179,19 +189,25 @@ func (x exchange) page(all []APIToken, p numbered) (machine.Answer, error) {
 
 // link returns the absolute URL of another page. The scheme is that of the request as
 // the client sent it: a gateway or a proxy says it in X-Forwarded-Proto. Behind several
-// proxies the header is a list, and the first one is that of the client.
+// proxies the header is a list, and the first one is that of the client. A request of
+// HTTP/1.0, or one with an empty Host, names no host: link then returns path and query
+// only, because a URL without a host is invalid.
 func (x exchange) link(page int) string {
-	u := url.URL{Scheme: "http", Host: x.Request.Host}
-	proto, _, _ := strings.Cut(x.Request.Header.Get("X-Forwarded-Proto"), ",")
-	if x.Request.TLS != nil || strings.EqualFold(strings.TrimSpace(proto), "https") {
-		u.Scheme = "https"
-	}
 	q := url.Values{}
 	for name, values := range x.Query {
 		q[name] = slices.Clone(values)
 	}
 	q.Set("page", strconv.Itoa(page))
-	return u.String() + x.Path() + "?" + q.Encode()
+	path := x.Path() + "?" + q.Encode()
+	if x.Request.Host == "" {
+		return path
+	}
+	u := url.URL{Scheme: "http", Host: x.Request.Host}
+	proto, _, _ := strings.Cut(x.Request.Header.Get("X-Forwarded-Proto"), ",")
+	if x.Request.TLS != nil || strings.EqualFold(strings.TrimSpace(proto), "https") {
+		u.Scheme = "https"
+	}
+	return u.String() + path
 }
 
 // boolean reads a parameter as Python's clients write it: True, in any case.

@@ -28,7 +28,7 @@ type APIToken struct {
 // Page is a list that was asked for by page.
 type Page struct {
 	Count    int        `json:"count"` // of all pages
-	Next     *string    `json:"next"`  // an absolute URL; nil: this page is the last
+	Next     *string    `json:"next"`  // an absolute URL, or a path if the request had no Host; nil: this page is the last
 	Previous *string    `json:"previous"`
 	Results  []APIToken `json:"results"`
 }

@@ -325,6 +325,8 @@ func TestFunctionWithRoutesThatDoNotFitDoesNotStart(t *testing.T) {
 	}{
 		{"mixed", []machine.Route{{Function: "mixed", Open: true}, {Function: "mixed"}}, `"mixed" has both open and guarded routes`},
 		{"half", []machine.Route{{Function: "half", Direct: true}, {Function: "half"}}, `"half" has routes both with and without an authorizer`},
+		{"refusing", []machine.Route{{Function: "refusing", Open: true, Refuses: true}, {Function: "refusing"}}, `"refusing" has routes both with and without an authorizer`},
+		{"leaking", []machine.Route{{Function: "leaking", Open: true, Refuses: true}, {Function: "leaking", Open: true}, {Function: "leaking", Direct: true}}, `"leaking" has both open and guarded routes`},
 		{"gte", faces.Routes(), `no route belongs to a function "gte"`},
 	} {
 		func() {
@@ -354,6 +356,9 @@ func TestJobIsTheSumOfItsRoutes(t *testing.T) {
 		{[]machine.Route{{Checks: true}, {}}, wiring.Job{Guarded: true, Checks: true}, wiring.Peppers},
 		{[]machine.Route{{Direct: true, Checks: true}, {Direct: true, Checks: true, Command: true}}, wiring.Job{Guarded: true, Direct: true, Checks: true, Command: true}, wiring.Peppers},
 		{[]machine.Route{{Open: true, Command: true}}, wiring.Job{Open: true, Command: true}, wiring.Peppers},
+		{[]machine.Route{{Open: true, Refuses: true}, {Direct: true, Checks: true}}, wiring.Job{Guarded: true, Direct: true, Checks: true}, wiring.Peppers},
+		{[]machine.Route{{Open: true, Refuses: true}, {Open: true}}, wiring.Job{Open: true}, 0},
+		{[]machine.Route{{Open: true, Refuses: true}}, wiring.Job{Open: true}, 0},
 		{[]machine.Route{{}, {Function: "other", Command: true, Mints: true, Replays: true, Checks: true, Events: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
 	} {
 		if got := jobOf("", c.routes); got != c.want || got.Need() != c.need {
