@@ -37,12 +37,6 @@ var gatewayAnswers = []drive.Difference{
 		Serve:   "Error 401: http_unauthorized_error: The token is revoked.",
 		Here:    "Error 401: http_unauthorized_error: The request needs one valid token in its Authorization header.",
 	},
-	// A REST API answers an unknown method like an unknown path.
-	{
-		Command: "admin$ raw PUT /v1/version",
-		Serve:   "Error 405: http_method_not_allowed_error: This path does not allow this method; allowed: GET, HEAD.",
-		Here:    "Error 404: http_not_found_error: There is no such path. GET /openapi.yaml lists all paths.",
-	},
 	// MiniStack decodes the slash in the id before it looks for the route.
 	{
 		Command: "alice$ auth_get_access_token a/b",
