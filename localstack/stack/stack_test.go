@@ -38,6 +38,7 @@ func TestTheDeployedStack(t *testing.T) {
 	t.Run("a token's whole life", s.tokenLife)
 	t.Run("VAST's calls work, and the limit is no fault", s.vastCalls)
 	t.Run("a scoped token reaches only its scopes", s.scopedToken)
+	t.Run("a token passes only from its ranges", s.tokenWithRanges)
 	t.Run("the authorizer guards another API", s.exampleAPI)
 	t.Run("the smoke test passes", s.smokeTest)
 	t.Run("the administrator is made once", s.secondBootstrap)

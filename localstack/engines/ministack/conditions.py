@@ -12,6 +12,7 @@ import json
 import re
 import runpy
 
+import denials  # noqa: F401  it changes the bodies of denied calls
 import imports  # noqa: F401  it changes how MiniStack imports resources
 from ministack.core import iam_actions
 from ministack.services import apigateway_v1
