@@ -32,7 +32,10 @@ func TestImportsPointInward(t *testing.T) {
 		{"apitoken/infra", "apitoken/events/token", "", "an adapter knows facts and no rules"},
 		{"apitoken/infra", "apitoken/events/settings", "", "an adapter knows facts and no rules"},
 		{"apitoken/infra", "apitoken/events/name", "", "an adapter stores owner keys and does not read names"},
-		{"apitoken", "apitoken/localstack", "", "only tests use the engines"},
+		{"apitoken/cmd", "apitoken/localstack", "", "only tests use the engines and the drives"},
+		{"apitoken/events", "apitoken/localstack", "", "only tests use the engines and the drives"},
+		{"apitoken/functions", "apitoken/localstack", "", "only tests use the engines and the drives"},
+		{"apitoken/infra", "apitoken/localstack", "", "only tests use the engines and the drives"},
 	} {
 		for pkg, p := range all {
 			for _, imported := range p.imports {

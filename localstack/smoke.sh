@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Calls a deployed service. With the administrator's token it asks who the caller is, and creates, lists, rotates,
 # disables, enables and revokes a token. With this token it asks who the caller is, and when the token expires. Without a
-# token, with a bad one and with a disabled one, the service must refuse.
+# token, with a bad one and with a disabled one, the service must refuse. An unknown path must be 404, also with a token.
 #
 #   smoke.sh URL [TOKEN_FILE [HOST]]
 #
@@ -39,6 +39,7 @@ who=/v1/session/who-am-i
 no_token | request GET /v1/version | expect 200 'version, without a token' >/dev/null
 no_token | request GET $who | expect 401 'who am I, without a token' >/dev/null
 bad_token | request GET $who | expect 401 'who am I, with a bad token' >/dev/null
+bad_token | request GET /v1/nothing | expect 404 'an unknown path, with a bad token' >/dev/null
 [ -n "$file" ] || exit 0
 good_token | request GET $who | expect 200 'who am I, with a token' >/dev/null
 created=$(good_token | request POST $tokens/ '{"name":"smoke","expires_in":"1h"}' | expect 200 'create')

@@ -30,7 +30,8 @@ const (
 )
 
 // Each denial is one value. So reasons that must give the same answer, such as
-// an unknown token and a wrong secret, cannot get different texts by mistake.
+// an unknown token and a wrong secret, cannot get different texts by mistake. The
+// exported ones are those of a valid token.
 var (
 	missing     = &Denial{CodeMissing, "the request has no credential; send the header Authorization: Bearer TOKEN"}
 	repeated    = &Denial{CodeRepeated, "the request has more than one credential; send exactly one"}
@@ -43,8 +44,9 @@ var (
 	suspended   = &Denial{CodeSuspended, "the user of the token is suspended"}
 	disabled    = &Denial{CodeDisabled, "the token is disabled"}
 	expired     = &Denial{CodeExpired, "the token is expired"}
-	wrongSource = &Denial{CodeWrongSource, "the token's source ranges do not allow the address of this request"}
-	outOfScope  = &Denial{CodeOutOfScope, "the token's scopes do not allow this call"}
+
+	WrongSource = &Denial{CodeWrongSource, "the token's source ranges do not allow the address of this request"}
+	OutOfScope  = &Denial{CodeOutOfScope, "the token's scopes do not allow this call"}
 )
 
 // The mistakes in a header that gives no token. Each has a sentence of its own,

@@ -165,7 +165,7 @@ func denialFor(v events.View, state events.TokenState, source netip.Addr) *Denia
 	if len(v.SourceIPs) == 0 || slices.ContainsFunc(v.SourceIPs, func(p netip.Prefix) bool { return p.Contains(source) }) {
 		return nil
 	}
-	return wrongSource
+	return WrongSource
 }
 
 // Principal returns the principal of the inspected token, or the zero Principal

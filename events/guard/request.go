@@ -17,7 +17,7 @@ func (g *Guard) Authorize(r *http.Request, source netip.Addr) (Principal, error)
 		return p, err
 	}
 	if !p.AllowsRequest(r) {
-		return p, outOfScope
+		return p, OutOfScope
 	}
 	return p, nil
 }

@@ -33,6 +33,7 @@ func (w *world) waitForDays(t *rapid.T) {
 		return
 	}
 	w.now = w.now.Add(time.Duration(rapid.IntRange(1, 10*24).Draw(t, "hours")) * time.Hour)
+	w.collect(t)
 	if rapid.IntRange(0, 3).Draw(t, "a sweep") > 0 {
 		w.sweep(t)
 	}
@@ -61,6 +62,24 @@ func (w *world) sweep(t *rapid.T) {
 			}
 		}
 	}
+}
+
+// collect removes what is past its retention: answers of earlier calls and notices. No
+// answer and no warning may be another one afterwards.
+func (w *world) collect(t *rapid.T) {
+	c, ok := w.store.(events.Collector)
+	if !ok {
+		return
+	}
+	done, err := c.Collect(t.Context(), w.now)
+	if err != nil {
+		t.Fatalf("removing what is past its retention: %v", err)
+	}
+	if done.Records+done.Views > 0 {
+		t.Fatalf("%+v were removed before the end of their retention", done)
+	}
+	w.seen["replies removed"] += done.Replies
+	w.seen["notices removed"] += done.Notices
 }
 
 // checkWarnings takes the messages out of the outbox and compares the warnings with

@@ -75,7 +75,7 @@ func OwnersNamed(text string) ([]string, error) {
 // answers owner keys as ids, and each id must lead back to its owner.
 func bareName(name string) error {
 	if _, isNumber, _ := authNumber(name); isNumber {
-		return invalid(fieldUser, "the user's name %s looks like an auth_id, which is not allowed; give it as auth_id, or as auth_id:N in a query", secret.Quote(name))
+		return invalid(fieldUser, "the user's name %s looks like an auth_id, which is not allowed; give it as auth_id, or as auth_id:N where a user is one text", secret.Quote(name))
 	}
 	if sidLike(name) {
 		return invalid(fieldUser, "the user's name %s looks like a SID, which is not allowed; give it as sid", secret.Quote(name))

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"time"
 
 	"apitoken/events"
@@ -55,15 +54,15 @@ func (a *authorizer) verdict(q gateway.Question, p guard.Principal, denial *guar
 	switch code := codeOf(denial); {
 	case code == codeOK, code == codeOutOfScope && !q.ExpectsSimple(a.form):
 		return q.Allow(a.form, p)
-	case strings.HasPrefix(code, "permission_denied"):
-		return q.Deny(a.form)
+	case gateway.IsForbidden(denial):
+		return q.Deny(a.form, denial)
 	}
 	return nil, gateway.ErrUnauthorized
 }
 
 const (
 	codeOK         = "ok"
-	codeOutOfScope = "permission_denied_by_scope"
+	codeOutOfScope = guard.CodeOutOfScope
 )
 
 func codeOf(d *guard.Denial) string {

@@ -107,6 +107,7 @@ func TestValidTokenIsAllowedInEveryForm(t *testing.T) {
 	want := map[string]any{
 		"owner": "ann", "token_id": made.ID, "kind": "token", "credential": "current", "rotation": "0", "permissions": "[]", "via": "", "scopes": "[]", "source_ips": "[]",
 		"expires_at": s.now.Add(time.Hour).Format("2006-01-02T15:04:05.000000Z"),
+		"denial":     "_by_scope", "denial_detail": "The token's scopes do not allow this call.",
 	}
 	for _, form := range forms {
 		r := s.reply(form, text)
@@ -218,8 +219,8 @@ func TestOnlyUnauthorizedIsCountedAsUnauthorized(t *testing.T) {
 func TestOutOfScopeIsForbidden(t *testing.T) {
 	s := newScene(t)
 	_, text := s.token(token.Wish{Scopes: []string{"GET /v1/other"}})
-	if r := s.reply("authorizer-http-2.0", text); r.allowed() {
-		t.Errorf("format 2.0: got %+v, want no", r)
+	if r := s.reply("authorizer-http-2.0", text); r.allowed() || r.Context["denial"] != "_by_scope" {
+		t.Errorf("format 2.0: got %+v, want no, by scope", r)
 	}
 	for _, form := range forms[:3] {
 		r := s.reply(form, text)
@@ -231,6 +232,9 @@ func TestOutOfScopeIsForbidden(t *testing.T) {
 		want := []string{"/prod/GET/v1/other", "/prod/GET/v1/other/", "/prod/HEAD/v1/other", "/prod/HEAD/v1/other/"}
 		if !slices.Equal(got, want) {
 			t.Errorf("%s: got %+v, want only the calls of the scope", form, allow)
+		}
+		if r.Context["denial"] != "_by_scope" {
+			t.Errorf("%s: got the context %v, want the denial by scope", form, r.Context)
 		}
 	}
 }
@@ -264,8 +268,8 @@ func TestSourceOutsideTheRangesIsForbidden(t *testing.T) {
 		if r := s.reply(form, inside); r.allowed() != hasAddress {
 			t.Errorf("%s, inside: got %+v, want allowed %t", form, r, hasAddress)
 		}
-		if r := s.reply(form, outside); r.allowed() {
-			t.Errorf("%s, outside: got %+v, want a denial", form, r)
+		if r := s.reply(form, outside); r.allowed() || r.Context["denial"] != "_by_source" {
+			t.Errorf("%s, outside: got %+v, want a denial by source", form, r)
 		}
 	}
 }

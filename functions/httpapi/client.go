@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/json"
@@ -241,12 +242,14 @@ func (c *Client) send(ctx context.Context, more http.Header, method, target stri
 // foreignAnswer is the detail of a Problem that the client makes itself.
 const foreignAnswer = "the answer does not come from this service; check the address of the service"
 
-// problemIn returns the problem object of an answer. If a proxy or another
-// service sent the answer, it returns a Problem without a code.
+// problemIn returns the problem object of an answer. A gateway's problem may lack the
+// status. If a proxy or another service sent the answer, problemIn returns a Problem
+// without a code.
 func problemIn(res *http.Response, body []byte) *Problem {
 	p := &Problem{}
 	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if err == nil && kind == problemType && json.Unmarshal(body, p) == nil && p.Code != "" {
+		p.Status = cmp.Or(p.Status, res.StatusCode)
 		return p
 	}
 	return &Problem{

@@ -109,17 +109,20 @@ func TestClientErrorsContainNoToken(t *testing.T) {
 		token   string
 		problem int // the status of the problem; 0: the error is no problem
 	}{
-		"a closed port":      {t.Context(), dead.URL, text, 0},
-		"cancelled":          {cancelled, serve(200, "application/json", "{}"), text, 0},
-		"a bad address":      {t.Context(), "::", text, 0},
-		"a line break":       {t.Context(), serve(200, "application/json", "{}"), text + "\n" + text, 0},
-		"a proxy":            {t.Context(), serve(502, "text/html", "<h1>Bad Gateway "+text+"</h1>"), text, 502},
-		"a redirect":         {t.Context(), serve(307, "text/html", ""), text, 307},
-		"another service":    {t.Context(), serve(200, "text/html", "<h1>"+text+"</h1>"), text, 200},
-		"another problem":    {t.Context(), serve(400, "application/problem+json", `{"title":"`+text+`"}`), text, 400},
-		"no problem at all":  {t.Context(), serve(500, "application/json", `[1]`), text, 500},
-		"an empty answer":    {t.Context(), serve(200, "application/json", ""), text, 200},
-		"a wrong time":       {t.Context(), serve(200, "application/json", `{"creation_time":"`+text+`"}`), text, 200},
+		"a closed port":     {t.Context(), dead.URL, text, 0},
+		"cancelled":         {cancelled, serve(200, "application/json", "{}"), text, 0},
+		"a bad address":     {t.Context(), "::", text, 0},
+		"a line break":      {t.Context(), serve(200, "application/json", "{}"), text + "\n" + text, 0},
+		"a proxy":           {t.Context(), serve(502, "text/html", "<h1>Bad Gateway "+text+"</h1>"), text, 502},
+		"a redirect":        {t.Context(), serve(307, "text/html", ""), text, 307},
+		"another service":   {t.Context(), serve(200, "text/html", "<h1>"+text+"</h1>"), text, 200},
+		"another problem":   {t.Context(), serve(400, "application/problem+json", `{"title":"`+text+`"}`), text, 400},
+		"no problem at all": {t.Context(), serve(500, "application/json", `[1]`), text, 500},
+		"an empty answer":   {t.Context(), serve(200, "application/json", ""), text, 200},
+		"a wrong time":      {t.Context(), serve(200, "application/json", `{"creation_time":"`+text+`"}`), text, 200},
+		"a gateway's problem without status": {
+			t.Context(), serve(415, "application/problem+json", `{"title":"x","detail":"x","code":"refused_by_gateway","errors":[]}`), text, 415,
+		},
 		"a gateway's object": {t.Context(), serve(403, "application/json", `{"message":"Forbidden"}`), text, 403},
 	} {
 		_, err := httpapi.NewClient(c.base, secret.New(c.token), nil).Get(c.ctx, "JhxND7ci")

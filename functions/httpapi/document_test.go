@@ -81,15 +81,14 @@ func (d *document) codeComplaints(codes map[string]int) (complaints []string) {
 	return complaints
 }
 
-// codes are the codes of the service and of a gateway before it, with their statuses.
+// codes are the codes of the service with their statuses, and the code of a gateway
+// that the calls of the document have.
 func codes() map[string]int {
 	all := map[string]int{}
 	for _, code := range machine.Codes() {
 		all[code] = machine.StatusOf(code)
 	}
-	for _, code := range onlyTheGateway {
-		all[code] = http.StatusTooManyRequests
-	}
+	all["throttled"] = http.StatusTooManyRequests
 	return all
 }
 

@@ -19,7 +19,7 @@ import (
 
 // onlyTheGateway are the codes of the README that the service itself never answers.
 // The tests of the template compare them with the gateway's answers.
-var onlyTheGateway = []string{"throttled"}
+var onlyTheGateway = []string{"refused_by_gateway", "throttled"}
 
 // problemsFile has one line for each code: the whole problem of its case, without the
 // id of the request.

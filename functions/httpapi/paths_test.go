@@ -147,7 +147,8 @@ func TestOnlyTheNamedFunctionsAreServed(t *testing.T) {
 	h := w.handler(func(c *machine.Config) { c.Only = []string{"get", "about"} })
 	handle(h, request(t, "GET", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusNotFound, "not_found")
 	handle(h, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
-	handle(h, request(t, "DELETE", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusMethodNotAllowed, "method_not_allowed")
+	handle(h, request(t, "DELETE", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusNotFound, "path_not_found")
+	handle(h, request(t, "PUT", collection+"zzzzzzzz", w.admin)).expect(t, http.StatusMethodNotAllowed, "method_not_allowed")
 	handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusNotFound, "path_not_found")
 	defer func() {
 		if recover() == nil {

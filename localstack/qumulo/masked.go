@@ -1,9 +1,7 @@
 package qumulo
 
 import (
-	"fmt"
 	"regexp"
-	"slices"
 	"strings"
 )
 
@@ -12,43 +10,23 @@ var (
 	newIDs   = regexp.MustCompile(`"id": "([0-9A-Za-z]{8})"|(?m)^([0-9A-Za-z]{8})  `)
 	times    = regexp.MustCompile(`20[0-9]{2}-[0-9]{2}-[0-9]{2}T[0-9:]{8}\.[0-9]{6}Z`)
 	given    = regexp.MustCompile(`^20(30|31|21)-`) // a time of the session, not of the clock
-	numbers  = regexp.MustCompile(`^ID[0-9]{6}$`)
 	versions = regexp.MustCompile(`"version": "[^"]+"`)
 )
 
 // masked replaces tokens, ids and the times of the clock by texts of the same length,
 // and the version of the program.
-func (d *drive) masked(text string) string {
+func (p *place) masked(text string) string {
 	text = tokens.ReplaceAllStringFunc(text, func(token string) string { return token[:8] + "." + strings.Repeat("x", 32) })
 	for _, m := range newIDs.FindAllStringSubmatch(text, -1) {
-		if id := m[1] + m[2]; !slices.Contains(d.ids, id) && strings.Trim(id, "=") != "" {
-			d.ids = append(d.ids, id)
+		if id := m[1] + m[2]; strings.Trim(id, "=") != "" {
+			p.ids.Note(id)
 		}
 	}
-	for i, id := range d.ids {
-		text = strings.ReplaceAll(text, id, number(i))
-	}
-	text = versions.ReplaceAllString(text, `"version": "(devel)"`)
+	text = versions.ReplaceAllString(p.ids.Mask(text), `"version": "(devel)"`)
 	return times.ReplaceAllStringFunc(text, func(at string) string {
 		if given.MatchString(at) {
 			return at
 		}
 		return "2026-01-01T00:00:00.000000Z"
 	})
-}
-
-func number(i int) string { return fmt.Sprintf("ID%06d", i+1) }
-
-// realID returns the id for its number in the session. Other arguments stay.
-func (d *drive) realID(arg string) string {
-	if !numbers.MatchString(arg) {
-		return arg
-	}
-	for i, id := range d.ids {
-		if number(i) == arg {
-			return id
-		}
-	}
-	d.t.Errorf("the session has no token %s yet", arg)
-	return arg
 }

@@ -1,13 +1,9 @@
 package stack_test
 
 import (
-	"net"
-	"net/http/httptest"
-	"net/http/httputil"
-	"net/url"
-	"strings"
 	"testing"
 
+	"apitoken/localstack/drive"
 	"apitoken/localstack/engines"
 	"apitoken/localstack/qumulo"
 )
@@ -17,7 +13,7 @@ import (
 // itself ends TLS connections, or what it does about a client's source port. The drive
 // against serve shows both.
 func (s *stack) qumuloClients(t *testing.T) {
-	host, port := s.tlsProxy(t)
+	host, port, _ := s.tlsProxy(t)
 	to := qumulo.Target{
 		QQ: engines.Tool(t, engines.QQ), Python: engines.Python(t, engines.QQ),
 		Host: host, Port: port, Admin: s.admin, Differs: gatewayAnswers,
@@ -28,7 +24,7 @@ func (s *stack) qumuloClients(t *testing.T) {
 
 // gatewayAnswers are the lines of the session that cannot be shown here, because API
 // Gateway answers these calls itself and knows less than the service.
-var gatewayAnswers = []qumulo.Difference{
+var gatewayAnswers = []drive.Difference{
 	// The gateway does not call the authorizer without a token, and does not pass on why
 	// the authorizer refuses one.
 	{
@@ -41,40 +37,10 @@ var gatewayAnswers = []qumulo.Difference{
 		Serve:   "Error 401: http_unauthorized_error: The token is revoked.",
 		Here:    "Error 401: http_unauthorized_error: The request needs one valid token in its Authorization header.",
 	},
-	// A REST API answers an unknown method like an unknown path.
-	{
-		Command: "admin$ raw PUT /v1/version",
-		Serve:   "Error 405: http_method_not_allowed_error: This path does not allow this method; allowed: GET, HEAD.",
-		Here:    "Error 404: http_not_found_error: There is no such path. GET /openapi.yaml lists all paths.",
-	},
 	// MiniStack decodes the slash in the id before it looks for the route.
 	{
 		Command: "alice$ auth_get_access_token a/b",
 		Serve:   "Error 404: http_not_found_error: There is no such token.",
 		Here:    "Error 404: http_not_found_error: There is no such path. GET /openapi.yaml lists all paths.",
 	},
-}
-
-// tlsProxy returns the address of a proxy that adds the stage to each path, as a
-// domain name of API Gateway does. A link to a next page has the stage already.
-func (s *stack) tlsProxy(t *testing.T) (host, port string) {
-	t.Helper()
-	api, err := url.Parse(s.api.url)
-	if err != nil {
-		t.Fatal(err)
-	}
-	proxy := httptest.NewTLSServer(&httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) {
-		to := *api
-		if strings.HasPrefix(r.In.URL.Path, to.Path+"/") {
-			to.Path = ""
-		}
-		r.SetURL(&to)
-		r.Out.Host = s.api.host
-	}})
-	t.Cleanup(proxy.Close)
-	host, port, err = net.SplitHostPort(proxy.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	return host, port
 }

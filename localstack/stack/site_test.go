@@ -46,6 +46,12 @@ func (h hostTransport) RoundTrip(r *http.Request) (*http.Response, error) {
 // request sends a request, without a token if bearer is empty.
 func (s site) request(t *testing.T, method, path, bearer string, body any) engines.Answer {
 	t.Helper()
+	return s.requestFrom(t, "", method, path, bearer, body)
+}
+
+// requestFrom sends a request as a client with this address does.
+func (s site) requestFrom(t *testing.T, address, method, path, bearer string, body any) engines.Answer {
+	t.Helper()
 	var b []byte
 	if body != nil {
 		b = engines.Encode(t, body)
@@ -56,6 +62,9 @@ func (s site) request(t *testing.T, method, path, bearer string, body any) engin
 	}
 	if bearer != "" {
 		r.Header.Set("Authorization", "Bearer "+bearer)
+	}
+	if address != "" {
+		r.Header.Set("X-Forwarded-For", address)
 	}
 	return engines.Do(t, s.http, r)
 }

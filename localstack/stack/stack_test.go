@@ -31,11 +31,14 @@ const unknownToken = "00000000.000000000000000000000000002uutdl"
 func TestTheDeployedStack(t *testing.T) {
 	s := deploy(t)
 	t.Run("Qumulo's clients work", s.qumuloClients) // first: it needs a new stack
+	t.Run("VAST's clients work", s.vastClients)
 	t.Run("every route answers, guarded or open, with and without a slash", s.routes)
-	t.Run("an unknown path is a problem", s.unknownPaths)
+	t.Run("unknown paths and methods are 404 and 405", s.unknownCalls)
+	t.Run("every GET answers HEAD", s.heads)
 	t.Run("a token's whole life", s.tokenLife)
-	t.Run("VAST's clients work, and the limit is no fault", s.vastClient)
+	t.Run("VAST's calls work, and the limit is no fault", s.vastCalls)
 	t.Run("a scoped token reaches only its scopes", s.scopedToken)
+	t.Run("a token passes only from its ranges", s.tokenWithRanges)
 	t.Run("the authorizer guards another API", s.exampleAPI)
 	t.Run("the smoke test passes", s.smokeTest)
 	t.Run("the administrator is made once", s.secondBootstrap)
@@ -169,14 +172,56 @@ func statusOf(err error) int {
 	return 0
 }
 
-func (s *stack) unknownPaths(t *testing.T) {
-	for _, path := range []string{"/", "/v1", "/v1/nothing", "/v2/auth/access-tokens"} {
-		if a := s.api.request(t, "GET", path, s.admin, nil); a.Status != http.StatusNotFound || problemOf(t, a).Code != "path_not_found" {
-			t.Errorf("GET %s: got %s, want 404 path_not_found", path, a)
-		}
+// unknownCalls reach the function about, with and without a credential. MiniStack would
+// give the same 404 if they did not; AWS gives a 403 about the Authorization header.
+func (s *stack) unknownCalls(t *testing.T) {
+	allowed := map[string]string{
+		"/v1/auth/access-tokens": "GET, HEAD, POST", "/v1/auth/access-tokens/00000000": "DELETE, GET, HEAD, PATCH",
+		"/v1/auth/access-tokens/self": "DELETE, GET, HEAD", "/v1/users/leaver/offboard": "POST", "/healthz": "GET, HEAD", "/v1/session/login": "POST",
 	}
-	if a := s.api.request(t, "PUT", "/v1/auth/access-tokens", s.admin, nil); a.Status != http.StatusNotFound {
-		t.Errorf("PUT on the collection: got %s; a REST API answers an unknown method like an unknown path", a)
+	for _, bearer := range []string{"", s.admin, unknownToken, "garbage"} {
+		for _, path := range []string{"/", "/v1", "/v1/nothing", "/v1/nothing/", "/v2/auth/access-tokens", "/v1/users/leaver", "/api"} {
+			s.checkUnknown(t, "GET", path, bearer, http.StatusNotFound, "path_not_found", "")
+			s.checkUnknown(t, "DELETE", path, bearer, http.StatusNotFound, "path_not_found", "")
+		}
+		for path, allow := range allowed {
+			s.checkUnknown(t, "PUT", path, bearer, http.StatusMethodNotAllowed, "method_not_allowed", allow)
+			s.checkUnknown(t, "OPTIONS", path+"/", bearer, http.StatusMethodNotAllowed, "method_not_allowed", allow)
+		}
+		s.checkUnknown(t, "PATCH", "/v1/auth/access-tokens/self", bearer, http.StatusMethodNotAllowed, "method_not_allowed", "DELETE, GET, HEAD")
+	}
+}
+
+func (s *stack) checkUnknown(t *testing.T, method, path, bearer string, status int, code, allow string) {
+	t.Helper()
+	a := s.api.request(t, method, path, bearer, nil)
+	if a.Status != status || problemOf(t, a).Code != code || a.Header.Get("Allow") != allow {
+		t.Errorf("%s %s with token %.8q: got %s with Allow %q, want %d %s with Allow %q", method, path, bearer, a, a.Header.Get("Allow"), status, code, allow)
+	}
+	if a.Header.Get("X-Content-Type-Options") != "nosniff" {
+		t.Errorf("%s %s with token %.8q: the gateway answered, and not the function about", method, path, bearer)
+	}
+}
+
+// heads checks that HEAD has the function and the authorizer of GET.
+func (s *stack) heads(t *testing.T) {
+	for _, r := range faces.Routes() {
+		if r.Method != http.MethodGet {
+			continue
+		}
+		without := http.StatusUnauthorized
+		if r.Open {
+			without = http.StatusOK
+		}
+		path := strings.NewReplacer("{id}", s.admin[:8], "{user}", "admin", "{vms}", "1").Replace(r.Path)
+		for bearer, status := range map[string]int{"": without, s.admin: http.StatusOK} {
+			for _, path := range []string{path, path + "/"} {
+				a := s.api.request(t, http.MethodHead, path, bearer, nil)
+				if a.Status != status || len(a.Body) != 0 {
+					t.Errorf("HEAD %s with token %.8q: got %s, want %d without a body", path, bearer, a, status)
+				}
+			}
+		}
 	}
 }
 

@@ -111,9 +111,28 @@ func (s *stack) scopedToken(t *testing.T) {
 		}
 	}
 	for _, path := range []string{"/v1/auth/access-tokens", "/v1/auth/access-tokens/", "/v1/auth/access-tokens/" + c.ID} {
-		if a := s.api.request(t, "GET", path, bearer, nil); a.Status != http.StatusForbidden || problemOf(t, a).Code != "permission_denied" {
-			t.Errorf("GET %s out of scope: got %s, want 403", path, a)
-		}
+		a := s.api.request(t, "GET", path, bearer, nil)
+		checkForbidden(t, a, "permission_denied_by_scope", "The token's scopes do not allow this call.")
+	}
+}
+
+// tokenWithRanges: MiniStack takes the address from X-Forwarded-For.
+func (s *stack) tokenWithRanges(t *testing.T) {
+	c := s.createToken(t, httpapi.CreateRequest{User: newUser("ranges"), SourceIPs: []string{"203.0.113.0/24"}})
+	const path = "/v1/auth/access-tokens"
+	if a := s.api.requestFrom(t, "203.0.113.9", "GET", path, c.BearerToken.Reveal(), nil); a.Status != http.StatusOK {
+		t.Errorf("from an address of the range: got %s", a)
+	}
+	a := s.api.requestFrom(t, "198.51.100.9", "GET", path, c.BearerToken.Reveal(), nil)
+	checkForbidden(t, a, "permission_denied_by_source", "The token's source ranges do not allow the address of this request.")
+}
+
+// checkForbidden reads the 403 of the gateway itself.
+func checkForbidden(t *testing.T, a engines.Answer, code, detail string) {
+	t.Helper()
+	p := problemOf(t, a)
+	if a.Status != http.StatusForbidden || p.Code != code || p.Type != "urn:apitoken:problem:"+code || p.Detail != detail || p.Description != detail {
+		t.Errorf("got %s, want 403 %s: %s", a, code, detail)
 	}
 }
 

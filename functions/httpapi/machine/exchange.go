@@ -133,7 +133,7 @@ func (x *Exchange) authenticate(route Route) (err error) {
 	}
 	x.Principal = principal
 	if !principal.AllowsRequest(x.Request) {
-		return NewProblem("permission_denied_by_scope", "The token's scopes do not allow this call.")
+		return guard.OutOfScope
 	}
 	return nil
 }

@@ -44,6 +44,10 @@ func (k kind) retryable() bool {
 	return k.status == http.StatusServiceUnavailable || k.status == http.StatusTooManyRequests
 }
 
+// tokenDenied is one title for two codes: API Gateway's 403 has the code of the
+// authorizer's answer, but its title is a fixed text of the template.
+const tokenDenied = "The token does not allow this call"
+
 // kinds is the one table of codes, statuses and titles. A code that is missing
 // here is a fault of the service and is answered as "internal".
 var kinds = map[string]kind{
@@ -76,8 +80,8 @@ var kinds = map[string]kind{
 	"permission_denied":               {http.StatusForbidden, "A permission is missing"},
 	"permission_denied_by_credential": {http.StatusForbidden, "This secret manages no tokens"},
 	"permission_denied_by_owner":      {http.StatusForbidden, "The user has a permission that the caller does not have"},
-	"permission_denied_by_scope":      {http.StatusForbidden, "The token's scopes do not allow this call"},
-	"permission_denied_by_source":     {http.StatusForbidden, "The token does not allow this address"},
+	"permission_denied_by_scope":      {http.StatusForbidden, tokenDenied},
+	"permission_denied_by_source":     {http.StatusForbidden, tokenDenied},
 	"rotated_recently":                {http.StatusConflict, "The token has just rotated itself"},
 	"scheme_unsupported":              {http.StatusUnauthorized, "The authorization scheme is not supported"},
 	"scope_exceeds_maker":             {http.StatusUnprocessableEntity, "The scopes exceed the scopes of the acting token"},

@@ -13,7 +13,6 @@ import (
 
 	"apitoken/cmd/readme/readmetest"
 	"apitoken/events"
-	"apitoken/functions/httpapi/faces"
 	"apitoken/functions/wiring"
 	"apitoken/functions/wiring/api"
 	"apitoken/functions/wiring/telemetry"
@@ -104,61 +103,6 @@ func TestTheConfigurationKeyGoesWithTheStack(t *testing.T) {
 		}
 	}
 	want(t, all, object{"AliasName": sub("alias/${AWS::StackName}-config"), "TargetKeyId": ref("ConfigKey")}, "Resources", "ConfigKeyAlias", "Properties")
-}
-
-// served is a route as the template has it.
-type served struct {
-	function, method, path string
-	unauthorized           bool // no authorizer runs before it
-}
-
-func TestEveryRouteHasItsFunction(t *testing.T) {
-	var got, routes []served
-	for name, f := range functions(t, read(t)) {
-		events, _ := at(f, "Properties", "Events").(object)
-		for _, e := range events {
-			if at(e, "Type") != "Api" {
-				continue
-			}
-			want(t, e, ref("Api"), "Properties", "RestApiId")
-			unauthorized := at(e, "Properties", "Auth") != nil
-			if unauthorized {
-				want(t, e, object{"Authorizer": "NONE"}, "Properties", "Auth")
-			}
-			got = append(got, served{name, strings.ToUpper(at(e, "Properties", "Method").(string)), at(e, "Properties", "Path").(string), unauthorized})
-		}
-	}
-	for _, r := range faces.Routes() {
-		routes = append(routes, served{r.Function, r.Method, r.Path, r.Open || r.Direct})
-	}
-	for _, f := range faces.All() {
-		if f.Under != "" { // its function answers unknown paths and methods too
-			routes = append(routes, served{f.Calls[0].Function, "ANY", f.Under + "{proxy+}", true})
-		}
-	}
-	for _, r := range routes {
-		if !slices.ContainsFunc(got, r.isServedBy) {
-			t.Errorf("template.yaml lacks %+v", r)
-		}
-	}
-	for _, g := range got {
-		if !slices.ContainsFunc(routes, func(r served) bool { return r.isServedBy(g) }) {
-			t.Errorf("template.yaml has %+v, which is not a route of the service", g)
-		}
-	}
-}
-
-// isServedBy reports whether a route is a route of the template, or one of those that
-// a greedy path of the template has.
-func (r served) isServedBy(of served) bool {
-	under, greedy := strings.CutSuffix(of.path, "{proxy+}")
-	if greedy && strings.HasPrefix(r.path, under) {
-		of.path = r.path
-	}
-	if greedy && of.method == "ANY" {
-		of.method = r.method
-	}
-	return r == of
 }
 
 func TestEveryFunctionIsDeployed(t *testing.T) {

@@ -1,17 +1,21 @@
-"""Starts MiniStack with the condition keys of DynamoDB that it lacks.
+"""Starts MiniStack with the condition keys of DynamoDB and the method of APIs that it lacks.
 
 MiniStack 1.5.33 compares the conditions of a role's policy, but it knows neither dynamodb:LeadingKeys nor the
 attributes of writes. A role whose condition asks for them (Null) would be refused every call. This module adds both keys
 as "Using IAM policy conditions for fine-grained access control" in the Amazon DynamoDB Developer Guide describes them. The
 parts of a transaction are checked with the keys of all parts.
+
+It also ignores x-amazon-apigateway-any-method in the definition of an API, which is the method ANY.
 """
 
 import json
 import re
 import runpy
 
+import denials  # noqa: F401  it changes the bodies of denied calls
 import imports  # noqa: F401  it changes how MiniStack imports resources
 from ministack.core import iam_actions
+from ministack.services import apigateway_v1
 
 PARTITION_KEYS = {None: "PK", "list": "list", "owner": "owner", "unsent": "unsent", "due": "due"}  # by index, as in template.yaml
 KEYWORDS = {"SET", "REMOVE", "ADD", "DELETE", "AND", "OR", "NOT", "BETWEEN", "IN"}
@@ -66,7 +70,17 @@ def named(request, names):
     return {names.get(w, w) for w in words if w[0] not in ".:" and not w.endswith("(") and w.upper() not in KEYWORDS}
 
 
+import_path_item = apigateway_v1._import_path_item
+
+
+def with_any(api_id, path, path_item, *more):
+    named = {"any" if m == "x-amazon-apigateway-any-method" else m: operation for m, operation in path_item.items()}
+    import_path_item(api_id, path, named, *more)
+
+
 iam_actions.dynamodb_service_context = context
+apigateway_v1._import_path_item = with_any
+apigateway_v1._OPENAPI_HTTP_METHODS.add("any")
 
 if __name__ == "__main__":
     runpy.run_module("ministack", run_name="__main__", alter_sys=True)

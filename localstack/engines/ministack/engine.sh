@@ -1,7 +1,8 @@
 # shellcheck shell=bash disable=SC2034,SC2154 # engines.sh sets and reads these variables
 # MiniStack 1.5.33. It tests the whole deployed stack: it accepts `sam deploy`, runs the functions' zips as processes of
 # this machine, and enforces the authorizer. With AUTH=true it also enforces the IAM role of each function. conditions.py
-# adds condition keys of DynamoDB that it lacks, and imports.py mends the import of resources into a stack.
+# adds condition keys of DynamoDB and the method ANY of APIs, which it lacks, denials.py adds the authorizer's context in the
+# answers to denied calls, and imports.py mends the import of resources into a stack.
 #
 # Known gaps: streams ignore reported batch item failures and retry limits. TTL deletions write no stream record. An
 # AWS::Serverless::HttpApi deploys without routes. Each warm call takes at least about 50 ms. Use LocalStack for stream
