@@ -176,5 +176,5 @@ func writeExample(out *bytes.Buffer, parts []part, hash string) {
 	fmt.Fprintf(out, "```\n\nTheir SHA-256 is `%s`, the `hash` of the event.\n"+
 		"`grep -v '#' BLOCK | xxd -r -p | sha256sum` prints it, if the file `BLOCK` has the lines of the block.\n\n", hash)
 	out.WriteString("`python3 events/verify.py FILE` verifies a file of events with all its parts; [verify.py](verify.py) needs only Python's standard library.\n" +
-		"`apitoken audit verify --events FILE` does the same.\n")
+		"`apitoken audit verify --events FILE` does the same. Both also read the output of `apitoken audit export`.\n")
 }
