@@ -78,11 +78,35 @@ type place struct {
 // OpenCopies reads the parts of the file at path once, the oldest first. Its error
 // wraps fs.ErrNotExist if there is no part. It ignores a last line without an end in
 // the newest part: a crash cut that line short, so Put never reported it as written.
+//
+// A service may write to the file meanwhile. If it begins a new part, OpenCopies reads
+// all parts again: it may have opened the new part in place of the one before.
 func OpenCopies(path string) (*Copies, error) {
-	names, err := Parts(path)
-	if err != nil {
-		return nil, err
+	for range maxReads {
+		names, err := Parts(path)
+		if err != nil {
+			return nil, err
+		}
+		c, err := openParts(path, names)
+		if err != nil {
+			return nil, err
+		}
+		now, err := Parts(path)
+		if err == nil && slices.Equal(now, names) {
+			return c, nil
+		}
+		if err := errors.Join(err, c.Close()); err != nil {
+			return nil, err
+		}
 	}
+	return nil, fmt.Errorf("reading the event file %s: its parts changed each of the %d times that they were read", path, maxReads)
+}
+
+// maxReads is how often OpenCopies reads a file that gets new parts meanwhile. A part
+// takes minutes to become full, and far less time to be read.
+const maxReads = 5
+
+func openParts(path string, names []string) (*Copies, error) {
 	if len(names) == 0 {
 		return nil, &fs.PathError{Op: "opening the event file", Path: path, Err: fs.ErrNotExist}
 	}

@@ -1,12 +1,15 @@
 package eventfile_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -179,6 +182,40 @@ func TestPlaceIsTheFirstLineOfAnEvent(t *testing.T) {
 		if !before.Before(after) || after.Before(before) || before.Before(before) {
 			t.Errorf("the lines %s and %s are in another order", before, after)
 		}
+	}
+}
+
+// TestAPartThatBeginsMeanwhileIsReadToo: the oldest part is a named pipe, so the test
+// knows when it is opened. Then the newest part gets its number, before it is opened.
+func TestAPartThatBeginsMeanwhileIsReadToo(t *testing.T) {
+	ms, path := stream(t, "user/ann", 3), newPath(t)
+	oldest := filepath.Join(t.TempDir(), "events.000001.jsonl")
+	if err := os.WriteFile(oldest, []byte(lineOf(t, ms[0])), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := openSmall(t, path)
+	put(t, f, ms[1])
+	if err := syscall.Mkfifo(partOf(path, 1), 0o600); err != nil {
+		t.Skipf("SKIPPED: needs named pipes: %v", err)
+	}
+	changed := make(chan error, 1)
+	go func() {
+		pipe, err := os.OpenFile(partOf(path, 1), os.O_WRONLY, 0) // waits for the reader
+		if err != nil {
+			changed <- err
+			return
+		}
+		_, err = f.Put(context.Background(), ms[2:])
+		changed <- errors.Join(err, os.Rename(oldest, partOf(path, 1)), pipe.Close())
+	}()
+	c, err := eventfile.OpenCopies(path)
+	if err := errors.Join(err, <-changed); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	expectParts(t, path, "events.000001.jsonl", "events.000002.jsonl", "events.jsonl")
+	if got, err := c.Copy(t.Context(), "user/ann", 0, 10); err != nil || !reflect.DeepEqual(got, ms) || len(c.Faults) > 0 {
+		t.Errorf("got %v, %v, faults %v, want all three events", got, err, c.Faults)
 	}
 }
 

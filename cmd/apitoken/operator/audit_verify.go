@@ -43,8 +43,7 @@ beside it, or the output of audit export. It compares each event with its own ha
 and with the event before it in its stream, and names each wrong line. A stream may
 lack its beginning. The command needs no peppers, so it does not show that the
 service wrote the events, or that no event is missing at the end of a stream. A
-server may write to the file meanwhile. If the server begins a new part at the
-same moment, events may seem to be missing: run the command again.`,
+server may write to the file meanwhile.`,
 		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			if c.Flags().Changed("events") {
