@@ -26,17 +26,22 @@ def digest(e):
 def agrees(line, e):
     """Whether the members that repeat what the hash covers agree with it."""
     data, text = json.loads(e["dataraw"]), lambda value: json.dumps(value, sort_keys=True)
-    return (text(e["data"]) == text(data) and e.get("subject", "") == data.get("token_id", "")
-            and e["id"] == f'{e["stream"]}/{int(e["sequence"])}' and e["sequence"] == f'{int(e["sequence"]):012}'
-            and (line is e or (line["source"], line["detail-type"], line["time"]) == ("apitoken", e["type"], e["time"])))
+    pairs = [(e["specversion"], "1.0"), (e["datacontenttype"], "application/json"), (text(e["data"]), text(data)),
+             (e["dataschema"].rpartition(":")[0], f'urn:apitoken:event:{e["type"]}'), ("hash" in e, "sequence" in e)]
+    if "sequence" in e:
+        pairs += [(e["id"], f'{e["stream"]}/{int(e["sequence"])}'), (e["sequence"], f'{int(e["sequence"]):012}'),
+                  (e.get("subject", ""), data.get("token_id", ""))]
+    if line is not e:
+        pairs += [(line["source"], "apitoken"), (line["detail-type"], e["type"]), (line["time"], e["time"])]
+    return e["source"].startswith("urn:apitoken:") and all(a == b for a, b in pairs)
 
 def problem(line, streams):
     """What is wrong with a line, or None. streams has the hash and the MAC of each event before."""
     e = line.get("detail", line)  # audit export prints the event alone
-    if not e.get("sequence"):
-        return None  # a notice
     if not agrees(line, e):
         return "its members differ from the content that its hash covers"
+    if "sequence" not in e:
+        return None  # a notice
     seq, stream, this = int(e["sequence"]), streams.setdefault(e["stream"], {}), (e["hash"], e["recordmac"])
     if digest(e) != e["hash"]:
         stream.setdefault(seq, this)  # so that the next event is not wrong too
