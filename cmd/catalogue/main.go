@@ -55,7 +55,7 @@ of one stream.
 | ` + "`actor`, `actortokenid`" + ` | the user who acted, and the token that the user acted with |
 | ` + "`keepuntil`" + ` | the log keeps the event at least until this time; absent: for ever |
 | ` + "`data`, `dataraw`" + ` | the content of the event, and the exact text of it that the hash covers |
-| ` + "`prevhash`, `hash`, `privatedigest`" + ` | the chain: the hash of the event before; the SHA-256 over all members above and the other two; the digest of the part that is not published |
+| ` + "`prevhash`, `hash`, `privatedigest`" + ` | the chain: the hash of the event before; the [hash of this event](#the-hash-of-an-event); the digest of the part that is not published |
 | ` + "`recordmac`" + ` | an HMAC under a pepper, opaque to subscribers; the service recognizes its own events by it |
 
 The meaning of a type never changes: a change gets a new version with its own schema. No event contains a secret or a verifier.
@@ -77,6 +77,9 @@ type member struct {
 func catalogue(samples string) ([]byte, error) {
 	var out bytes.Buffer
 	out.WriteString(preface)
+	if err := writeHash(&out, samples); err != nil {
+		return nil, err
+	}
 	for _, k := range events.Kinds() {
 		for v := 1; v <= k.Version; v++ {
 			if err := writeVersion(&out, fmt.Sprintf("%s.v%d.json", k.Name, v), samples); err != nil {

@@ -1,12 +1,15 @@
 package eventfile_test
 
 import (
+	"context"
+	"errors"
 	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
 	"slices"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -117,6 +120,102 @@ func TestARepeatWithAnotherMACIsAFault(t *testing.T) {
 		if kept, err := c.Copy(t.Context(), "user/ann", 0, 10); err != nil || !reflect.DeepEqual(kept, ms) {
 			t.Errorf("%s: got %v, %v, want the first of each", what, kept, err)
 		}
+	}
+}
+
+// TestAChangedRepeatIsAFault: the changed line still has the hash of the other line.
+func TestAChangedRepeatIsAFault(t *testing.T) {
+	ms := stream(t, "user/ann", 2)
+	repeat := ms[0]
+	repeat.Actor = "bob"
+	c := written(t, unchanged, ms[0], ms[1], repeat)
+	if len(c.Faults) != 1 || c.Faults[0].Line != 3 || c.Faults[0].ID != "user/ann/1" {
+		t.Errorf("got faults %v, want line 3", c.Faults)
+	}
+}
+
+// TestALineThatDiffersFromItsDetailIsNamed: programs read the members of the line. A
+// comparison needs the event only.
+func TestALineThatDiffersFromItsDetailIsNamed(t *testing.T) {
+	for _, c := range [][2]string{
+		{`{"source":"apitoken"`, `{"source":"other"`}, {`"detail-type":"TokenRevoked"`, `"detail-type":"TokenCreated"`},
+		{`Z","detail":`, `+01:00","detail":`}, {`"detail-type":"TokenRevoked",`, ``},
+	} {
+		copies := written(t, func(text string) string { return strings.Replace(text, c[0], c[1], 1) }, stream(t, "user/ann", 2)...)
+		if got := copies.Disagreeing; len(got) != 1 || got[0].Line != 1 || got[0].ID != "user/ann/1" {
+			t.Errorf("%s: got %v, want line 1", c[1], got)
+		}
+		if got, err := copies.Copy(t.Context(), "user/ann", 0, 10); err != nil || len(got) != 2 || len(copies.Faults) > 0 {
+			t.Errorf("%s: got %v, %v, faults %v, want both copies", c[1], got, err, copies.Faults)
+		}
+	}
+}
+
+// TestALineMayHaveTheEventAlone: audit export prints such lines.
+func TestALineMayHaveTheEventAlone(t *testing.T) {
+	ms := stream(t, "user/ann", 2)
+	c := written(t, func(string) string {
+		first, _ := ms[0].Detail()
+		second, _ := ms[1].Detail()
+		return string(first) + "\n" + string(second) + "\n"
+	})
+	if got, err := c.Copy(t.Context(), "user/ann", 0, 10); err != nil || !reflect.DeepEqual(got, ms) || len(c.Faults)+len(c.Disagreeing) > 0 {
+		t.Errorf("got %v, %v, faults %v and %v", got, err, c.Faults, c.Disagreeing)
+	}
+}
+
+// TestPlaceIsTheFirstLineOfAnEvent, in each part.
+func TestPlaceIsTheFirstLineOfAnEvent(t *testing.T) {
+	path := threeParts(t)
+	c, err := eventfile.OpenCopies(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	for seq, want := range []string{" line 0", "events.000001.jsonl line 2", "events.000001.jsonl line 3", "events.000002.jsonl line 2", "events.000002.jsonl line 4", "events.jsonl line 1", "events.jsonl line 3", " line 0"} {
+		if got := c.Place("user/ann", uint64(seq)); got.String() != want {
+			t.Errorf("event %d: got %s, want %s", seq, got, want)
+		}
+	}
+	for _, next := range []uint64{2, 3, 4, 5, 6} {
+		before, after := c.Place("user/ann", next-1), c.Place("user/ann", next)
+		if !before.Before(after) || after.Before(before) || before.Before(before) {
+			t.Errorf("the lines %s and %s are in another order", before, after)
+		}
+	}
+}
+
+// TestAPartThatBeginsMeanwhileIsReadToo: the oldest part is a named pipe, so the test
+// knows when it is opened. Then the newest part gets its number, before it is opened.
+func TestAPartThatBeginsMeanwhileIsReadToo(t *testing.T) {
+	ms, path := stream(t, "user/ann", 3), newPath(t)
+	oldest := filepath.Join(t.TempDir(), "events.000001.jsonl")
+	if err := os.WriteFile(oldest, []byte(lineOf(t, ms[0])), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	f := openSmall(t, path)
+	put(t, f, ms[1])
+	if err := syscall.Mkfifo(partOf(path, 1), 0o600); err != nil {
+		t.Skipf("SKIPPED: needs named pipes: %v", err)
+	}
+	changed := make(chan error, 1)
+	go func() {
+		pipe, err := os.OpenFile(partOf(path, 1), os.O_WRONLY, 0) // waits for the reader
+		if err != nil {
+			changed <- err
+			return
+		}
+		_, err = f.Put(context.Background(), ms[2:])
+		changed <- errors.Join(err, os.Rename(oldest, partOf(path, 1)), pipe.Close())
+	}()
+	c, err := eventfile.OpenCopies(path)
+	if err := errors.Join(err, <-changed); err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	expectParts(t, path, "events.000001.jsonl", "events.000002.jsonl", "events.jsonl")
+	if got, err := c.Copy(t.Context(), "user/ann", 0, 10); err != nil || !reflect.DeepEqual(got, ms) || len(c.Faults) > 0 {
+		t.Errorf("got %v, %v, faults %v, want all three events", got, err, c.Faults)
 	}
 }
 

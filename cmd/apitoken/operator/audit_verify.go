@@ -16,10 +16,12 @@ import (
 
 func newAuditVerify(e *console.Env) *cobra.Command {
 	var f sourceFlags
+	var file string
 	c := &cobra.Command{
 		Use: "verify",
 		Example: `  apitoken audit verify --data .apitoken
-  apitoken audit verify --table TABLE --audit-table COPIES`,
+  apitoken audit verify --table TABLE --audit-table COPIES
+  apitoken audit verify --events .apitoken/events.jsonl`,
 		Short: "Compare every stream of the log, and the view of every token, with the copies",
 		Long: `Compare every stream of the log with its copies: each event with its own hash, its
 MAC and the event before it, the log with the copies, and the head with its seal
@@ -34,14 +36,25 @@ stack. The stack's peppers are in the variable PEPPERS (kid:base64, the current
 one first) or in --peppers-file. Credentials and region are found as AWS's own
 tools find them. Otherwise the log and the copies are in the data folder DIR,
 which no server may use meanwhile. Events that were moved away from
-DIR/events.jsonl count as missing.`,
+DIR/events.jsonl count as missing.
+
+With --events there is no log: the command verifies FILE with all its older parts
+beside it, or the output of audit export. It compares each event with its own hash
+and with the event before it in its stream, and names each wrong line. A stream may
+lack its beginning. The command needs no peppers, so it does not show that the
+service wrote the events, or that no event is missing at the end of a stream. A
+server may write to the file meanwhile.`,
 		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
+			if c.Flags().Changed("events") {
+				return verifyEvents(c, e, file)
+			}
 			return f.withLogAndCopies(c, e, func(s *source) error { return newVerification(s, e).run(c.Context()) })
 		},
 	}
 	f.addCopies(c)
 	f.addLog(c)
+	c.Flags().StringVar(&file, "events", "", "verify only this file of events, without a log")
 	return c
 }
 
