@@ -23,7 +23,7 @@ func TestEveryPriceHasItsSourceAndUse(t *testing.T) {
 	p := readPrices(t)
 	all := object(t)
 	setting("TokenTable", true, "SSESpecification", "SSEEnabled")(all)
-	used := sumOf(monthly(t, all, map[string]string{"Tracing": "Active"}), monthly(t, all, map[string]string{"Arch": "x86_64"}))
+	used := sumOf(monthly(t, all, map[string]string{"Tracing": "Active", "WebAclArn": webACL}), monthly(t, all, map[string]string{"Arch": "x86_64"}))
 	for name, price := range p.Prices {
 		if !strings.HasPrefix(price.Source, "https://aws.amazon.com/") || !regexp.MustCompile(`^20\d\d-[01]\d$`).MatchString(price.Date) {
 			t.Errorf("%s: got %+v, want a page of AWS and the month in which the price was looked up", name, price)
