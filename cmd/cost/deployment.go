@@ -15,6 +15,7 @@ type deployment struct {
 	functions     map[string]function
 	traced        bool    // X-Ray records requests
 	accessLog     bool    // of an API
+	firewall      bool    // a web ACL inspects the requests of the API
 	logDays       int     // the retention of the log lines
 	archiveDays   int     // the retention of the archive of events; 0: there is none
 	alarmMetrics  int     // an alarm of several metrics counts once for each
@@ -39,7 +40,7 @@ type function struct {
 var free = []string{
 	"ApiGateway::BasePathMapping", "ApiGateway::DomainName", "ApiGateway::Account",
 	"Events::EventBus", "Events::EventBusPolicy", "Events::Rule", "IAM::ManagedPolicy", "IAM::Policy", "IAM::Role", "KMS::Alias",
-	"Lambda::Permission", "SQS::Queue", "SQS::QueuePolicy", "WAFv2::WebACLAssociation",
+	"Lambda::Permission", "SQS::Queue", "SQS::QueuePolicy",
 }
 
 // metricsOfMethod are Count, Latency, IntegrationLatency, 4XXError and 5XXError.
@@ -91,6 +92,8 @@ func deploymentOf(all template.Object, parameters map[string]string) (deployment
 			d.pointInTime = d.pointInTime || template.At(properties, "PointInTimeRecoverySpecification", "PointInTimeRecoveryEnabled") == true
 		case "CloudWatch::Alarm":
 			d.alarmMetrics += watched.add(properties)
+		case "WAFv2::WebACLAssociation":
+			d.firewall = true
 		case "CloudWatch::Dashboard":
 			d.dashboards++
 		case "SecretsManager::Secret":

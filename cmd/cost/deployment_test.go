@@ -11,7 +11,10 @@ import (
 	"apitoken/infra/sam/template"
 )
 
-const templatePath = "../../template.yaml"
+const (
+	templatePath = "../../template.yaml"
+	webACL       = "arn:aws:wafv2:us-east-1:123456789012:regional/webacl/w/1a2b"
+)
 
 func object(t *testing.T) template.Object {
 	t.Helper()
@@ -114,6 +117,7 @@ func TestEverySwitchOfTheTemplateChangesTheBill(t *testing.T) {
 		}}), "metric_month", 1},
 		{"an alarm of a metric of faults", nil, adding("CloudWatch::Alarm", metric("apitoken", "Faults")), "metric_month", 0.0328},
 		{"a dashboard", nil, adding("CloudWatch::Dashboard", nil), "dashboard_month", 1},
+		{"WebAclArn", map[string]string{"WebAclArn": webACL}, none, "waf_request", 10_000},
 		{"a secret", nil, adding("SecretsManager::Secret", nil), "secret_month", 1},
 		{"a key", nil, adding("KMS::Key", nil), "kms_key_month", 1},
 		{"encryption of an environment", nil, setting("AuthorizeFunction", nil, "KmsKeyArn"), "kms_request", -10_000},

@@ -9,8 +9,6 @@ import (
 	"regexp"
 	"strings"
 	"testing"
-
-	"apitoken/infra/sam/template"
 )
 
 func readPrices(t *testing.T) (p prices) {
@@ -24,12 +22,8 @@ func readPrices(t *testing.T) (p prices) {
 func TestEveryPriceHasItsSourceAndUse(t *testing.T) {
 	p := readPrices(t)
 	all := object(t)
-	for _, change := range []func(template.Object){
-		adding("CloudWatch::Dashboard", nil), setting("TokenTable", true, "SSESpecification", "SSEEnabled"),
-	} {
-		change(all)
-	}
-	used := sumOf(monthly(t, all, map[string]string{"Tracing": "Active"}), monthly(t, all, map[string]string{"Arch": "x86_64"}))
+	setting("TokenTable", true, "SSESpecification", "SSEEnabled")(all)
+	used := sumOf(monthly(t, all, map[string]string{"Tracing": "Active", "WebAclArn": webACL}), monthly(t, all, map[string]string{"Arch": "x86_64"}))
 	for name, price := range p.Prices {
 		if !strings.HasPrefix(price.Source, "https://aws.amazon.com/") || !regexp.MustCompile(`^20\d\d-[01]\d$`).MatchString(price.Date) {
 			t.Errorf("%s: got %+v, want a page of AWS and the month in which the price was looked up", name, price)

@@ -99,6 +99,9 @@ func (d deployment) creations(n float64) usage {
 	if d.accessLog {
 		one = sumOf(one, d.logs(accessLineBytes))
 	}
+	if d.firewall { // the web ACL and its rules, which the stack does not make, have monthly prices too
+		one = sumOf(one, usage{"waf_request": 1})
+	}
 	return sumOf(one.times(n), d.traces(n).times(3))
 }
 

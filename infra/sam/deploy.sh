@@ -166,9 +166,16 @@ administrator() {
 # smoke runs the smoke test. Only a first deployment has just made a token; later ones test without it, because the
 # administrator may have moved it away. A new API may need a moment until it answers.
 smoke() {
-  local left
+  local left failed target host=${1#https://}
+  host=${host%%/*}
   for ((left = 30; left > 0; left--)); do
-    ! curl -sf -m 10 -o /dev/null "$1/v1/version" || break
+    failed=0
+    curl -sf -m 10 -o /dev/null "$1/v1/version" || failed=$?
+    [ "$failed" != 0 ] || break
+    # 6: curl did not find the host. The parameter DomainName needs a DNS record of its own.
+    if [ "$failed" = 6 ] && target=$(output DomainTarget) && [[ $target == *.* ]]; then
+      die "The stack is deployed, but ${host} has no DNS record. Make one that points to $target, then run 'make deploy' again."
+    fi
     sleep 2
   done
   say "The smoke test calls $1:"

@@ -179,6 +179,19 @@ func TestDeployStopsIfACommandFails(t *testing.T) {
 	r.says(t, "The stack is deployed, but the smoke test failed")
 }
 
+// TestDeployNamesTheMissingRecordOfADomain: the functions are not to blame, and waiting
+// does not help.
+func TestDeployNamesTheMissingRecordOfADomain(t *testing.T) {
+	s := newScene(t)
+	s.existing("UPDATE_COMPLETE")
+	s.write("no-dns", "")
+	s.write("domain-target", "d-1a2b.execute-api.eu-central-1.amazonaws.com\n")
+	r := s.run("deploy.sh", "")
+	r.ended(t, true)
+	r.says(t, "The stack is deployed, but api.example has no DNS record. Make one that points to d-1a2b.execute-api.eu-central-1.amazonaws.com")
+	r.never(t, "smoke.sh|")
+}
+
 // TestAFailureInACommandSubstitutionStops: by default bash goes on there.
 func TestAFailureInACommandSubstitutionStops(t *testing.T) {
 	s := newScene(t)

@@ -1,6 +1,6 @@
 // Package examples_test transforms the templates of this folder as CloudFormation
 // does, with the pinned SAM translator. They show how another stack guards its API
-// with the authorizer. The files for CDK and Terraform are documentation only.
+// with the authorizer. It transforms template.yaml too. The files for CDK and Terraform are documentation only.
 package examples_test
 
 import (

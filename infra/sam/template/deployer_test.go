@@ -14,16 +14,20 @@ import (
 // a resource of a type (the handlers in CloudFormation's schema of the type). Those that
 // this template cannot need are left out, such as tags of the caller.
 var handlers = map[string]string{
-	"AWS::ApiGateway": "apigateway:GET apigateway:POST apigateway:PUT apigateway:PATCH apigateway:DELETE",
+	"AWS::ApiGateway":                  "apigateway:GET apigateway:POST apigateway:PUT apigateway:PATCH apigateway:DELETE",
+	"AWS::ApiGateway::BasePathMapping": "apigateway:GET apigateway:POST apigateway:PATCH apigateway:DELETE",
+	"AWS::ApiGateway::DomainName":      "apigateway:GET apigateway:POST apigateway:PATCH apigateway:DELETE",
 	"AWS::CloudWatch::Alarm": "cloudwatch:PutMetricAlarm cloudwatch:DescribeAlarms cloudwatch:DeleteAlarms cloudwatch:ListTagsForResource " +
 		"cloudwatch:TagResource",
+	"AWS::CloudWatch::Dashboard": "cloudwatch:PutDashboard cloudwatch:GetDashboard cloudwatch:DeleteDashboards",
 	"AWS::DynamoDB::Table": "dynamodb:CreateTable dynamodb:DeleteTable dynamodb:DescribeTable dynamodb:UpdateTable " +
 		"dynamodb:DescribeContinuousBackups dynamodb:UpdateContinuousBackups dynamodb:DescribeTimeToLive dynamodb:UpdateTimeToLive " +
 		"dynamodb:DescribeContributorInsights dynamodb:DescribeKinesisStreamingDestination dynamodb:GetResourcePolicy " +
 		"dynamodb:PutResourcePolicy dynamodb:DeleteResourcePolicy dynamodb:ListTagsOfResource dynamodb:TagResource",
-	"AWS::Events::Archive":  "events:CreateArchive events:DeleteArchive events:DescribeArchive events:UpdateArchive",
-	"AWS::Events::EventBus": "events:CreateEventBus events:DeleteEventBus events:DescribeEventBus events:UpdateEventBus events:TagResource",
-	"AWS::Events::Rule":     "events:PutRule events:DeleteRule events:DescribeRule events:PutTargets events:RemoveTargets events:ListTargetsByRule",
+	"AWS::Events::Archive":        "events:CreateArchive events:DeleteArchive events:DescribeArchive events:UpdateArchive",
+	"AWS::Events::EventBus":       "events:CreateEventBus events:DeleteEventBus events:DescribeEventBus events:UpdateEventBus events:TagResource",
+	"AWS::Events::EventBusPolicy": "events:DescribeEventBus events:PutPermission events:RemovePermission",
+	"AWS::Events::Rule":           "events:PutRule events:DeleteRule events:DescribeRule events:PutTargets events:RemoveTargets events:ListTargetsByRule",
 	"AWS::IAM::ManagedPolicy": "iam:CreatePolicy iam:DeletePolicy iam:GetPolicy iam:GetPolicyVersion iam:ListPolicyVersions " +
 		"iam:CreatePolicyVersion iam:DeletePolicyVersion iam:TagPolicy",
 	"AWS::IAM::Policy": "iam:PutRolePolicy iam:DeleteRolePolicy iam:GetRolePolicy",
@@ -48,6 +52,8 @@ var handlers = map[string]string{
 	"AWS::SQS::Queue": "sqs:CreateQueue sqs:DeleteQueue sqs:GetQueueAttributes sqs:GetQueueUrl sqs:ListQueueTags sqs:SetQueueAttributes " +
 		"sqs:TagQueue",
 	"AWS::SQS::QueuePolicy": "sqs:SetQueueAttributes sqs:GetQueueAttributes",
+	"AWS::WAFv2::WebACLAssociation": "wafv2:AssociateWebACL wafv2:DisassociateWebACL wafv2:GetWebACL wafv2:GetWebACLForResource " +
+		"apigateway:SetWebACL",
 }
 
 // madeBySAM has the types of the resources that SAM makes of a type.
@@ -139,7 +145,7 @@ func TestTheDeployersPolicyIsWhatADeploymentNeeds(t *testing.T) {
 
 // everyResource has the statements whose actions IAM cannot limit to names that are
 // known before the resource exists.
-var everyResource = []string{"NewPepper", "Sources", "LogGroups"}
+var everyResource = []string{"WithoutNames"}
 
 // deployerActions returns the actions of deployer.json. It checks that the statements
 // are for this stack only, and that the policy is not larger than a managed policy.

@@ -563,7 +563,7 @@ func TestParametersExplainThemselves(t *testing.T) {
 			t.Errorf("parameter %s lacks a description or a default", name)
 		}
 	}
-	for _, name := range []string{"ApiUrl", "ExampleUrl", "AuthorizerArn", "TokenTableName", "AuditTableName", "BusName", "PepperSecrets", "AuditQueueArn", "AuditDeadLettersArn"} {
+	for _, name := range []string{"ApiUrl", "ExampleUrl", "AuthorizerArn", "TokenTableName", "AuditTableName", "BusName", "PepperSecrets", "AuditQueueArn", "AuditDeadLettersArn", "DashboardName", "DomainTarget", "DomainZone"} {
 		if at(template, "Outputs", name, "Description") == nil {
 			t.Errorf("output %s is missing or has no description", name)
 		}

@@ -1,0 +1,171 @@
+package template_test
+
+import (
+	"os"
+	"regexp"
+	"strings"
+	"testing"
+
+	"apitoken/infra/sam/template"
+)
+
+const (
+	certificate = "arn:aws:acm:eu-central-1:123456789012:certificate/0a1b2c3d-0000-1111-2222-333344445555"
+	webACL      = "arn:aws:wafv2:eu-central-1:123456789012:regional/webacl/api_tokens-1/0a1b2c3d-0000-1111-2222-333344445555"
+)
+
+// with returns the resources as they are deployed with these parameters.
+func with(t *testing.T, all object, parameters map[string]string) object {
+	t.Helper()
+	deployed, err := template.Deployed(all, parameters)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return deployed["Resources"].(object)
+}
+
+// TestOptionalResourcesAreOffUnlessTheirParameterIsSet.
+func TestOptionalResourcesAreOffUnlessTheirParameterIsSet(t *testing.T) {
+	all := read(t)
+	off := with(t, all, nil)
+	for _, c := range []struct {
+		parameters map[string]string
+		resources  []string
+	}{
+		{map[string]string{"DomainName": "tokens.example.com", "CertificateArn": certificate}, []string{"Domain", "DomainMapping"}},
+		{map[string]string{"WebAclArn": webACL}, []string{"Firewall"}},
+		{map[string]string{"BusAccounts": "111122223333"}, []string{"BusAccountsPolicy"}},
+		{map[string]string{"BusOrganization": "o-a1b2c3d4e5"}, []string{"BusOrganizationPolicy"}},
+	} {
+		on := with(t, all, c.parameters)
+		if len(on) != len(off)+len(c.resources) {
+			t.Errorf("%v: got %d more resources, want %v", c.parameters, len(on)-len(off), c.resources)
+		}
+		for _, name := range c.resources {
+			if off[name] != nil || on[name] == nil {
+				t.Errorf("%s: deployed by default %t, with %v %t", name, off[name] != nil, c.parameters, on[name] != nil)
+			}
+		}
+		for name := range c.parameters {
+			want(t, all, "", "Parameters", name, "Default")
+		}
+	}
+}
+
+// TestADomainReplacesTheDefaultAddress: what guards the domain would otherwise be
+// bypassed.
+func TestADomainReplacesTheDefaultAddress(t *testing.T) {
+	all := read(t)
+	on := with(t, all, map[string]string{"DomainName": "tokens.example.com", "CertificateArn": certificate})
+	want(t, on, object{
+		"DomainName": "tokens.example.com", "RegionalCertificateArn": certificate,
+		"EndpointConfiguration": object{"Types": list("REGIONAL")}, "SecurityPolicy": "TLS_1_2",
+	}, "Domain", "Properties")
+	want(t, on, object{"DomainName": ref("Domain"), "RestApiId": ref("Api"), "Stage": ref("Api.Stage")}, "DomainMapping", "Properties") // no base path
+	want(t, on, true, "Api", "Properties", "DisableExecuteApiEndpoint")
+	// API Gateway applies this switch with the next change of a stage, and SAM makes no new deployment for it.
+	want(t, on, object{"domain": "tokens.example.com"}, "Api", "Properties", "Variables")
+
+	off := with(t, all, nil)
+	want(t, off, false, "Api", "Properties", "DisableExecuteApiEndpoint")
+	want(t, off, nil, "Api", "Properties", "Variables")
+
+	want(t, all, object{"Fn::If": list("HasDomain", sub("https://${DomainName}"),
+		sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${StageName}"))}, "Outputs", "ApiUrl", "Value")
+	for output, attribute := range map[string]string{"DomainTarget": "RegionalDomainName", "DomainZone": "RegionalHostedZoneId"} {
+		want(t, all, "HasDomain", "Outputs", output, "Condition")
+		want(t, all, getAtt("Domain."+attribute), "Outputs", output, "Value")
+	}
+	empty := func(name string) object { return object{"Fn::Equals": list(ref(name), "")} }
+	rule := func(given, needed string) object {
+		return object{
+			"RuleCondition": object{"Fn::Not": list(empty(given))},
+			"Assertions": list(object{
+				"Assert": object{"Fn::Not": list(empty(needed))}, "AssertDescription": given + " needs " + needed + ".",
+			}),
+		}
+	}
+	want(t, all, rule("DomainName", "CertificateArn"), "Rules", "DomainNeedsCertificate")
+	want(t, all, rule("CertificateArn", "DomainName"), "Rules", "CertificateNeedsDomain")
+}
+
+// TestTheFirewallGuardsTheStageOfTheAPI.
+func TestTheFirewallGuardsTheStageOfTheAPI(t *testing.T) {
+	want(t, with(t, read(t), map[string]string{"WebAclArn": webACL}), object{
+		"ResourceArn": sub("arn:${AWS::Partition}:apigateway:${AWS::Region}::/restapis/${Api}/stages/${Api.Stage}"),
+		"WebACLArn":   webACL,
+	}, "Firewall", "Properties")
+}
+
+// TestOtherAccountsGetEventsAndSendNone: the audit copy would take forged events. An
+// account may change its own rules only.
+func TestOtherAccountsGetEventsAndSendNone(t *testing.T) {
+	on := with(t, read(t), map[string]string{"BusAccounts": "111122223333,444455556666", "BusOrganization": "o-a1b2c3d4e5"})
+	own := object{"events:creatorAccount": "${aws:PrincipalAccount}"} // a variable of IAM, not of Fn::Sub
+	for name, c := range map[string]struct{ principal, condition any }{
+		"BusAccountsPolicy": {object{"AWS": object{"Fn::Split": list(",", "111122223333,444455556666")}}, object{"StringEqualsIfExists": own}},
+		"BusOrganizationPolicy": {"*", object{
+			"StringEquals": object{"aws:PrincipalOrgID": "o-a1b2c3d4e5"}, "StringEqualsIfExists": own,
+		}},
+	} {
+		p := at(on, name, "Properties")
+		want(t, p, ref("Bus"), "EventBusName")
+		want(t, p, "Allow", "Statement", "Effect")
+		want(t, p, c.principal, "Statement", "Principal")
+		want(t, p, c.condition, "Statement", "Condition")
+		want(t, p, sub("arn:${AWS::Partition}:events:${AWS::Region}:${AWS::AccountId}:rule/${Bus}/*"), "Statement", "Resource")
+		actions := strings.Join(texts(at(p, "Statement", "Action")), " ")
+		if actions != "events:PutRule events:DeleteRule events:DescribeRule events:DisableRule events:EnableRule events:PutTargets events:RemoveTargets events:ListTargetsByRule" {
+			t.Errorf("%s allows %s", name, actions)
+		}
+	}
+	if a, o := at(on, "BusAccountsPolicy", "Properties", "StatementId"), at(on, "BusOrganizationPolicy", "Properties", "StatementId"); a == o {
+		t.Errorf("both policies have the id %v, so one replaces the other", a)
+	}
+}
+
+// TestAWrongValueIsRefusedBeforeTheDeployment: CloudFormation compares the pattern with
+// the whole value.
+func TestAWrongValueIsRefusedBeforeTheDeployment(t *testing.T) {
+	all := read(t)
+	for name, c := range map[string]struct{ good, bad []string }{
+		"DomainName":      {[]string{"tokens.example.com", "a.b", "x-1.example.co.uk"}, []string{"example", "*.example.com", "Tokens.example.com", "a..b", "-a.example.com", "https://a.example.com", "a.example.com."}},
+		"CertificateArn":  {[]string{certificate}, []string{"0a1b", strings.Replace(certificate, "acm", "iam", 1), strings.Replace(certificate, "123456789012", "1", 1)}},
+		"WebAclArn":       {[]string{webACL}, []string{strings.Replace(webACL, "regional", "global", 1), strings.Replace(webACL, "wafv2", "waf-regional", 1)}},
+		"BusAccounts":     {[]string{"111122223333", "111122223333,444455556666"}, []string{"1111", "111122223333,", "111122223333, 444455556666", "*", "o-a1b2c3d4e5"}},
+		"BusOrganization": {[]string{"o-a1b2c3d4e5"}, []string{"o-short", "111122223333", "*", "ou-a1b2-c3d4e5f6"}},
+	} {
+		pattern := regexp.MustCompile("^(?:" + at(all, "Parameters", name, "AllowedPattern").(string) + ")$")
+		for _, value := range append(c.good, "") {
+			if !pattern.MatchString(value) {
+				t.Errorf("%s: %q is refused", name, value)
+			}
+		}
+		for _, value := range c.bad {
+			if pattern.MatchString(value) {
+				t.Errorf("%s: %q is accepted", name, value)
+			}
+		}
+		if text, _ := at(all, "Parameters", name, "ConstraintDescription").(string); !strings.Contains(text, "or empty") {
+			t.Errorf("%s: CloudFormation shows the pattern alone, want a ConstraintDescription: %q", name, text)
+		}
+	}
+}
+
+// TestTheREADMESaysHowToAddAnAlias, with names that the template has.
+func TestTheREADMESaysHowToAddAnAlias(t *testing.T) {
+	b, err := os.ReadFile(top + "README.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	all := read(t)
+	for _, text := range []string{"`AutoPublishAlias: live`", "`AutoPublishAliasAllProperties: true`", "`!Ref AuthorizeFunction.Alias` in place of `!GetAtt AuthorizeFunction.Arn` in `Api` and `ExampleApi`."} {
+		if !strings.Contains(string(b), text) {
+			t.Errorf("README.md lacks %s", text)
+		}
+	}
+	want(t, all, getAtt("AuthorizeFunction.Arn"), "Resources", "Api", "Properties", "Auth", "Authorizers", "TokenAuthorizer", "FunctionArn")
+	want(t, all, getAtt("AuthorizeFunction.Arn"), "Resources", "ExampleApi", "Properties", "Auth", "Authorizers", "TokenAuthorizer", "FunctionArn")
+	want(t, all, getAtt("AuthorizeFunction.Arn"), "Outputs", "AuthorizerArn", "Value")
+	want(t, all, "AWS::CloudWatch::Alarm", "Resources", "AuthorizeFaultsAlarm", "Type")
+}
