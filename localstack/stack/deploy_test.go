@@ -60,11 +60,11 @@ func deploy(t *testing.T) *stack {
 	return s
 }
 
-// withoutMetricMath writes the built template without the alarms that have an
+// withoutMetricMath writes the template of a folder without the alarms that have an
 // expression, because MiniStack refuses them. It returns the path of the new file.
-func withoutMetricMath(t *testing.T, build string) string {
+func withoutMetricMath(t *testing.T, folder string) string {
 	t.Helper()
-	all, err := template.Read(filepath.Join(build, "template.yaml"))
+	all, err := template.Read(filepath.Join(folder, "template.yaml"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -82,7 +82,7 @@ func withoutMetricMath(t *testing.T, build string) string {
 	if left == 0 {
 		t.Error("no alarm is left")
 	}
-	path := filepath.Join(build, "ministack.json")
+	path := filepath.Join(folder, "ministack.json")
 	if err := os.WriteFile(path, engines.Encode(t, all), 0o600); err != nil {
 		t.Fatal(err)
 	}

@@ -78,7 +78,7 @@ func TestTheRunbook(t *testing.T) {
 		t.Error("the new stack has another pepper, so no token works")
 	}
 	r.stack.allowDescribeBus(t)
-	if self, err := r.stack.api.client(kept.BearerToken.Reveal()).WhoAmI(t.Context()); err != nil || self.ID != ann.Name {
+	if self, err := r.stack.api.client(kept.BearerToken.Reveal()).WhoAmI(t.Context()); err != nil || self.Name != ann.Name {
 		t.Errorf("a token that was not revoked: got %+v, %v", self, err)
 	}
 	if _, err := r.stack.api.client(revoked.BearerToken.Reveal()).WhoAmI(t.Context()); statusOf(err) != http.StatusUnauthorized {
@@ -116,6 +116,9 @@ func newRunbook(t *testing.T) *runbook {
 	t.Helper()
 	r := &runbook{stack: &stack{root: engines.Connect(t, engines.MiniStack), name: "runbook-" + newUser("x").Name}, dir: t.TempDir()}
 	copyTree(t, r.dir)
+	if err := os.Rename(withoutMetricMath(t, r.dir), filepath.Join(r.dir, "template.yaml")); err != nil { // JSON is YAML
+		t.Fatal(err)
+	}
 	t.Cleanup(func() { r.stack.root.DeleteStack(t, r.stack.name) })
 	r.write(t, "samconfig.toml", 0o600, fmt.Sprintf(`version = 0.1
 
