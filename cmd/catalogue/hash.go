@@ -57,15 +57,16 @@ digits in lower case.
 | 7 | ` + "`time`" + ` | the text, 27 bytes |
 | 8 | ` + "`keepuntil`" + ` | the text, 27 bytes; ` + "`" + forEver + "`" + ` if the member is absent |
 | 9 | ` + "`dataraw`" + ` | the text, after JSON's escapes of the member itself are decoded. Do not write ` + "`data`" + ` again in its place: the order of its members and its escapes count |
-| 10 | ` + "`privatedigest`" + ` | the 32 bytes of the SHA-256 of the part that is not published. That part has random bytes, so nobody can guess it from the digest |
+| 10 | ` + "`privatedigest`" + ` | the 32 bytes of the SHA-256 of the part that is not published. That part has random bytes, so it cannot be guessed from the digest |
 
-The hash does not cover the other members. ` + "`id`, `subject` and `data`" + ` repeat what it covers, so compare them: ` + "`id`" + ` is stream, slash and
-sequence in decimal, ` + "`subject`" + ` is ` + "`token_id`" + ` of ` + "`dataraw`" + `, and ` + "`data`" + ` is the same JSON value as ` + "`dataraw`" + `. ` + "`recordmac`" + ` is an HMAC over
-the hash, which only the service can verify. A notice (` + "`TokenExpiring`, `TokenReused`" + `) belongs to no stream and has no hash.
+The hash does not cover the other members. ` + "`id`, `subject`, `data` and `dataschema`" + ` repeat what it covers, so compare them: ` + "`id`" + ` is
+stream, slash and sequence in decimal, ` + "`subject`" + ` is ` + "`token_id`" + ` of ` + "`dataraw`" + `, ` + "`data`" + ` is the same JSON value as ` + "`dataraw`" + `, and
+` + "`dataschema`" + ` begins with ` + "`urn:apitoken:event:`" + ` and the type. ` + "`recordmac`" + ` is an HMAC over the hash, which only the service can
+verify. A notice (` + "`TokenExpiring`, `TokenReused`" + `) belongs to no stream and has no hash.
 
 In a stream, ` + "`sequence`" + ` counts from 1 without gaps, and ` + "`prevhash`" + ` is ` + "`hash`" + ` of the event before. The chain shows that no event was
 changed, moved, or removed from between two others. It does not show that events at the beginning or the end are missing, and
-whoever can write the whole file can compute a new chain. Against both, keep the last ` + "`hash`" + ` of each stream elsewhere.
+a person who can write the whole file can compute a new chain. Against both, keep the last ` + "`hash`" + ` of each stream elsewhere.
 
 `
 

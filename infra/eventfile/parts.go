@@ -77,7 +77,7 @@ func Parts(path string) ([]string, error) {
 		parts = append(parts, partPath(path, n))
 	}
 	if _, err := os.Stat(path); !errors.Is(err, fs.ErrNotExist) {
-		parts = append(parts, path) // also if Stat fails: whoever opens the file then gets the reason
+		parts = append(parts, path) // also if Stat fails: to open the file then gives the reason
 	}
 	return parts, nil
 }

@@ -55,7 +55,7 @@ ask() {
   say "prefix: take a word that no other service uses. Without a prefix they cannot recognise your tokens."
   prefix=$(question "Token prefix, or nothing" "" '[a-z0-9]{0,16}' "up to 16 of the letters a-z and digits, without the underscore")
   say
-  say "Alarms go to an SNS topic in $region. Without one they are visible only in CloudWatch, and call nobody. To make one:"
+  say "Alarms go to an SNS topic in $region. Without one they are visible only in CloudWatch, and notify no person. To make one:"
   say "  aws sns create-topic --region $region --name $stack-alarms"
   say "  aws sns subscribe --region $region --topic-arn ARN --protocol email --notification-endpoint you@example.com"
   topic=$(question "ARN of the alarm topic, or nothing" "" "(arn:[a-z0-9-]+:sns:$region:[0-9]{12}:[A-Za-z0-9_-]{1,256})?" \
