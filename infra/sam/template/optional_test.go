@@ -1,7 +1,9 @@
 package template_test
 
 import (
+	"fmt"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -116,8 +118,21 @@ func TestOtherAccountsGetEventsAndSendNone(t *testing.T) {
 			t.Errorf("%s allows %s", name, actions)
 		}
 	}
-	if a, o := at(on, "BusAccountsPolicy", "Properties", "StatementId"), at(on, "BusOrganizationPolicy", "Properties", "StatementId"); a == o {
-		t.Errorf("both policies have the id %v, so one replaces the other", a)
+	want(t, on, ref("BusAccountsPolicy"), "BusOrganizationPolicy", "Metadata", "After") // else EventBridge may lose one of them
+	uuid := object{"Fn::Select": list(2, object{"Fn::Split": list("/", ref("AWS::StackId"))})}
+	seen := map[string]bool{}
+	for _, name := range []string{"BusAccountsPolicy", "BusOrganizationPolicy"} {
+		id := at(on, name, "Properties", "StatementId")
+		sub, _ := at(id, "Fn::Sub").([]any)
+		if len(sub) != 2 || !reflect.DeepEqual(sub[1], object{"Id": uuid}) || !strings.Contains(fmt.Sprint(sub[0]), "${Id}") {
+			t.Errorf("%s has the id %v, which another stack of the account may have too", name, id)
+			continue
+		}
+		text := strings.ReplaceAll(sub[0].(string), "${Id}", "0a1b2c3d-0000-1111-2222-333344445555")
+		if len(text) > 64 || seen[text] {
+			t.Errorf("%s has the id %q; want at most 64 characters, and another one for each policy", name, text)
+		}
+		seen[text] = true
 	}
 }
 
