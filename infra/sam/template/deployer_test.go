@@ -66,6 +66,7 @@ var madeBySAM = map[string][]string{
 const tools = "cloudformation:CreateChangeSet cloudformation:DescribeChangeSet cloudformation:ExecuteChangeSet cloudformation:DeleteChangeSet " +
 	"cloudformation:DescribeStacks cloudformation:DescribeStackEvents cloudformation:GetTemplate cloudformation:GetTemplateSummary " +
 	"cloudformation:CreateStack cloudformation:DeleteStack " +
+	"cloudformation:ListChangeSets " + // of `sam delete` after a first deployment that made only a change set
 	"s3:CreateBucket s3:GetBucketLocation s3:GetBucketPolicy s3:ListBucket s3:PutBucketPolicy s3:PutBucketPublicAccessBlock s3:PutBucketTagging " +
 	"s3:PutBucketVersioning s3:PutEncryptionConfiguration s3:GetObject s3:PutObject s3:DeleteObject " +
 	"dynamodb:Query dynamodb:PutItem secretsmanager:GetSecretValue"
