@@ -53,7 +53,7 @@ func reference() ([]byte, error) {
 func write(out io.Writer, c *cobra.Command) error {
 	c.DisableAutoGenTag = true
 	c.Long = indented.ReplaceAllString(c.Long, "    $0")
-	if err := doc.GenMarkdownCustom(c, out, anchor); err != nil {
+	if err := doc.GenMarkdownCustom(c, out, func(page string) string { return anchor(c.Root(), page) }); err != nil {
 		return err
 	}
 	for _, sub := range c.Commands() {
@@ -71,7 +71,17 @@ func write(out io.Writer, c *cobra.Command) error {
 // indented matches the beginning of a line that Markdown must show as it is written.
 var indented = regexp.MustCompile(`(?m)^[ \t]+`)
 
-// anchor converts cobra's name of a page into the link to a section of this page.
-func anchor(page string) string {
-	return "#" + strings.ReplaceAll(strings.TrimSuffix(page, ".md"), "_", "-")
+// anchor returns the link to the section of a command, for cobra's name of its page.
+// Both names put another character for the blanks, and a command may have an
+// underscore in its name.
+func anchor(c *cobra.Command, page string) string {
+	if strings.ReplaceAll(c.CommandPath(), " ", "_")+".md" == page {
+		return "#" + strings.ReplaceAll(c.CommandPath(), " ", "-")
+	}
+	for _, sub := range c.Commands() {
+		if link := anchor(sub, page); link != "" {
+			return link
+		}
+	}
+	return ""
 }

@@ -107,7 +107,7 @@ func TestValidTokenIsAllowedInEveryForm(t *testing.T) {
 	want := map[string]any{
 		"owner": "ann", "token_id": made.ID, "kind": "token", "credential": "current", "rotation": "0", "permissions": "[]", "via": "", "scopes": "[]", "source_ips": "[]",
 		"expires_at": s.now.Add(time.Hour).Format("2006-01-02T15:04:05.000000Z"),
-		"denial":     "_by_scope", "denial_detail": "The token's scopes do not allow this call.",
+		"denial":     "_by_scope", "detail": "The token's scopes do not allow this call.",
 	}
 	for _, form := range forms {
 		r := s.reply(form, text)

@@ -79,7 +79,7 @@ const forbidden = "permission_denied"
 // then the answer still has a code.
 const (
 	keyDenial       = "denial"
-	keyDenialDetail = "denial_detail"
+	keyDenialDetail = "detail"
 )
 
 func denialContext(reason *guard.Denial) map[string]any {

@@ -46,7 +46,7 @@ func TestEveryAnswerHasTheReasonOfA403(t *testing.T) {
 					if err := json.Unmarshal(b, &got); err != nil {
 						t.Fatal(err)
 					}
-					if got.Context["denial"] != c.denial || got.Context["denial_detail"] != c.detail {
+					if got.Context["denial"] != c.denial || got.Context["detail"] != c.detail {
 						t.Errorf("got the context %v, want %s and %q", got.Context, c.denial, c.detail)
 					}
 					if simple := q.ExpectsSimple(form); simple != (got.IsAuthorized != nil) || simple && *got.IsAuthorized != c.allowed {

@@ -4,6 +4,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 
 	"apitoken/infra/sam/template"
 )
@@ -42,11 +43,36 @@ func TestADomainSurvivesTheTransform(t *testing.T) {
 		if arn, _ := at(out, "Resources", "Firewall", "Properties", "ResourceArn", "Fn::Sub").(string); !strings.HasSuffix(arn, "/restapis/${Api}/stages/${"+stage+"}") {
 			t.Errorf("%s: the firewall guards %q", name, arn)
 		}
-		if at(out, "Resources", stage, "Properties", "Variables", "Fn::If") == nil {
-			t.Errorf("%s: the stage does not change with the domain, so API Gateway would not apply the switch", name)
-		}
 		if at(out, "Rules", "DomainNeedsCertificate", "Assertions") == nil {
 			t.Errorf("%s: the rules were lost", name)
 		}
 	}
+}
+
+// TestAParameterOfTheAPIReachesItsStage: SAM names the deployment after the text of the
+// API's definition. A condition in the text does not change with its parameter, so the
+// deployment must be new each time. A stage without a new deployment keeps the old routes
+// and the old switch of the default address.
+func TestAParameterOfTheAPIReachesItsStage(t *testing.T) {
+	out := transformed(t, nil)
+	definition := text(t, at(out, "Resources", "Api", "Properties", "Body"))
+	if !strings.Contains(definition, `{"Fn::If":["HasVast",`) {
+		t.Errorf("the definition of the API has no condition HasVast, so this test is about nothing")
+	}
+	first := deploymentOf(t, out)
+	time.Sleep(1100 * time.Millisecond) // SAM's name has the time in seconds
+	if second := deploymentOf(t, transformed(t, map[string]string{"Vast": "true"})); first == second {
+		t.Errorf("without and with Vast the stage has the deployment %s, so it would not serve Vast's routes", first)
+	}
+}
+
+// deploymentOf returns the name of the deployment that the stage of Api serves.
+func deploymentOf(t *testing.T, out object) string {
+	t.Helper()
+	stage, _ := at(out, "Resources", "DomainMapping", "Properties", "Stage", "Ref").(string)
+	name, _ := at(out, "Resources", stage, "Properties", "DeploymentId", "Ref").(string)
+	if at(out, "Resources", name, "Type") != "AWS::ApiGateway::Deployment" {
+		t.Fatalf("the stage %s has the deployment %q", stage, name)
+	}
+	return name
 }

@@ -46,7 +46,7 @@ func TestTheGatewayAnswersAsTheServiceDoes(t *testing.T) {
 			}
 			p := problem(t, all[kind])
 			if kind == "ACCESS_DENIED" {
-				p = denied(t, map[string]string{"denial": "_by_scope", "denial_detail": "No."})
+				p = denied(t, map[string]string{"denial": "_by_scope", "detail": "No."})
 			}
 			if p.Code != code || p.Type != "urn:apitoken:problem:"+code || p.RequestID != "$context.requestId" {
 				t.Errorf("got code %s, type %s, request id %s", p.Code, p.Type, p.RequestID)

@@ -101,8 +101,8 @@ func deployed(t *testing.T, vast bool) object {
 	return all
 }
 
-// compute computes metric math with FILL(id, 0), SUM([...]), MAX([...]), numbers, + - and
-// *. Without the brackets of its lists it has Go's syntax. A metric that is not in sums
+// compute computes metric math with FILL(id, 0), SUM([...]), MAX([...]), numbers and *.
+// Without the brackets of its lists it has Go's syntax. A metric that is not in sums
 // has no data. Each metric must be used.
 func compute(t *testing.T, text string, sums map[string]float64) float64 {
 	t.Helper()
@@ -129,13 +129,14 @@ func valueOf(e ast.Expr, sums map[string]float64) (float64, error) {
 	case *ast.BinaryExpr:
 		x, xerr := valueOf(e.X, sums)
 		y, yerr := valueOf(e.Y, sums)
-		switch e.Op {
-		case gotoken.ADD:
-			return x + y, errors.Join(xerr, yerr)
-		case gotoken.SUB:
-			return x - y, errors.Join(xerr, yerr)
-		case gotoken.MUL:
+		if e.Op == gotoken.MUL {
 			return x * y, errors.Join(xerr, yerr)
+		}
+		return 0, fmt.Errorf("%s is not allowed, write SUM([...]): a metric without any data would remove the other one", e.Op)
+	case *ast.UnaryExpr:
+		x, err := valueOf(e.X, sums)
+		if e.Op == gotoken.SUB {
+			return -x, err
 		}
 	case *ast.CallExpr:
 		return valueOfCall(e, sums)

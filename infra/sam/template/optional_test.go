@@ -1,7 +1,9 @@
 package template_test
 
 import (
+	"fmt"
 	"os"
+	"reflect"
 	"regexp"
 	"strings"
 	"testing"
@@ -63,12 +65,9 @@ func TestADomainReplacesTheDefaultAddress(t *testing.T) {
 	}, "Domain", "Properties")
 	want(t, on, object{"DomainName": ref("Domain"), "RestApiId": ref("Api"), "Stage": ref("Api.Stage")}, "DomainMapping", "Properties") // no base path
 	want(t, on, true, "Api", "Properties", "DisableExecuteApiEndpoint")
-	// API Gateway applies this switch with the next change of a stage, and SAM makes no new deployment for it.
-	want(t, on, object{"domain": "tokens.example.com"}, "Api", "Properties", "Variables")
 
 	off := with(t, all, nil)
 	want(t, off, false, "Api", "Properties", "DisableExecuteApiEndpoint")
-	want(t, off, nil, "Api", "Properties", "Variables")
 
 	want(t, all, object{"Fn::If": list("HasDomain", sub("https://${DomainName}"),
 		sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${StageName}"))}, "Outputs", "ApiUrl", "Value")
@@ -119,8 +118,21 @@ func TestOtherAccountsGetEventsAndSendNone(t *testing.T) {
 			t.Errorf("%s allows %s", name, actions)
 		}
 	}
-	if a, o := at(on, "BusAccountsPolicy", "Properties", "StatementId"), at(on, "BusOrganizationPolicy", "Properties", "StatementId"); a == o {
-		t.Errorf("both policies have the id %v, so one replaces the other", a)
+	want(t, on, ref("BusAccountsPolicy"), "BusOrganizationPolicy", "Metadata", "After") // else EventBridge may lose one of them
+	uuid := object{"Fn::Select": list(2, object{"Fn::Split": list("/", ref("AWS::StackId"))})}
+	seen := map[string]bool{}
+	for _, name := range []string{"BusAccountsPolicy", "BusOrganizationPolicy"} {
+		id := at(on, name, "Properties", "StatementId")
+		sub, _ := at(id, "Fn::Sub").([]any)
+		if len(sub) != 2 || !reflect.DeepEqual(sub[1], object{"Id": uuid}) || !strings.Contains(fmt.Sprint(sub[0]), "${Id}") {
+			t.Errorf("%s has the id %v, which another stack of the account may have too", name, id)
+			continue
+		}
+		text := strings.ReplaceAll(sub[0].(string), "${Id}", "0a1b2c3d-0000-1111-2222-333344445555")
+		if len(text) > 64 || seen[text] {
+			t.Errorf("%s has the id %q; want at most 64 characters, and another one for each policy", name, text)
+		}
+		seen[text] = true
 	}
 }
 
@@ -168,4 +180,27 @@ func TestTheREADMESaysHowToAddAnAlias(t *testing.T) {
 	want(t, all, getAtt("AuthorizeFunction.Arn"), "Resources", "ExampleApi", "Properties", "Auth", "Authorizers", "TokenAuthorizer", "FunctionArn")
 	want(t, all, getAtt("AuthorizeFunction.Arn"), "Outputs", "AuthorizerArn", "Value")
 	want(t, all, "AWS::CloudWatch::Alarm", "Resources", "AuthorizeFaultsAlarm", "Type")
+}
+
+// TestASwitchedRouteIsDeployed: SAM makes a new deployment of an API only if the text of
+// its definition changes. A route of a function with a condition appears and disappears
+// without such a change.
+func TestASwitchedRouteIsDeployed(t *testing.T) {
+	all, switched := read(t), 0
+	for name, f := range resources(t, all, "Serverless::Function") {
+		events, _ := at(f, "Properties", "Events").(object)
+		for event, e := range events {
+			api, isAPI := at(e, "Properties", "RestApiId", "Ref").(string)
+			if !isAPI || at(f, "Condition") == at(all, "Resources", api, "Condition") {
+				continue
+			}
+			switched++
+			if at(all, "Resources", api, "Properties", "AlwaysDeploy") != true {
+				t.Errorf("the event %s of %s depends on %v, and %s has no AlwaysDeploy, so its stage keeps the old routes", event, name, at(f, "Condition"), api)
+			}
+		}
+	}
+	if switched == 0 {
+		t.Error("no event has a condition")
+	}
 }
