@@ -38,7 +38,7 @@ func (x exchange) requestKey() (issuer.RequestKey, error) {
 	case len(key) < minKey || len(key) > maxKey:
 		return issuer.RequestKey{}, keyProblem(fmt.Sprintf("has %d characters", len(key)))
 	}
-	return issuer.RequestKey{Route: x.Request.Method + " " + x.Pattern(), Value: key}, nil
+	return issuer.RequestKey{Route: x.Request.Method + " " + x.Route.Path, Value: key}, nil
 }
 
 func keyProblem(problem string) *machine.Problem {

@@ -36,7 +36,7 @@ type exchange struct{ *machine.Exchange }
 // tokenID returns the id of the token that the call is about: the id in the path,
 // or the id of the acting token for a call about self.
 func (x exchange) tokenID() string {
-	if strings.HasPrefix(x.Pattern(), selfPath) {
+	if strings.HasPrefix(x.Route.Path, selfPath) {
 		return x.Principal.TokenID
 	}
 	return x.Request.PathValue("id")

@@ -51,12 +51,20 @@ var (
 	contentPolicy   = []string{"default-src 'none'; frame-ancestors 'none'"}
 )
 
+// outcome is what was answered.
+type outcome struct {
+	status int    // as the face writes it
+	code   string // "ok", "replayed" for the answer of an earlier request, or the problem's code
+	err    error  // that the problem is about
+	fault  bool   // of the service: the status of the code is a 5xx, whatever the face writes
+}
+
 // write sends the answer. An answer to a request whose credential and scopes were
 // accepted has the expiry of this credential, whatever its status is: as the check
-// found it, before the request itself changed anything. write returns the status, and the code for the log: "ok",
-// "replayed" for the answer of an earlier request, or the problem's code.
-func (x *Exchange) write(a Answer, err error) (status int, code string) {
-	status, code = cmp.Or(a.Status, http.StatusOK), "ok"
+// found it, before the request itself changed anything. write returns the outcome for
+// the log.
+func (x *Exchange) write(a Answer, err error) outcome {
+	out := outcome{status: cmp.Or(a.Status, http.StatusOK), code: "ok"}
 	var body []byte
 	if err == nil {
 		body, err = a.encoded()
@@ -65,7 +73,7 @@ func (x *Exchange) write(a Answer, err error) (status int, code string) {
 	if err != nil {
 		p := x.problem(err)
 		form := x.Form(p)
-		status, code = form.Status, p.Code
+		out = outcome{form.Status, p.Code, err, p.Status >= http.StatusInternalServerError}
 		body, a = form.encoded(), Answer{DocumentType: form.Type}
 		x.problemHeaders(h, p)
 	}
@@ -80,7 +88,7 @@ func (x *Exchange) write(a Answer, err error) (status int, code string) {
 		h["Etag"] = []string{a.ETag}
 	}
 	if a.Replayed {
-		code = "replayed"
+		out.code = "replayed"
 		h["Idempotent-Replayed"] = replayed
 	}
 	if expires := x.Principal.ExpiresAt; x.accepted && !expires.IsZero() {
@@ -93,11 +101,11 @@ func (x *Exchange) write(a Answer, err error) (status int, code string) {
 		h["Content-Type"] = []string{a.mediaType()}
 		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
-	x.w.WriteHeader(status)
+	x.w.WriteHeader(out.status)
 	if x.Request.Method != http.MethodHead {
 		_, _ = x.w.Write(body) // after an error the connection is broken, and no other answer can be sent
 	}
-	return status, code
+	return out
 }
 
 // drainTime is how long a connection is read after an answer that did not wait for

@@ -79,8 +79,8 @@ func (rs *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 	x := &Exchange{resource: rs, w: w, Request: r, requestID: rand.Text()}
 	a, err := x.answer()
-	status, code := x.write(a, err)
-	x.log(status, code, err, rs.Config.Now().Sub(began))
+	out := x.write(a, err)
+	x.log(out, rs.Config.Now().Sub(began))
 }
 
 // answer does the work of the request. It never panics.
@@ -151,18 +151,15 @@ func (x *Exchange) Path() string {
 	return u.EscapedPath()
 }
 
-// Pattern returns the path of the route.
-func (x *Exchange) Pattern() string { return x.pattern }
-
 // instance returns the path for a problem object, or "" if the path may contain a
-// secret: people paste whole tokens in place of an id, a name or a path. So each part
-// of the path that a client chooses must be a token id.
+// secret: people paste whole tokens in place of an id, a name or a path. So the only
+// part of the path that a client chooses must be a token id.
 func (x *Exchange) instance() string {
 	if x.pattern == "" {
 		return ""
 	}
 	for segment := range strings.SplitSeq(x.pattern, "/") {
-		if name, wild := strings.CutPrefix(segment, "{"); wild && !secret.IsID(x.Request.PathValue(strings.TrimSuffix(name, "}"))) {
+		if strings.HasPrefix(segment, "{") && (segment != "{id}" || !secret.IsID(x.Request.PathValue("id"))) {
 			return ""
 		}
 	}
@@ -173,35 +170,34 @@ func (x *Exchange) instance() string {
 // header but a cut user agent, and no method or path that a client can choose
 // freely: a known path is logged as its pattern, and an unknown one is cut. Its
 // token_id is the acting token, or the token with a damaged view.
-func (x *Exchange) log(status int, code string, err error, took time.Duration) {
-	fault := err != nil && problemOf(err).Status >= http.StatusInternalServerError
-	level := x.level(fault, code)
+func (x *Exchange) log(out outcome, took time.Duration) {
+	level := x.level(out)
 	if !x.Config.Logger.Enabled(x.Request.Context(), level) {
 		return
 	}
 	attrs := make([]slog.Attr, 0, 13)
 	attrs = append(attrs,
-		slog.String("operation", cmp.Or(x.Route.operation(), "none")), slog.String("code", code),
-		slog.String("token_id", cmp.Or(events.DamagedToken(err), x.Principal.TokenID)), slog.String("owner", x.Principal.Owner),
+		slog.String("operation", cmp.Or(x.Route.operation(), "none")), slog.String("code", out.code),
+		slog.String("token_id", cmp.Or(events.DamagedToken(out.err), x.Principal.TokenID)), slog.String("owner", x.Principal.Owner),
 		slog.String("address", textOf(x.address)), slog.String("user_agent", secret.LogText(x.Request.UserAgent())),
 		slog.String("method", knownMethod(x.Request.Method)), slog.String("route", x.pattern))
 	if x.pattern == "" {
 		attrs = append(attrs, slog.String("path", secret.LogPath(x.Request.URL.EscapedPath())))
 	}
-	attrs = append(attrs, slog.Int("status", status), slog.Float64("duration_ms", milliseconds(took)), slog.String("request_id", x.requestID))
-	if fault {
-		attrs = append(attrs, slog.Any("error", err))
+	attrs = append(attrs, slog.Int("status", out.status), slog.Float64("duration_ms", milliseconds(took)), slog.String("request_id", x.requestID))
+	if out.fault {
+		attrs = append(attrs, slog.Any("error", out.err))
 	}
 	x.Config.Logger.LogAttrs(x.Request.Context(), level, "request", attrs...)
 }
 
 // level returns the level of the log line. A client that closes the connection is
 // not a fault of the service.
-func (x *Exchange) level(fault bool, code string) slog.Level {
+func (x *Exchange) level(out outcome) slog.Level {
 	switch {
-	case fault && !errors.Is(x.Request.Context().Err(), context.Canceled):
+	case out.fault && !errors.Is(x.Request.Context().Err(), context.Canceled):
 		return slog.LevelError
-	case code == "ok" && x.Route.Quiet:
+	case out.code == "ok" && x.Route.Quiet:
 		return slog.LevelDebug
 	}
 	return slog.LevelInfo

@@ -137,11 +137,17 @@ func (f Face) misfit(others []Face) string {
 // underOf returns the Under of the face that a path belongs to.
 func underOf(faces []Face, path string) string {
 	for _, f := range faces {
-		if f.Under != "" && strings.HasPrefix(path+"/", f.Under) {
+		if f.isUnder(path) {
 			return f.Under
 		}
 	}
 	return ""
+}
+
+// isUnder reports whether the path begins with the Under of the face. A path without
+// the slash at its end does too.
+func (f Face) isUnder(path string) bool {
+	return f.Under != "" && (strings.HasPrefix(path, f.Under) || path == strings.TrimSuffix(f.Under, "/"))
 }
 
 // contradiction says which members of a route contradict each other, or "".

@@ -151,7 +151,7 @@ func (h *handler) faceOf(path string) *face {
 		switch {
 		case f.Under == "":
 			found = f
-		case strings.HasPrefix(path+"/", f.Under):
+		case f.isUnder(path):
 			return f
 		}
 	}

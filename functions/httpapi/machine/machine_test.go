@@ -1,6 +1,7 @@
 package machine_test
 
 import (
+	"bytes"
 	"log/slog"
 	"net/http"
 	"net/http/httptest"
@@ -209,5 +210,49 @@ func TestARouteThatChecksCredentialsNeedsAGuard(t *testing.T) {
 			c.config.Logger = slog.New(slog.DiscardHandler)
 			machine.New(c.config, f)
 		})
+	}
+}
+
+// TestAnAnswerThatCannotBeEncodedIsAFault: it is logged as an error, with its reason.
+func TestAnAnswerThatCannotBeEncodedIsAFault(t *testing.T) {
+	var log bytes.Buffer
+	f := things("", "things")
+	f.Calls[0].Serve = func(*machine.Exchange) (machine.Answer, error) { return machine.Answer{Body: func() {}}, nil }
+	h := machine.New(machine.Config{Logger: slog.New(slog.NewTextHandler(&log, nil))}, f)
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, "/things/7", nil))
+	if got := strings.TrimSpace(w.Body.String()); got != `"things internal"` {
+		t.Errorf("got %s", got)
+	}
+	for _, part := range []string{"level=ERROR", "code=internal", "error=", "unsupported type"} {
+		if !strings.Contains(log.String(), part) {
+			t.Errorf("the log line has no %s: %s", part, &log)
+		}
+	}
+}
+
+// TestOnlyATokenIDIsShownInAProblem: a user in the path may be a secret, also one that
+// looks like a token id.
+func TestOnlyATokenIDIsShownInAProblem(t *testing.T) {
+	f := things("", "things")
+	f.Form = func(p *machine.Problem) machine.Form {
+		return machine.Form{Status: p.Status, Type: "text/json", Body: p.Instance}
+	}
+	refuse := func(*machine.Exchange) (machine.Answer, error) {
+		return machine.Answer{}, machine.NewProblem("not_found", "No.")
+	}
+	for _, path := range []string{"/users/{user}", "/users/{user}/things/{id}"} {
+		f.Calls = append(f.Calls, machine.Call{Route: machine.Route{Function: "things", Method: http.MethodGet, Path: path, Open: true}, Serve: refuse})
+	}
+	f.Calls[0].Serve = refuse
+	h := machine.New(machine.Config{Logger: slog.New(slog.DiscardHandler)}, f)
+	for path, want := range map[string]string{
+		"/things/JhxND7ci": "/things/JhxND7ci", "/things/JhxND7ci7": "", "/users/JhxND7ci": "", "/users/ann/things/JhxND7ci": "",
+	} {
+		w := httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequestWithContext(t.Context(), http.MethodGet, path, nil))
+		if got := strings.TrimSpace(w.Body.String()); got != `"`+want+`"` {
+			t.Errorf("%s: got %s, want %q", path, got, want)
+		}
 	}
 }
