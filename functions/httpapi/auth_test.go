@@ -132,7 +132,7 @@ func TestScopesAndSourceRangesLimitATokensCalls(t *testing.T) {
 	w.do("GET", strings.TrimSuffix(collection, "/"), reader, "").expect(t, http.StatusOK, "")
 	w.do("POST", collection, reader, "").expect(t, http.StatusForbidden, "permission_denied_by_scope")
 	w.do("GET", "/v1/users/admin/events", reader, "").expect(t, http.StatusForbidden, "permission_denied_by_scope")
-	if line := w.log.last(t); line["token_id"] != reader[:8] || line["code"] != "permission_denied_by_scope" {
+	if line := w.log.Last(t); line["token_id"] != reader[:8] || line["code"] != "permission_denied_by_scope" {
 		t.Errorf("got log line %v, want one with the refused token's id", line)
 	}
 	_, elsewhere := w.make(httpapi.CreateRequest{SourceIPs: []string{"192.0.2.0/24"}})
@@ -214,7 +214,7 @@ func TestAfterAGatewayOnlyItsPrincipalIsUsed(t *testing.T) {
 	}
 	admin := guard.Principal{Owner: "admin", TokenID: w.admin[:8]}
 	handle(h, asPrincipal(request(t, "GET", collection, ""), admin)).expect(t, http.StatusOK, "")
-	if line := w.log.last(t); line["token_id"] != w.admin[:8] || line["operation"] != "list" {
+	if line := w.log.Last(t); line["token_id"] != w.admin[:8] || line["operation"] != "list" {
 		t.Errorf("got %v", line)
 	}
 	admin.Scopes = []string{"GET /v1/version"}
@@ -232,7 +232,7 @@ func TestClosedConnectionIsNoErrorInTheLog(t *testing.T) {
 	ctx, disconnect := context.WithCancel(t.Context())
 	disconnect()
 	handle(w.handler(), request(t, "POST", collection, w.admin).WithContext(ctx)).expect(t, http.StatusServiceUnavailable, "unavailable")
-	if line := w.log.last(t); line["level"] != "INFO" || line["error"] == nil {
+	if line := w.log.Last(t); line["level"] != "INFO" || line["error"] == nil {
 		t.Errorf("got %v, want level INFO and the reason", line)
 	}
 	if w.contents() != before {
@@ -245,7 +245,7 @@ func TestPassedDeadlineIsAnErrorInTheLog(t *testing.T) {
 	ctx, cancel := context.WithDeadline(t.Context(), time.Now().Add(-time.Second))
 	defer cancel()
 	handle(w.handler(), request(t, "POST", collection, w.admin).WithContext(ctx)).expect(t, http.StatusServiceUnavailable, "unavailable")
-	if line := w.log.last(t); line["level"] != "ERROR" || line["error"] == nil {
+	if line := w.log.Last(t); line["level"] != "ERROR" || line["error"] == nil {
 		t.Errorf("got %v, want an error with the reason", line)
 	}
 }
@@ -264,7 +264,7 @@ func TestOutageIs503AndNever401(t *testing.T) {
 		if s.header.Get("Retry-After") == "" || !s.problem(t).Retryable || strings.Contains(string(s.body), "10.0.0.7") {
 			t.Errorf("%s: got %v %s, want Retry-After, retryable, and no reason", path, s.header, s.body)
 		}
-		line := w.log.last(t)
+		line := w.log.Last(t)
 		if line["level"] != "ERROR" || line["error"] == nil || line["request_id"] != s.problem(t).RequestID {
 			t.Errorf("%s: got log line %v, want the reason", path, line)
 		}
@@ -314,7 +314,7 @@ func TestDamagedTokenIs500AndNever401(t *testing.T) {
 		if s.problem(t).Retryable || s.header.Get("Retry-After") != "" || s.header.Get("WWW-Authenticate") != "" || strings.Contains(string(s.body), "seal") {
 			t.Errorf("%s: got %v %s, want no retry, no challenge and no reason", path, s.header, s.body)
 		}
-		if line := w.log.last(t); line["level"] != "ERROR" || line["token_id"] != w.admin[:8] || line["error"] == nil {
+		if line := w.log.Last(t); line["level"] != "ERROR" || line["token_id"] != w.admin[:8] || line["error"] == nil {
 			t.Errorf("%s: got log line %v, want the token and the reason", path, line)
 		}
 	}
@@ -326,7 +326,7 @@ func TestFaultIs500WithoutItsReasonAndTheLogHasTheReason(t *testing.T) {
 	h := w.handler(func(c *machine.Config) { c.Issuer = other })
 	s := handle(h, request(t, "POST", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
 	golden(t, "problem_internal.json", s.body, s.header.Get("X-Request-Id"), "QWTZ6IPQ2LRPMJEZ3MXV7N4C5U")
-	line := w.log.last(t)
+	line := w.log.Last(t)
 	if !strings.Contains(fmt.Sprint(line["error"]), "unknown pepper") || line["request_id"] != s.problem(t).RequestID {
 		t.Errorf("got log line %v, want the reason and the answer's request id", line)
 	}
@@ -340,15 +340,15 @@ func TestPanicIs500WithoutItsText(t *testing.T) {
 		if strings.Contains(string(s.body), "panic") || strings.Contains(w.log.String(), w.admin[9:]) {
 			t.Errorf("%s: the answer or the log has the panic's text: %s\n%s", name, s.body, w.log)
 		}
-		if line := w.log.last(t); !strings.Contains(fmt.Sprint(line["error"]), "TestPanicIs500WithoutItsText") {
+		if line := w.log.Last(t); !strings.Contains(fmt.Sprint(line["error"]), "TestPanicIs500WithoutItsText") {
 			t.Errorf("%s: got %v, want the place of the panic", name, line["error"])
 		}
 	}
 	h := w.handler(func(c *machine.Config) {
-		c.Source = func(*http.Request) netip.Addr { return []netip.Addr{}[w.log.b.Len()] }
+		c.Source = func(*http.Request) netip.Addr { return []netip.Addr{}[len(w.log.String())] }
 	})
 	handle(h, request(t, "GET", collection, w.admin)).expect(t, http.StatusInternalServerError, "internal")
-	if line := w.log.last(t); !strings.Contains(fmt.Sprint(line["error"]), "index out of range") {
+	if line := w.log.Last(t); !strings.Contains(fmt.Sprint(line["error"]), "index out of range") {
 		t.Errorf("got %v, want the runtime's reason", line["error"])
 	}
 }
@@ -369,14 +369,14 @@ func TestLogNamesARefusedTokenIfItsSecretIsRight(t *testing.T) {
 		{away.ID, awayText, "permission_denied_by_source"}, {scoped.ID, scopedText, "permission_denied_by_scope"},
 	} {
 		w.do("GET", collection, c.text, "")
-		if line := w.log.last(t); line["code"] != c.code || line["token_id"] != c.id || line["owner"] != "ann" {
+		if line := w.log.Last(t); line["code"] != c.code || line["token_id"] != c.id || line["owner"] != "ann" {
 			t.Errorf("got %v, want %s with the token %s of ann", line, c.code, c.id)
 		}
 		wrong := secret.Mint("")
 		wrong.ID = c.id
 		for _, text := range []string{forged(wrong), c.text[:9] + "-" + c.text[10:]} {
 			w.do("GET", collection, text, "").expect(t, http.StatusUnauthorized, "")
-			if line := w.log.last(t); line["token_id"] != "" || line["owner"] != "" {
+			if line := w.log.Last(t); line["token_id"] != "" || line["owner"] != "" {
 				t.Errorf("got %v for a wrong secret, want no token", line)
 			}
 		}
@@ -416,7 +416,7 @@ func TestLogHasTheRouteOrACutPath(t *testing.T) {
 		r := request(t, "GET", "http://localhost"+c.path, "")
 		r.Header = header
 		handle(w.handler(), r)
-		line := w.log.last(t)
+		line := w.log.Last(t)
 		for name, want := range c.want {
 			if line[name] != want {
 				t.Errorf("%s: got %s %v, want %v", c.path, name, line[name], want)
@@ -441,15 +441,15 @@ func TestHealthIsLoggedAtDebugLevelUnlessItFails(t *testing.T) {
 		c.Logger = slog.New(slog.NewJSONHandler(w.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
 	})
 	handle(debug, request(t, "GET", "/healthz", "")).expect(t, http.StatusOK, "")
-	if line := w.log.last(t); line["level"] != "DEBUG" || line["route"] != "/healthz" {
+	if line := w.log.Last(t); line["level"] != "DEBUG" || line["route"] != "/healthz" {
 		t.Errorf("got %v, want a line at level DEBUG", line)
 	}
 	handle(w.handler(), request(t, "GET", "/v1/version", "")).expect(t, http.StatusOK, "")
-	if line := w.log.last(t); line["level"] != "INFO" || line["route"] != "/v1/version" {
+	if line := w.log.Last(t); line["level"] != "INFO" || line["route"] != "/v1/version" {
 		t.Errorf("got %v, want a line at level INFO", line)
 	}
 	handle(w.handler(func(c *machine.Config) { c.Ready = notReady }), request(t, "GET", "/healthz", "")).expect(t, http.StatusServiceUnavailable, "unavailable")
-	if line := w.log.last(t); line["level"] != "ERROR" || line["route"] != "/healthz" {
+	if line := w.log.Last(t); line["level"] != "ERROR" || line["route"] != "/healthz" {
 		t.Errorf("got %v, want a line at level ERROR", line)
 	}
 }
@@ -460,7 +460,7 @@ func TestEachRequestHasOneLogLineWithoutPrivateText(t *testing.T) {
 	w.do("GET", collection+"?user=private-query", w.admin, "").expect(t, http.StatusOK, "")
 	w.do("GET", collection+made.ID+"?private=query", w.admin, "").expect(t, http.StatusBadRequest, "invalid_parameter")
 	w.do("GET", collection+made.ID, w.admin, "private-body").expect(t, http.StatusOK, "")
-	line := w.log.last(t)
+	line := w.log.Last(t)
 	delete(line, "time")
 	if took, ok := line["duration_ms"].(float64); !ok || took != 0 { // the scene's clock does not move
 		t.Errorf("got duration_ms %v, want 0", line["duration_ms"])

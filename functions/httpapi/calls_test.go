@@ -16,6 +16,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/settings"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/apitest"
 	"apitoken/functions/httpapi/machine"
 )
 
@@ -79,7 +80,7 @@ func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 			w.do("DELETE", collection+revoked.ID, w.admin, "").expect(t, http.StatusOK, "")
 			expired, _ := w.make(httpapi.CreateRequest{User: named("ann"), ExpiresIn: "1h"})
 			w.sleep(time.Hour)
-			used := &usage{Store: w.store}
+			used := &apitest.Usage{Store: w.store}
 			h := w.afterAuthorizer(used)
 			for _, c := range []struct {
 				caller, id string
@@ -99,8 +100,8 @@ func TestEveryCommandOnAnothersTokenIsRefused(t *testing.T) {
 					t.Errorf("as %s: got %d %s, want %d %s", c.caller, got.status, bytes.TrimSpace(got.body), c.status, c.code)
 				}
 			}
-			if used.commits > 0 {
-				t.Errorf("it wrote the log %d times", used.commits)
+			if used.Commits > 0 {
+				t.Errorf("it wrote the log %d times", used.Commits)
 			}
 		})
 	}

@@ -56,7 +56,7 @@ func TestARepeatedCreateGetsTheSameAnswer(t *testing.T) {
 			t.Errorf("%s: got %v %s, want the first answer %s", name, a.header, a.body, first.body)
 		}
 	}
-	if line := w.log.last(t); line["code"] != "replayed" {
+	if line := w.log.Last(t); line["code"] != "replayed" {
 		t.Errorf("the log line has the code %v, want replayed", line["code"])
 	}
 	made := decodeAs[httpapi.Created](t, first)

@@ -130,7 +130,7 @@ func TestRefusalsOfTheServerAreProblems(t *testing.T) {
 			if c.code != "path_not_found" && c.code != "method_not_allowed" && !res.Close {
 				t.Error("the connection stays open after a request that cannot be read")
 			}
-			line := w.log.last(t)
+			line := w.log.Last(t)
 			if line["request_id"] != p.RequestID || line["code"] != c.code || line["status"] != float64(c.status) || line["address"] != "127.0.0.1" {
 				t.Errorf("got log line %v, want the one of this answer", line)
 			}

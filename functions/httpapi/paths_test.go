@@ -96,11 +96,11 @@ func TestUnknownMethodsAnswerAProblemWithAllow(t *testing.T) {
 			t.Errorf("%s %s: got Allow %q, want %q", c.method, c.path, got, c.allow)
 		}
 	}
-	if line := w.log.last(t); line["method"] != "DELETE" || line["operation"] != "none" {
+	if line := w.log.Last(t); line["method"] != "DELETE" || line["operation"] != "none" {
 		t.Errorf("got %v", line)
 	}
 	w.do("BREW", "/v1/version", w.admin, "")
-	if line := w.log.last(t); line["method"] != "other" {
+	if line := w.log.Last(t); line["method"] != "other" {
 		t.Errorf("got method %v in the log, want other: a client can choose the text of a method", line["method"])
 	}
 }
@@ -191,7 +191,7 @@ func TestEachRequestGetsItsOwnIDFromTheService(t *testing.T) {
 	if first == second || len(first) != 26 || a.problem(t).RequestID != first {
 		t.Errorf("got ids %q and %q, problem %s", first, second, a.body)
 	}
-	if line := w.log.last(t); line["request_id"] != second {
+	if line := w.log.Last(t); line["request_id"] != second {
 		t.Errorf("got %v in the log, want %s", line["request_id"], second)
 	}
 }

@@ -1,7 +1,6 @@
 package httpapi_test
 
 import (
-	"context"
 	"io"
 	"net/http"
 	"strings"
@@ -11,6 +10,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/apitest"
 	"apitoken/functions/httpapi/machine"
 )
 
@@ -26,7 +26,7 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			if route.Method == http.MethodDelete && route.Function == "suspend" {
 				w.do("PUT", path, w.admin, "").expect(t, http.StatusOK, "")
 			}
-			used := &usage{Store: w.store}
+			used := &apitest.Usage{Store: w.store}
 			r, err := http.NewRequestWithContext(t.Context(), route.Method, path, strings.NewReader(sampleBody(route, text)))
 			if err != nil {
 				t.Fatal(err)
@@ -41,10 +41,10 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			if refuses := s.status >= http.StatusBadRequest; refuses != route.Refuses {
 				t.Fatalf("got %d %s, but Refuses is %t", s.status, s.body, route.Refuses)
 			}
-			if writes := used.commits > 0; writes != route.Command {
+			if writes := used.Commits > 0; writes != route.Command {
 				t.Errorf("it writes the log: %t, but Command is %t", writes, route.Command)
 			}
-			if checks := used.touches > 0; checks != route.Checks {
+			if checks := used.Touches > 0; checks != route.Checks {
 				t.Errorf("it notes the use of a token: %t, but Checks is %t", checks, route.Checks)
 			}
 			if mints := strings.Contains(string(s.body), `"bearer_token":"`); mints != route.Mints {
@@ -82,24 +82,8 @@ func sampleBody(route machine.Route, token string) string {
 }
 
 // afterAuthorizer is a handler on another store that leaves the check of the
-// caller's credential to a gateway. Its guard is for the routes with Self.
+// caller's credential to a gateway. Its guard is for the routes with Direct.
 func (w *scene) afterAuthorizer(store events.Store) http.Handler {
 	i := issuer.New(issuer.Config{Store: store, Keys: w.keys, Now: w.clock})
 	return w.handler(func(c *machine.Config) { c.Issuer, c.Guard, c.TrustPrincipal = i, i.Guard(), true })
-}
-
-// usage is a store that counts what a request writes.
-type usage struct {
-	events.Store
-	commits, touches int
-}
-
-func (u *usage) Commit(ctx context.Context, c events.Commit) error {
-	u.commits++
-	return u.Store.Commit(ctx, c)
-}
-
-func (u *usage) Touch(ctx context.Context, id string, use events.Use) error {
-	u.touches++
-	return u.Store.Touch(ctx, id, use)
 }

@@ -25,6 +25,7 @@ import (
 	"apitoken/events/settings"
 	"apitoken/events/settings/settingstest"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/apitest"
 	"apitoken/functions/httpapi/machine"
 	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
@@ -42,7 +43,7 @@ type scene struct {
 	store  *bolt.Store
 	keys   events.Keys
 	issuer *issuer.Issuer
-	log    *logBuffer
+	log    *apitest.Log
 	server *httptest.Server
 	admin  string // a token of a user with every permission
 
@@ -53,7 +54,7 @@ type scene struct {
 // newScene starts a service. The functions in change may change its configuration.
 func newScene(t *testing.T, change ...func(*machine.Config)) *scene {
 	t.Helper()
-	w := &scene{t: t, file: filepath.Join(t.TempDir(), "apitoken.db"), log: &logBuffer{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
+	w := &scene{t: t, file: filepath.Join(t.TempDir(), "apitoken.db"), log: &apitest.Log{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
 	w.keys = testKeys(t, "k1")
 	w.store = bolttest.OpenFile(t, w.file, bolt.Options{NoSync: true})
 	w.issuer = issuer.New(issuer.Config{Store: w.store, Keys: w.keys, Now: w.clock})
@@ -216,35 +217,6 @@ func decodeAs[T any](t testing.TB, s answer) T {
 		t.Fatalf("%s %s: %v in %s", s.method, s.path, err, s.body)
 	}
 	return v
-}
-
-// logBuffer keeps log lines.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// last decodes the last line.
-func (l *logBuffer) last(t testing.TB) map[string]any {
-	t.Helper()
-	lines := strings.Split(strings.TrimSpace(l.String()), "\n")
-	var line map[string]any
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &line); err != nil {
-		t.Fatalf("log line %q: %v", lines[len(lines)-1], err)
-	}
-	return line
 }
 
 // golden compares an answer with a file. It first replaces the texts that differ

@@ -12,6 +12,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/apitest"
 )
 
 // members decodes an entry as plain JSON values.
@@ -88,7 +89,7 @@ func TestUpdateChangesTheMembersThatItHas(t *testing.T) {
 func TestAnUpdateThatChangesNothingWritesNothing(t *testing.T) {
 	w := newScene(t)
 	made, _ := w.make(httpapi.CreateRequest{User: named("ann"), Name: "ci"})
-	used := &usage{Store: w.store}
+	used := &apitest.Usage{Store: w.store}
 	h := w.afterAuthorizer(used)
 	for _, c := range []struct {
 		body, etag string
@@ -102,8 +103,8 @@ func TestAnUpdateThatChangesNothingWritesNothing(t *testing.T) {
 			t.Fatal(err)
 		}
 		got := handle(h, asPrincipal(r, guard.Principal{Owner: "ann"})).expect(t, http.StatusOK, "")
-		if etag := got.header.Get("ETag"); etag != c.etag || used.commits != c.commits {
-			t.Errorf("%s: got the ETag %s after %d commits, want %s after %d", c.body, etag, used.commits, c.etag, c.commits)
+		if etag := got.header.Get("ETag"); etag != c.etag || used.Commits != c.commits {
+			t.Errorf("%s: got the ETag %s after %d commits, want %s after %d", c.body, etag, used.Commits, c.etag, c.commits)
 		}
 	}
 }

@@ -1,5 +1,6 @@
-// Package apitest compares an OpenAPI document with the routes of a face and with
-// its answers. Only tests use it.
+// Package apitest has what the tests of every face need: the comparison of an OpenAPI
+// document with the routes and the answers, a log, and a store that counts. Only tests
+// use it.
 package apitest
 
 import (

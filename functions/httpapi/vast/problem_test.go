@@ -242,7 +242,7 @@ func TestOtherSpellingsOfAPathReachNoRoute(t *testing.T) {
 			r.Header.Set("Authorization", "Api-Token "+text)
 			rec := httptest.NewRecorder()
 			w.server.Config.Handler.ServeHTTP(rec, r)
-			if line := w.log.last(t); rec.Code != http.StatusNotFound || line["code"] != "path_not_found" || line["operation"] != "none" {
+			if line := w.log.Last(t); rec.Code != http.StatusNotFound || line["code"] != "path_not_found" || line["operation"] != "none" {
 				t.Errorf("%s %s: got %d with the log line %v, want 404 path_not_found", method, path, rec.Code, line)
 			}
 		}

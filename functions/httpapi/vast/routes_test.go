@@ -1,14 +1,13 @@
 package vast_test
 
 import (
-	"context"
 	"net/http"
 	"strings"
 	"testing"
 
-	"apitoken/events"
 	"apitoken/events/issuer"
 	"apitoken/events/token"
+	"apitoken/functions/httpapi/apitest"
 	"apitoken/functions/httpapi/vast"
 )
 
@@ -20,7 +19,7 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			w := newScene(t)
 			id, _ := w.mint("ann", token.Wish{})
 			_, fresh := w.mint("admin", token.Wish{}) // no use of this token is stored yet
-			used := &usage{Store: w.store}
+			used := &apitest.Usage{Store: w.store}
 			w.issuer = issuer.New(issuer.Config{Store: used, Keys: w.keys, Now: w.clock})
 			w.serve()
 			path := strings.NewReplacer("{id}", id, "{vms}", "1").Replace(route.Path)
@@ -28,10 +27,10 @@ func TestEveryRouteDoesWhatItsRowSays(t *testing.T) {
 			if refuses := a.Status >= http.StatusBadRequest; refuses != route.Refuses {
 				t.Fatalf("got %d %s, but Refuses is %t", a.Status, a.Body, route.Refuses)
 			}
-			if writes := used.commits > 0; writes != route.Command {
+			if writes := used.Commits > 0; writes != route.Command {
 				t.Errorf("it writes the log: %t, but Command is %t", writes, route.Command)
 			}
-			if checks := used.touches > 0; checks != route.Checks {
+			if checks := used.Touches > 0; checks != route.Checks {
 				t.Errorf("it notes the use of a token: %t, but Checks is %t", checks, route.Checks)
 			}
 			if mints := strings.Contains(string(a.Body), `"token":"`); mints != route.Mints {
@@ -49,20 +48,4 @@ var sampleBodies = map[string]string{
 	"PATCH /api/apitokens/{id}":                        `{"name":"changed"}`,
 	"PATCH /api/vms/{vms}/set_max_api_tokens_per_user": `{"max_api_tokens_per_user":7}`,
 	"PATCH /api/vms/{vms}/pwd_settings":                `{"pwd_expiration_timeout":"30D"}`,
-}
-
-// usage is a store that counts what a request writes.
-type usage struct {
-	events.Store
-	commits, touches int
-}
-
-func (u *usage) Commit(ctx context.Context, c events.Commit) error {
-	u.commits++
-	return u.Store.Commit(ctx, c)
-}
-
-func (u *usage) Touch(ctx context.Context, id string, use events.Use) error {
-	u.touches++
-	return u.Store.Touch(ctx, id, use)
 }

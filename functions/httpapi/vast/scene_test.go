@@ -41,7 +41,7 @@ type scene struct {
 	store  *bolt.Store
 	keys   events.Keys
 	issuer *issuer.Issuer
-	log    *logBuffer
+	log    *apitest.Log
 	server *httptest.Server
 	admin  string // a token of a user with every permission
 
@@ -51,7 +51,7 @@ type scene struct {
 
 func newScene(t testing.TB) *scene {
 	t.Helper()
-	w := &scene{t: t, log: &logBuffer{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
+	w := &scene{t: t, log: &apitest.Log{}, now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC)}
 	keys, err := events.ParseKeys("k1:" + base64.StdEncoding.EncodeToString(bytes.Repeat([]byte{7}, 32)))
 	if err != nil {
 		t.Fatal(err)
@@ -220,34 +220,6 @@ func (w *scene) names(token, query string) (names []string) {
 		names = append(names, t.Name)
 	}
 	return names
-}
-
-// logBuffer keeps log lines.
-type logBuffer struct {
-	mu sync.Mutex
-	b  bytes.Buffer
-}
-
-func (l *logBuffer) Write(b []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.Write(b)
-}
-
-func (l *logBuffer) String() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.b.String()
-}
-
-// last decodes the last line.
-func (l *logBuffer) last(t testing.TB) (line map[string]any) {
-	t.Helper()
-	lines := strings.Split(strings.TrimSpace(l.String()), "\n")
-	if err := json.Unmarshal([]byte(lines[len(lines)-1]), &line); err != nil {
-		t.Fatalf("log line %q: %v", lines[len(lines)-1], err)
-	}
-	return line
 }
 
 // golden compares a text with a file.

@@ -382,7 +382,7 @@ func TestLimitIs503WithoutRetryAfter(t *testing.T) {
 		}
 	}
 	refused()
-	if line := w.log.last(t); line["level"] != "INFO" || line["code"] != "token_limit_reached" || line["status"] != 503.0 || line["error"] != nil || line["operation"] != "create" {
+	if line := w.log.Last(t); line["level"] != "INFO" || line["code"] != "token_limit_reached" || line["status"] != 503.0 || line["error"] != nil || line["operation"] != "create" {
 		t.Errorf("got the log line %v", line)
 	}
 	w.do("PATCH", collection+made.ID+"/revoke/", w.admin, "").expect(http.StatusOK)
@@ -408,7 +408,7 @@ func TestOutageIs503WithRetryAfter(t *testing.T) {
 		if a.message() == "" || a.Header.Get("Retry-After") != "1" {
 			t.Errorf("%s %s: got %s with Retry-After %q", c[0], c[1], a.Body, a.Header.Get("Retry-After"))
 		}
-		if line := w.log.last(t); line["level"] != "ERROR" {
+		if line := w.log.Last(t); line["level"] != "ERROR" {
 			t.Errorf("got the log line %v", line)
 		}
 	}
