@@ -7,16 +7,16 @@ import (
 	"apitoken/events/secret"
 )
 
-// numberBytes is the least number of bytes of a number that stands for an owner key
-// with a name. Such a number has more than 64 bits, so it is no auth_id of Qumulo.
+// numberBytes is the smallest number of bytes of the number of an owner key, except of
+// a key with an auth_id. Such a number has more than 64 bits, so it is no auth_id of Qumulo.
 const numberBytes = 9
 
 // maxNumber is the number of digits of the longest number of an owner key.
 const maxNumber = 620
 
-// Number returns the whole number that stands for an owner key: who-am-i answers this
-// number as the id of the caller. Qumulo's qq reads that id as a number of any size,
-// and sends it back as an auth_id. The number of "auth_id:N" is N. The number of every
+// Number returns an owner key as a whole number. who-am-i answers this number as the id
+// of the caller. Qumulo's qq reads the id as a number of any size, and sends the id back
+// as an auth_id. The number of "auth_id:N" is N. The number of every
 // other key is the byte 1 and the bytes of the key, read as one number; zeros in front
 // of the key make it longer than 64 bits.
 func Number(key string) string {
@@ -29,9 +29,9 @@ func Number(key string) string {
 	return new(big.Int).SetBytes(b).String()
 }
 
-// keyOfNumber returns the owner key of a number with more than 64 bits, or "" if the
-// number stands for no key. A key that contains a token is none: callers look for
-// tokens in the texts that they get, and would not find it in a number.
+// keyOfNumber returns the owner key of a number with more than 64 bits, or "" if no
+// key has this number. A number of a key that contains a token is refused too: callers
+// look for tokens in texts, and would not find a token in a number.
 func keyOfNumber(digits string) string {
 	if len(digits) > maxNumber { // the time to read a number grows with the square of its length
 		return ""

@@ -7,16 +7,22 @@ import (
 	"apitoken/events/secret"
 )
 
+// OwnerKey is the owner key of the one user that a text of a query or of the command
+// line names, in a form of ParseIdentity. The refusal is invalid_field on user.
+func OwnerKey(text string) (string, error) {
+	i, err := ParseIdentity(text)
+	if err != nil {
+		return "", err
+	}
+	return i.Key()
+}
+
 // ValidOwner refuses a text that is not an owner key in its one form: NAME,
 // ACTIVE_DIRECTORY:NAME, POSIX_USER:NAME, a SID, uid:N or auth_id:N, with each
 // NAME in its one spelling. The refusal is invalid_field on user and names the
 // right form.
 func ValidOwner(key string) error {
-	i, err := ParseIdentity(key)
-	if err != nil {
-		return err
-	}
-	spelled, err := i.Key()
+	spelled, err := OwnerKey(key)
 	if err != nil {
 		return err
 	}

@@ -38,11 +38,7 @@ type Offboarding struct {
 
 // user returns the owner key of the user in the path.
 func (x exchange) user() (string, error) {
-	user, err := name.ParseIdentity(x.Request.PathValue("user"))
-	if err != nil {
-		return "", fmt.Errorf("reading the user: %w", err)
-	}
-	owner, err := user.Key()
+	owner, err := name.OwnerKey(x.Request.PathValue("user"))
 	if err != nil {
 		return "", fmt.Errorf("reading the user: %w", err)
 	}

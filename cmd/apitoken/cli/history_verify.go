@@ -66,11 +66,7 @@ func (o *history) runVerify(ctx context.Context, e *console.Env, read readPage, 
 
 // streamOf returns the stream of a user's tokens.
 func streamOf(user string) (events.Stream, error) {
-	i, err := name.ParseIdentity(user)
-	if err != nil {
-		return "", console.Usagef("--owner: %s", err)
-	}
-	key, err := i.Key()
+	key, err := name.OwnerKey(user)
 	if err != nil {
 		return "", console.Usagef("--owner: %s", err)
 	}

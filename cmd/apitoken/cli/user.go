@@ -19,11 +19,7 @@ func userFrom(args []string) (string, error) {
 	if console.WholeToken.MatchString(args[0]) {
 		return "", console.Usagef("the user is a whole token: give the name of a user. Your shell's history may now contain the token; revoke the token if others can read that history")
 	}
-	user, err := name.ParseIdentity(args[0])
-	if err == nil {
-		_, err = user.Key()
-	}
-	if err != nil {
+	if _, err := name.OwnerKey(args[0]); err != nil {
 		return "", console.Usagef("the user: %s", err)
 	}
 	return args[0], nil

@@ -60,11 +60,7 @@ func (s *source) export(ctx context.Context, e *console.Env, owner string) error
 }
 
 func streamOfOwner(text string) (events.Stream, error) {
-	who, err := name.ParseIdentity(text)
-	if err != nil {
-		return "", err
-	}
-	key, err := who.Key()
+	key, err := name.OwnerKey(text)
 	if err != nil {
 		return "", err
 	}

@@ -67,11 +67,7 @@ func ownerKey(text string) (string, error) {
 	if err := machine.NoToken(machine.Text("owner", text)); err != nil {
 		return "", err
 	}
-	user, err := name.ParseIdentity(text)
-	if err != nil {
-		return "", fmt.Errorf("reading the owner: %w", err)
-	}
-	key, err := user.Key()
+	key, err := name.OwnerKey(text)
 	if err != nil {
 		return "", fmt.Errorf("reading the owner: %w", err)
 	}
