@@ -19,7 +19,7 @@ import (
 // scene is a folder with the scripts, the stubs and what the stubs answer.
 type scene struct {
 	t    *testing.T
-	top  string // stands in for the top of the repository
+	top  string // a copy of the top of the repository
 	dir  string // the stubs' files
 	path string // PATH
 	env  []string

@@ -251,7 +251,7 @@ func runbookCommands(t *testing.T, readme string) (all []string) {
 	return all
 }
 
-// capitals matches a word that stands for a name.
+// capitals matches a word that the reader replaces by a name.
 var capitals = regexp.MustCompile(`\b[A-Z]+(_[A-Z]+)*\b`)
 
 // command runs a command of the runbook at the top of the copy, and returns its output.

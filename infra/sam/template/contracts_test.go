@@ -25,7 +25,7 @@ type contract struct {
 }
 
 // TestEveryAlarmFires runs the programs of the functions with dead dependencies. It
-// computes the alarms of the template from the logs and from what Lambda is told, as
+// computes the alarms of the template from the logs and from what Lambda gets, as
 // CloudWatch does.
 func TestEveryAlarmFires(t *testing.T) {
 	if testing.Short() {

@@ -17,7 +17,7 @@ type served struct {
 	unauthorized           bool // no authorizer runs before it
 }
 
-// anyMethod stands for all methods that no other event of the same path has.
+// anyMethod means all methods that no other event of the same path has.
 const anyMethod = "ANY"
 
 // unknownCalls are the events of the function about for all calls that no other
@@ -47,7 +47,7 @@ func eventsOf(t *testing.T, all object) (found []served) {
 	return found
 }
 
-// callsOf returns the calls of routes. Each GET stands for HEAD as well.
+// callsOf returns the calls of routes. Each GET is a HEAD too.
 func callsOf(routes []machine.Route) (calls []served) {
 	for _, r := range routes {
 		c := served{r.Function, r.Method, r.Path, r.Open || r.Direct}
