@@ -64,8 +64,12 @@ func run(tokens, past, rounds int) (missed bool, err error) {
 	for _, measure := range []func(folder) error{
 		func(f folder) error { return authorize(f, report, 1_000, rounds) },
 		func(f folder) error { return largeStore(f, report, tokens, rounds) },
-		func(folder) error { return sweepingLongEnough(report, tokens/5) },
-		func(f folder) error { return collecting(f, report, tokens/5) },
+		func(folder) error {
+			return longEnough(tokens/5, func(f folder, n int) error { return sweeping(f, report, n) })
+		},
+		func(folder) error {
+			return longEnough(tokens/5, func(f folder, n int) error { return collecting(f, report, n) })
+		},
 		func(f folder) error { return whoAmI(f, report, rounds) },
 		func(f folder) error { return create(f, report, rounds) },
 		func(f folder) error { return refused(f, report, rounds) },

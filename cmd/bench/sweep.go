@@ -1,7 +1,6 @@
 package main
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -9,7 +8,6 @@ import (
 	"net/http"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"apitoken/events/sweep"
@@ -19,22 +17,7 @@ import (
 const (
 	sweepBudget = 3
 	sweepTime   = 20 * time.Second
-	beat        = 20 * time.Millisecond // between two requests of a client
 )
-
-// mostDoublings is how often sweepingLongEnough doubles the number of tokens.
-const mostDoublings = 3
-
-// sweepingLongEnough measures with n tokens, and again with twice as many if the sweep
-// ended before the requests: on a fast disk it does.
-func sweepingLongEnough(report func(budget), n int) error {
-	for try := 0; ; try++ {
-		err := inFolder(func(f folder) error { return sweeping(f, report, n<<try) })
-		if try == mostDoublings || !errors.Is(err, errEarly) {
-			return err
-		}
-	}
-}
 
 // sweeping compares the time of requests at a moderate rate with and without a sweep
 // at the same time, on a store whose tokens are all due: the sweep warns about one
@@ -88,57 +71,24 @@ func sweeping(f folder, report func(budget), n int) error {
 	return nil
 }
 
-var errEarly = errors.New("the sweep ended before the requests; measure with more tokens")
-
-// early returns errEarly if the sweep ended before the measurement, and the error of a
-// sweep that failed.
-func early(err error) error {
-	if errors.Is(err, context.Canceled) {
-		return nil
-	}
-	return cmp.Or(err, errEarly)
-}
-
 // times are 99th percentiles in ms.
 type times struct{ reads, updates float64 }
 
 // latencies sends requests for some time.
 func (f folder) latencies(url string, samples []sample) (times, error) {
-	all := [2][]float64{}
-	var mu sync.Mutex
-	until := time.Now().Add(sweepTime)
-	err := runClients(func(hc *http.Client, client int) error {
-		for i := client; time.Now().Before(until); i += clients {
-			began := time.Now()
-			s, kind := samples[i%len(samples)], i/clients%2
-			method, path, body := http.MethodGet, "/v1/session/who-am-i", ""
-			if kind == 1 {
-				method, path = http.MethodPatch, "/v1/auth/access-tokens/"+s.token.ID
-				body = fmt.Sprintf(`{"name":"n%d"}`, began.UnixNano())
-			}
-			req, err := http.NewRequest(method, url+path, strings.NewReader(body))
-			if err != nil {
-				return err
-			}
-			if err := send(hc, req, s.token.Text().Reveal()); err != nil {
-				return err
-			}
-			ms := float64(time.Since(began)) / float64(time.Millisecond)
-			mu.Lock()
-			all[kind] = append(all[kind], ms)
-			mu.Unlock()
-			time.Sleep(beat)
+	all, err := requestTimes(sweepTime, 2, func(client, n int) (kind int, r *http.Request, token string, err error) {
+		i := client + n*clients
+		s, kind := samples[i%len(samples)], n%2
+		method, path, body := http.MethodGet, "/v1/session/who-am-i", ""
+		if kind == 1 {
+			method, path = http.MethodPatch, "/v1/auth/access-tokens/"+s.token.ID
+			body = fmt.Sprintf(`{"name":"n%d"}`, time.Now().UnixNano())
 		}
-		return nil
+		r, err = http.NewRequest(method, url+path, strings.NewReader(body))
+		return kind, r, s.token.Text().Reveal(), err
 	})
-	for _, some := range all {
-		if len(some) < 100 && err == nil {
-			err = fmt.Errorf("only %d requests were answered in %v", len(some), sweepTime)
-		}
-		slices.Sort(some)
-	}
 	if err != nil {
 		return times{}, err
 	}
-	return times{all[0][len(all[0])*99/100], all[1][len(all[1])*99/100]}, nil
+	return times{all[0], all[1]}, nil
 }
