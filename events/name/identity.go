@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 
+	"apitoken/events/jsontext"
 	"apitoken/events/secret"
 )
 
@@ -36,7 +37,7 @@ const maxUID = 1<<32 - 2
 
 // The allowed values, for refusals.
 const (
-	userForms   = "NAME, local:NAME, ad:NAME, DOMAIN:NAME, auth_id:N, uid:N or a SID"
+	userForms   = "NAME, local:NAME, ad:NAME, DOMAIN:NAME, auth_id:N, uid:N, oidc:ALIAS:ID or a SID"
 	userDomains = domainLocal + ", " + domainNull + ", " + domainAD + ", " + domainPosixUser
 )
 
@@ -61,6 +62,23 @@ func (i Identity) MarshalJSON() ([]byte, error) {
 		SID    *string `json:"sid"`
 		Name   *string `json:"name"`
 	}{orNull(i.Domain), orNull(i.AuthID), i.UID, i.GID, orNull(i.SID), orNull(i.Name)})
+}
+
+// AppendJSON appends what MarshalJSON returns.
+func (i Identity) AppendJSON(p *jsontext.Plain) {
+	p.Raw(`{"domain":`)
+	p.TextOrNull(i.Domain)
+	p.Raw(`,"auth_id":`)
+	p.TextOrNull(i.AuthID)
+	p.Raw(`,"uid":`)
+	p.NumberOrNull(i.UID)
+	p.Raw(`,"gid":`)
+	p.NumberOrNull(i.GID)
+	p.Raw(`,"sid":`)
+	p.TextOrNull(i.SID)
+	p.Raw(`,"name":`)
+	p.TextOrNull(i.Name)
+	p.Raw("}")
 }
 
 func orNull(text string) *string {
@@ -93,6 +111,8 @@ func parseForm(form, rest string) (Identity, error) {
 	switch form {
 	case "auth_id":
 		return Identity{AuthID: rest}, nil
+	case oidcForm:
+		return Identity{AuthID: oidcForm + ":" + rest}, nil
 	case "uid":
 		n, err := parseID(form, rest)
 		return Identity{UID: n}, err
@@ -203,8 +223,10 @@ func (i Identity) checkDomain() error {
 	return nil
 }
 
+// nameKey is "" for the name beside a person at an identity provider: the name is only
+// displayed there, and another person may have it.
 func (i Identity) nameKey() (string, error) {
-	if i.Name == "" {
+	if i.Name == "" || i.Domain == "" && isOIDC(i.AuthID) {
 		return "", nil
 	}
 	name, err := spelling(i.Name, i.Domain == domainAD)
@@ -236,6 +258,8 @@ func (i Identity) authKey() (string, error) {
 		return "", invalid(fieldUser, "the user's auth_id %s is too large; allowed: a number of at most 64 bits, or the id that who-am-i answers", secret.Quote(i.AuthID))
 	case isNumber:
 		return authForm + strconv.FormatUint(n, 10), nil
+	case isOIDC(i.AuthID):
+		return i.AuthID, checkOIDC(i.AuthID)
 	}
 	return i.AuthID, ValidOwner(i.AuthID)
 }

@@ -7,6 +7,10 @@ import (
 	"slices"
 	"strings"
 	"testing"
+
+	"pgregory.net/rapid"
+
+	"apitoken/events/jsontext"
 )
 
 func TestUsersHaveOneKey(t *testing.T) {
@@ -222,5 +226,48 @@ func TestNumbersOfNoOwnerAreRefused(t *testing.T) {
 	}
 	if n, err := (Identity{AuthID: "500"}).Key(); n != "auth_id:500" || err != nil {
 		t.Errorf("got %s, %v", n, err)
+	}
+}
+
+// TestIdentityWrittenByHandIsTheSame as by encoding/json, or is left to it.
+func TestIdentityWrittenByHandIsTheSame(t *testing.T) {
+	numbers := rapid.Ptr(rapid.Uint64(), true)
+	texts := rapid.OneOf(rapid.StringMatching(`[ -~]*`), rapid.String())
+	plain := 0
+	rapid.Check(t, func(t *rapid.T) {
+		i := Identity{
+			Domain: texts.Draw(t, "domain"), AuthID: texts.Draw(t, "auth_id"), UID: numbers.Draw(t, "uid"), GID: numbers.Draw(t, "gid"),
+			SID: texts.Draw(t, "sid"), Name: texts.Draw(t, "name"),
+		}
+		want, err := json.Marshal(i)
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := jsontext.Plain{JSON: []byte("x")}
+		if i.AppendJSON(&p); p.Failed {
+			return
+		}
+		plain++
+		if got := string(p.JSON); got != "x"+string(want) {
+			t.Errorf("got %s, want x%s", got, want)
+		}
+	})
+	if plain == 0 {
+		t.Error("no identity was written by hand: the test shows nothing")
+	}
+}
+
+// TestNumberIsTheOneOfMathBig for keys of every length, with the smallest and largest
+// bytes.
+func TestNumberIsTheOneOfMathBig(t *testing.T) {
+	for size := range 40 {
+		for _, key := range []string{strings.Repeat("\x00", size), strings.Repeat("\xff", size), strings.Repeat("josephine", 5)[:size]} {
+			b := make([]byte, max(numberBytes, 1+size))
+			b[0] = 1
+			copy(b[len(b)-size:], key)
+			if got, want := Number(key), new(big.Int).SetBytes(b).String(); got != want {
+				t.Errorf("%q: got %s, want %s", key, got, want)
+			}
+		}
 	}
 }

@@ -1,7 +1,9 @@
 package name
 
 import (
+	"encoding/binary"
 	"math/big"
+	"math/bits"
 	"strings"
 
 	"apitoken/events/secret"
@@ -23,10 +25,30 @@ func Number(key string) string {
 	if n, ok := strings.CutPrefix(key, authForm); ok {
 		return n
 	}
-	b := make([]byte, max(numberBytes, 1+len(key)))
-	b[0] = 1
+	size := max(numberBytes, 1+len(key))
+	if size <= 16 {
+		return shortNumber(key, size)
+	}
+	return new(big.Int).SetBytes(append([]byte{1}, key...)).String()
+}
+
+// shortNumber is Number for a number of size bytes, at most 16. math/big would need 5
+// allocations for each who-am-i.
+func shortNumber(key string, size int) string {
+	var b [16]byte
+	b[len(b)-size] = 1
 	copy(b[len(b)-len(key):], key)
-	return new(big.Int).SetBytes(b).String()
+	high, low := binary.BigEndian.Uint64(b[:8]), binary.BigEndian.Uint64(b[8:])
+	var digits [39]byte // of the largest number with 16 bytes
+	at := len(digits)
+	for high|low != 0 {
+		rest := high % 10
+		high /= 10
+		low, rest = bits.Div64(rest, low, 10)
+		at--
+		digits[at] = '0' + byte(rest)
+	}
+	return string(digits[at:])
 }
 
 // keyOfNumber returns the owner key of a number with more than 64 bits, or "" if no

@@ -18,8 +18,8 @@ func OwnerKey(text string) (string, error) {
 }
 
 // ValidOwner refuses a text that is not an owner key in its one form: NAME,
-// ACTIVE_DIRECTORY:NAME, POSIX_USER:NAME, a SID, uid:N or auth_id:N, with each
-// NAME in its one spelling. The refusal is invalid_field on user and names the
+// ACTIVE_DIRECTORY:NAME, POSIX_USER:NAME, a SID, uid:N, auth_id:N or oidc:ALIAS:ID,
+// with each NAME in its one spelling. The refusal is invalid_field on user and names the
 // right form.
 func ValidOwner(key string) error {
 	spelled, err := OwnerKey(key)
