@@ -48,7 +48,7 @@ type Command interface{ command() }
 // It takes edit, and the maker must hold every action that it gives or takes.
 type Grant struct {
 	At      time.Time
-	By      token.Maker // only its owner, its credential and whether it is an operator matter
+	By      token.Maker // only its owner, its session's permissions, its credential and whether it is an operator matter
 	User    string      // owner key
 	Actions []string
 }
@@ -66,8 +66,20 @@ type Change struct {
 	WarningDays   *[]int         // in any order; none: no warnings
 }
 
-func (Grant) command()  {}
-func (Change) command() {}
+// MapGroup lets a group of an identity provider give exactly these actions to the
+// sessions of its members, from their next sign-in. Without actions the group gives
+// none. It takes edit, and the maker must hold every action that it gives or takes.
+type MapGroup struct {
+	At      time.Time
+	By      token.Maker // as in Grant
+	Alias   string      // of the identity provider
+	Group   string      // as the provider names it
+	Actions []string
+}
+
+func (Grant) command()    {}
+func (Change) command()   {}
+func (MapGroup) command() {}
 
 // Decide returns the facts that a command leads to, none if the settings have
 // these values already. The error is an *events.Refusal. Wrong fields are
@@ -79,6 +91,8 @@ func Decide(s State, c Command) ([]events.Fact, error) {
 		return grant(s, c)
 	case Change:
 		return change(s, c)
+	case MapGroup:
+		return mapGroup(s, c)
 	}
 	panic(fmt.Sprintf("settings: command of unknown type %T", c))
 }
@@ -97,6 +111,8 @@ func grant(s State, c Grant) ([]events.Fact, error) {
 	switch {
 	case slices.Equal(actions, s.Holders[c.User]):
 		return nil, nil
+	case !c.By.Operator && c.By.Owner == c.User && slices.ContainsFunc(actions, func(a string) bool { return !s.Holds(c.User, a) }):
+		return nil, refuse(token.CodePermissionDenied, FieldPermissions, "you cannot give yourself an action that only your session has, from your groups; another user with the permission edit can")
 	case onlyEditor(s, c.User) && !slices.Contains(actions, ActionEdit):
 		return nil, LastEditor()
 	case len(s.Holders[c.User]) == 0 && len(s.Holders) >= MaxHolders && !c.By.Operator:
@@ -114,12 +130,13 @@ func LastEditor() error {
 // action that it does not hold. So no holder gains an action by giving it away, and
 // no holder takes an action that only others can give back.
 func checkMaker(s State, m token.Maker, actions []string) error {
-	switch lacking := slices.DeleteFunc(actions, func(a string) bool { return s.Holds(m.Owner, a) }); {
+	c := Caller{Owner: m.Owner, Session: m.Permissions}
+	switch lacking := slices.DeleteFunc(actions, func(a string) bool { return s.May(c, a) }); {
 	case m.Outgoing:
 		return refuse(token.CodeDeniedByCredential, "", "a secret that a rotation has replaced changes no settings; use the new secret")
 	case m.Operator:
 		return nil
-	case !s.Holds(m.Owner, ActionEdit):
+	case !s.May(c, ActionEdit):
 		return refuse(token.CodePermissionDenied, "", `changing settings and permissions needs the permission edit on the realm "security"`)
 	case len(lacking) > 0:
 		return refuse(token.CodePermissionDenied, FieldPermissions, `you do not have the permission %s on the realm "security", so you can neither give nor take it`, lacking[0])

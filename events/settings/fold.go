@@ -19,6 +19,8 @@ func Fold(s State, f events.Fact, _ time.Time) State {
 		return changed(s, f)
 	case events.PermissionsChanged:
 		return granted(s, f)
+	case events.GroupChanged:
+		return mapped(s, f)
 	}
 	panic(fmt.Sprintf("settings: no rule folds the fact %T", f))
 }

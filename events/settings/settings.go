@@ -21,7 +21,7 @@ import (
 
 // StateV is the number of the encoding that EncodeState writes. A new encoding
 // gets the next number; DecodeState still reads the older ones.
-const StateV = 3
+const StateV = 4
 
 // The values before the first fact that sets one.
 const (
@@ -51,6 +51,10 @@ type State struct {
 	ChangeRate int                 // counted changes of an owner's tokens in an hour; zero: no limit
 	Holders    map[string][]string // owner key to its actions; users without actions are left out
 
+	// Groups has the actions that a group of an issuer gives to sessions, by the alias of
+	// the issuer and the name of the group. Groups without actions are left out.
+	Groups map[string]map[string][]string
+
 	RotationGrace time.Duration // how long the secret before a rotation passes, unless the rotation says otherwise
 	WarningDays   []int         // days before an expiry, descending; none: no warnings
 }
@@ -66,20 +70,40 @@ func Initial() State {
 	}
 }
 
-// Actions are the actions that the owner may do on other users' tokens.
+// Actions are the actions that are granted to the owner.
 func (s State) Actions(owner string) []string { return slices.Clone(s.Holders[owner]) }
 
-// Holds reports whether the owner may do the action on other users' tokens.
+// Holds reports whether the action is granted to the owner. For what a caller may do,
+// see May.
 func (s State) Holds(owner, action string) bool { return slices.Contains(s.Holders[owner], action) }
 
-// HoldsAllOf reports whether the holder may do every action that the owner may
-// do, on other users' tokens.
-func (s State) HoldsAllOf(holder, owner string) bool {
-	return !slices.ContainsFunc(s.Holders[owner], func(action string) bool { return !s.Holds(holder, action) })
+// Caller is a caller as the permissions see it: its owner, and the actions that only
+// its session has, from groups. A token has none.
+type Caller struct {
+	Owner   string
+	Session []string
 }
 
-// encoded is version 3 of the stored form; durations are seconds. Version 1 has
-// no change rate, and version 2 has neither grace nor warnings.
+// May reports whether the caller may do the action on other users' tokens. It is the one
+// place that says so: the owner holds the action, or the session has it.
+func (s State) May(c Caller, action string) bool {
+	return s.Holds(c.Owner, action) || slices.Contains(c.Session, action)
+}
+
+// MayAllOf reports whether the caller may do every action that the owner may do, on
+// other users' tokens.
+func (s State) MayAllOf(c Caller, owner string) bool {
+	return !slices.ContainsFunc(s.Holders[owner], func(action string) bool { return !s.May(c, action) })
+}
+
+// ActionsOf returns all actions that the caller may do on other users' tokens, in the
+// order of Actions.
+func (s State) ActionsOf(c Caller) []string {
+	return slices.DeleteFunc(Actions(), func(action string) bool { return !s.May(c, action) })
+}
+
+// encoded is version 4 of the stored form; durations are seconds. Version 1 has
+// no change rate, version 2 has neither grace nor warnings, and version 3 has no groups.
 type encoded struct {
 	Version    uint64              `json:"n"`
 	TokenLimit int                 `json:"l"`
@@ -90,6 +114,8 @@ type encoded struct {
 
 	RotationGrace int64 `json:"g"`
 	WarningDays   []int `json:"w,omitempty"`
+
+	Groups map[string]map[string][]string `json:"o,omitempty"`
 }
 
 // EncodeState returns the bytes for the head, in the encoding StateV. A state
@@ -98,7 +124,7 @@ func EncodeState(s State) ([]byte, error) {
 	b, err := json.Marshal(encoded{
 		Version: s.Version, TokenLimit: s.TokenLimit, ChangeRate: s.ChangeRate, Holders: s.Holders,
 		Expiration: int64(s.Expiration / time.Second), Retention: int64(s.Retention / time.Second),
-		RotationGrace: int64(s.RotationGrace / time.Second), WarningDays: s.WarningDays,
+		RotationGrace: int64(s.RotationGrace / time.Second), WarningDays: s.WarningDays, Groups: s.Groups,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("encoding the settings: %w", err)
@@ -131,6 +157,6 @@ func DecodeState(v int, b []byte) (State, error) {
 	return State{
 		Version: e.Version, TokenLimit: e.TokenLimit, ChangeRate: e.ChangeRate, Holders: e.Holders,
 		Expiration: time.Duration(e.Expiration) * time.Second, Retention: time.Duration(e.Retention) * time.Second,
-		RotationGrace: time.Duration(e.RotationGrace) * time.Second, WarningDays: e.WarningDays,
+		RotationGrace: time.Duration(e.RotationGrace) * time.Second, WarningDays: e.WarningDays, Groups: e.Groups,
 	}, nil
 }

@@ -220,7 +220,7 @@ func TestHoldsAllOfComparesActions(t *testing.T) {
 		{"viewer", "maker", false},
 		{"stranger", "viewer", false},
 	} {
-		if got := s.HoldsAllOf(c.holder, c.owner); got != c.want {
+		if got := s.MayAllOf(settings.Caller{Owner: c.holder}, c.owner); got != c.want {
 			t.Errorf("%s holds all of %s: got %v, want %v", c.holder, c.owner, got, c.want)
 		}
 	}
@@ -264,6 +264,10 @@ func TestTheLargestSettingsAreStored(t *testing.T) {
 	for i := range settings.MaxHolders {
 		s.Holders[fmt.Sprintf("%0256d", i)] = settings.Actions()
 	}
+	s.Groups = map[string]map[string][]string{strings.Repeat("a", 16): {}}
+	for i := range settings.MaxGroups {
+		s.Groups[strings.Repeat("a", 16)][fmt.Sprintf("%0*d", settings.MaxGroup, i)] = settings.Actions()
+	}
 	b, err := settings.EncodeState(s)
 	if err != nil {
 		t.Fatal(err)
@@ -284,12 +288,16 @@ func TestStatesOfEveryEncodingDecode(t *testing.T) {
 		1: `{"n":9,"l":0,"e":3600,"r":86400,"h":{"ann":["view","edit"]}}`,
 		2: `{"n":9,"l":0,"e":3600,"r":86400,"c":0,"h":{"ann":["view","edit"]}}`,
 		3: `{"n":9,"l":0,"e":3600,"r":86400,"c":0,"h":{"ann":["view","edit"]},"g":60,"w":[3]}`,
+		4: `{"n":9,"l":0,"e":3600,"r":86400,"c":0,"h":{"ann":["view","edit"]},"g":60,"w":[3],"o":{"corp":{"/a":["view"]}}}`,
 	}
-	rates := map[int]int{1: 300, 2: 0, 3: 0} // version 1 has no rate, so it means the default
+	rates := map[int]int{1: 300} // version 1 has no rate, so it means the default
 	for v := 1; v <= settings.StateV; v++ {
 		want := settings.State{Version: 9, Expiration: time.Hour, Retention: day, ChangeRate: rates[v], Holders: map[string][]string{"ann": {"view", "edit"}}, RotationGrace: day, WarningDays: []int{30, 7, 1}}
-		if v == 3 {
+		if v >= 3 {
 			want.RotationGrace, want.WarningDays = time.Minute, []int{3}
+		}
+		if v >= 4 {
+			want.Groups = map[string]map[string][]string{"corp": {"/a": {"view"}}}
 		}
 		if got, err := settings.DecodeState(v, []byte(samples[v])); err != nil || !reflect.DeepEqual(got, want) {
 			t.Errorf("encoding %d: got %+v, %v\nwant %+v", v, got, err, want)
@@ -343,6 +351,12 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"grant": func(t *rapid.T) {
 				do(settings.Grant{User: rapid.SampledFrom([]string{"ann", "bob", "eve"}).Draw(t, "user"), Actions: rapid.SliceOfN(rapid.SampledFrom(settings.Actions()), 0, 4).Draw(t, "actions")})
+			},
+			"map a group": func(t *rapid.T) {
+				do(settings.MapGroup{
+					Alias: rapid.SampledFrom([]string{"corp", "lab", ""}).Draw(t, "alias"), Group: rapid.SampledFrom([]string{"/a", "/b"}).Draw(t, "group"),
+					Actions: rapid.SliceOfN(rapid.SampledFrom(settings.Actions()), 0, 4).Draw(t, "actions"),
+				})
 			},
 			"change": func(t *rapid.T) {
 				do(settings.Change{

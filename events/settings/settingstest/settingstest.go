@@ -27,6 +27,9 @@ func ByOperator(c settings.Command) settings.Command {
 	case settings.Change:
 		c.By = operator
 		return c
+	case settings.MapGroup:
+		c.By = operator
+		return c
 	}
 	return c
 }
