@@ -97,6 +97,21 @@ type Revoke struct {
 	WithChildren bool
 }
 
+// RevokeShown ends what a secret gives that somebody has shown. It needs no
+// permission: the secret is in the wrong hands, or its user is done with it. A
+// current secret ends its token. An outgoing secret ends only itself. The command
+// leads to no facts if the secret gives nothing any more, or if a rotation has just
+// replaced it.
+type RevokeShown struct {
+	At  time.Time
+	Now time.Time // of the clock, for the end of the outgoing secret; zero: At
+
+	ID       string
+	Owner    string
+	Shown    events.Verifier // of the secret; the guard has compared it with the secret
+	Outgoing bool            // the verifier was that of the outgoing secret
+}
+
 // Suspend makes all tokens of the owner useless, until Reinstate. It leads to no
 // facts if the owner is suspended.
 type Suspend struct {
@@ -147,15 +162,16 @@ type Expire struct {
 	Owner string
 }
 
-func (Create) command()    {}
-func (Update) command()    {}
-func (Rotate) command()    {}
-func (Revoke) command()    {}
-func (Suspend) command()   {}
-func (Reinstate) command() {}
-func (Offboard) command()  {}
-func (SetLimit) command()  {}
-func (Expire) command()    {}
+func (Create) command()      {}
+func (Update) command()      {}
+func (Rotate) command()      {}
+func (Revoke) command()      {}
+func (RevokeShown) command() {}
+func (Suspend) command()     {}
+func (Reinstate) command()   {}
+func (Offboard) command()    {}
+func (SetLimit) command()    {}
+func (Expire) command()      {}
 
 // At returns the command with this time.
 func At(c Command, at time.Time) Command {
@@ -170,6 +186,9 @@ func At(c Command, at time.Time) Command {
 		c.At = at
 		return c
 	case Revoke:
+		c.At = at
+		return c
+	case RevokeShown:
 		c.At = at
 		return c
 	case Suspend:

@@ -80,7 +80,7 @@ func create(s State, c Create) ([]events.Fact, error) {
 		return nil, err
 	}
 	created := c.fact(expires)
-	if err := checkSize(viewOf(created, 1, c.At)); err != nil {
+	if err := CheckSize(viewOf(created, 1, c.At)); err != nil {
 		return nil, err
 	}
 	if err := checkLimit(s, c); err != nil {
@@ -126,11 +126,15 @@ func nameOf(w Wish, owner string) string {
 	return cutAtRune(owner, MaxName-len(defaultNameEnd)) + defaultNameEnd
 }
 
-// madeWith is the acting token if it is one of the owner. A token of another
-// owner is not in the owner's state, so no command finds it there.
+// madeWith is the acting token if it is one of the owner, and for a session the token
+// that opened it. A token of another owner is not in the owner's state, so no command
+// finds it there; nor does one find a session.
 func (c Create) madeWith() string {
-	if c.By.Operator || c.By.Owner != c.Owner {
+	switch {
+	case c.By.Operator || c.By.Owner != c.Owner:
 		return ""
+	case c.By.Session:
+		return c.By.OpenedWith
 	}
 	return c.By.TokenID
 }

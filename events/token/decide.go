@@ -44,7 +44,7 @@ func Check(c Command) error {
 		return c.check()
 	case SetLimit:
 		return c.check()
-	case Expire:
+	case RevokeShown, Expire:
 		return nil
 	}
 	panic(fmt.Sprintf("token: command of unknown type %T", c))
@@ -81,6 +81,8 @@ func decide(s State, c Command) (facts []events.Fact, at time.Time, err error) {
 	case Revoke:
 		facts, err = revoke(s, c)
 		return facts, c.At, err
+	case RevokeShown:
+		return revokeShown(s, c), c.At, nil
 	case Suspend:
 		facts, err = suspend(s, c)
 		return facts, c.At, err
@@ -129,5 +131,5 @@ func checkMatch(v events.View, ifMatch []uint64) error {
 	if ifMatch == nil || slices.Contains(ifMatch, v.Seq) {
 		return nil
 	}
-	return versionConflict()
+	return VersionConflict()
 }

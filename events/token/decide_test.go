@@ -331,6 +331,7 @@ func TestEveryCommandFirstRecordsPastExpiries(t *testing.T) {
 		Revoke{At: noon, Policy: five, By: Maker{Owner: "ann"}, ID: s.Tokens[26].ID, Owner: "ann"},
 		Update{At: noon, Policy: five, By: Maker{Owner: "ann"}, ID: s.Tokens[26].ID, Owner: "ann", Given: Members{Name: true}},
 		Rotate{At: noon, Policy: five, By: Maker{Owner: "ann"}, ID: s.Tokens[26].ID, Owner: "ann"},
+		RevokeShown{At: noon, ID: s.Tokens[26].ID, Owner: "ann"}, // these tokens have the zero verifier
 		Suspend{At: noon, By: Maker{Operator: true}, Owner: "ann"},
 		Offboard{At: noon, By: Maker{Operator: true}, Owner: "ann"},
 		SetLimit{At: noon, By: Maker{Operator: true}, Owner: "ann", Limit: new(7)},

@@ -21,7 +21,7 @@ type Maker struct {
 	TokenID   string         // the acting token; empty for an operator
 	Scopes    []string       // of the acting token; none: all calls
 	SourceIPs []netip.Prefix // of the acting token; none: all addresses
-	ExpiresAt time.Time      // of the acting token; zero: never
+	ExpiresAt time.Time      // of the acting token; of a session the end of what it may make; zero: never
 	Outgoing  bool           // the acting token showed its outgoing secret, which manages no tokens
 
 	// Own says that the acting token is a token of the owner of the command, so the
@@ -29,6 +29,14 @@ type Maker struct {
 	// of its last rotation when its secret was checked.
 	Own     bool
 	Rotated uint64
+
+	// Session says that the acting token is a session. OpenedWith is the token of the
+	// owner that the session was opened with: the owner's state must have it, and it
+	// made what the session makes. Empty: none.
+	Session    bool
+	OpenedWith string
+
+	Permissions []string // actions of the session, which are among those below
 
 	MayCreate, MayEdit, MayDelete bool // for other users' tokens
 
@@ -49,8 +57,8 @@ func (m Maker) allowed(owner string, permission bool) bool {
 	return m.Operator || m.Owner == owner || permission
 }
 
-// cause is why the maker ends a token of the owner.
-func (m Maker) cause(owner string) events.Cause {
+// Cause is why the maker ends a token of the owner.
+func (m Maker) Cause(owner string) events.Cause {
 	if !m.Operator && m.Owner == owner {
 		return events.CauseUser
 	}
@@ -94,7 +102,16 @@ func (m Maker) checkCredential() error {
 // revocation with children could make a child after it, and a call that began before
 // a rotation could replace the new secret. The state of another owner does not have
 // the acting token.
+//
+// A session that was opened with a token of the owner ends with that token. The owner's
+// state does not have the session itself.
 func (m Maker) checkActing(s State, at time.Time) error {
+	if m.OpenedWith != "" {
+		if v, found := s.Find(m.OpenedWith); found && v.StateAt(at) == events.StateActive {
+			return nil
+		}
+		return refuse(CodeDeniedByCredential, "", "the token that opened your session has ended or is disabled, so the session manages no tokens")
+	}
 	if !m.Own {
 		return nil
 	}
@@ -130,6 +147,14 @@ func (m Maker) checkSecret(v events.View) error {
 	if err := m.checkToken(v); err != nil {
 		return err
 	}
+	return m.checkLife(v)
+}
+
+// checkLife refuses a maker whose own token ends before the token with this view. Such a
+// maker gets no secret of the token, does not let it do more and does not enable it:
+// whoever knows the secret of a narrow or disabled token could otherwise keep for ever
+// what the maker may do for a while.
+func (m Maker) checkLife(v events.View) error {
 	if makers := m.latestExpiry(v.Owner); outlives(v.ExpiresAt, makers) {
 		return refuse(CodeExpiryOutlives, "", "the token expires later than the token that you use, at %s; use a token that lives as long", instant.Format(makers))
 	}

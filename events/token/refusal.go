@@ -70,7 +70,9 @@ func Ended(at time.Time) *events.Refusal {
 	return &events.Refusal{Code: CodeEnded, Detail: "the token expired at " + instant.Format(at) + "; an ended token cannot be changed", EndedAt: at}
 }
 
-func versionConflict() *events.Refusal {
+// VersionConflict is the refusal of a command that was given for another state of the
+// token.
+func VersionConflict() *events.Refusal {
 	return refuse(CodeVersionConflict, "", "the token has changed since you read it; read it again, and decide again")
 }
 

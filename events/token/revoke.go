@@ -34,12 +34,12 @@ func revoke(s State, c Revoke) ([]events.Fact, error) {
 		ids = append(ids, youngestFirst(s, c.ID, c.At)...)
 	}
 	if !live && len(ids) > 0 && c.IfMatch != nil { // the token ended after the caller read it
-		return nil, versionConflict()
+		return nil, VersionConflict()
 	}
 	if len(ids) == 0 {
 		return nil, NotFound()
 	}
-	return revocations(ids, c.Owner, c.By.cause(c.Owner)), nil
+	return revocations(ids, c.Owner, c.By.Cause(c.Owner)), nil
 }
 
 // revocations returns the ends of these tokens, at most maxFacts of them.

@@ -347,6 +347,7 @@ func TestRulesHoldInEveryHistory(t *testing.T) {
 			"create":      sc.create,
 			"create more": sc.create,
 			"revoke":      sc.revoke,
+			"show":        sc.revokeShown,
 			"update":      repeated(sc.update),
 			"rotate":      repeated(sc.rotate),
 			"suspend":     sc.suspend,

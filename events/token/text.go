@@ -25,11 +25,11 @@ const (
 	MaxView = 3600
 )
 
-// checkSize refuses a token with a view above MaxView, although each of its
+// CheckSize refuses a token or a session with a view above MaxView, although each of its
 // members is within its own limit. It counts the longest verifiers and numbers
 // that the view may get later. So no rotation and no suspension can make a view
 // too large.
-func checkSize(v events.View) error {
+func CheckSize(v events.View) error {
 	longest := events.Verifier{Kid: strings.Repeat("k", 16), MAC: make([]byte, 32)}
 	v.Verifier, v.Outgoing, v.OutgoingUntil = longest, longest, v.CreatedAt
 	v.Disabled, v.Suspended, v.First, v.Seq, v.Rotated = true, true, maxSeq, maxSeq, maxSeq

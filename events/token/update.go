@@ -43,7 +43,7 @@ func updated(s State, c Update) ([]events.Fact, error) {
 	if !sameMembers(before, after) {
 		facts = append(facts, f)
 	}
-	if c.Enabled != nil && *c.Enabled && before.Disabled {
+	if c.enables(before) {
 		facts = append(facts, events.TokenEnabled{TokenID: c.ID, Owner: c.Owner})
 	}
 	if len(facts) > 0 {
@@ -55,6 +55,11 @@ func updated(s State, c Update) ([]events.Fact, error) {
 		facts = append(facts, events.TokenDisabled{TokenID: c.ID, Owner: c.Owner})
 	}
 	return facts, nil
+}
+
+// enables reports whether the update enables a disabled token.
+func (c Update) enables(before events.View) bool {
+	return c.Enabled != nil && *c.Enabled && before.Disabled
 }
 
 // fact returns the members that differ from those of the view.
@@ -100,12 +105,18 @@ func (c Update) checkChange(before, after events.View) error {
 	if err := c.checkExpiry(before, after); err != nil {
 		return err
 	}
-	if widens(before, after) {
+	wider := widens(before, after)
+	if wider {
 		if err := c.By.checkWiden(c.Owner); err != nil {
 			return err
 		}
 	}
-	return checkSize(after)
+	if wider || c.enables(before) {
+		if err := c.By.checkLife(after); err != nil {
+			return err
+		}
+	}
+	return CheckSize(after)
 }
 
 // checkExpiry refuses a new expiry. An expiry that does not change is accepted,
@@ -123,6 +134,12 @@ func (c Update) checkExpiry(before, after events.View) error {
 // enabled do not matter.
 func widens(before, after events.View) bool {
 	return !scope.Within(after.Scopes, before.Scopes) || !rangesWithin(after.SourceIPs, before.SourceIPs) || outlives(after.ExpiresAt, before.ExpiresAt)
+}
+
+// Exceeds reports whether a session goes beyond a token: in its scopes, its source
+// ranges, its end, or the end of what it makes.
+func Exceeds(session, t events.View) bool {
+	return widens(t, session) || outlives(session.MakesUntil, t.ExpiresAt)
 }
 
 // outlives reports whether an expiry is later than another one. Zero is never.

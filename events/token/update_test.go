@@ -76,6 +76,7 @@ func TestAnUpdateHasTheChangedMembersOnly(t *testing.T) {
 // scope GET /v1/* and the range 192.0.2.0/24.
 func TestUpdateRefusals(t *testing.T) {
 	live := given(noon, limited)
+	disabled := given(noon, limited, events.TokenDisabled{TokenID: "AAAAAAAA", Owner: "ann"})
 	suspended := given(noon, limited, events.UserSuspended{Owner: "ann", TokenIDs: []string{"AAAAAAAA"}})
 	editor := func(c *Update) { c.By = Maker{Owner: "bob", MayEdit: true} }
 	creator := func(c *Update) { c.By = Maker{Owner: "bob", MayEdit: true, MayCreate: true} }
@@ -112,8 +113,24 @@ func TestUpdateRefusals(t *testing.T) {
 			expiry(c, 2*day)
 			c.By = Maker{Owner: "ann", TokenID: "AAAAAAAA", ExpiresAt: noon.Add(day)}
 		}, CodeExpiryOutlives},
-		"earlier than a later token":    {live, func(c *Update) { expiry(c, 3*time.Hour); c.By.ExpiresAt = noon.Add(2 * time.Hour) }, CodeExpiryOutlives},
-		"a name, by one that ends":      {live, func(c *Update) { c.Given.Name, c.By.ExpiresAt = true, noon.Add(2*time.Hour) }, ""},
+		"earlier than a later token": {live, func(c *Update) { expiry(c, 3*time.Hour); c.By.ExpiresAt = noon.Add(2 * time.Hour) }, CodeExpiryOutlives},
+		"a name, by one that ends":   {live, func(c *Update) { c.Given.Name, c.By.ExpiresAt = true, noon.Add(2*time.Hour) }, ""},
+		"wider, by one that ends":    {live, func(c *Update) { scopes(c, "* /v1/*"); c.By.ExpiresAt = noon.Add(2 * time.Hour) }, CodeExpiryOutlives},
+		"more addresses, by one":     {live, func(c *Update) { ranges(c); c.By.ExpiresAt = noon.Add(2 * time.Hour) }, CodeExpiryOutlives},
+		"wider, by one that lives":   {live, func(c *Update) { scopes(c, "* /v1/*"); c.By.ExpiresAt = noon.Add(day) }, ""},
+		"narrower, by one that ends": {live, func(c *Update) { scopes(c, "GET /v1/a"); c.By.ExpiresAt = noon.Add(2 * time.Hour) }, ""},
+		"enabled, by one that ends":  {disabled, func(c *Update) { c.Enabled, c.By.ExpiresAt = new(true), noon.Add(2*time.Hour) }, CodeExpiryOutlives},
+		"enabled, by one that lives": {disabled, func(c *Update) { c.Enabled, c.By.ExpiresAt = new(true), noon.Add(day) }, ""},
+		"enabled and shortened by one": {disabled, func(c *Update) {
+			expiry(c, 2*time.Hour)
+			c.Enabled, c.By.ExpiresAt = new(true), noon.Add(2*time.Hour)
+		}, ""},
+		"enabled as it is, by one":   {live, func(c *Update) { c.Enabled, c.By.ExpiresAt = new(true), noon.Add(2*time.Hour) }, ""},
+		"disabled, by one that ends": {live, func(c *Update) { c.Enabled, c.By.ExpiresAt = new(false), noon.Add(2*time.Hour) }, ""},
+		"another's enabled, by one that ends": {disabled, func(c *Update) {
+			editor(c)
+			c.Enabled, c.By.ExpiresAt = new(true), noon.Add(2*time.Hour)
+		}, ""},
 		"an operator that ends":         {live, func(c *Update) { expiry(c, 9*day); c.By.Operator, c.By.ExpiresAt = true, noon.Add(day) }, ""},
 		"beyond its maker before":       {live, func(c *Update) { scopes(c, "GET /v1/x"); c.By.Scopes = []string{"GET /v1/x"} }, CodeScopeExceeds},
 		"beyond its maker after":        {live, func(c *Update) { scopes(c, "* /v1/*"); c.By.Scopes = []string{"GET /v1/*"} }, CodeScopeExceeds},

@@ -166,6 +166,39 @@ func (sc *scene) doRotate(t *rapid.T, by Maker) (Rotate, *events.Refusal) {
 	return c, r
 }
 
+// revokeShown shows one of the two secrets of a token, sometimes of the view before
+// a rotation.
+func (sc *scene) revokeShown(t *rapid.T) {
+	v := sc.views[sc.anyID(t)]
+	c := RevokeShown{At: sc.at(), ID: v.ID, Owner: "ann", Shown: v.Verifier}
+	if rapid.IntRange(0, 2).Draw(t, "outgoing") > 0 {
+		c.Shown, c.Outgoing = v.Outgoing, true
+	}
+	if rapid.IntRange(0, 3).Draw(t, "rotated meanwhile") == 0 {
+		sc.doRotate(t, Maker{Owner: "ann"})
+	}
+	c.At = sc.at()
+	v, records := sc.views[v.ID], len(sc.records)
+	live, worked := sc.isLive(v.ID), v.OutgoingAt(c.At)
+	if r := sc.do(t, c); r != nil {
+		t.Fatalf("ending a shown secret was refused: %v", r)
+	}
+	sc.changes[sc.at().Truncate(time.Hour)] += sc.countedSince(records)
+	after := sc.views[v.ID]
+	switch {
+	case live && !c.Outgoing && v.Verifier.Equal(c.Shown):
+		if after.Ended != events.EndedRevoked {
+			t.Fatalf("the current secret was shown, but the view is %+v", after)
+		}
+	case live && c.Outgoing && worked && v.Outgoing.Equal(c.Shown):
+		if !sc.isLive(v.ID) || after.OutgoingAt(sc.at()) || !after.Verifier.Equal(v.Verifier) {
+			t.Fatalf("the outgoing secret was shown, but the view is %+v", after)
+		}
+	case len(sc.records) > records:
+		t.Fatalf("%+v changed the view %+v to %+v", c, v, after)
+	}
+}
+
 // boss may suspend and offboard ann.
 var boss = Maker{Owner: "boss", MayEdit: true, MayDelete: true}
 
