@@ -24,7 +24,7 @@ const oauthBasic = "x-oauth-basic"
 // Authorization header. Exactly one credential is allowed; an empty value is
 // none. Scheme names may be in any case (RFC 9110 section 11.1). Basic has the
 // token as its password, or as its user name if the password is empty or
-// x-oauth-basic. The error is a *Denial that names the problem and contains no
+// x-oauth-basic; each may be percent-encoded. The error is a *Denial that names the problem and contains no
 // part of the header.
 func Credential(authorization []string) (secret.Token, error) {
 	header, several := onlyValue(authorization)
@@ -76,12 +76,22 @@ func basicToken(encoded string) (secret.Token, bool) {
 	return ofUser, password == "" || password == oauthBasic
 }
 
+// userAndPassword returns both parts of a Basic credential. OAuth clients encode each
+// part as a form does (RFC 6749 section 2.3.1), and some encode the dot of a token too.
+// No token has a percent sign, so the decoded form is unambiguous.
 func userAndPassword(encoded string) (user, password string, ok bool) {
 	decoded, err := base64.StdEncoding.DecodeString(encoded)
 	if err != nil {
 		return "", "", false
 	}
-	return strings.Cut(string(decoded), ":")
+	user, password, ok = strings.Cut(string(decoded), ":")
+	if strings.Contains(user, "%") {
+		user = unescaped(user)
+	}
+	if strings.Contains(password, "%") {
+		password = unescaped(password)
+	}
+	return user, password, ok
 }
 
 func isOneOf(word string, words []string) bool {

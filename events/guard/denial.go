@@ -29,6 +29,14 @@ const (
 	CodeOutOfScope  = "permission_denied_by_scope"
 )
 
+// Codes returns the codes of all denials.
+func Codes() []string {
+	return []string{
+		CodeMissing, CodeRepeated, CodeScheme, CodePassword, CodeInQuery, CodeMalformed, CodeInvalid, CodeRevoked, CodeDisabled, CodeExpired,
+		CodeReplaced, CodeSuspended, CodeWrongSource, CodeOutOfScope,
+	}
+}
+
 // Each denial is one value. So reasons that must give the same answer, such as
 // an unknown token and a wrong secret, cannot get different texts by mistake. The
 // exported ones are those of a valid token.
@@ -74,6 +82,6 @@ var (
 	noPassword  = &Denial{CodeMalformed, "the Basic credential has no password; the password must be the token"}
 	tokenAsUser = &Denial{CodeMalformed, "the Basic credential has the token as its user name; then the password must be empty or x-oauth-basic"}
 	otherBase64 = &Denial{CodeMalformed, "the Basic credential is in another form of base64; use standard base64, with + and / and with padding"}
-	isAPassword = &Denial{CodePassword, "the Basic credential has the password of a user, and this service has no passwords; send a token as the password, or Authorization: Bearer TOKEN"}
+	isAPassword = &Denial{CodePassword, "the Basic credential has the password of a user, and no call takes one there; send a token as the password, or Authorization: Bearer TOKEN"}
 	notBase64   = &Denial{CodeMalformed, "the Basic credential is not base64 of a user name, a colon and the token; to send the token itself, use Bearer"}
 )

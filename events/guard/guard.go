@@ -1,6 +1,7 @@
 package guard
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -26,6 +27,10 @@ type Config struct {
 	Keys    events.Keys
 	Now     func() time.Time // default time.Now
 	Logger  *slog.Logger     // default: none
+
+	// Judged is called with each verdict of Guard.Judge: with its denial, its fault, or
+	// neither if the request passes. It must not wait. Default: none.
+	Judged func(*Denial, error)
 }
 
 // Guard checks credentials. Many goroutines may use one guard.
@@ -36,18 +41,22 @@ type Guard struct {
 	keys    events.Keys
 	now     func() time.Time
 	log     *slog.Logger
+	judged  func(*Denial, error)
 	sent    sentNotices
 	dropped drops
 }
 
 // New returns a guard.
 func New(c Config) *Guard {
-	g := &Guard{views: c.Views, uses: c.Uses, notices: c.Notices, keys: c.Keys, now: c.Now, log: c.Logger}
+	g := &Guard{views: c.Views, uses: c.Uses, notices: c.Notices, keys: c.Keys, now: c.Now, log: c.Logger, judged: c.Judged}
 	if g.now == nil {
 		g.now = time.Now
 	}
 	if g.log == nil {
 		g.log = slog.New(slog.DiscardHandler)
+	}
+	if g.judged == nil {
+		g.judged = func(*Denial, error) {}
 	}
 	return g
 }
@@ -172,8 +181,12 @@ func denialFor(v events.View, state events.TokenState, source netip.Addr) *Denia
 // if the secret is wrong. It may act only if Denial is nil.
 func (i Inspection) Principal() Principal {
 	p := Principal{
-		Owner: i.View.Owner, TokenID: i.View.ID, Kind: KindToken, Credential: CredentialCurrent,
+		Owner: i.View.Owner, TokenID: i.View.ID, Kind: cmp.Or(i.View.Kind, KindToken), Credential: CredentialCurrent,
+		Permissions: i.View.Permissions, Via: i.View.Via, MakesUntil: i.View.MakesUntil, From: i.View.From, UI: i.View.UI,
 		Scopes: i.View.Scopes, SourceIPs: i.View.SourceIPs, ExpiresAt: i.View.ExpiresAt, Rotated: i.View.Rotated, Address: i.Source,
+	}
+	if i.View.IsSession() {
+		p.Name = i.View.Name
 	}
 	if i.Outgoing {
 		p.Credential = CredentialOutgoing

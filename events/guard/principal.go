@@ -2,17 +2,25 @@ package guard
 
 import (
 	"context"
-	"net/http"
 	"net/netip"
-	"net/url"
 	"time"
 
-	"apitoken/events/scope"
+	"apitoken/events"
 )
 
-// KindToken is the kind of a principal that showed an API token. There is no
-// other kind yet.
-const KindToken = "token"
+// The kinds of a principal: what it showed.
+const (
+	KindToken   = "token"
+	KindSession = events.KindSession
+)
+
+// How the session of a principal was opened.
+const (
+	ViaOIDC     = events.ViaOIDC
+	ViaPassword = events.ViaPassword
+	ViaToken    = events.ViaToken
+	ViaExchange = events.ViaExchange
+)
 
 // The secret that a principal showed.
 const (
@@ -25,36 +33,26 @@ const (
 type Principal struct {
 	Owner       string         // owner key
 	TokenID     string         // of the acting token
-	Kind        string         // KindToken
+	Kind        string         // KindToken or KindSession
 	Credential  string         // CredentialCurrent or CredentialOutgoing
-	Permissions []string       // of a session; a token has those of its owner, and none here
+	Permissions []string       // of a session, beside those of its owner (settings.State.Actions); a token has none here
 	Via         string         // how a session was opened; "" for a token
+	MakesUntil  time.Time      // of a session: nothing that it makes may end later; zero: no bound. A token is bound by ExpiresAt
+	From        string         // the token that a session was opened with; "" for none and for a token
+	UI          bool           // a session that was opened at the page
 	Scopes      []string       // of the token; none: all that the owner may do
 	SourceIPs   []netip.Prefix // of the token; none: from any address
 	ExpiresAt   time.Time      // of the token, UTC; zero: never; of an outgoing secret the end of its grace, if that is earlier
-	Rotated     uint64         // the sequence of the token's last rotation when its secret was checked; 0: never rotated
+	Rotated     uint64         // the sequence of the token's last rotation when its secret was checked; 0: never rotated. Of a session: that of From when it opened the session
 	Address     netip.Addr     // of the client; invalid if unknown
-}
 
-// Allows reports whether the token's scopes allow the call.
-func (p Principal) Allows(c scope.Call) bool { return scope.Allows(p.Scopes, c) }
+	// Name is the displayed name of the person with a session; "" if unknown. Only a
+	// check by this process sets it, and nothing decides by it.
+	Name string
 
-// AllowsRequest is Allows for a request.
-func (p Principal) AllowsRequest(r *http.Request) bool { return p.Allows(callOf(r)) }
-
-// callOf returns the call of a request. It reads the path as the client sent it:
-// EscapedPath writes some paths again, and then an encoded slash is lost. If the
-// two forms of the path differ, the router and the scopes would see different
-// calls, so callOf returns the zero Call.
-func callOf(r *http.Request) scope.Call {
-	sent := r.URL.RawPath
-	if sent == "" {
-		return scope.CallOf(r.Method, r.URL.EscapedPath())
-	}
-	if decoded, err := url.PathUnescape(sent); err != nil || decoded != r.URL.Path {
-		return scope.Call{}
-	}
-	return scope.CallOf(r.Method, sent)
+	// UIAddress is the address of the browser, as the page says it; invalid if unknown.
+	// The records of a session with UI have it. No rule may read it.
+	UIAddress netip.Addr
 }
 
 type contextKey struct{}

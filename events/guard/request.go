@@ -1,40 +1,11 @@
 package guard
 
 import (
-	"net/http"
-	"net/netip"
 	"net/url"
 	"strings"
 
 	"apitoken/events/secret"
 )
-
-// Authorize checks a request as Authenticate does, and then the token's scopes,
-// which must allow method and path. Its results are those of Authenticate.
-func (g *Guard) Authorize(r *http.Request, source netip.Addr) (Principal, error) {
-	p, err := g.Authenticate(r, source)
-	if err != nil {
-		return p, err
-	}
-	if !p.AllowsRequest(r) {
-		return p, OutOfScope
-	}
-	return p, nil
-}
-
-// Authenticate checks a request for a call that needs no scope. It checks in this
-// order: the query must have no token, there must be one credential, and Check
-// must pass. Its results are those of Check.
-func (g *Guard) Authenticate(r *http.Request, source netip.Addr) (Principal, error) {
-	if tokenInQuery(r.URL.RawQuery) {
-		return Principal{}, inQuery
-	}
-	t, err := Credential(r.Header["Authorization"])
-	if err != nil {
-		return Principal{}, err
-	}
-	return g.Check(r.Context(), t, source)
-}
 
 // tokenInQuery reports whether the query has the parameter access_token of RFC
 // 6750 section 2.3, or a token in any name or value, also inside a longer text.

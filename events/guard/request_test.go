@@ -158,7 +158,7 @@ func TestDenialSaysWhatIsWrongWithTheCredential(t *testing.T) {
 		"Bearer " + swap(sample, 20):                                 "checksum",
 		"Bearer " + sample[:30]:                                      "8 letters and digits, a dot, and 32",
 		"Basic " + base64.StdEncoding.EncodeToString([]byte(sample)): "has no colon",
-		basic("ann:hunter2"):                                         "this service has no passwords; send a token as the password",
+		basic("ann:hunter2"):                                         "no call takes one there; send a token as the password",
 		basic(sample + ":secret"):                                    "as its user name",
 		basic("ann:"):                                                "has no password",
 		"Basic " + url:                                               "another form of base64",
@@ -186,6 +186,12 @@ func request(method, target, token string) *http.Request {
 	return r
 }
 
+// judge returns the verdict about a request.
+func judge(g *guard.Guard, r *http.Request) (guard.Principal, error) {
+	v := g.Judge(r.Context(), guard.QuestionOf(r, here))
+	return v.Principal, v.Err()
+}
+
 func TestTokenInTheQueryIsRefused(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, nil).Text().Reveal()
@@ -196,7 +202,7 @@ func TestTokenInTheQueryIsRefused(t *testing.T) {
 		"b=" + strings.Replace(shown, ".", "%2e", 1), "%61ccess_token=hello",
 		"authorization=Bearer%20" + shown, "b=Bearer+" + shown, "b=x" + shown + "y",
 	} {
-		p, err := g.Authorize(request("GET", "/v1/things?"+query, shown), here)
+		p, err := judge(g, request("GET", "/v1/things?"+query, shown))
 		if codeOf(t, err) != guard.CodeInQuery {
 			t.Errorf("%s: got %+v %v, want %s", strings.ReplaceAll(query, shown, "TOKEN"), p, err, guard.CodeInQuery)
 		}
@@ -205,7 +211,7 @@ func TestTokenInTheQueryIsRefused(t *testing.T) {
 		t.Errorf("took %d reads, want none", got)
 	}
 	for _, query := range []string{"", "limit=3&after=x", "access_tokens=1", "id=" + shown[:8]} {
-		if _, err := g.Authorize(request("GET", "/v1/things?"+query, shown), here); err != nil {
+		if _, err := judge(g, request("GET", "/v1/things?"+query, shown)); err != nil {
 			t.Errorf("%q: got %v, want it to pass", query, err)
 		}
 	}
@@ -216,14 +222,14 @@ func TestMalformedCredentialCausesNoRead(t *testing.T) {
 	g := guardAt(s, now)
 	good := put(t, s, nil).Text().Reveal()
 	for _, malformed := range []string{"", "hello", good[1:], good + "x", "_" + good, good[:8] + "," + good[9:], swap(good, 12), strings.Repeat("A", 1<<20)} {
-		if _, err := g.Authorize(request("GET", "/v1/things", malformed), here); err == nil {
+		if _, err := judge(g, request("GET", "/v1/things", malformed)); err == nil {
 			t.Errorf("%.60q passed", malformed)
 		}
 	}
 	if got := s.reads.Load(); got != 0 {
 		t.Errorf("malformed credentials took %d reads, want none", got)
 	}
-	if _, err := g.Authorize(request("GET", "/v1/things", good), here); err != nil || s.reads.Load() != 1 {
+	if _, err := judge(g, request("GET", "/v1/things", good)); err != nil || s.reads.Load() != 1 {
 		t.Errorf("a good token got %v after %d reads, want it to pass after one", err, s.reads.Load())
 	}
 }
@@ -262,7 +268,7 @@ func TestScopesDecideWhichCallsAreAllowed(t *testing.T) {
 		{"GET", "/v1/auth/access-tokens/%2e%2e%2fwho", false},
 		{"GET", "/", false},
 	} {
-		p, err := g.Authorize(request(test.method, test.path, scoped), here)
+		p, err := judge(g, request(test.method, test.path, scoped))
 		want := guard.CodeOutOfScope
 		if test.allowed {
 			want = ""
@@ -270,7 +276,7 @@ func TestScopesDecideWhichCallsAreAllowed(t *testing.T) {
 		if codeOf(t, err) != want || p.TokenID == "" {
 			t.Errorf("%s %s: got %v with token %q, want %q and the token's id", test.method, test.path, err, p.TokenID, want)
 		}
-		if _, err := g.Authorize(request(test.method, test.path, free), here); err != nil {
+		if _, err := judge(g, request(test.method, test.path, free)); err != nil {
 			t.Errorf("%s %s: a token without scopes got %v", test.method, test.path, err)
 		}
 	}
@@ -288,7 +294,7 @@ func TestHostilePathsAreOutOfScope(t *testing.T) {
 			return "", false
 		}
 		r.Header.Set("Authorization", "Bearer "+scoped)
-		_, err = g.Authorize(r, here)
+		_, err = judge(g, r)
 		return codeOf(t, err), true
 	}
 	parsed := 0
@@ -316,7 +322,7 @@ func TestHostilePathsAreOutOfScope(t *testing.T) {
 // TestTheRouterAndTheScopesSeeOnePath: a handler before the guard may change one
 // form of the path. Then no scope allows the call.
 func TestTheRouterAndTheScopesSeeOnePath(t *testing.T) {
-	scoped := guard.Principal{Scopes: []string{scopetest.Scope}}
+	scoped := guard.Principal{Owner: "ann", Scopes: []string{scopetest.Scope}}
 	for _, c := range []struct {
 		url  url.URL
 		want bool
@@ -333,31 +339,33 @@ func TestTheRouterAndTheScopesSeeOnePath(t *testing.T) {
 		{url.URL{Opaque: "/v1/public/x"}, false},
 		{url.URL{}, false},
 	} {
-		if got := scoped.AllowsRequest(&http.Request{Method: "GET", URL: &c.url}); got != c.want {
+		if got := scoped.Judge(guard.QuestionOf(&http.Request{Method: "GET", URL: &c.url}, here)).Allowed(); got != c.want {
 			t.Errorf("%#v: got %t, want %t", c.url, got, c.want)
 		}
 	}
 	stripped := false
-	h := http.StripPrefix("/prefix", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { stripped = scoped.AllowsRequest(r) }))
+	h := http.StripPrefix("/prefix", http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		stripped = scoped.Judge(guard.QuestionOf(r, here)).Allowed()
+	}))
 	h.ServeHTTP(nil, httptest.NewRequest("GET", "/prefix/v1/public/%41%20", nil))
 	if !stripped {
 		t.Error("a call is refused after http.StripPrefix")
 	}
 }
 
-func TestAuthorizeTakesTheCredentialFromTheHeader(t *testing.T) {
+func TestTheCredentialIsTakenFromTheHeader(t *testing.T) {
 	s := open(t)
 	shown := put(t, s, nil).Text().Reveal()
 	g := guardAt(s, now)
 	r := request("GET", "/", shown)
 	r.Header.Add("Authorization", "Bearer "+shown)
-	if _, err := g.Authorize(r, here); codeOf(t, err) != guard.CodeRepeated {
+	if _, err := judge(g, r); codeOf(t, err) != guard.CodeRepeated {
 		t.Errorf("two headers: got %v, want %s", err, guard.CodeRepeated)
 	}
-	if _, err := g.Authorize(request("GET", "/", ""), here); codeOf(t, err) != guard.CodeMissing {
+	if _, err := judge(g, request("GET", "/", "")); codeOf(t, err) != guard.CodeMissing {
 		t.Errorf("no header: got %v, want %s", err, guard.CodeMissing)
 	}
-	if p, err := g.Authorize(request("GET", "/", shown), here); err != nil || p.Owner != "ann" {
+	if p, err := judge(g, request("GET", "/", shown)); err != nil || p.Owner != "ann" {
 		t.Errorf("one header: got %+v %v, want ann", p, err)
 	}
 }
@@ -395,7 +403,7 @@ func FuzzQuery(f *testing.F) {
 	f.Fuzz(func(t *testing.T, name, rest string) {
 		r := request("GET", "/", shown)
 		r.URL.RawQuery = rest + "&" + url.QueryEscape(name) + "=" + url.QueryEscape(shown)
-		if _, err := g.Authorize(r, here); codeOf(t, err) != guard.CodeInQuery {
+		if _, err := judge(g, r); codeOf(t, err) != guard.CodeInQuery {
 			t.Fatalf("%q: got %v, want %s", name, err, guard.CodeInQuery)
 		}
 	})

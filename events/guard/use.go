@@ -16,17 +16,18 @@ import (
 const storeTime = 100 * time.Millisecond
 
 // StoreUse stores the use of a token that passed, if the last stored use is at
-// least events.TouchEvery old. It takes at most 100 ms and continues when the
+// least View.UseEvery old. It takes at most 100 ms and continues when the
 // request is cancelled. A failure does not affect the request: StoreUse counts
 // the failure and drops the use.
 func (g *Guard) StoreUse(ctx context.Context, i Inspection) {
 	now := instant.Cut(g.now())
-	if now.Sub(i.Use.At) < events.TouchEvery {
+	every := i.View.UseEvery()
+	if now.Sub(i.Use.At) < every {
 		return
 	}
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), storeTime)
 	defer cancel()
-	use := events.Use{At: now}
+	use := events.Use{At: now, Every: every}
 	if i.Source.IsValid() {
 		use.Address = i.Source.String()
 	}
