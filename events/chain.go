@@ -49,6 +49,10 @@ func (m Message) sum() (h Hash) {
 	}
 	put(d, m.Data)
 	put(d, m.PrivateDigest[:])
+	if m.ActorVia != "" { // the hashes of records without it stay as they were
+		put(d, []byte(m.ActorVia))
+		put(d, []byte(m.ActorAddress))
+	}
 	d.Sum(h[:0])
 	return h
 }

@@ -217,6 +217,28 @@ func TestHashCoversEveryPartWithItsLength(t *testing.T) {
 	}
 }
 
+// TestHashCoversThePage: an event of a caller at the page has two more parts. All other
+// hashes are as they were before.
+func TestHashCoversThePage(t *testing.T) {
+	revoked := events.TokenRevoked{TokenID: "L7k8ljIC", Owner: "ann", Cause: events.CauseUser}
+	for _, address := range []string{"203.0.113.9", ""} {
+		m := atPage()
+		m.ActorAddress = address
+		r := commit(t, keys(t, pepperA), "user/ann", events.Head{}, m, revoked).Records()[0]
+		digest := sha256.Sum256(r.Private)
+		var covered []byte
+		for _, part := range []string{
+			string(make([]byte, 32)), "1/TokenRevoked/1", "user/ann", "cmd1", "ann", "JhxND7ci", "2026-11-21T12:00:00.123456Z",
+			"2027-12-26T12:00:00.123456Z", `{"v":1,"token_id":"L7k8ljIC","owner":"ann","cause":"user"}`, string(digest[:]), "ui", address,
+		} {
+			covered = append(binary.BigEndian.AppendUint64(covered, uint64(len(part))), part...)
+		}
+		if want := events.Hash(sha256.Sum256(covered)); r.Hash != want {
+			t.Errorf("address %q: got hash %s, want %s", address, r.Hash, want)
+		}
+	}
+}
+
 func TestHashRoundTripsAsText(t *testing.T) {
 	h := events.Hash(sha256.Sum256([]byte("x")))
 	got, err := events.ParseHash(h.String())

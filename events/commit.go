@@ -123,7 +123,7 @@ func newRecord(keys Keys, s Stream, seq uint64, m Meta, keep time.Time, f Fact, 
 	}
 	r := Record{
 		Stream: s, Seq: seq, Type: k.Name, V: k.Version,
-		Command: m.Command, Actor: m.Actor, TokenID: m.TokenID, At: m.At,
+		Command: m.Command, Actor: m.Actor, TokenID: m.TokenID, At: m.At, ActorVia: m.ActorVia, ActorAddress: m.ActorAddress,
 		Public: public, Private: hidden, Prev: prev, KeepUntil: keep,
 	}
 	r.Hash = r.Message().sum()

@@ -14,6 +14,10 @@ const maxDeployment = 64
 
 var errDeployment = errors.New("the id of a deployment must have 1 to 64 letters, digits and hyphens, like a UUID")
 
+// Issuer is the name of a deployment as a URI: the source of its events, and the
+// issuer of its tokens.
+func Issuer(deployment string) string { return sourcePrefix + deployment }
+
 // ValidDeployment returns an error unless the text can be the id of a deployment.
 // Two deployments must never have the same id: a consumer of both would take the
 // events of one for repeats of the other's. A stack on AWS has the UUID in its

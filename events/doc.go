@@ -1,6 +1,6 @@
-// Package events is the core of the service: what can happen to tokens and
+// Package events is the core of the service: what can happen to tokens, sessions and
 // settings, the log that keeps it, and the ports to stores and the bus. The
-// packages below it are the rules (token, scope, settings), the forms of their
+// packages below it are the rules (token, session, scope, settings), the forms of their
 // values (name, instant, secret), the service that applies the rules (issuer,
 // guard, sweep, relay, audit) and the test suites: storetest and bustest check the
 // ports' promises for every store and bus, and lifetest runs all commands on every
@@ -11,7 +11,8 @@
 // anything. It imports the standard library only, so a program that verifies a
 // history needs nothing else.
 //
-// Each owner has a stream of records, and the settings have one. The head of a
+// Each owner has a stream of records about its tokens and one about its sessions, and
+// the settings have one. The head of a
 // stream is its current end: version, chain hash, folded state and seal. A
 // command reads a head, decides, and writes records and head in one commit. The
 // commit succeeds only if the head is still the one that was read. This one
@@ -21,7 +22,7 @@
 //
 // One word for one idea. Go and events use these words. The API has other words
 // for some of these ideas: user for owner, id for token id, expiration_time for
-// expires_at.
+// expires_at, pass for walk, page for stretch, cursor for place.
 //
 //	owner           the user that a token acts for
 //	creator         the user that made a token
@@ -48,8 +49,17 @@
 //	                be decoded
 //	mint            to make a new random token, or its id
 //	port            an interface that a store or a bus implements
-//	stream          the log of one owner's tokens, or of the settings
+//	session         a token that a sign-in opens: it ends after hours, never changes,
+//	                and is listed only when asked for
+//	sign-in         the opening of a session, by a person or a program
+//	via             how a session was opened: oidc, password, token or exchange
+//	group           a group of an identity provider; its actions are those of the
+//	                sessions of its members
+//	stream          the log of one owner's tokens, of one owner's sessions, or of the
+//	                settings
 //	change stream   not a stream of this service, but DynamoDB Streams
+//	walk            one reading of all streams, in stretches
+//	place           where a stretch ends, and where the next one begins
 //	fact            one thing that happened, as a Go type
 //	record          a fact as stored: with sequence, actor, command, time, hashes
 //	event, message  a record as published, without its private part
@@ -63,6 +73,7 @@
 //	use             when and from where a token was last used
 //	reply           the stored answer of a command, for a repeat of the command
 //	sweep           the run that warns before expiries and records them
+//	lease           the right of one process, for a time, to a piece of work
 //	warning         a notice that a token expires in a number of days, or less
 //	outbox          the messages that are not yet on the bus
 //	copy            a message as the audit keeps it, apart from the log

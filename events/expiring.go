@@ -5,7 +5,7 @@ import (
 	"time"
 )
 
-// Expiring is a token that expires, as Expiries returns it.
+// Expiring is a token or a session that expires, as Expiries returns it.
 type Expiring struct {
 	TokenID   string
 	Owner     string

@@ -85,7 +85,9 @@ type OwnerLimitChanged struct {
 }
 
 // UserSuspended says that none of the owner's tokens passes, and that no command
-// makes or changes a token of the owner. TokenIDs are the live tokens.
+// makes or changes a token of the owner. TokenIDs are the live tokens. In the stream
+// of the owner's sessions it says that no session is opened; it names no session,
+// because a SessionClosed for each of them follows.
 type UserSuspended struct {
 	Owner    string   `json:"owner"`
 	Reason   string   `json:"reason,omitempty"`
@@ -114,6 +116,13 @@ const (
 	CauseAdmin Cause = "admin" // another user with the permission, or an operator at the store, did it
 
 	CauseOffboarding Cause = "offboarding" // all tokens of the owner were ended
+	CausePossession  Cause = "possession"  // a client that had the secret did it, with no other credential
+
+	// The causes that only a SessionClosed has.
+	CauseSignOut   Cause = "sign_out"  // the session itself did it
+	CauseReplaced  Cause = "replaced"  // the owner had the largest number of sessions and opened one more
+	CauseExpired   Cause = "expired"   // the time of the session was over
+	CauseSuspended Cause = "suspended" // the owner was suspended
 )
 
 // TokenExpired records an expiry that is past: the token ended at ExpiresAt.
@@ -121,6 +130,46 @@ type TokenExpired struct {
 	TokenID   string       `json:"token_id"`
 	Owner     string       `json:"owner"`
 	ExpiresAt instant.Time `json:"expires_at"`
+}
+
+// SessionOpened says that a session of the owner began: a token of kind session. Via
+// says how the owner was known. Issuer is the URL of the identity provider and
+// SubjectDigest the SHA-256 of the subject there, in hexadecimal; both are left out
+// without a provider. Name is the displayed name of the person, left out if unknown.
+// The verifier is private: it is stored and never published.
+type SessionOpened struct {
+	TokenID       string         `json:"token_id"`
+	Owner         string         `json:"owner"`
+	Via           string         `json:"via"`
+	Issuer        string         `json:"issuer,omitempty"`
+	SubjectDigest string         `json:"subject_digest,omitempty"`
+	Name          string         `json:"name,omitempty"`
+	ExpiresAt     instant.Time   `json:"expires_at"`
+	MakesUntil    instant.Time   `json:"makes_until,omitzero"`   // nothing that it makes may end later; left out: no bound
+	Permissions   []string       `json:"permissions,omitempty"`  // actions from groups
+	Scopes        []string       `json:"scopes,omitempty"`       // of the token that it was opened with
+	SourceIPs     []netip.Prefix `json:"source_ips,omitempty"`   // of the token that it was opened with
+	OpenedWith    string         `json:"opened_with,omitempty"`  // the token that it was opened with
+	OpenedAfter   uint64         `json:"opened_after,omitempty"` // the sequence of the last rotation of that token then; left out: never rotated
+	UI            bool           `json:"ui,omitempty"`           // opened for the page
+	Verifier      Verifier       `json:"-"`
+}
+
+// How a session was opened.
+const (
+	ViaOIDC     = "oidc"     // a person signed in at an identity provider
+	ViaPassword = "password" // a person signed in with a password
+	ViaToken    = "token"    // with a token of the owner
+	ViaExchange = "exchange" // with a JWT of an identity provider
+)
+
+// SessionClosed says that a session ended, and why. It is the only fact about the end
+// of a session. ExpiresAt is there with the cause expired: the session ended then.
+type SessionClosed struct {
+	TokenID   string       `json:"token_id"`
+	Owner     string       `json:"owner"`
+	Cause     Cause        `json:"cause"`
+	ExpiresAt instant.Time `json:"expires_at,omitzero"`
 }
 
 // SettingsChanged gives the new values of some settings. The others keep their
@@ -142,6 +191,15 @@ type PermissionsChanged struct {
 	Actions []string `json:"actions"`
 }
 
+// GroupChanged says that a group of an identity provider now gives exactly these actions
+// on the realm "security" to the sessions of its members. Alias names the provider.
+// Without actions the group gives none.
+type GroupChanged struct {
+	Alias   string   `json:"alias"`
+	Group   string   `json:"group"`
+	Actions []string `json:"actions"`
+}
+
 func (TokenCreated) kind() string       { return "TokenCreated" }
 func (TokenUpdated) kind() string       { return "TokenUpdated" }
 func (TokenDisabled) kind() string      { return "TokenDisabled" }
@@ -152,5 +210,8 @@ func (TokenExpired) kind() string       { return "TokenExpired" }
 func (OwnerLimitChanged) kind() string  { return "OwnerLimitChanged" }
 func (UserSuspended) kind() string      { return "UserSuspended" }
 func (UserReinstated) kind() string     { return "UserReinstated" }
+func (SessionOpened) kind() string      { return "SessionOpened" }
+func (SessionClosed) kind() string      { return "SessionClosed" }
 func (SettingsChanged) kind() string    { return "SettingsChanged" }
+func (GroupChanged) kind() string       { return "GroupChanged" }
 func (PermissionsChanged) kind() string { return "PermissionsChanged" }

@@ -33,10 +33,13 @@ func table() []Kind {
 		row[TokenRevoked](1, decode[TokenRevoked], UserStreams),
 		row[TokenExpired](1, decode[TokenExpired], UserStreams),
 		row[OwnerLimitChanged](1, decode[OwnerLimitChanged], UserStreams),
-		row[UserSuspended](1, decode[UserSuspended], UserStreams),
-		row[UserReinstated](1, decode[UserReinstated], UserStreams),
+		row[UserSuspended](1, decode[UserSuspended], UserStreams, SessionStreams),
+		row[UserReinstated](1, decode[UserReinstated], UserStreams, SessionStreams),
+		row[SessionOpened](1, decodeOpened, SessionStreams),
+		row[SessionClosed](1, decode[SessionClosed], SessionStreams),
 		row[SettingsChanged](1, decode[SettingsChanged], SettingsStreams),
 		row[PermissionsChanged](1, decode[PermissionsChanged], SettingsStreams),
+		row[GroupChanged](1, decode[GroupChanged], SettingsStreams),
 	}
 }
 
@@ -119,6 +122,16 @@ func decodeRotated(r Record) (Fact, error) {
 	return rotated, err
 }
 
+func decodeOpened(r Record) (Fact, error) {
+	f, err := decode[SessionOpened](r)
+	if err != nil {
+		return nil, err
+	}
+	opened := f.(SessionOpened)
+	opened.Verifier, err = privateVerifier(r)
+	return opened, err
+}
+
 // privateVerifier returns the verifier in the private part of a record, the zero
 // Verifier if there is none.
 func privateVerifier(r Record) (Verifier, error) {
@@ -161,6 +174,8 @@ func privatePart(f Fact, m Meta) ([]byte, error) {
 	case TokenCreated:
 		p.Verifier = &f.Verifier
 	case TokenRotated:
+		p.Verifier = &f.Verifier
+	case SessionOpened:
 		p.Verifier = &f.Verifier
 	}
 	return json.Marshal(p)

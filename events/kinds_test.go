@@ -6,24 +6,37 @@ import (
 	"go/ast"
 	"go/parser"
 	gotoken "go/token"
+	"net/netip"
 	"os"
 	"reflect"
 	"slices"
+	"strings"
 	"testing"
+	"time"
 
 	"apitoken/events"
+	"apitoken/events/instant"
+	"apitoken/events/session"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
 
 // every has one fact of each kind, with all its members.
 var every = append(slices.Clone(anns),
+	events.SessionOpened{
+		TokenID: "S7k8ljIC", Owner: "ann", Via: events.ViaOIDC, Issuer: "https://id.example.com", SubjectDigest: strings.Repeat("5d", 32), Name: "Ann Ö.",
+		ExpiresAt: instant.Of(noon.Add(12 * time.Hour)), MakesUntil: instant.Of(noon.Add(24 * time.Hour)), Permissions: []string{"view", "edit"},
+		Scopes: []string{"GET /v1/things/*"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24")}, OpenedWith: "L7k8ljIC", OpenedAfter: 3, UI: true,
+		Verifier: events.Verifier{Kid: "a", MAC: []byte("a session's verifier of 32 bytes")},
+	},
+	events.SessionClosed{TokenID: "S7k8ljIC", Owner: "ann", Cause: events.CauseExpired, ExpiresAt: instant.Of(noon.Add(12 * time.Hour))},
 	events.SettingsChanged{TokenLimit: new(50), Expiration: new(int64(15552000)), Retention: new(int64(0)), ChangeRate: new(300), RotationGrace: new(int64(86400)), WarningDays: &[]int{30, 7, 1}},
 	events.PermissionsChanged{User: "ann", Actions: []string{"view", "create", "edit", "delete"}},
+	events.GroupChanged{Alias: "corp", Group: "/team/admins", Actions: []string{"view", "create", "edit", "delete"}},
 )
 
 // streams has one stream of each kind.
-var streams = []events.Stream{events.UserStream("ann"), events.SettingsStream}
+var streams = []events.Stream{events.UserStream("ann"), events.SessionStream("ann"), events.SettingsStream}
 
 // folds are the rules packages by name. Each folds the facts of its streams,
 // and panics on other facts. A fact that changes nothing is an error.
@@ -45,6 +58,26 @@ var folds = map[string]func(t *testing.T, f events.Fact){
 		after.Version = before.Version
 		if reflect.DeepEqual(before, after) {
 			t.Errorf("events/token: the fact %T changes no state (Fold)", f)
+		}
+	},
+	"events/session": func(t *testing.T, f events.Fact) {
+		var before session.State
+		if _, closed := f.(events.SessionClosed); closed {
+			before = session.Fold(before, every[len(anns)], noon)
+		}
+		if _, reinstated := f.(events.UserReinstated); reinstated {
+			before = session.Fold(before, events.UserSuspended{Owner: "ann"}, noon)
+		}
+		after := session.Fold(before, f, noon)
+		effect := session.Effect(before, after, []events.Fact{f}, noon, 0)
+		_, suspended := f.(events.UserSuspended) // the ends of the sessions are facts of their own
+		_, reinstated := f.(events.UserReinstated)
+		if len(effect.Minted)+len(effect.Changed) == 0 && !suspended && !reinstated {
+			t.Errorf("events/session: the fact %T changes no view (Effect)", f)
+		}
+		after.Version = before.Version
+		if reflect.DeepEqual(before, after) {
+			t.Errorf("events/session: the fact %T changes no state (Fold)", f)
 		}
 	},
 	"events/settings": func(t *testing.T, f events.Fact) {
@@ -175,9 +208,9 @@ func TestEveryVersionHasASchemaAndASample(t *testing.T) {
 	}
 }
 
-// TestExactlyOneRulesPackageFoldsEachKind: a fact that no rule folds would pass
+// TestExactlyOneRulesPackageFoldsEachKindInAStream: a fact that no rule folds would pass
 // the compiler and panic in use.
-func TestExactlyOneRulesPackageFoldsEachKind(t *testing.T) {
+func TestExactlyOneRulesPackageFoldsEachKindInAStream(t *testing.T) {
 	for _, f := range every {
 		var by []string
 		for name, fold := range folds {
@@ -187,8 +220,8 @@ func TestExactlyOneRulesPackageFoldsEachKind(t *testing.T) {
 				t.Logf("%s does not fold %T: %v", name, f, panicked)
 			}
 		}
-		if len(by) != 1 {
-			t.Errorf("%T is folded by %v, want exactly one rules package of events/token and events/settings", f, by)
+		if want := len(kindOf(t, f).Streams); len(by) != want {
+			t.Errorf("%T is folded by %v, want one rules package for each of the %d kinds of streams that it belongs to", f, by, want)
 		}
 	}
 }

@@ -31,6 +31,8 @@ type Message struct {
 	Command       string
 	Actor         string
 	TokenID       string    // the acting token
+	ActorVia      string    // ViaUI or "", see Meta
+	ActorAddress  string    // see Meta; only with ActorVia
 	KeepUntil     time.Time // of the record, see Record; of a notice, see Outbox.Notify: it is not published
 	Data          []byte    // the public part, the exact bytes that the hash covers
 	PrivateDigest Hash
@@ -49,7 +51,7 @@ type Message struct {
 func (r Record) Message() Message {
 	return Message{
 		ID: r.ID(), Type: r.Type, V: r.V, Time: r.At, Subject: r.Subject(),
-		Stream: r.Stream, Seq: r.Seq, Command: r.Command, Actor: r.Actor, TokenID: r.TokenID,
+		Stream: r.Stream, Seq: r.Seq, Command: r.Command, Actor: r.Actor, TokenID: r.TokenID, ActorVia: r.ActorVia, ActorAddress: r.ActorAddress,
 		KeepUntil: r.KeepUntil, Data: r.Public, PrivateDigest: sha256.Sum256(r.Private), Prev: r.Prev, Hash: r.Hash, MAC: r.MAC,
 	}
 }
@@ -76,6 +78,8 @@ type detail struct {
 	Command       string `json:"commandid,omitempty"`
 	Actor         string `json:"actor,omitempty"`
 	TokenID       string `json:"actortokenid,omitempty"`
+	ActorVia      string `json:"actorvia,omitempty"`
+	ActorAddress  string `json:"actoraddress,omitempty"`
 	KeepUntil     string `json:"keepuntil,omitempty"`
 	DataRaw       string `json:"dataraw"`
 	PrivateDigest string `json:"privatedigest,omitempty"`
@@ -103,10 +107,13 @@ func (m Message) Detail() ([]byte, error) {
 
 func (m Message) detail() detail {
 	d := detail{
-		SpecVersion: "1.0", ID: m.ID, Source: sourcePrefix + m.Deployment, Type: m.Type, Time: stamp(m.Time), Subject: m.Subject,
+		SpecVersion: "1.0", ID: m.ID, Source: Issuer(m.Deployment), Type: m.Type, Time: stamp(m.Time), Subject: m.Subject,
 		DataSchema: SchemaID(m.Type, m.V), DataContentType: "application/json", Data: m.Data,
 		Stream: string(m.Stream), Command: m.Command, Actor: m.Actor, TokenID: m.TokenID,
 		DataRaw: string(m.Data),
+	}
+	if m.ActorVia != "" { // without it, the hash covers no address
+		d.ActorVia, d.ActorAddress = m.ActorVia, m.ActorAddress
 	}
 	if m.Seq > 0 && !m.KeepUntil.IsZero() {
 		d.KeepUntil = stamp(m.KeepUntil)
@@ -131,6 +138,7 @@ func ParseDetail(b []byte) (Message, error) {
 	m := Message{
 		ID: d.ID, Type: d.Type, V: versionOf(d.DataSchema), Subject: d.Subject, Stream: Stream(d.Stream),
 		Command: d.Command, Actor: d.Actor, TokenID: d.TokenID, Data: []byte(d.DataRaw),
+		ActorVia: d.ActorVia, ActorAddress: d.ActorAddress,
 	}
 	if err := errors.Join(m.parseSource(d), m.parseSequence(d), m.parseTimes(d)); err != nil {
 		return Message{}, err

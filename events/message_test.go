@@ -36,6 +36,16 @@ func TestEventsRoundTripAndVerifyWithoutThePrivatePart(t *testing.T) {
 	}
 }
 
+// TestAnAddressWithoutThePageIsRefused: the hash does not cover it.
+func TestAnAddressWithoutThePageIsRefused(t *testing.T) {
+	rs, _ := history(t, keys(t, pepperA))
+	b := detail(t, published(rs[0]))
+	planted := bytes.Replace(b, []byte(`"actor":`), []byte(`"actoraddress":"203.0.113.9","actor":`), 1)
+	if _, err := events.ParseDetail(planted); err == nil {
+		t.Errorf("it is accepted: %s", planted)
+	}
+}
+
 func TestIsReportsOnlyTheKindOfTheFact(t *testing.T) {
 	rs, _ := history(t, keys(t, pepperA))
 	for i, r := range rs {

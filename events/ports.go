@@ -54,6 +54,23 @@ type Log interface {
 	History(ctx context.Context, s Stream, after uint64, limit int) ([]Record, error)
 }
 
+// Streams reads the records of all streams, one stream after the other.
+type Streams interface {
+	// Walk returns the records after a place, in an order that never changes: all
+	// records of one stream are together, ascending. A walk begins at the place ""
+	// and continues at each Stretch.Next until More is false. Such a walk returns
+	// each record once that was committed before it began, if Record.Gone is false
+	// until the walk ends. Of the records that are committed meanwhile it returns
+	// some, each once. A record that cannot be decoded is in Stretch.Damaged, and
+	// the walk goes on after it.
+	//
+	// The work of one call has a bound, so a stretch may be short or empty and still
+	// have More. It has at most limit (1 or more) records, damaged ones included. A
+	// place stays valid for ever. For a text that is not a place of such a store the
+	// error wraps ErrPlace.
+	Walk(ctx context.Context, after Place, limit int) (Stretch, error)
+}
+
 // Views stores one view for each token.
 type Views interface {
 	// Token reads one token consistently, with its last use, in one read. The use
@@ -75,8 +92,8 @@ type Views interface {
 
 // Uses stores the last use of each token, outside of commits.
 type Uses interface {
-	// Touch stores a use if it is at least TouchEvery later than the stored one,
-	// and otherwise drops it. It never creates a token. If the stored use cannot be
+	// Touch stores a use if the stored one is not later than Use.Since, and otherwise
+	// drops it. It never creates a token. If the stored use cannot be
 	// decoded, Touch writes nothing, and its error wraps ErrDamaged. Touch returns
 	// soon after its context has ended.
 	Touch(ctx context.Context, id string, u Use) error
@@ -87,16 +104,17 @@ type Uses interface {
 	LastUses(ctx context.Context, ids []string) (map[string]Use, error)
 }
 
-// Expiries finds the tokens that expire in a period of time, for the sweep. What it
+// Expiries finds the tokens and sessions that expire in a period of time, for the sweep. What it
 // returns are hints: they may lack the latest commits, and something other than
 // this service may have written them. No rule decides by them.
 type Expiries interface {
 	// Expiring calls f with the tokens without a recorded end that expire at from
-	// or later and before to, in pages of at most ExpiringPage. The order is free.
+	// or later and before to, in pages of at most ExpiringPage. The kind KindSession
+	// means the sessions in their place. The order is free.
 	// f may write to the store. Expiring stops at an error of f and returns it. It
 	// leaves out an entry that cannot be decoded. At its end it then returns an
 	// error that wraps ErrDamaged.
-	Expiring(ctx context.Context, from, to time.Time, f func([]Expiring) error) error
+	Expiring(ctx context.Context, kind string, from, to time.Time, f func([]Expiring) error) error
 
 	// NoteWarning notes the warning that the sweep handled last, if the view of the
 	// token still has the sequence seq and no end. Otherwise it does nothing. The
@@ -147,6 +165,7 @@ type Outbox interface {
 // except that the item is unknown.
 type Store interface {
 	Log
+	Streams
 	Views
 	Expiries
 	Uses

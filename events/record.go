@@ -32,9 +32,17 @@ type Meta struct {
 	Address string    // source address of the request; private, empty if unknown
 	At      time.Time // UTC; the commit cuts it to microseconds
 
+	// ActorVia is ViaUI if the session was opened for the page, else "". ActorAddress is the
+	// address of the caller that the page named; empty if unknown. It is published, and
+	// no rule trusts it.
+	ActorVia, ActorAddress string
+
 	// Retention is the least time that the records are kept; zero is for ever.
 	Retention time.Duration
 }
+
+// ViaUI is the ActorVia of a caller at the page.
+const ViaUI = "ui"
 
 // Record is one stored fact. The hash covers the exact bytes of Public and the
 // digest of Private. Private never leaves the store; its digest does.
@@ -47,6 +55,9 @@ type Record struct {
 	Actor   string
 	TokenID string    // the acting token, see Meta
 	At      time.Time // UTC, whole microseconds
+
+	ActorVia, ActorAddress string // see Meta
+
 	Public  []byte
 	Private []byte
 	Prev    Hash

@@ -62,10 +62,17 @@ func commit(t testing.TB, k events.Keys, s events.Stream, base events.Head, m ev
 	return c
 }
 
+// atPage is meta of a caller at the page.
+func atPage() events.Meta {
+	m := meta
+	m.ActorVia, m.ActorAddress = events.ViaUI, "203.0.113.9"
+	return m
+}
+
 // history returns ann's stream after two commits: its records and its head.
 func history(t testing.TB, k events.Keys) ([]events.Record, events.Head) {
 	t.Helper()
 	first := commit(t, k, events.UserStream("ann"), events.Head{}, meta, anns...)
-	second := commit(t, k, events.UserStream("ann"), first.Head(), meta, anns...)
+	second := commit(t, k, events.UserStream("ann"), first.Head(), atPage(), anns...)
 	return append(first.Records(), second.Records()...), second.Head()
 }

@@ -1,6 +1,7 @@
 package events
 
 import (
+	"bytes"
 	"crypto/hmac"
 	"crypto/sha256"
 	"encoding/binary"
@@ -47,8 +48,11 @@ type DamagedRecord struct {
 }
 
 func (d *DamagedRecord) Error() string {
-	return fmt.Sprintf("record %s is damaged: %v", recordID(d.Stream, d.Seq), d.Reason)
+	return fmt.Sprintf("record %s is damaged: %v", d.ID(), d.Reason)
 }
+
+// ID is the id of the record, as Record.ID.
+func (d *DamagedRecord) ID() string { return recordID(d.Stream, d.Seq) }
 
 // Unwrap returns ErrDamaged and the reason.
 func (d *DamagedRecord) Unwrap() []error { return []error{ErrDamaged, d.Reason} }
@@ -117,6 +121,10 @@ func (v View) Digest() Hash {
 	return sha256.Sum256(appendNumber(b, v.Rotated))
 }
 
+// Equal reports whether both are the verifier of one secret. Both are stored values,
+// so the comparison takes no constant time.
+func (v Verifier) Equal(w Verifier) bool { return v.Kid == w.Kid && bytes.Equal(v.MAC, w.MAC) }
+
 func (v Verifier) isZero() bool { return v.Kid == "" && len(v.MAC) == 0 }
 
 // appendSealed appends the message of the view's seal. It has every field with its
@@ -147,6 +155,24 @@ func (v View) appendSealed(b []byte) []byte {
 		length := len(b)
 		b, _ = p.AppendBinary(append(b, 0)) // its error is always nil
 		b[length] = byte(len(b) - length - 1)
+	}
+	return v.appendSession(b)
+}
+
+// appendSession appends the fields that only a session has. A view without them adds
+// nothing, so the message of a token is never that of a session.
+func (v View) appendSession(b []byte) []byte {
+	if v.Kind == "" && v.Via == "" && len(v.Permissions) == 0 && v.MakesUntil.IsZero() && v.From == "" && !v.UI {
+		return b
+	}
+	for _, s := range [...]string{v.Kind, v.Via, v.From} {
+		b = appendField(b, s)
+	}
+	b = appendTime(b, v.MakesUntil)
+	b = appendBool(b, v.UI)
+	b = appendNumber(b, uint64(len(v.Permissions)))
+	for _, s := range v.Permissions {
+		b = appendField(b, s)
 	}
 	return b
 }

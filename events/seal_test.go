@@ -85,6 +85,7 @@ var fullView = events.View{
 	Scopes: []string{"GET /v1/*", "POST /x"}, SourceIPs: []netip.Prefix{netip.MustParsePrefix("192.0.2.0/24"), netip.MustParsePrefix("::/0")},
 	First: 3, Seq: 7, Suspended: true,
 	Outgoing: events.Verifier{Kid: "b", MAC: []byte("fedcba9876543210fedcba9876543210")}, OutgoingUntil: noon.Add(2 * time.Minute), Rotated: 5,
+	Kind: events.KindSession, Via: events.ViaToken, Permissions: []string{"view", "edit"}, MakesUntil: noon.Add(3 * time.Minute), From: "L7k8ljIC", UI: true,
 	Ended: events.EndedRevoked, EndedAt: noon.Add(time.Minute), KeepUntil: noon.Add(time.Hour),
 }
 
@@ -225,7 +226,12 @@ func TestViewsOfEqualTextsHaveDifferentSeals(t *testing.T) {
 		"disabled, not suspended":         func(v *events.View) { v.Suspended = false },
 		"suspended, not disabled":         func(v *events.View) { v.Disabled = false },
 		"a byte from kid to MAC":          func(v *events.View) { v.Verifier = events.Verifier{MAC: append([]byte("a"), v.Verifier.MAC...)} },
-		"no end":                          func(v *events.View) { v.Ended, v.EndedAt, v.KeepUntil = "", time.Time{}, time.Time{} },
+		"kind and via exchanged":          func(v *events.View) { v.Kind, v.Via = v.Via, v.Kind },
+		"a token": func(v *events.View) {
+			v.Kind, v.Via, v.Permissions, v.MakesUntil, v.From, v.UI = "", "", nil, time.Time{}, "", false
+		},
+		"a byte from via to the token": func(v *events.View) { v.Via, v.From = "toke", "nL7k8ljIC" },
+		"no end":                       func(v *events.View) { v.Ended, v.EndedAt, v.KeepUntil = "", time.Time{}, time.Time{} },
 	} {
 		v := fullView
 		change(&v)

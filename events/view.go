@@ -31,9 +31,19 @@ type View struct {
 	// Outgoing is the verifier that the last rotation replaced. Its secret passes
 	// before OutgoingUntil. Later it is refused, and stays here so that its use is
 	// noticed. Rotated is the sequence of the last rotation; 0: never rotated.
+	// A session has that of the token From, as it was when the session was opened.
 	Outgoing      Verifier  `json:"w,omitzero"`
 	OutgoingUntil time.Time `json:"u,omitzero"`
 	Rotated       uint64    `json:"k,omitempty"`
+
+	// Kind is KindSession for a session, and empty for a token. Only a session has the
+	// members after it.
+	Kind        string    `json:"y,omitempty"`
+	Via         string    `json:"j,omitempty"` // how it was opened, see ViaOIDC
+	Permissions []string  `json:"g,omitempty"` // actions from groups, in the order of settings.Actions
+	MakesUntil  time.Time `json:"m,omitzero"`  // nothing that it makes may end later; zero: no bound
+	From        string    `json:"b,omitempty"` // the token that it was opened with; empty: none
+	UI          bool      `json:"l,omitempty"` // it was opened at the page
 
 	Ended     Ending    `json:"-"`
 	EndedAt   time.Time `json:"-"`
@@ -46,6 +56,22 @@ type View struct {
 	// VerifierDigest is only in a list, in place of Verifier, Outgoing and Rotated:
 	// lists need not have them. A store that returns the verifier leaves it zero.
 	VerifierDigest Hash `json:"-"`
+}
+
+// KindSession is the kind of a session: a token that a sign-in opens. It ends after
+// hours and is listed only when asked for.
+const KindSession = "session"
+
+// IsSession reports whether the view is one of a session.
+func (v View) IsSession() bool { return v.Kind == KindSession }
+
+// Stream is the log with the records about the token: the owner's tokens or the
+// owner's sessions.
+func (v View) Stream() Stream {
+	if v.IsSession() {
+		return SessionStream(v.Owner)
+	}
+	return UserStream(v.Owner)
 }
 
 // Ending says how a token ended; empty for a token that has not ended.
@@ -118,8 +144,9 @@ func (p Position) Compare(q Position) int {
 	return cmp.Or(p.At.Compare(q.At), cmp.Compare(p.ID, q.ID))
 }
 
-// Query selects tokens for a list.
+// Query selects tokens for a list, or sessions. No list has both.
 type Query struct {
+	Kind   string       // KindSession: sessions; empty: tokens
 	Owners []string     // the tokens of these owners, which are few; none: of all owners
 	States []TokenState // tokens in one of these states at Now; none: in any state but StateGone
 	Now    time.Time
@@ -129,7 +156,7 @@ type Query struct {
 
 // Matches reports whether the query selects the view. It ignores Limit.
 func (q Query) Matches(v View) bool {
-	if len(q.Owners) > 0 && !slices.Contains(q.Owners, v.Owner) {
+	if v.Kind != q.Kind || len(q.Owners) > 0 && !slices.Contains(q.Owners, v.Owner) {
 		return false
 	}
 	return q.SelectsState(v) && v.Position().Compare(q.After) > 0
@@ -159,10 +186,34 @@ type Page struct {
 type Use struct {
 	At      time.Time
 	Address string
+
+	// Every is the least time since the stored use, for Uses.Touch; zero: TouchEvery. No
+	// store keeps it.
+	Every time.Duration
+}
+
+// Since is the time up to which a stored use is old enough to be replaced by this one.
+func (u Use) Since() time.Time {
+	if u.Every > 0 {
+		return u.At.Add(-u.Every)
+	}
+	return u.At.Add(-TouchEvery)
 }
 
 // TouchEvery is the least time between two stored uses of a token.
 const TouchEvery = 15 * time.Minute
+
+// TouchUIEvery is the least time between two stored uses of a session that was opened at
+// the page: the page ends a session that was idle for half an hour.
+const TouchUIEvery = 5 * time.Minute
+
+// UseEvery is the least time between two stored uses of the token.
+func (v View) UseEvery() time.Duration {
+	if v.IsSession() && v.UI {
+		return TouchUIEvery
+	}
+	return TouchEvery
+}
 
 // Reply is the encrypted answer of a command that may be sent again. Package
 // issuer seals it.
