@@ -2,6 +2,7 @@ package issuer
 
 import (
 	"context"
+	"time"
 
 	"apitoken/events"
 	"apitoken/events/guard"
@@ -17,6 +18,8 @@ type Account struct {
 	Live       int  // live tokens
 	OwnLimit   *int // the user's own token limit; nil: that of the settings
 	TokenLimit int  // the one that applies
+
+	Expiration time.Duration // default and maximum lifetime of the user's tokens, of the settings; 0: neither
 }
 
 // Account returns the account of an owner, an owner key. For another user it takes
@@ -37,7 +40,7 @@ func (i *Issuer) Account(ctx context.Context, by guard.Principal, owner string) 
 }
 
 func (i *Issuer) account(s token.State, set settings.State, owner string) Account {
-	return Account{Owner: owner, Suspended: s.Suspended, Live: s.Live(i.now()), OwnLimit: s.TokenLimit, TokenLimit: s.Limit(policy(set))}
+	return Account{Owner: owner, Suspended: s.Suspended, Live: s.Live(i.now()), OwnLimit: s.TokenLimit, TokenLimit: s.Limit(policy(set)), Expiration: set.Expiration}
 }
 
 // SetLimit gives the owner, an owner key, a token limit of its own; nil is that of
@@ -48,7 +51,7 @@ func (i *Issuer) SetLimit(ctx context.Context, by guard.Principal, owner string,
 	if err != nil {
 		return Account{}, err
 	}
-	after, err := i.run(ctx, i.meta(by, set), owner, token.SetLimit{By: maker(by, set, owner), Owner: owner, Limit: limit})
+	after, err := i.run(ctx, whileActing(ctx, i, by, tokenRules), i.meta(by, set), owner, token.SetLimit{By: maker(by, set, owner), Owner: owner, Limit: limit})
 	if err != nil {
 		return Account{}, err
 	}
@@ -58,7 +61,7 @@ func (i *Issuer) SetLimit(ctx context.Context, by guard.Principal, owner string,
 // mayRead refuses a caller who neither is the owner nor holds view or edit. The
 // doing begins the sentence of the refusal.
 func mayRead(by guard.Principal, set settings.State, owner, doing string) error {
-	if by.Owner == owner || set.Holds(by.Owner, settings.ActionView) || set.Holds(by.Owner, settings.ActionEdit) {
+	if by.Owner == owner || may(by, set, settings.ActionView) || may(by, set, settings.ActionEdit) {
 		return nil
 	}
 	return &events.Refusal{Code: token.CodePermissionDenied, Field: "user", Detail: doing + ` needs the permission view or edit on the realm "security"`}

@@ -12,6 +12,7 @@ import (
 	"apitoken/events/guard"
 	"apitoken/events/name"
 	"apitoken/events/secret"
+	"apitoken/events/session"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
@@ -43,7 +44,7 @@ func (i *Issuer) Bootstrap(ctx context.Context, owner string, replace bool) (Tok
 		return Token{}, secret.Secret{}, err
 	}
 	if replace {
-		if _, err := i.reinstate(ctx, operator, set, operatorMaker, owner, bootstrapReason); err != nil {
+		if _, err := i.reinstate(ctx, tokenRules, operator, set, operatorMaker, owner, bootstrapReason); err != nil {
 			return Token{}, secret.Secret{}, err
 		}
 	}
@@ -92,25 +93,88 @@ func (i *Issuer) RevokeAgain(ctx context.Context, owner string, revoked map[stri
 		}
 	}
 	more, err := i.revokeAll(ctx, set, putBack)
-	return append(ended, more...), err
+	if ended = append(ended, more...); err != nil {
+		return ended, err
+	}
+	return ended, i.closeUnbacked(ctx, i.meta(operator, set), session.CloseUnbacked{Owner: owner, Cause: events.CauseAdmin})
 }
 
-// revokeEvery revokes all tokens of the owner that the guard accepts: those in the
-// owner's head, and those with a live view that was put back after their end. If
+// restoreReason is the reason of a suspension by SuspendAgain.
+const restoreReason = "suspended again after a restore of the store"
+
+// SuspendAgain suspends the owner, and reports whether the owner was not suspended. Its
+// actor is the operator. It is for a store that was restored to a time before the owner
+// was suspended. It may run again.
+func (i *Issuer) SuspendAgain(ctx context.Context, owner string) (bool, error) {
+	set, err := i.readSettings(ctx)
+	if err != nil {
+		return false, err
+	}
+	s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(owner))
+	if err != nil {
+		return false, err
+	}
+	of, _, err := load(ctx, i.store, i.keys, sessionRules, events.SessionStream(owner))
+	if err != nil || s.Suspended && of.Suspended {
+		return false, err
+	}
+	err = i.suspendByOperator(ctx, set, owner, restoreReason)
+	return err == nil, err
+}
+
+// suspendByOperator suspends the tokens and the sessions of an owner.
+func (i *Issuer) suspendByOperator(ctx context.Context, set settings.State, owner, reason string) error {
+	suspend := token.Suspend{By: operatorMaker, Owner: owner, Reason: reason}
+	_, err := Do(ctx, i.store, i.keys, urgentRules(), events.UserStream(owner), i.meta(operator, set), func(at time.Time) token.Command { return token.At(suspend, at) })
+	if err != nil {
+		return err
+	}
+	return i.suspendSessions(ctx, i.meta(operator, set), owner, reason)
+}
+
+// CloseAgain closes those of the owner's live sessions that the map has, and returns
+// their ids, as RevokeAgain does for tokens. It may run again.
+func (i *Issuer) CloseAgain(ctx context.Context, owner string, closed map[string]bool) (again []string, err error) {
+	set, err := i.readSettings(ctx)
+	if err != nil {
+		return nil, err
+	}
+	for _, id := range slices.Sorted(maps.Keys(closed)) {
+		v, err := i.liveView(ctx, owner, id)
+		if err != nil {
+			return again, err
+		}
+		if v.ID == "" || !v.IsSession() {
+			continue
+		}
+		switch err := i.closeSession(ctx, i.meta(operator, set), v, events.CauseAdmin, nil); {
+		case err == nil:
+			again = append(again, id)
+		case !isNotFound(err):
+			return again, err
+		}
+	}
+	return again, nil
+}
+
+// revokeEvery revokes all tokens and sessions of the owner that the guard accepts: those
+// in the owner's heads, and those with a live view that was put back after their end. If
 // there is one, it first suspends the owner: a thief who makes new tokens with each of
-// them must not be faster.
+// them must not be faster. The suspension ends the sessions of the head.
 func (i *Issuer) revokeEvery(ctx context.Context, set settings.State, owner string) error {
 	s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(owner))
 	if err != nil {
 		return err
 	}
-	listed, err := i.listedLive(ctx, owner)
-	if err != nil || s.Live(i.now()) == 0 && len(listed) == 0 {
+	of, _, err := load(ctx, i.store, i.keys, sessionRules, events.SessionStream(owner))
+	if err != nil {
 		return err
 	}
-	suspend := token.Suspend{By: operatorMaker, Owner: owner, Reason: bootstrapReason}
-	_, err = Do(ctx, i.store, i.keys, urgentRules(), events.UserStream(owner), i.meta(operator, set), func(at time.Time) token.Command { return token.At(suspend, at) })
-	if err != nil {
+	listed, err := i.listedLive(ctx, owner)
+	if err != nil || s.Live(i.now()) == 0 && of.Live(i.now()) == 0 && len(listed) == 0 {
+		return err
+	}
+	if err := i.suspendByOperator(ctx, set, owner, bootstrapReason); err != nil {
 		return err
 	}
 	if _, err := i.revokeWhere(ctx, set, owner, func(string) bool { return true }); err != nil {
@@ -123,13 +187,24 @@ func (i *Issuer) revokeEvery(ctx context.Context, set settings.State, owner stri
 	return err
 }
 
-// listedLive returns the owner's live views. The list of the store names the
-// tokens, and each view is read again by its id: the list may lag, and a view that
-// was put back may be live where its index entry has ended. It leaves out damaged
-// views: the guard accepts none of them.
+// listedLive returns the owner's live views, those of sessions too. The lists of the
+// store name the tokens, and each view is read again by its id: a list may lag, and a
+// view that was put back may be live where its index entry has ended. It leaves out
+// damaged views: the guard accepts none of them.
 func (i *Issuer) listedLive(ctx context.Context, owner string) (live []events.View, err error) {
+	for _, kind := range []string{"", events.KindSession} {
+		of, err := i.listedLiveOf(ctx, kind, owner)
+		if err != nil {
+			return nil, err
+		}
+		live = append(live, of...)
+	}
+	return live, nil
+}
+
+func (i *Issuer) listedLiveOf(ctx context.Context, kind, owner string) (live []events.View, err error) {
 	q := events.Query{
-		Owners: []string{owner}, Now: i.now(), Limit: MaxLimit,
+		Kind: kind, Owners: []string{owner}, Now: i.now(), Limit: MaxLimit,
 		States: events.AllStates(),
 	}
 	for more := true; more; {
@@ -176,7 +251,7 @@ func (i *Issuer) revokeWhere(ctx context.Context, set settings.State, owner stri
 
 func (i *Issuer) revokeAll(ctx context.Context, set settings.State, live []events.View) (revoked []string, err error) {
 	for _, v := range live {
-		err := i.revoke(ctx, i.meta(operator, set), operatorMaker, policy(set), v, nil)
+		err := i.end(ctx, i.meta(operator, set), operatorMaker, policy(set), v)
 		switch {
 		case err == nil:
 			revoked = append(revoked, v.ID)

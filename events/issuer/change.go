@@ -7,12 +7,14 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/session"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
 
 // Update changes the members of a live token that given names, whether it is
-// enabled, and the end of its outgoing secret, and returns the token. An update
+// enabled, and the end of its outgoing secret, and returns the token. A session that was
+// opened with the token ends if the token may do less than the session. An update
 // that changes nothing writes nothing. The guard obeys an update as soon as
 // Update has returned. A missing token and another user's token that the caller
 // may not view are not_found. A revoked token that the caller may view is
@@ -23,12 +25,26 @@ func (i *Issuer) Update(ctx context.Context, by guard.Principal, id string, u to
 	if u.Enabled != nil && !*u.Enabled {
 		r = urgentRules() // disabling is how a leaked token is stopped for the time being
 	}
-	return i.change(ctx, by, id, r, func(set settings.State, t Token, at time.Time) (token.Command, error) {
+	changed, err := i.change(ctx, by, id, r, func(set settings.State, t Token, at time.Time) (token.Command, error) {
 		c := token.Update{Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, At: at}
 		c.Now = i.now()
 		c.IfMatch, c.Wish, c.Given, c.Enabled, c.EndOutgoing = u.IfMatch, u.Wish, u.Given, u.Enabled, u.EndOutgoing
 		return c, nil
 	})
+	if err != nil || u.Enabled == nil && !u.Given.Expiry && !u.Given.Scopes && !u.Given.SourceIPs {
+		return changed, err
+	}
+	return changed, i.closeChanged(ctx, by, session.CloseUnbacked{Owner: changed.Owner})
+}
+
+// closeChanged ends the sessions that a changed token no longer backs.
+func (i *Issuer) closeChanged(ctx context.Context, by guard.Principal, c session.CloseUnbacked) error {
+	set, err := i.recentSettings(ctx)
+	if err != nil {
+		return err
+	}
+	c.Cause = causeOf(by, c.Owner)
+	return i.closeUnbacked(ctx, i.meta(by, set), c)
 }
 
 // change finds a token, checks the command, and runs it with the rules. build returns the
@@ -37,6 +53,9 @@ func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, r Ru
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
 		return Token{}, err
+	}
+	if t.IsSession() {
+		return Token{}, unchangeable()
 	}
 	if t.State == events.StateRevoked { // as for Revoke: who may view the token learns that it is revoked
 		return Token{}, token.NotFoundRevoked(t.EndedTime())
@@ -51,7 +70,7 @@ func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, r Ru
 	if err := endedRefusal(t); err != nil {
 		return Token{}, err
 	}
-	after, err := Do(ctx, i.store, i.keys, r, events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
+	after, err := Do(ctx, i.store, i.keys, i.actingRules(ctx, by, t.Owner, r), events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
 		c, _ := build(set, t, at) // its error does not depend on the time
 		return c
 	})
@@ -63,6 +82,13 @@ func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, r Ru
 	}
 	v, _ := after.Find(id)
 	return i.tokenOf(v, t.LastUse), nil
+}
+
+// CodeSession is the code of the refusal to change or rotate a session.
+const CodeSession = "session_unchangeable"
+
+func unchangeable() error {
+	return &events.Refusal{Code: CodeSession, Detail: "this is a session; it can only be ended, and is neither changed nor rotated; sign in again for another one"}
 }
 
 // endedMeanwhile returns the refusal for a token that another command ended

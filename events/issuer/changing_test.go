@@ -29,6 +29,7 @@ func (s *scene) changing(ctx context.Context, id string) []changing {
 		}},
 		{"Rotate", events.UserStream("ann"), []string{"TokenRotated"}, func() error { _, _, err := s.Rotate(ctx, admin, id, nil, nil); return err }},
 		{"RevokeWithChildren", events.UserStream("ann"), []string{"TokenRevoked"}, func() error { return s.RevokeWithChildren(ctx, admin, id) }},
+		{"RevokeShown", events.UserStream("ann"), []string{"TokenRevoked"}, func() error { return errorOf(s.RevokeShown(ctx, s.text, here)) }},
 		{"Suspend", events.UserStream("ann"), []string{"UserSuspended"}, func() error { return errorOf(s.Suspend(ctx, admin, "ann", "lost")) }},
 		{"Offboard", events.UserStream("ann"), []string{"UserSuspended", "TokenRevoked"}, func() error { return errorOf(s.Offboard(ctx, admin, "ann", "left")) }},
 		{"SetLimit", events.UserStream("ann"), []string{"OwnerLimitChanged"}, func() error { return errorOf(s.SetLimit(ctx, admin, "ann", new(7))) }},
@@ -54,7 +55,8 @@ type changing struct {
 func changedScene(t *testing.T) (*scene, string) {
 	s := newScene(t)
 	s.grant("admin", settings.Actions()...)
-	made, _ := s.create(person("ann"), "", token.Wish{})
+	made, shown := s.create(person("ann"), "", token.Wish{})
+	s.text = shown.Text().Reveal()
 	return s, made.ID
 }
 

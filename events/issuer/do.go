@@ -26,8 +26,8 @@ const (
 )
 
 // Rules are the functions for one kind of stream: how its state is stored, and
-// what a command does to the state. There are two kinds of streams: the tokens
-// of an owner, and the settings.
+// what a command does to the state. There are three kinds of streams: the tokens
+// of an owner, the sessions of an owner, and the settings.
 type Rules[S, C any] struct {
 	StateV int // the version that Encode writes
 	Decode func(v int, stored []byte) (S, error)
@@ -115,11 +115,16 @@ func load[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[
 	if err != nil {
 		return none, h, err
 	}
+	state, err := decodeState(r, s, h)
+	return state, h, err
+}
+
+func decodeState[S, C any](r Rules[S, C], s events.Stream, h events.Head) (S, error) {
 	state, err := r.Decode(h.StateV, h.State)
 	if err != nil {
-		return none, h, fmt.Errorf("decoding the state of stream %s: %w", s, err)
+		return state, fmt.Errorf("decoding the state of stream %s: %w", s, err)
 	}
-	return state, h, nil
+	return state, nil
 }
 
 // readHead reads a head. A head without a seal under the peppers is a fault, and
@@ -225,8 +230,12 @@ func unknownOutcome(c events.Commit, err error) error {
 }
 
 // pause waits with full jitter: a random time, so that commands that collided do
-// not collide again after the same wait.
+// not collide again after the same wait. It returns at once if the caller has left:
+// a select with a short random time would pick either of the two.
 func pause(ctx context.Context, try int) error {
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	t := time.NewTimer(mathrand.N(firstWait << try))
 	defer t.Stop()
 	select {

@@ -74,7 +74,7 @@ func TestTwoEditorsWhoOffboardEachOther(t *testing.T) {
 		return err
 	}
 	byOne.around = func(step int, commit func() error) error {
-		if step == 2 {
+		if step == 3 { // the first end of a token; the steps before suspend the tokens and the sessions
 			close(suspend)
 			<-suspended
 		}

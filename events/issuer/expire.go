@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/session"
 	"apitoken/events/token"
 )
 
@@ -38,6 +39,28 @@ func (i *Issuer) Expire(ctx context.Context, owner string) (recorded int, err er
 		}
 	}
 	return recorded, fmt.Errorf("user %s: after %d steps there are expiries that are not recorded: %w", owner, maxSteps, ErrBusy)
+}
+
+// ExpireSessions records the expiries of the owner's sessions that have passed, and
+// returns their number, as Expire does for tokens.
+func (i *Issuer) ExpireSessions(ctx context.Context, owner string) (recorded int, err error) {
+	set, err := i.recentSettings(ctx)
+	if err != nil {
+		return 0, err
+	}
+	rules := sessionRules
+	rules.Decide = func(s session.State, c session.Command) ([]events.Fact, error) {
+		facts, err := session.Decide(s, c)
+		recorded = len(facts)
+		return facts, err
+	}
+	_, err = Do(ctx, i.store, i.keys, rules, events.SessionStream(owner), i.meta(operator, set), func(at time.Time) session.Command {
+		return session.At(session.Expire{Owner: owner}, at)
+	})
+	if err != nil {
+		return 0, err
+	}
+	return recorded, nil
 }
 
 // WarningDays returns the days before an expiry at which the sweep warns, in

@@ -8,6 +8,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/session"
 	"apitoken/events/token"
 )
 
@@ -25,6 +26,9 @@ func (i *Issuer) RevokeWithChildren(ctx context.Context, by guard.Principal, id 
 	if err != nil {
 		return err
 	}
+	if t.IsSession() { // a session is the parent of no token
+		return i.revokeSession(ctx, by, set, t, ifMatch)
+	}
 	c := token.Revoke{Policy: policy(set), By: maker(by, set, t.Owner), ID: id, Owner: t.Owner, IfMatch: ifMatch, WithChildren: true}
 	if err := token.Check(c); err != nil {
 		if t.State == events.StateRevoked { // as for Revoke: who may view the token learns that it is revoked
@@ -41,14 +45,12 @@ func (i *Issuer) RevokeWithChildren(ctx context.Context, by guard.Principal, id 
 			return c
 		})
 		switch {
-		case isNotFound(err) && step > 0:
-			return nil // another command was faster
-		case isNotFound(err):
-			return revokeEnded(t, c.By)
-		case err != nil:
+		case isNotFound(err) && step == 0:
+			return i.alreadyEnded(ctx, by, set, t)
+		case err != nil && !isNotFound(err):
 			return err
-		case !token.HasChildren(after, id, i.now()):
-			return nil
+		case err != nil || !token.HasChildren(after, id, i.now()): // not found: another command was faster
+			return i.closeUnbacked(ctx, i.meta(by, set), session.CloseUnbacked{Owner: t.Owner, Cause: c.By.Cause(t.Owner)})
 		}
 		c.IfMatch = nil
 	}

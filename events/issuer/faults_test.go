@@ -47,9 +47,12 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 		},
 		"TokenEvents": func() error { _, err := s.TokenEvents(ctx, viewer, made.ID, 0, 0); return err },
 		"UserEvents":  func() error { _, err := s.UserEvents(ctx, viewer, "ann", 0, 0); return err },
+		"AllEvents":   func() error { _, err := s.AllEvents(ctx, viewer, "", 0); return err },
 		"WhoAmI":      func() error { _, err := s.WhoAmI(ctx, viewer); return err },
 		"Introspect":  func() error { _, err := s.Introspect(ctx, viewer, shown.Text().Reveal(), "", here); return err },
+		"Describe":    func() error { _, err := s.Describe(ctx, viewer, shown.Text().Reveal(), here); return err },
 		"Revoke":      func() error { return s.Revoke(ctx, viewer, made.ID) },
+		"RevokeShown": func() error { return errorOf(s.RevokeShown(ctx, shown.Text().Reveal(), here)) },
 		"Bootstrap":   func() error { _, _, err := s.Bootstrap(ctx, "root", true); return err },
 		"Update": func() error {
 			_, err := s.Update(ctx, viewer, made.ID, token.Update{Enabled: new(false)})
@@ -76,7 +79,7 @@ func TestOutageIsAFaultAndNeverARefusal(t *testing.T) {
 	before := s.snapshot("ann", "bob", "root", "sue", "max", "viewer")
 	for name, call := range calls {
 		failed := 0
-		for _, op := range []storetest.Op{storetest.OpCommit, storetest.OpHead, storetest.OpHistory, storetest.OpToken, storetest.OpTokens, storetest.OpLastUses, storetest.OpReply} {
+		for _, op := range []storetest.Op{storetest.OpCommit, storetest.OpHead, storetest.OpHistory, storetest.OpWalk, storetest.OpToken, storetest.OpTokens, storetest.OpLastUses, storetest.OpReply} {
 			asked := false
 			var cancel context.CancelFunc
 			ctx, cancel = context.WithCancel(t.Context())

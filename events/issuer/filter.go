@@ -68,7 +68,7 @@ func (i *Issuer) filtered(ctx context.Context, q events.Query, f Filter) (ListPa
 	for looked := 0; ; {
 		q.Limit = min(max(limit-len(found), filterPage), maxLooked-looked)
 		looked += q.Limit
-		page, err := i.views(ctx, q)
+		page, account, err := i.views(ctx, q)
 		if err != nil {
 			return ListPage{}, err
 		}
@@ -81,9 +81,9 @@ func (i *Issuer) filtered(ctx context.Context, q events.Query, f Filter) (ListPa
 		found = append(found, slices.DeleteFunc(some.Tokens, func(t Token) bool { return !f.matchesUse(t) })...)
 		switch {
 		case len(found) > limit:
-			return ListPage{Tokens: found[:limit:limit], More: true, Next: found[limit-1].Position()}, nil
+			return ListPage{Tokens: found[:limit:limit], More: true, Next: found[limit-1].Position(), Account: account}, nil
 		case !page.More || short || len(found) == limit || looked == maxLooked:
-			return ListPage{Tokens: found, More: page.More, Next: page.Next}, nil
+			return ListPage{Tokens: found, More: page.More, Next: page.Next, Account: account}, nil
 		}
 		q.After = page.Next
 	}

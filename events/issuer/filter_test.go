@@ -47,7 +47,7 @@ func (c *lookCounter) Head(ctx context.Context, s events.Stream) (events.Head, e
 // TestOneFilteredListLooksAtABoundedNumberOfTokens: a page may be empty and have a
 // next page. All pages together have the few tokens that match.
 func TestOneFilteredListLooksAtABoundedNumberOfTokens(t *testing.T) {
-	const owners, each = 50, 50
+	const owners, each = 250, 10
 	s := newScene(t)
 	s.limit(each)
 	s.changeRate(0)

@@ -80,5 +80,5 @@ func (i *Issuer) readView(ctx context.Context, id string) (events.View, events.U
 
 // mayView reports whether the caller may view the owner's tokens and history.
 func mayView(by guard.Principal, set settings.State, owner string) bool {
-	return owner == by.Owner || set.Holds(by.Owner, settings.ActionView)
+	return owner == by.Owner || may(by, set, settings.ActionView)
 }

@@ -43,13 +43,22 @@ func (i *Issuer) TokenEvents(ctx context.Context, by guard.Principal, id string,
 		after = max(after, t.First-1)
 	}
 	about := func(m events.Message) bool { return m.Subject == id }
-	return i.history(ctx, events.UserStream(t.Owner), after, t.Seq, limit, about)
+	return i.history(ctx, t.Stream(), after, t.Seq, limit, about)
 }
 
 // UserEvents returns the events of all tokens of an owner; after and limit are
 // those of TokenEvents. A caller who may not view other users' tokens gets the
 // same refusal for every other owner, known or unknown.
 func (i *Issuer) UserEvents(ctx context.Context, by guard.Principal, owner string, after uint64, limit int) (HistoryPage, error) {
+	return i.eventsOfOwner(ctx, by, owner, events.UserStream(owner), after, limit)
+}
+
+// SessionEvents is UserEvents for the sessions of an owner.
+func (i *Issuer) SessionEvents(ctx context.Context, by guard.Principal, owner string, after uint64, limit int) (HistoryPage, error) {
+	return i.eventsOfOwner(ctx, by, owner, events.SessionStream(owner), after, limit)
+}
+
+func (i *Issuer) eventsOfOwner(ctx context.Context, by guard.Principal, owner string, s events.Stream, after uint64, limit int) (HistoryPage, error) {
 	if err := name.ValidOwner(owner); err != nil {
 		return HistoryPage{}, fmt.Errorf("reading the history of a user: %w", err)
 	}
@@ -63,7 +72,7 @@ func (i *Issuer) UserEvents(ctx context.Context, by guard.Principal, owner strin
 			Detail: `reading the history of another user needs the permission view on the realm "security"`,
 		}
 	}
-	return i.history(ctx, events.UserStream(owner), after, math.MaxUint64, limit, func(events.Message) bool { return true })
+	return i.history(ctx, s, after, math.MaxUint64, limit, func(events.Message) bool { return true })
 }
 
 // history reads the records after the sequence after, up to last and to the head,

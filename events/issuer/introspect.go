@@ -34,6 +34,7 @@ type Introspection struct {
 // Caller is the answer to a caller about itself.
 type Caller struct {
 	Owner       string
+	Name        string   // displayed name of the person with a session; "" if unknown
 	Permissions []string // actions on the realm security
 }
 
@@ -46,30 +47,48 @@ type Caller struct {
 // for every token of another user, for an unknown token and for a text that is no
 // token. A token that passes counts as used.
 func (i *Issuer) Introspect(ctx context.Context, by guard.Principal, text, action string, source netip.Addr) (Introspection, error) {
-	call, err := parseAction(action)
+	answer, err := i.introspect(ctx, by, text, action, source)
+	if err == nil {
+		i.introspected(answer.Reason)
+	}
+	return answer, err
+}
+
+func (i *Issuer) introspect(ctx context.Context, by guard.Principal, text, action string, source netip.Addr) (Introspection, error) {
+	call, err := questionOf(action)
 	if err != nil {
 		return Introspection{}, err
 	}
+	found, reason, err := i.inspectFor(ctx, by, text, source)
+	if err != nil || reason != "" {
+		return Introspection{Reason: reason}, err
+	}
+	return i.introspection(ctx, found, action != "", call), nil
+}
+
+// inspectFor inspects a token for a caller who may ask about it. The reason is that
+// of a text that is no token, of an unknown token and of a wrong secret. With a
+// reason there is no inspection.
+func (i *Issuer) inspectFor(ctx context.Context, by guard.Principal, text string, source netip.Addr) (found guard.Inspection, reason string, err error) {
 	t, malformed := secret.Parse(text)
-	var found guard.Inspection
 	if malformed == nil {
 		if found, err = i.guard.Inspect(ctx, t, source); err != nil {
-			return Introspection{}, fmt.Errorf("introspecting: %w", busyUnlessDamaged(err))
+			return guard.Inspection{}, "", fmt.Errorf("introspecting: %w", busyUnlessDamaged(err))
 		}
 	}
 	set, err := i.settingsFor(ctx, by, found.View.Owner)
 	if err != nil {
-		return Introspection{}, err
+		return guard.Inspection{}, "", err
 	}
 	switch {
 	case !mayView(by, set, found.View.Owner):
-		return Introspection{}, notOwn()
+		return guard.Inspection{}, "", notOwn()
 	case malformed != nil:
-		return Introspection{Reason: guard.CodeMalformed}, nil
+		return guard.Inspection{}, guard.CodeMalformed, nil
 	case found.View.ID == "":
-		return Introspection{Reason: guard.CodeInvalid}, nil
+		return guard.Inspection{}, guard.CodeInvalid, nil
 	}
-	return i.introspection(ctx, found, action != "", call), nil
+	return found, "", nil
 }
 
 // notOwn is the refusal for a token that is not known to be one of the caller's
@@ -83,16 +102,15 @@ func notOwn() error {
 
 // introspection returns the answer about a token that the caller may view. asked
 // says whether the caller gave a call.
-func (i *Issuer) introspection(ctx context.Context, found guard.Inspection, asked bool, call scope.Call) Introspection {
-	p := found.Principal()
+func (i *Issuer) introspection(ctx context.Context, found guard.Inspection, asked bool, call guard.Question) Introspection {
+	v := found.Judge(call)
+	p := v.Principal
 	answer := Introspection{ID: p.TokenID, Owner: p.Owner, Scopes: p.Scopes, ExpiresAt: p.ExpiresAt}
 	switch {
-	case found.Denial != nil:
-		answer.Reason = found.Denial.Code
-	case !asked && len(p.Scopes) > 0:
+	case !asked && v.Denial == guard.OutOfScope:
 		answer.Reason = ReasonActionMissing
-	case !p.Allows(call) && !scope.IsAboutSelf(call):
-		answer.Reason = guard.CodeOutOfScope
+	case v.Denial != nil:
+		answer.Reason = v.Denial.Code
 	default:
 		answer.Active = true
 		i.guard.StoreUse(ctx, found)
@@ -106,7 +124,7 @@ func (i *Issuer) WhoAmI(ctx context.Context, by guard.Principal) (Caller, error)
 	if err != nil {
 		return Caller{}, err
 	}
-	return Caller{Owner: by.Owner, Permissions: set.Actions(by.Owner)}, nil
+	return Caller{Owner: by.Owner, Name: by.Name, Permissions: set.ActionsOf(callerOf(by))}, nil
 }
 
 // maxAction is the maximum length of an action in bytes.
@@ -114,16 +132,17 @@ const maxAction = 2048
 
 var actionForm = regexp.MustCompile(`^[A-Z]+ /[^\x00-\x20\x7f?#]*$`)
 
-// parseAction returns the call of an action, the zero Call if there is none.
-func parseAction(action string) (scope.Call, error) {
+// questionOf returns the question about the call of an action. Without an action, no
+// scope allows the call.
+func questionOf(action string) (guard.Question, error) {
 	if action == "" {
-		return scope.Call{}, nil
+		return guard.Question{}, nil
 	}
 	if len(action) <= maxAction && actionForm.MatchString(action) {
 		method, path, _ := strings.Cut(action, " ")
-		return scope.CallOf(method, path), nil
+		return guard.Question{Method: method, Path: path, Unscoped: scope.IsAboutSelf(scope.CallOf(method, path))}, nil
 	}
-	return scope.Call{}, &events.Refusal{
+	return guard.Question{}, &events.Refusal{
 		Code: token.CodeInvalidField, Field: "action",
 		Detail: fmt.Sprintf("the action is not one call of at most %d bytes; allowed: a method in capital letters, a space and a path without query, like GET /v1/things/7", maxAction),
 	}

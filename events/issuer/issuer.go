@@ -7,6 +7,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/instant"
+	"apitoken/events/session"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
@@ -14,6 +15,7 @@ import (
 // Store has the ports that the issuer needs.
 type Store interface {
 	events.Log
+	events.Streams
 	events.Views
 	events.Uses
 	events.Replies
@@ -26,7 +28,13 @@ type Config struct {
 	Keys   events.Keys
 	Prefix string           // of new tokens; empty, or a prefix that secret.ValidPrefix accepts
 	Now    func() time.Time // default time.Now
-	Logger *slog.Logger     // for the guard, and for damaged views that a list leaves out; default: none
+	Logger *slog.Logger     // for the guard, and for damaged views and records that a list leaves out; default: none
+
+	Judged func(*guard.Denial, error) // see guard.Config; default: none
+
+	// Introspected is called with the reason of each answer of Introspect and Describe,
+	// "" if the token is active. It must not wait. Default: none.
+	Introspected func(reason string)
 }
 
 // Issuer runs the calls of the API. Many goroutines may use one issuer. Its
@@ -40,6 +48,8 @@ type Issuer struct {
 	clock  func() time.Time
 	log    *slog.Logger
 	cache  settingsCache
+
+	introspected func(reason string)
 }
 
 // New returns an issuer. Its guard has the same store, keys and clock.
@@ -50,8 +60,11 @@ func New(c Config) *Issuer {
 	if c.Logger == nil {
 		c.Logger = slog.New(slog.DiscardHandler)
 	}
-	g := guard.New(guard.Config{Views: c.Store, Uses: c.Store, Notices: c.Store, Keys: c.Keys, Now: c.Now, Logger: c.Logger})
-	return &Issuer{store: c.Store, guard: g, keys: c.Keys, prefix: c.Prefix, clock: c.Now, log: c.Logger}
+	if c.Introspected == nil {
+		c.Introspected = func(string) {}
+	}
+	g := guard.New(guard.Config{Views: c.Store, Uses: c.Store, Notices: c.Store, Keys: c.Keys, Now: c.Now, Logger: c.Logger, Judged: c.Judged})
+	return &Issuer{store: c.Store, guard: g, keys: c.Keys, prefix: c.Prefix, clock: c.Now, log: c.Logger, introspected: c.Introspected}
 }
 
 // Guard returns the guard that checks the tokens of this issuer.
@@ -86,6 +99,10 @@ var (
 		StateV: token.StateV, Decode: token.DecodeState, Encode: token.EncodeState,
 		Decide: token.Decide, Fold: token.Fold, Effect: token.Effect,
 	}
+	sessionRules = Rules[session.State, session.Command]{
+		StateV: session.StateV, Decode: session.DecodeState, Encode: session.EncodeState,
+		Decide: session.Decide, Fold: session.Fold, Effect: session.Effect,
+	}
 	settingsRules = Rules[settings.State, settings.Command]{
 		StateV: settings.StateV, Decode: settings.DecodeState, Encode: settings.EncodeState,
 		Decide: settings.Decide, Fold: settings.Fold,
@@ -117,23 +134,46 @@ func (i *Issuer) meta(by guard.Principal, set settings.State) events.Meta {
 	if by.Address.IsValid() {
 		m.Address = by.Address.String()
 	}
+	if by.UI {
+		m.ActorVia = events.ViaUI
+		if by.UIAddress.IsValid() {
+			m.ActorAddress = by.UIAddress.String()
+		}
+	}
 	return m
 }
 
 // maker returns the caller with its permissions, as the rules need it for a
-// command about the owner.
+// command about the owner. A session is bound by MakesUntil and not by its own end.
 func maker(by guard.Principal, set settings.State, owner string) token.Maker {
-	return token.Maker{
+	m := token.Maker{
 		Owner: by.Owner, TokenID: by.TokenID, Scopes: by.Scopes, SourceIPs: by.SourceIPs, ExpiresAt: by.ExpiresAt,
 		Own:       by.Kind == guard.KindToken && by.Owner == owner,
 		Rotated:   by.Rotated,
 		Outgoing:  by.Credential == guard.CredentialOutgoing,
-		MayCreate: set.Holds(by.Owner, settings.ActionCreate),
-		MayEdit:   set.Holds(by.Owner, settings.ActionEdit),
-		MayDelete: set.Holds(by.Owner, settings.ActionDelete),
+		MayCreate: may(by, set, settings.ActionCreate),
+		MayEdit:   may(by, set, settings.ActionEdit),
+		MayDelete: may(by, set, settings.ActionDelete),
 
-		LacksActions: !set.HoldsAllOf(by.Owner, owner),
+		LacksActions: !set.MayAllOf(callerOf(by), owner),
 	}
+	if by.Kind == guard.KindSession {
+		m.Session, m.Permissions, m.ExpiresAt = true, by.Permissions, by.MakesUntil
+		if by.Owner == owner {
+			m.OpenedWith = by.From
+		}
+	}
+	return m
+}
+
+// callerOf returns the caller as the permissions see it.
+func callerOf(by guard.Principal) settings.Caller {
+	return settings.Caller{Owner: by.Owner, Session: by.Permissions}
+}
+
+// may reports whether the caller may do the action on other users' tokens.
+func may(by guard.Principal, set settings.State, action string) bool {
+	return set.May(callerOf(by), action)
 }
 
 // policy returns the settings that the rules for tokens need.

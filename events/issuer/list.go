@@ -27,6 +27,7 @@ const maxHeads = 3
 
 // ListQuery selects tokens.
 type ListQuery struct {
+	Kind   string              // events.KindSession: sessions in place of tokens; empty: tokens
 	Owners []string            // owner keys; none: all owners whose tokens the caller may view
 	States []events.TokenState // none: the live states
 	After  events.Position     // only tokens later than this position
@@ -39,9 +40,13 @@ type ListPage struct {
 	Tokens []Token
 	More   bool            // there may be more tokens
 	Next   events.Position // the After of the next page, if More
+
+	// Account is that of the owner, in a list of the live tokens of one owner;
+	// otherwise nil. Its settings are those of the last 5 seconds.
+	Account *Account
 }
 
-// List returns tokens. It skips owners whose tokens the caller may not view. Live
+// List returns tokens, or sessions. It skips owners whose tokens the caller may not view. Live
 // tokens of up to three owners are as fresh as the last commit. All other lists
 // may miss the latest changes, and leave out tokens with a damaged view.
 func (i *Issuer) List(ctx context.Context, by guard.Principal, q ListQuery) (ListPage, error) {
@@ -53,15 +58,17 @@ func (i *Issuer) List(ctx context.Context, by guard.Principal, q ListQuery) (Lis
 	if err != nil || !some {
 		return ListPage{}, err
 	}
-	query := events.Query{Owners: owners, States: states, Now: i.now(), After: q.After, Limit: pageSize(q.Limit)}
+	query := events.Query{Kind: q.Kind, Owners: owners, States: states, Now: i.now(), After: q.After, Limit: pageSize(q.Limit)}
 	if !q.Filter.isZero() {
 		return i.filtered(ctx, query, q.Filter)
 	}
-	page, err := i.views(ctx, query)
+	page, account, err := i.views(ctx, query)
 	if err != nil {
 		return ListPage{}, err
 	}
-	return i.withUses(ctx, query, page)
+	p, err := i.withUses(ctx, query, page)
+	p.Account = account
+	return p, err
 }
 
 // statesToList returns the states to list; none means the live states. No caller
@@ -96,18 +103,20 @@ func (i *Issuer) ownersToList(ctx context.Context, by guard.Principal, asked []s
 	if err != nil {
 		return nil, false, err
 	}
-	if set.Holds(by.Owner, settings.ActionView) {
+	if may(by, set, settings.ActionView) {
 		return owners, true, nil
 	}
 	return own, len(owners) == 0 || slices.Contains(owners, by.Owner), nil
 }
 
-func (i *Issuer) views(ctx context.Context, q events.Query) (events.Page, error) {
+// views reads a page, and the account for ListPage.
+func (i *Issuer) views(ctx context.Context, q events.Query) (events.Page, *Account, error) {
 	live := !slices.ContainsFunc(q.States, func(s events.TokenState) bool { return s != events.StateActive && s != events.StateDisabled })
 	if live && len(q.Owners) > 0 && len(q.Owners) <= maxHeads {
 		return i.fromHeads(ctx, q)
 	}
-	return i.fromList(ctx, q)
+	page, err := i.fromList(ctx, q)
+	return page, nil, err
 }
 
 // fromList reads the list of the store, without its damaged views.
@@ -144,14 +153,18 @@ func (i *Issuer) logDamaged(ctx context.Context, d *events.DamagedView) {
 // fromHeads merges the live tokens of a few owners. The state in a head has all
 // live tokens of its owner. Its views need no seals, because load checks the seal
 // of the head.
-func (i *Issuer) fromHeads(ctx context.Context, q events.Query) (events.Page, error) {
+func (i *Issuer) fromHeads(ctx context.Context, q events.Query) (events.Page, *Account, error) {
 	var p events.Page
+	var account *Account
 	for _, owner := range q.Owners {
-		s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(owner))
+		views, of, err := i.inHead(ctx, q.Kind, owner)
 		if err != nil {
-			return events.Page{}, err
+			return events.Page{}, nil, err
 		}
-		for _, v := range s.Tokens {
+		if len(q.Owners) == 1 {
+			account = of
+		}
+		for _, v := range views {
 			if q.Matches(v) {
 				p.Views = append(p.Views, v)
 			}
@@ -162,7 +175,25 @@ func (i *Issuer) fromHeads(ctx context.Context, q events.Query) (events.Page, er
 		p.Views = p.Views[:q.Limit]
 		p.More, p.Next = true, p.Views[q.Limit-1].Position()
 	}
-	return p, nil
+	return p, account, nil
+}
+
+// inHead returns the views without a recorded end that the head of an owner has, and
+// of the head with the tokens the account.
+func (i *Issuer) inHead(ctx context.Context, kind, owner string) ([]events.View, *Account, error) {
+	if kind == events.KindSession {
+		s, _, err := load(ctx, i.store, i.keys, sessionRules, events.SessionStream(owner))
+		return s.Sessions, nil, err
+	}
+	s, _, err := load(ctx, i.store, i.keys, tokenRules, events.UserStream(owner))
+	if err != nil {
+		return nil, nil, err
+	}
+	set, err := i.recentSettings(ctx)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s.Tokens, new(i.account(s, set, owner)), nil
 }
 
 func (i *Issuer) withUses(ctx context.Context, q events.Query, page events.Page) (ListPage, error) {

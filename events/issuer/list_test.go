@@ -2,6 +2,7 @@ package issuer_test
 
 import (
 	"fmt"
+	"reflect"
 	"slices"
 	"testing"
 	"time"
@@ -159,5 +160,65 @@ func TestLiveListOfOneOwnerReadsOnlyTheHead(t *testing.T) {
 	})
 	if got := len(s.listedNames("ann", issuer.ListQuery{Owners: []string{"ann"}})); got != 2 {
 		t.Errorf("got %d tokens, want 2", got)
+	}
+}
+
+// TestListOfOneOwnersLiveTokensHasTheAccount, because it reads the owner's head anyway.
+// No other list has one.
+func TestListOfOneOwnersLiveTokensHasTheAccount(t *testing.T) {
+	s := populatedScene(t)
+	all, _ := name.OwnersNamed("ann")
+	ann, revoked := []string{"ann"}, []events.TokenState{events.StateRevoked}
+	for what, test := range map[string]struct {
+		caller string
+		query  issuer.ListQuery
+		want   string // the owner of the account; "": none
+	}{
+		"own":                 {"ann", issuer.ListQuery{}, "ann"},
+		"own on a page":       {"ann", issuer.ListQuery{Limit: 1}, "ann"},
+		"own with a filter":   {"ann", issuer.ListQuery{Filter: issuer.Filter{NeverExpires: new(false)}}, "ann"},
+		"own disabled":        {"ann", issuer.ListQuery{States: []events.TokenState{events.StateDisabled}}, "ann"},
+		"own revoked":         {"ann", issuer.ListQuery{States: revoked}, ""},
+		"own sessions":        {"ann", issuer.ListQuery{Kind: events.KindSession}, ""},
+		"own without tokens":  {"stranger", issuer.ListQuery{}, "stranger"},
+		"another's":           {"ann", issuer.ListQuery{Owners: all[1:2]}, ""},
+		"another's to see":    {"viewer", issuer.ListQuery{Owners: ann}, "ann"},
+		"of several":          {"viewer", issuer.ListQuery{Owners: all}, ""},
+		"of all":              {"viewer", issuer.ListQuery{}, ""},
+		"another's with view": {"viewer", issuer.ListQuery{Owners: ann, States: revoked}, ""},
+	} {
+		page, err := s.List(t.Context(), person(test.caller), test.query)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if test.want == "" {
+			if page.Account != nil {
+				t.Errorf("%s: got the account of %s, want none", what, page.Account.Owner)
+			}
+			continue
+		}
+		want, err := s.Account(t.Context(), person(test.want), test.want)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !reflect.DeepEqual(page.Account, &want) {
+			t.Errorf("%s: got %+v, want %+v", what, page.Account, want)
+		}
+	}
+}
+
+// TestListOfTheOwnTokensReadsTheHeadOnce, and the settings at most once in 5 seconds.
+func TestListOfTheOwnTokensReadsTheHeadOnce(t *testing.T) {
+	s := populatedScene(t)
+	counter := &readCounter{Store: s.store}
+	s.useStore(counter)
+	q := issuer.ListQuery{Owners: []string{"ann"}}
+	for _, want := range []string{"[head user/ann head settings uses of 2 tokens]", "[head user/ann uses of 2 tokens]"} {
+		if _, err := s.List(t.Context(), person("ann"), q); err != nil {
+			t.Fatal(err)
+		}
+		if got := fmt.Sprint(counter.taken()); got != want {
+			t.Errorf("got the reads %s, want %s", got, want)
+		}
 	}
 }

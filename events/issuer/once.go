@@ -36,11 +36,13 @@ type Minted struct {
 	Token
 	Text     secret.Secret // the whole token
 	Replayed bool          // this is the answer of an earlier call
+
 }
 
 // once runs one command at most once for its request key.
 type once struct {
 	issuer *Issuer
+	by     guard.Principal
 	keys   []replyKey // without a request key: none
 	digest [sha256.Size]byte
 
@@ -52,7 +54,7 @@ type once struct {
 // client asked for, in a form that encoding/json encodes; two requests that ask for
 // the same have the same form.
 func (i *Issuer) once(by guard.Principal, key RequestKey, command any) (*once, error) {
-	o := &once{issuer: i}
+	o := &once{issuer: i, by: by}
 	if key.Value == "" {
 		return o, nil
 	}
@@ -92,7 +94,7 @@ func (o *once) do(ctx context.Context, r Rules[token.State, token.Command], owne
 			return reply, expired, err
 		}
 	}
-	after, err := Do(ctx, o.issuer.store, o.issuer.keys, r, events.UserStream(owner), m, command)
+	after, err := Do(ctx, o.issuer.store, o.issuer.keys, o.issuer.actingRules(ctx, o.by, owner, r), events.UserStream(owner), m, command)
 	if errors.Is(err, errReplay) {
 		return o.replay(ctx, *earlier)
 	}
@@ -151,7 +153,7 @@ func (o *once) replay(ctx context.Context, a answered) (Minted, error) {
 			return Minted{}, fmt.Errorf("checking the repeat of an earlier request: %w", err)
 		}
 	}
-	if !sameVerifier(v, a.View) {
+	if !v.Verifier.Equal(a.View.Verifier) {
 		return Minted{}, &events.Refusal{Code: CodeTokenRotated, Field: keyHeader,
 			Detail: fmt.Sprintf("%s belongs to an earlier request, and the secret of its answer was replaced: token %s was rotated later", keyHeader, a.View.ID)}
 	}

@@ -174,11 +174,13 @@ func TestAReplayIsCheckedAsANewCall(t *testing.T) {
 	s := newScene(t)
 	s.grant("admin", "view", "create", "edit", "delete")
 	s.grant("ann", "create")
-	if _, err := s.CreateOnce(t.Context(), annsToken, someKey, "bob", token.Wish{}); err != nil {
+	_, shown := s.create(person("ann"), "", token.Wish{})
+	by := s.caller(shown)
+	if _, err := s.CreateOnce(t.Context(), by, someKey, "bob", token.Wish{}); err != nil {
 		t.Fatal(err)
 	}
 	s.grant("ann")
-	_, err := s.CreateOnce(t.Context(), annsToken, someKey, "bob", token.Wish{})
+	_, err := s.CreateOnce(t.Context(), by, someKey, "bob", token.Wish{})
 	if got := refusalCode(t, err); got != token.CodePermissionDenied {
 		t.Errorf("without the permission: got %q, want %s", got, token.CodePermissionDenied)
 	}
@@ -410,10 +412,12 @@ func TestOneKeyForTwoOwnersMakesOneToken(t *testing.T) {
 	for range 50 {
 		s := newScene(t)
 		s.grant("ann", "create")
+		_, shown := s.create(person("ann"), "", token.Wish{})
+		by := s.caller(shown)
 		var group sync.WaitGroup
 		errs := make([]error, 2)
 		for n, owner := range []string{"bob", "eve"} {
-			group.Go(func() { _, errs[n] = s.CreateOnce(t.Context(), annsToken, someKey, owner, token.Wish{}) })
+			group.Go(func() { _, errs[n] = s.CreateOnce(t.Context(), by, someKey, owner, token.Wish{}) })
 		}
 		group.Wait()
 		codes := []string{refusalCode(t, errs[0]), refusalCode(t, errs[1])}

@@ -33,14 +33,25 @@ func (i *Issuer) GetAt(ctx context.Context, by guard.Principal, id string, at ti
 	if at.Before(t.CreatedAt) {
 		return Token{}, token.NotYet(t.CreatedAt)
 	}
+	if t.IsSession() { // nothing but its end changes a session
+		if t.Ended != "" && at.Before(t.EndedAt) {
+			t.Ended, t.EndedAt, t.KeepUntil = "", time.Time{}, time.Time{}
+		}
+		return inStates(tokenAt(t.View, events.Use{}, at), everyState(states))
+	}
 	v, err := i.viewAt(ctx, t.View, at)
 	if err != nil {
 		return Token{}, err
 	}
+	return inStates(tokenAt(v, events.Use{}, at), everyState(states))
+}
+
+// everyState returns the states, or all states if there are none.
+func everyState(states []events.TokenState) []events.TokenState {
 	if len(states) == 0 {
-		states = events.AllStates()
+		return events.AllStates()
 	}
-	return inStates(tokenAt(v, events.Use{}, at), states)
+	return states
 }
 
 // viewAt returns the view of a token at an instant since its creation. It reads

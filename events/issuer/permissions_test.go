@@ -48,6 +48,14 @@ func TestPermissionsDecideWhoMayViewAndRevoke(t *testing.T) {
 			if got := refusalCode(t, err); got != test.history {
 				t.Errorf("UserEvents: got %q, want %q", got, test.history)
 			}
+			all := token.CodePermissionDenied // also for an owner
+			if test.view == "" && test.caller != "ann" {
+				all = ""
+			}
+			_, err = s.AllEvents(t.Context(), by, "", 0)
+			if got := refusalCode(t, err); got != all {
+				t.Errorf("AllEvents: got %q, want %q", got, all)
+			}
 			if got := refusalCode(t, s.Revoke(t.Context(), by, made.ID)); got != test.revoke {
 				t.Errorf("Revoke: got %q, want %q", got, test.revoke)
 			}

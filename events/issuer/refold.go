@@ -8,18 +8,29 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/session"
 	"apitoken/events/token"
 )
 
 // advances returns the steps from the head over the records, by the rules of the
 // stream. It changes nothing.
 func (r *repair) advances(ctx context.Context, head events.Head, rs []events.Record) ([]events.Advance, error) {
-	if _, user := r.stream.Owner(); user {
+	differs := func(v events.View) (bool, error) { return r.differs(ctx, v) }
+	switch r.stream.Kind() {
+	case events.UserStreams:
 		return advancesBy(r, tokenRules, head, rs, func(before, after token.State, f events.Fact, rec events.Record) (events.Effect, error) {
-			return r.effectOf(ctx, before, after, f, rec)
-		}, func(v events.View) (bool, error) { return r.differs(ctx, v) })
+			_, created := f.(events.TokenCreated)
+			return effectOf(ctx, r, tokenRules, before.Find, token.PutBack, created, before, after, f, rec)
+		}, differs)
+	case events.SessionStreams:
+		return advancesBy(r, sessionRules, head, rs, func(before, after session.State, f events.Fact, rec events.Record) (events.Effect, error) {
+			_, opened := f.(events.SessionOpened)
+			return effectOf(ctx, r, sessionRules, before.Find, session.PutBack, opened, before, after, f, rec)
+		}, differs)
+	case events.SettingsStreams:
+		return advancesBy(r, settingsRules, head, rs, nil, nil)
 	}
-	return advancesBy(r, settingsRules, head, rs, nil, nil)
+	return nil, fmt.Errorf("stream %s is of an unknown kind", r.stream)
 }
 
 // advancesBy folds the records in groups that fit into one transaction. effectOf
@@ -94,17 +105,22 @@ func selected(views []events.View, accept func(events.View) (bool, error)) (kept
 // Revoke ends a view that was put back also then. The stored view then takes the
 // place of the view in the state. Without a sound stored view there is nothing to
 // end, because the guard accepts no other.
-func (r *repair) effectOf(ctx context.Context, before, after token.State, f events.Fact, rec events.Record) (events.Effect, error) {
-	_, created := f.(events.TokenCreated)
-	if _, found := before.Find(rec.Subject()); !found && !created {
+//
+// find and putBack are of the state before the record, and begins says that the record
+// is the first one about its token.
+func effectOf[S, C any](
+	ctx context.Context, r *repair, rules Rules[S, C], find func(id string) (events.View, bool), putBack func(S, events.View) S,
+	begins bool, before, after S, f events.Fact, rec events.Record,
+) (events.Effect, error) {
+	if _, found := find(rec.Subject()); !found && !begins && rec.Subject() != "" {
 		v, err := r.soundView(ctx, rec.Subject())
 		if err != nil || v.ID == "" {
 			return events.Effect{}, err
 		}
 		v.Ended, v.EndedAt, v.KeepUntil = "", time.Time{}, time.Time{}
-		before = token.PutBack(before, v)
+		before = putBack(before, v)
 	}
-	return token.Effect(before, after, []events.Fact{f}, rec.At, retentionOf(rec)), nil
+	return rules.Effect(before, after, []events.Fact{f}, rec.At, retentionOf(rec)), nil
 }
 
 // retentionOf returns the retention of the command that wrote the record, or a

@@ -1,7 +1,6 @@
 package issuer
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"errors"
@@ -11,11 +10,13 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/secret"
+	"apitoken/events/session"
 	"apitoken/events/token"
 )
 
 // Rotate gives a live token a new secret, and returns the token and its new text.
-// The text is not stored and never returned again. The secret before passes for
+// The text is not stored and never returned again. The sessions that were opened with the
+// token end, except the caller's own. The secret before passes for
 // the grace; nil is that of the settings. The refusals are those of Update.
 func (i *Issuer) Rotate(ctx context.Context, by guard.Principal, id string, ifMatch []uint64, grace *time.Duration) (Token, secret.Secret, error) {
 	made, err := i.RotateOnce(ctx, by, RequestKey{}, id, ifMatch, grace)
@@ -37,12 +38,18 @@ func (i *Issuer) RotateOnce(ctx context.Context, by guard.Principal, key Request
 		return Minted{}, err
 	}
 	made, found, err := o.replacedBy(ctx, by, id)
-	if found || err != nil {
+	if found {
+		return made, i.closeChanged(ctx, by, session.CloseUnbacked{Owner: by.Owner, Rotated: id, Rotation: made.Rotated})
+	}
+	if err != nil {
 		return made, err
 	}
 	t, set, err := i.find(ctx, by, id)
 	if err != nil {
 		return Minted{}, err
+	}
+	if t.IsSession() {
+		return Minted{}, unchangeable()
 	}
 	minted := secret.Renew(i.prefix, id)
 	verifier, err := secret.NewVerifier(i.keys, minted, t.Owner)
@@ -64,7 +71,11 @@ func (i *Issuer) RotateOnce(ctx context.Context, by guard.Principal, key Request
 	if isNotFound(err) {
 		err = i.endedMeanwhile(ctx, by, id)
 	}
-	return made, err
+	if err != nil {
+		return made, err
+	}
+	closing := session.CloseUnbacked{Owner: t.Owner, Rotated: id, Rotation: made.Rotated, Keep: by.TokenID}
+	return made, i.closeChanged(ctx, by, closing)
 }
 
 // rotateForm is a rotation as the digest of a command covers it.
@@ -117,13 +128,8 @@ func (o *once) replacedBy(ctx context.Context, by guard.Principal, id string) (m
 		return Minted{}, false, err
 	}
 	now := o.issuer.now()
-	if v.Owner != by.Owner || v.StateAt(now) != events.StateActive || !v.OutgoingAt(now) || !sameVerifier(v, a.View) {
+	if v.Owner != by.Owner || v.StateAt(now) != events.StateActive || !v.OutgoingAt(now) || !v.Verifier.Equal(a.View.Verifier) {
 		return Minted{}, false, nil
 	}
 	return a.minted(), true, nil
-}
-
-// sameVerifier reports whether both views have the same current secret.
-func sameVerifier(v, w events.View) bool {
-	return v.Verifier.Kid == w.Verifier.Kid && bytes.Equal(v.Verifier.MAC, w.Verifier.MAC)
 }

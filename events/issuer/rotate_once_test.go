@@ -246,7 +246,8 @@ func TestARepeatOfARotationIsCheckedAsANewCall(t *testing.T) {
 		s.grant("root", settings.Actions()...)
 		s.grant("maker", settings.ActionCreate, settings.ActionView)
 		made, _ := s.create(person("ann"), "", token.Wish{ExpiresIn: 10 * time.Hour})
-		by := withToken("maker", "JhxND7ci")
+		_, shown := s.create(person("maker"), "", token.Wish{})
+		by := s.caller(shown)
 		if _, err := s.RotateOnce(t.Context(), by, byIDKey, made.ID, nil, nil); err != nil {
 			t.Fatal(err)
 		}

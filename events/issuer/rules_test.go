@@ -10,7 +10,6 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
-	"apitoken/events/scope"
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
@@ -135,7 +134,7 @@ func TestDelegatedTokenStaysWithinItsMaker(t *testing.T) {
 		t.Errorf("the record names token %s, want the maker's %s", r.TokenID, maker.TokenID)
 	}
 	p, err := s.Guard().Check(t.Context(), text, here)
-	allows := func(method, path string) bool { return p.Allows(scope.CallOf(method, path)) }
+	allows := func(method, path string) bool { return p.Judge(guard.Question{Method: method, Path: path}).Allowed() }
 	if err != nil || !allows("GET", "/v1/things/7") || allows("GET", "/v1/others") || allows("PUT", "/v1/things/7") {
 		t.Errorf("the child gives %+v %v, want its own scopes", p, err)
 	}

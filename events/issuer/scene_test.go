@@ -30,6 +30,7 @@ type scene struct {
 	*issuer.Issuer
 	store events.Store // the embedded store itself, without faults
 	nanos atomic.Int64 // since start
+	text  string       // of the token of changedScene
 }
 
 func (s *scene) now() time.Time { return start.Add(time.Duration(s.nanos.Load())) }

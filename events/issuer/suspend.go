@@ -11,18 +11,24 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/guard"
+	"apitoken/events/session"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
 
-// Suspend makes all tokens of the owner, an owner key, useless until Reinstate.
-// When it has returned, the guard denies them, and no command makes or changes a
-// token of the owner. It may run again. It takes edit. Users cannot suspend
-// themselves, and the last holder of edit who is not suspended cannot be suspended.
+// Suspend makes all tokens of the owner, an owner key, useless until Reinstate, and ends
+// all sessions of the owner. When it has returned, the guard denies them, no command
+// makes or changes a token of the owner, and no session is opened. It may run again: it
+// writes to two streams, and after an interruption only the first may be written. It
+// takes edit. Users cannot suspend themselves, and the last holder of edit who is not
+// suspended cannot be suspended.
 func (i *Issuer) Suspend(ctx context.Context, by guard.Principal, owner, reason string) (Account, error) {
 	after, set, err := i.suspend(ctx, by, owner, urgentRules(), func(m token.Maker, last bool) token.Command {
 		return token.Suspend{By: m, Owner: owner, Reason: reason, LastEditor: last}
 	})
+	if err == nil {
+		err = i.suspendSessions(ctx, i.meta(by, set), owner, reason)
+	}
 	if err == nil {
 		err = i.keepAnEditor(ctx, by, set, owner)
 	}
@@ -39,15 +45,31 @@ func (i *Issuer) Reinstate(ctx context.Context, by guard.Principal, owner, reaso
 	if err != nil {
 		return Account{}, err
 	}
-	after, err := i.reinstate(ctx, by, set, maker(by, set, owner), owner, reason)
+	after, err := i.reinstate(ctx, whileActing(ctx, i, by, tokenRules), by, set, maker(by, set, owner), owner, reason)
 	if err != nil {
 		return Account{}, err
 	}
 	return i.account(after, set, owner), nil
 }
 
-func (i *Issuer) reinstate(ctx context.Context, by guard.Principal, set settings.State, m token.Maker, owner, reason string) (token.State, error) {
-	return i.run(ctx, i.meta(by, set), owner, token.Reinstate{By: m, Owner: owner, Reason: reason})
+func (i *Issuer) reinstate(ctx context.Context, r Rules[token.State, token.Command], by guard.Principal, set settings.State, m token.Maker, owner, reason string) (token.State, error) {
+	after, err := i.run(ctx, r, i.meta(by, set), owner, token.Reinstate{By: m, Owner: owner, Reason: reason})
+	if err != nil {
+		return after, err
+	}
+	_, err = Do(ctx, i.store, i.keys, urgentSessionRules(), events.SessionStream(owner), i.meta(by, set), func(at time.Time) session.Command {
+		return session.Reinstate{At: at, Owner: owner, Reason: reason}
+	})
+	return after, err
+}
+
+// suspendSessions ends the sessions of an owner whose tokens were suspended before, and
+// bars new ones.
+func (i *Issuer) suspendSessions(ctx context.Context, m events.Meta, owner, reason string) error {
+	_, err := Do(ctx, i.store, i.keys, urgentSessionRules(), events.SessionStream(owner), m, func(at time.Time) session.Command {
+		return session.Suspend{At: at, Owner: owner, Reason: reason}
+	})
+	return err
 }
 
 // Offboarding is the answer of Offboard.
@@ -56,7 +78,8 @@ type Offboarding struct {
 	Ended int // the tokens that this call ended, without those that an earlier call ended
 }
 
-// Offboard suspends the owner and then ends all its tokens, in steps. After an
+// Offboard suspends the owner, ends all its sessions, and then ends all its tokens, in
+// steps. After an
 // interruption the finished steps stay in effect; Offboard may run again. It takes
 // edit and delete, and the refusals of Suspend apply.
 //
@@ -64,11 +87,14 @@ type Offboarding struct {
 // of the suspension would leave a holder of edit without a token.
 func (i *Issuer) Offboard(ctx context.Context, by guard.Principal, owner, reason string) (Offboarding, error) {
 	var out Offboarding
-	for range maxSteps {
+	for n := range maxSteps {
 		var step offboardStep
 		after, set, err := i.suspend(ctx, by, owner, step.rules(), func(m token.Maker, last bool) token.Command {
 			return token.Offboard{By: m, Owner: owner, Reason: reason, LastEditor: last}
 		})
+		if err == nil && n == 0 {
+			err = i.suspendSessions(ctx, i.meta(by, set), owner, reason)
+		}
 		if err == nil && step.suspends {
 			err = i.keepAnEditor(ctx, by, set, owner)
 		}
@@ -133,7 +159,7 @@ func (i *Issuer) suspend(ctx context.Context, by guard.Principal, owner string, 
 		return token.State{}, set, err
 	}
 	c := build(m, last)
-	after, err := Do(ctx, i.store, i.keys, r, events.UserStream(owner), i.meta(by, set), func(at time.Time) token.Command { return token.At(c, at) })
+	after, err := Do(ctx, i.store, i.keys, whileActing(ctx, i, by, r), events.UserStream(owner), i.meta(by, set), func(at time.Time) token.Command { return token.At(c, at) })
 	return after, set, err
 }
 
@@ -154,7 +180,7 @@ func (i *Issuer) keepAnEditor(ctx context.Context, by guard.Principal, then sett
 	if left, err := i.hasEditor(ctx, set, ""); err != nil || left {
 		return err
 	}
-	if _, err := i.reinstate(ctx, by, set, maker(by, then, owner), owner, "no other holder of edit was left"); err != nil {
+	if _, err := i.reinstate(ctx, tokenRules, by, set, maker(by, then, owner), owner, "no other holder of edit was left"); err != nil {
 		return err
 	}
 	return token.LastEditor()
@@ -190,11 +216,11 @@ func (i *Issuer) hasEditor(ctx context.Context, set settings.State, without stri
 	return false, damaged
 }
 
-// run checks a command about an owner and runs it, each try with the time of the
+// run checks a command about an owner and runs it with the rules, each try with the time of the
 // stream. It returns the state after the command.
-func (i *Issuer) run(ctx context.Context, m events.Meta, owner string, c token.Command) (token.State, error) {
+func (i *Issuer) run(ctx context.Context, r Rules[token.State, token.Command], m events.Meta, owner string, c token.Command) (token.State, error) {
 	if err := token.Check(c); err != nil {
 		return token.State{}, fmt.Errorf("checking the command: %w", err)
 	}
-	return Do(ctx, i.store, i.keys, tokenRules, events.UserStream(owner), m, func(at time.Time) token.Command { return token.At(c, at) })
+	return Do(ctx, i.store, i.keys, r, events.UserStream(owner), m, func(at time.Time) token.Command { return token.At(c, at) })
 }
