@@ -230,9 +230,9 @@ type lagging struct {
 	entries []events.Expiring
 }
 
-func (l lagging) Expiring(_ context.Context, from, to time.Time, f func([]events.Expiring) error) error {
+func (l lagging) Expiring(_ context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
 	for _, e := range l.entries {
-		if !e.ExpiresAt.Before(from) && e.ExpiresAt.Before(to) {
+		if kind == "" && !e.ExpiresAt.Before(from) && e.ExpiresAt.Before(to) {
 			if err := f([]events.Expiring{e}); err != nil {
 				return err
 			}

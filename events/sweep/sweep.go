@@ -38,6 +38,7 @@ type Store interface {
 type Issuer interface {
 	WarningDays(context.Context) ([]int, error)
 	Expire(ctx context.Context, owner string) (recorded int, err error)
+	ExpireSessions(ctx context.Context, owner string) (recorded int, err error)
 }
 
 // Config has the parts of a sweep. Store, Issuer and Keys are required.
@@ -47,15 +48,16 @@ type Config struct {
 	Keys     events.Keys
 	Now      func() time.Time // default time.Now
 	Logger   *slog.Logger     // for faults; default: none
-	Parallel int              // tokens or owners at the same time; default 16
+	Parallel int              // tokens or owners at the same time; default 4
 }
 
 // Sweep runs over the tokens that expire. Several sweeps of one store may run at the
 // same time.
 type Sweep struct{ c Config }
 
-// defaultParallel lets the embedded store write several notices with one sync.
-const defaultParallel = 16
+// defaultParallel lets the embedded store write several notices with one sync. All of
+// them are ready again at the same moment, so a request waits for the work of so many.
+const defaultParallel = 4
 
 // New returns a sweep.
 func New(c Config) *Sweep {
@@ -117,27 +119,30 @@ func (r *run) all(ctx context.Context) (err error) {
 	return errors.Join(r.warnAll(ctx), r.expireAll(ctx))
 }
 
-// expireAll records the expiries of each owner with a token whose expiry has
-// passed. An entry names an owner that may be wrong. Expire decides from the sealed
+// expireAll records the expiries of each owner with a token or a session whose expiry
+// has passed. An entry names an owner that may be wrong. Expire decides from the sealed
 // head of that owner, so a wrong owner does no harm.
-func (r *run) expireAll(ctx context.Context) error {
+func (r *run) expireAll(ctx context.Context) (err error) {
 	var began time.Time
-	return r.Store.Expiring(ctx, began, r.now.Add(time.Microsecond), func(page []events.Expiring) error {
-		seen := map[string]bool{}
-		var owners []events.Expiring
-		for _, e := range page {
-			if !seen[e.Owner] {
-				seen[e.Owner] = true
-				owners = append(owners, e)
+	for kind, record := range map[string]func(context.Context, string) (int, error){
+		"": r.Issuer.Expire, events.KindSession: r.Issuer.ExpireSessions,
+	} {
+		err = errors.Join(err, r.Store.Expiring(ctx, kind, began, r.now.Add(time.Microsecond), func(page []events.Expiring) error {
+			seen := map[string]bool{}
+			var owners []events.Expiring
+			for _, e := range page {
+				if !seen[e.Owner] {
+					seen[e.Owner] = true
+					owners = append(owners, e)
+				}
 			}
-		}
-		return r.each(ctx, owners, r.expire)
-	})
-}
-
-func (r *run) expire(ctx context.Context, e events.Expiring) error {
-	n, err := r.Issuer.Expire(ctx, e.Owner)
-	r.count(func(c *Result) { c.Expired += n })
+			return r.each(ctx, owners, func(ctx context.Context, e events.Expiring) error {
+				n, err := record(ctx, e.Owner)
+				r.count(func(c *Result) { c.Expired += n })
+				return err
+			})
+		}))
+	}
 	return err
 }
 

@@ -9,7 +9,8 @@ import (
 	"apitoken/events"
 )
 
-// warnAll warns about the tokens that expire before the earliest warning.
+// warnAll warns about the tokens that expire before the earliest warning. It looks at no
+// session: a session lives for hours.
 func (r *run) warnAll(ctx context.Context) error {
 	earliest := 0
 	for _, d := range r.days {
@@ -19,7 +20,7 @@ func (r *run) warnAll(ctx context.Context) error {
 		return nil
 	}
 	from := r.now.Add(time.Microsecond) // a token that expires now is no longer warned about
-	return r.Store.Expiring(ctx, from, from.Add(before(earliest)), func(page []events.Expiring) error {
+	return r.Store.Expiring(ctx, "", from, from.Add(before(earliest)), func(page []events.Expiring) error {
 		var due []events.Expiring
 		for _, e := range page {
 			if d := nearest(r.days, e.ExpiresAt, r.now); d > 0 && (e.Warned == 0 || e.Warned > d) {

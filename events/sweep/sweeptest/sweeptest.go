@@ -151,8 +151,8 @@ func live() uint64 {
 }
 
 // Expiring implements events.Expiries.
-func (h *heap) Expiring(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
-	return h.Store.Expiring(ctx, from, to, func(page []events.Expiring) error {
+func (h *heap) Expiring(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
+	return h.Store.Expiring(ctx, kind, from, to, func(page []events.Expiring) error {
 		err := f(page)
 		if now := live(); now > h.base {
 			h.most = max(h.most, now-h.base)
