@@ -145,6 +145,7 @@ func (w *world) recover(t *rapid.T) {
 		for _, h := range w.tokens {
 			h.revoked = h.revoked || h.owner == "boss" && w.liveAt(h)
 		}
+		w.closeWhere(func(s *signedIn) bool { return s.owner == "boss" && w.passes(s) })
 	}
 	w.hold(t, made, text)
 }

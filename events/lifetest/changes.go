@@ -7,8 +7,10 @@ import (
 
 	"pgregory.net/rapid"
 
+	"apitoken/events/guard"
 	"apitoken/events/scope"
 	"apitoken/events/settings"
+	"apitoken/events/storetest"
 	"apitoken/events/token"
 )
 
@@ -78,6 +80,9 @@ func (w *world) update(t *rapid.T, by caller, h *held, u token.Update) {
 		h.ranges = u.SourceIPs
 	}
 	if u.Enabled != nil {
+		if h.disabled && *u.Enabled {
+			checkMakersLife(t, by, h)
+		}
 		h.disabled = !*u.Enabled
 	}
 	if !got.ExpiresAt.Equal(h.expires) || got.Disabled != h.disabled || got.Name != h.name {
@@ -132,6 +137,33 @@ func (w *world) drawRevoke(t *rapid.T, by caller) {
 	if w.refused(t, "revoke", w.Revoke(t.Context(), by.Principal, h.id)) == "" {
 		w.accepted(t, by, h.owner, settings.ActionDelete)
 		h.revoked = h.revoked || w.liveAt(h)
+	}
+}
+
+// show lets somebody who has a secret end what the secret gives, if it still gives
+// something. Sometimes the first write is lost, or only its answer.
+func (w *world) show(t *rapid.T) {
+	h := w.tokens[rapid.IntRange(0, len(w.tokens)-1).Draw(t, "token")]
+	s := shown{h, rapid.IntRange(0, len(h.secrets)-1).Draw(t, "secret")}
+	if o := w.drawSecret(t, shown.outgoing); o != nil && rapid.IntRange(0, 3).Draw(t, "an outgoing one") > 0 {
+		s, h = *o, o.held
+	}
+	code := w.verdict(h, s.n, here)
+	w.fault = rapid.SampledFrom([]storetest.Fault{storetest.None, storetest.None, storetest.Unapplied, storetest.Unanswered}).Draw(t, "fault")
+	p, err := w.RevokeShown(t.Context(), s.secrets[s.n].Text().Reveal(), here)
+	w.fault = storetest.None
+	if err != nil || (p.TokenID == h.id) != (code != guard.CodeInvalid) {
+		t.Fatalf("showing secret %d of %d of token %s, which gets %q: got %+v, %v", s.n+1, len(h.secrets), h.id, code, p, err)
+	}
+	switch {
+	case slices.Contains([]string{guard.CodeInvalid, guard.CodeRevoked, guard.CodeExpired, guard.CodeReplaced}, code):
+		w.seen["show a useless secret"]++
+	case s.outgoing():
+		w.seen["show an outgoing secret"]++
+		h.outgoingUntil = w.now
+	default:
+		w.seen["show a current secret"]++
+		h.revoked = true
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // check checks after each step what must always hold.
 func (w *world) check(t *rapid.T) {
 	w.checkSecrets(t)
+	w.checkSessions(t)
 	w.checkTheft(t)
 	for _, user := range users {
 		w.checkLog(t, user)
@@ -164,9 +165,11 @@ func (l logged) Copy(ctx context.Context, s events.Stream, after uint64, limit i
 func (w *world) compareAll(t *rapid.T) {
 	c := compare.Comparison{Store: w.store, Copies: logged{w.store}, Keys: storetest.Keys, Now: w.clock}
 	for _, user := range users {
-		r, err := c.Stream(t.Context(), events.UserStream(user))
-		if err != nil || len(r.Findings) > 0 {
-			t.Fatalf("comparing the stream of %s: got %+v, %v", user, r.Findings, err)
+		for _, stream := range []events.Stream{events.UserStream(user), events.SessionStream(user)} {
+			r, err := c.Stream(t.Context(), stream)
+			if err != nil || len(r.Findings) > 0 {
+				t.Fatalf("comparing the stream %s: got %+v, %v", stream, r.Findings, err)
+			}
 		}
 	}
 }

@@ -23,9 +23,9 @@ type Lossy struct {
 	Store events.Store
 	Sound events.Store // the same items without losses
 
-	// Try returns the context of one try of a request. It ends when the client of
-	// this try is gone.
-	Try func(context.Context) (context.Context, context.CancelFunc)
+	// Try returns the context of one try of a request, after n others. It ends when
+	// the client of this try is gone.
+	Try func(ctx context.Context, n int) (context.Context, context.CancelFunc)
 
 	// Land lets everything arrive that is on its way.
 	Land func(context.Context)
@@ -48,7 +48,7 @@ func LosesCommits(sound events.Store) Lossy {
 		}
 		return fault
 	})
-	try := func(ctx context.Context) (context.Context, context.CancelFunc) {
+	try := func(ctx context.Context, _ int) (context.Context, context.CancelFunc) {
 		if rand.N(2) == 0 {
 			faulty.Land(ctx)
 		}
@@ -134,7 +134,7 @@ func (l *losses) run(requests int, verb func(n int) lostVerb) {
 			return
 		}
 		s := &service{Issuer: l.sound, store: l.Sound}
-		if got := s.version(l.T, owner); got != uint64(want[n]) {
+		if got := s.version(l.T, events.UserStream(owner)); got != uint64(want[n]) {
 			l.Errorf("%s: the log has %d records, want %d", owner, got, want[n])
 		}
 		s.expectSound(l.T, owner)
@@ -221,8 +221,8 @@ func (l *losses) as(ctx context.Context, i *issuer.Issuer, shown secret.Token, v
 const maxTries = 200
 
 func (l *losses) untilAnswered(verb lostVerb, r lostRequest) (answer issuer.Minted, err error) {
-	for range maxTries {
-		ctx, cancel := l.Try(l.Context())
+	for n := range maxTries {
+		ctx, cancel := l.Try(l.Context(), n)
 		answer, err = l.as(ctx, l.service, r.acting, verb, r)
 		cancel()
 		if err == nil {

@@ -89,7 +89,7 @@ func leaving(t *testing.T, store events.Store) (s *service, before uint64) {
 		s.learn(s.create(t, s.boss, "judy"))
 	}
 	s.vary(t)
-	return s, s.version(t, "judy")
+	return s, s.version(t, events.UserStream("judy"))
 }
 
 // repeat offboards the user twice, and returns what is left.
@@ -121,7 +121,7 @@ func KilledOffboarding(t *testing.T, open Open, offboard func(t testing.TB, at i
 				if at > 1 || written {
 					again.expectNonePasses(t)
 				}
-				if version := again.version(t, "judy"); (version == before) != (at == 1 && !written) {
+				if version := again.version(t, events.UserStream("judy")); (version == before) != (at == 1 && !written) {
 					t.Errorf("the killed process wrote %d records", version-before)
 				}
 				if got := again.repeat(t, before, want.commits, func() {}); !reflect.DeepEqual(got, want) {

@@ -1,6 +1,7 @@
 package lifetest
 
 import (
+	"reflect"
 	"slices"
 	"time"
 
@@ -61,11 +62,55 @@ func (s snapshot) stateAt(at time.Time) events.TokenState {
 
 func (w *world) drawRead(t *rapid.T, by caller) {
 	w.remember() // an earlier command of this step is a part of the past too
-	if rapid.Bool().Draw(t, "the past") {
+	switch rapid.SampledFrom([]string{"the past", "the past", "a list", "a list", "all events"}).Draw(t, "read") {
+	case "the past":
 		w.readPast(t, by)
-		return
+	case "a list":
+		w.list(t, by, w.drawFilter(t))
+	case "all events":
+		w.readAll(t, by, rapid.IntRange(1, 100).Draw(t, "limit"))
 	}
-	w.list(t, by, w.drawFilter(t))
+}
+
+// readAll compares the events of all users and of the settings with the logs.
+func (w *world) readAll(t *rapid.T, by caller, limit int) {
+	got := map[events.Stream][]events.Message{}
+	for after, more := events.Place(""), true; more; {
+		page, err := w.AllEvents(t.Context(), by.Principal, after, limit)
+		code, want := w.refused(t, "all events", err), ""
+		if !w.holds(by.Owner, settings.ActionView) {
+			want = token.CodePermissionDenied
+		}
+		if code != want || len(page.Damaged) > 0 {
+			t.Fatalf("all events for %s: got %q and the damaged %q, want %q", by.Owner, code, page.Damaged, want)
+		}
+		if code != "" {
+			return
+		}
+		for _, m := range page.Events {
+			got[m.Stream] = append(got[m.Stream], m)
+		}
+		after, more = page.Next, page.More
+	}
+	streams := []events.Stream{events.SettingsStream}
+	for _, user := range users {
+		streams = append(streams, events.UserStream(user), events.SessionStream(user))
+	}
+	for _, s := range streams {
+		log, err := w.store.History(t.Context(), s, 0, 10_000)
+		if err != nil {
+			t.Fatal(err)
+		}
+		kept := []events.Message{}
+		for _, r := range log {
+			if !r.Gone(w.now) {
+				kept = append(kept, r.Message())
+			}
+		}
+		if len(got[s]) != len(kept) || len(kept) > 0 && !reflect.DeepEqual(got[s], kept) {
+			t.Fatalf("stream %s: all events have %d, the log has %d", s, len(got[s]), len(kept))
+		}
+	}
 }
 
 // awaitUses waits until the store shows the last use of each token: a use may be

@@ -39,8 +39,8 @@ func (w *world) drawRotate(t *rapid.T, by caller) {
 	if by.Credential == guard.CredentialOutgoing {
 		r.key = keys[2+rapid.IntRange(0, 1).Draw(t, "outgoing key")]
 	}
-	if r.key != "" && rapid.IntRange(0, 2).Draw(t, "itself") > 0 {
-		r.held = w.find(by.TokenID)
+	if own := w.find(by.parent()); own != nil && r.key != "" && rapid.IntRange(0, 2).Draw(t, "itself") > 0 {
+		r.held = own
 	}
 	if r.key == "" && rapid.Bool().Draw(t, "a grace") || r.key != "" && rapid.IntRange(0, 5).Draw(t, "another grace") == 0 {
 		r.grace = new(time.Duration(rapid.IntRange(0, 90).Draw(t, "minutes")) * time.Minute)
@@ -89,13 +89,21 @@ func (w *world) rotate(t *rapid.T, by caller, r rotation) (code string, replayed
 		t.Fatalf("a rotation of token %s with the key %q: replayed is %v, want %v", r.id, r.key, made.Replayed, again)
 	case again && by.Credential == guard.CredentialOutgoing:
 		w.replayedToOutgoing(t, by, made, earlier, mayReplay)
+		w.endsOlder(by, r.held, earlier.at)
 	case again:
 		w.accepted(t, by, r.owner, settings.ActionCreate)
 		w.replayed(t, by, made, earlier)
+		w.endsOlder(by, r.held, earlier.at)
 	default:
 		w.rotated(t, by, r, made, live)
 	}
 	return "", again
+}
+
+// endsOlder: the repeat of a rotation ends the sessions that were opened with the token
+// until then, as the rotation did: it may have been interrupted.
+func (w *world) endsOlder(by caller, h *held, at time.Time) {
+	w.closeWhere(func(s *signedIn) bool { return w.passes(s) && s.from == h && s.id != by.TokenID && !s.opened.After(at) })
 }
 
 // replayedToOutgoing checks the one answer that an outgoing secret gets.
@@ -120,6 +128,11 @@ func (w *world) rotated(t *rapid.T, by caller, r rotation, made issuer.Minted, l
 		length = max(length, 5*time.Minute)
 	}
 	h.secrets, h.outgoingUntil = append(h.secrets, shown), w.now.Add(length)
+	for _, s := range w.sessions {
+		if s.id == by.TokenID && s.from == h { // it has the new secret
+			s.secrets = len(h.secrets)
+		}
+	}
 	if outlives(h.outgoingUntil, h.expires) {
 		h.outgoingUntil = h.expires
 	}

@@ -23,7 +23,7 @@ const racers = 50
 
 // Suspension suspends a user while fifty clients call with every secret of this
 // user that they have, and with every secret that they get meanwhile: they
-// authorize, create, rotate and update. The clients delay neither a revocation nor
+// authorize, create, rotate, update and open sessions. The clients delay neither a revocation nor
 // the suspension until it fails. After the answer no call that begins later passes,
 // no secret authenticates, and no record is written.
 func Suspension(t *testing.T, open Open) {
@@ -48,7 +48,7 @@ func Suspension(t *testing.T, open Open) {
 		t.Errorf("suspending while %d clients call: %v", racers, err)
 	}
 	s.answered.Store(true)
-	version := s.version(t, "judy")
+	version, signIns := s.version(t, events.UserStream("judy")), s.version(t, events.SessionStream("judy"))
 	after := s.calls.Load()
 	t.Logf("the suspension took %v; %d calls began before its answer, and %d secrets are known", time.Since(begun), after, len(s.secrets()))
 	for s.calls.Load() < after+4*racers && !t.Failed() {
@@ -59,8 +59,11 @@ func Suspension(t *testing.T, open Open) {
 	if s.accepted.Load() == 0 {
 		t.Error("no command of the clients was accepted, so the test has shown nothing")
 	}
-	if now := s.version(t, "judy"); now != version {
-		t.Errorf("%d records were written after the answer", now-version)
+	if now, of := s.version(t, events.UserStream("judy")), s.version(t, events.SessionStream("judy")); now != version || of != signIns {
+		t.Errorf("%d records about tokens and %d about sessions were written after the answer", now-version, of-signIns)
+	}
+	if signIns < 3 { // a sign-in, the suspension and the end of the session
+		t.Error("no session was opened before the suspension, so the test has shown nothing about them")
 	}
 	for _, shown := range s.secrets() {
 		switch code := s.denial(t, shown); code {
@@ -99,8 +102,14 @@ func (s *service) race(t *testing.T, n int, done <-chan struct{}) {
 func (s *service) command(t *testing.T, i int, by guard.Principal, id string) {
 	var text secret.Secret
 	var err error
-	verb, late := [...]string{"create", "rotate", "update", "authorize"}[i%4], s.answered.Load()
+	verb, late := [...]string{"create", "rotate", "update", "authorize", "sign in"}[i%5], s.answered.Load()
 	switch verb {
+	case "sign in":
+		if i%2 == 0 && by.Kind == guard.KindToken {
+			_, text, err = s.OpenSessionWith(t.Context(), by, false)
+		} else {
+			_, text, err = s.OpenSession(t.Context(), issuer.SignIn{Owner: by.Owner, Via: guard.ViaPassword})
+		}
 	case "create":
 		_, text, err = s.Create(t.Context(), by, "", token.Wish{})
 	case "rotate":
@@ -208,9 +217,9 @@ func (s *service) denial(t *testing.T, shown secret.Token) string {
 	return d.Code
 }
 
-func (s *service) version(t *testing.T, owner string) uint64 {
+func (s *service) version(t *testing.T, stream events.Stream) uint64 {
 	t.Helper()
-	h, err := s.store.Head(t.Context(), events.UserStream(owner))
+	h, err := s.store.Head(t.Context(), stream)
 	if err != nil {
 		t.Fatal(err)
 	}

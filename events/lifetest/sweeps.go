@@ -39,6 +39,18 @@ func (w *world) waitForDays(t *rapid.T) {
 	}
 }
 
+// waitForAWarning waits until a token is about to expire, and sweeps.
+func (w *world) waitForAWarning(t *rapid.T) {
+	for _, h := range w.tokens {
+		day := warning{"", h.expires, 1}.begins()
+		if w.liveAt(h) && !h.expires.IsZero() && day.After(h.created) && w.now.Before(day) && day.Before(start.Add(longest)) {
+			w.now = day
+			break
+		}
+	}
+	w.sweep(t)
+}
+
 // sweep runs the sweep, sometimes first with a fault of the store. The run after it
 // catches up.
 func (w *world) sweep(t *rapid.T) {

@@ -25,10 +25,16 @@ func (f *theft) drop(h *held) {
 	f.known = slices.DeleteFunc(f.known, func(s shown) bool { return s.held == h })
 }
 
+// The thief may also have stolen a session with a bound: then until is that bound, and
+// the thief has no token at first.
+
 // steal gives the thief one secret that passes, of a token that expires.
 func (w *world) steal(t *rapid.T) {
 	s := w.drawSecret(t, func(s shown) bool { return !s.outgoing() && !s.expires.IsZero() })
 	if s != nil {
+		for _, of := range w.sessions {
+			of.thief = false
+		}
 		w.theft = theft{until: s.expires, known: []shown{*s}}
 	}
 }
@@ -45,18 +51,34 @@ func (w *world) handOut(by caller, h *held) {
 func (w *world) attack(t *rapid.T) {
 	for range rapid.IntRange(1, 6).Draw(t, "attacks") {
 		s := w.drawSecret(t, func(s shown) bool { return slices.Contains(w.theft.known, s) })
+		of := w.drawSession(t, true)
+		if of != nil && (s == nil || rapid.Bool().Draw(t, "with a session")) {
+			w.seen["theft of a session"]++
+			verbs := []func(*rapid.T, caller){w.drawCreate, w.drawCreate, w.drawUpdate, w.drawUpdate, w.drawRotate, w.drawRotate, w.drawSwitch}
+			w.bySession(t, of, verbs[rapid.IntRange(0, len(verbs)-1).Draw(t, "verb")])
+			continue
+		}
 		if s == nil {
 			return
 		}
 		w.seen["theft"]++
+		if rapid.IntRange(0, 5).Draw(t, "open a session") == 0 {
+			w.by(t, s, w.openWith)
+			continue
+		}
 		verbs := []func(*rapid.T, caller){w.drawCreate, w.drawCreate, w.drawUpdate, w.drawUpdate, w.drawRotate, w.drawRotate, w.drawSwitch, w.drawSettingsCommand, w.drawUserCommand}
 		w.by(t, s, verbs[rapid.IntRange(0, len(verbs)-1).Draw(t, "verb")])
 	}
 }
 
 // checkTheft: no secret that the thief has for the owner works later than the
-// stolen one.
+// stolen one, and no session.
 func (w *world) checkTheft(t *rapid.T) {
+	for _, s := range w.sessions {
+		if s.thief && (outlives(s.ends, w.theft.until) || outlives(s.makes, w.theft.until)) {
+			t.Fatalf("what was stolen ended at %v, but the thief has the session %+v", w.theft.until, *s)
+		}
+	}
 	for _, s := range w.theft.known {
 		end := s.expires
 		switch {

@@ -21,8 +21,9 @@ import (
 // empty.
 var (
 	common = []string{
-		"create", "replay", "replay for an outgoing secret", "update", "rotate", "revoke", "revoke with children", "suspend", "reinstate",
+		"create", "replay", "replay for an outgoing secret", "update", "rotate", "revoke", "revoke with children", "show a current secret", "show an outgoing secret", "suspend", "reinstate",
 		"grant", "change the settings", "sweep", "get the past", "list", "bootstrap", "theft",
+		"sign in", "open a session", "sign out", "a call of a session", "theft of a session", "SessionOpened", "SessionClosed",
 		"TokenCreated", "TokenUpdated", "TokenDisabled", "TokenEnabled", "TokenRotated", "TokenRevoked", "TokenExpired",
 		"UserSuspended", "UserReinstated", "TokenExpiring",
 		token.CodeLimitReached, token.CodeExpiryOutlives, token.CodeDeniedByCredential, token.CodeNotFoundRevoked,
@@ -48,12 +49,13 @@ func (w *world) actions() map[string]func(*rapid.T) {
 	return map[string]func(*rapid.T){
 		"create": some(w.drawCreate), "update": some(w.drawUpdate), "switch": some(w.drawSwitch), "rotate": some(w.drawRotate),
 		"shorten": some(w.shorten), "family": some(w.drawFamily), "narrow and widen": some(w.narrow),
+		"sign in": w.signIn, "use a session": w.useSession, "steal a session": w.stealSession,
 		"revoke": some(w.drawRevoke), "user": some(w.drawUserCommand), "admin": some(w.drawSettingsCommand),
-		"recover": w.recover, "sweep": w.sweep, "read": some(w.drawRead), "steal": w.steal, "attack": w.attack, "attack again": w.attack,
+		"show": w.show, "recover": w.recover, "sweep": w.sweep, "read": some(w.drawRead), "steal": w.steal, "attack": w.attack, "attack again": w.attack,
 		"wait": func(t *rapid.T) {
 			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 30).Draw(t, "hours")) * time.Hour)
 		},
-		"wait for days": w.waitForDays,
+		"wait for days": w.waitForDays, "wait for a warning": w.waitForAWarning,
 		"wait a little": func(t *rapid.T) {
 			w.now = w.now.Add(time.Duration(rapid.IntRange(1, 40*60).Draw(t, "seconds")) * time.Second)
 		},
@@ -122,11 +124,11 @@ func (w *world) accepted(t *rapid.T, by caller, owner, action string) {
 	switch {
 	case by.Credential != guard.CredentialCurrent:
 		t.Fatalf("an outgoing secret of %s managed something of %s", by.Owner, owner)
-	case owner != by.Owner && !w.holds(by.Owner, action):
-		t.Fatalf("%s needs the permission %s for %s, and has %v", by.Owner, action, owner, w.holders[by.Owner])
+	case owner != by.Owner && !w.may(by, action):
+		t.Fatalf("%s needs the permission %s for %s, and has %v and %v", by.Owner, action, owner, w.holders[by.Owner], by.Permissions)
 	}
 	for _, more := range w.holders[owner] {
-		if action == settings.ActionCreate && owner != by.Owner && !w.holds(by.Owner, more) {
+		if action == settings.ActionCreate && owner != by.Owner && !w.may(by, more) {
 			t.Fatalf("%s has %v, and got a secret of %s, who has %v, or prolonged one", by.Owner, w.holders[by.Owner], owner, w.holders[owner])
 		}
 	}
@@ -211,7 +213,7 @@ func (w *world) createBy(t *rapid.T, by caller, owner string, wish token.Wish, k
 	h := w.hold(t, made.Token, made.Text)
 	h.creator = by.Owner
 	if owner == by.Owner {
-		h.madeWith = by.TokenID
+		h.madeWith = by.parent()
 	}
 	w.checkLife(t, by, h)
 	w.checkReach(t, by, made.Token)
@@ -229,7 +231,7 @@ func (w *world) wantExpiry(by caller, owner string, wish token.Wish) (end time.T
 	if w.set.Expiration > 0 {
 		end = w.now.Add(w.set.Expiration)
 	}
-	if own := by.ExpiresAt; owner == by.Owner && !own.IsZero() && (end.IsZero() || own.Before(end)) {
+	if own := by.life(); owner == by.Owner && !own.IsZero() && (end.IsZero() || own.Before(end)) {
 		end = own
 	}
 	return end
@@ -245,8 +247,8 @@ func (w *world) checkLife(t *rapid.T, by caller, h *held) {
 }
 
 func checkMakersLife(t *rapid.T, by caller, h *held) {
-	if h.owner == by.Owner && outlives(h.expires, by.ExpiresAt) {
-		t.Fatalf("a token of %s that ends at %v gave a life until %v", by.Owner, by.ExpiresAt, h.expires)
+	if h.owner == by.Owner && outlives(h.expires, by.life()) {
+		t.Fatalf("a %s of %s that may give lives until %v gave one until %v", by.Kind, by.Owner, by.life(), h.expires)
 	}
 }
 
@@ -268,11 +270,17 @@ func (w *world) drawToken(t *rapid.T, by caller) *held {
 	switch rapid.IntRange(0, 6).Draw(t, "whose") {
 	case 0:
 	case 1:
-		all = w.liveTokens(func(*held) bool { return true })
+		if live := w.liveTokens(func(*held) bool { return true }); len(live) > 0 {
+			all = live // in a long history every token may have ended
+		}
 	case 2:
-		all = []*held{w.find(by.TokenID)}
+		if own := w.find(by.parent()); own != nil {
+			all = []*held{own}
+		}
 	default:
-		all = w.liveTokens(func(h *held) bool { return h.owner == by.Owner })
+		if own := w.liveTokens(func(h *held) bool { return h.owner == by.Owner }); len(own) > 0 {
+			all = own // a session may act for an owner without a live token
+		}
 	}
 	return all[rapid.IntRange(0, len(all)-1).Draw(t, "token")]
 }

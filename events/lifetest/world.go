@@ -34,6 +34,7 @@ type world struct {
 	now    time.Time
 
 	tokens    []*held
+	sessions  []*signedIn
 	suspended map[string]bool
 	limits    map[string]int // of owners who have a limit of their own
 	holders   map[string][]string
@@ -92,6 +93,7 @@ func newWorld(t *rapid.T, store events.Store, seen map[string]int) *world {
 	w.holders["boss"] = settings.Actions()
 	w.hold(t, made, text)
 	boss := w.principal(t, w.tokens[0])
+	w.mapGroups(t, boss)
 	w.grant(t, boss, "clerk", []string{settings.ActionView, settings.ActionCreate, settings.ActionEdit})
 	w.grant(t, boss, "guard", []string{settings.ActionView, settings.ActionEdit, settings.ActionDelete})
 	for _, user := range users {
@@ -208,8 +210,10 @@ func (w *world) principal(t *rapid.T, h *held) guard.Principal {
 	return p
 }
 
-// refused returns the code of a refusal, and fails the test for a fault.
+// refused returns the code of a refusal, and fails the test for a fault. The command has
+// no effect on the truth yet, and all earlier ones have: so it settles them.
 func (w *world) refused(t *rapid.T, verb string, err error) string {
+	w.settle()
 	if err == nil {
 		w.seen[verb]++
 		return ""

@@ -11,25 +11,25 @@ import (
 // brokenExpiries has stores that break one promise of events.Expiries each.
 var brokenExpiries = []breach{
 	{"the last instant of a period is left out", "ExpiringTokensAreFoundByTheirExpiry", "the tokens of an hour: got", func(_ *testing.T, b *broken) {
-		b.expiring = func(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
-			return b.Store.Expiring(ctx, from, to.Add(-time.Microsecond), f)
+		b.expiring = func(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
+			return b.Store.Expiring(ctx, kind, from, to.Add(-time.Microsecond), f)
 		}
 	}},
 	{"the first instant after a period is returned", "ExpiringTokensAreFoundByTheirExpiry", "the tokens of an hour: got", func(_ *testing.T, b *broken) {
-		b.expiring = func(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
-			return b.Store.Expiring(ctx, from, to.Add(time.Microsecond), f)
+		b.expiring = func(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
+			return b.Store.Expiring(ctx, kind, from, to.Add(time.Microsecond), f)
 		}
 	}},
 	{"the error of a page is ignored", "ExpiringTokensAreFoundByTheirExpiry", "Expiring after an error of its function", func(_ *testing.T, b *broken) {
-		b.expiring = func(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
-			return b.Store.Expiring(ctx, from, to, func(es []events.Expiring) error { f(es); return nil })
+		b.expiring = func(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
+			return b.Store.Expiring(ctx, kind, from, to, func(es []events.Expiring) error { f(es); return nil })
 		}
 	}},
 	{"an earlier expiry stays in the index", "ExpiriesFollowEveryChangeOfAToken", "after a change to a later expiry: still", keepExpiries},
 	{"only the first page comes", "ExpiringTokensComeInPages", "the number of tokens that expire: still", func(_ *testing.T, b *broken) {
-		b.expiring = func(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
+		b.expiring = func(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
 			once := false
-			return b.Store.Expiring(ctx, from, to, func(es []events.Expiring) error {
+			return b.Store.Expiring(ctx, kind, from, to, func(es []events.Expiring) error {
 				if once {
 					return nil
 				}
@@ -39,9 +39,9 @@ var brokenExpiries = []breach{
 		}
 	}},
 	{"a page has no bound", "ExpiringTokensComeInPages", "a page has", func(_ *testing.T, b *broken) {
-		b.expiring = func(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
+		b.expiring = func(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
 			var all []events.Expiring
-			if err := b.Store.Expiring(ctx, from, to, func(es []events.Expiring) error { all = append(all, es...); return nil }); err != nil {
+			if err := b.Store.Expiring(ctx, kind, from, to, func(es []events.Expiring) error { all = append(all, es...); return nil }); err != nil {
 				return err
 			}
 			return f(all)
@@ -67,8 +67,8 @@ var brokenExpiries = []breach{
 			}
 			return b.Store.NoteWarning(ctx, id, seq, days)
 		}
-		b.expiring = func(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
-			return b.Store.Expiring(ctx, from, to, func(es []events.Expiring) error {
+		b.expiring = func(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
+			return b.Store.Expiring(ctx, kind, from, to, func(es []events.Expiring) error {
 				for i := range es {
 					es[i].Warned = notes[es[i].TokenID]
 				}
@@ -81,9 +81,9 @@ var brokenExpiries = []breach{
 // keepExpiries returns each expiry that a token ever had.
 func keepExpiries(_ *testing.T, b *broken) {
 	seen := map[events.Expiring]bool{}
-	b.expiring = func(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
+	b.expiring = func(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
 		var all []events.Expiring
-		err := b.Store.Expiring(ctx, from, to, func(es []events.Expiring) error {
+		err := b.Store.Expiring(ctx, kind, from, to, func(es []events.Expiring) error {
 			for _, e := range es {
 				seen[e] = true
 			}

@@ -21,6 +21,34 @@ var brokenViews = []breach{
 			return p, err
 		}
 	}},
+	{"sessions are in the lists of tokens", "TokensAndSessionsOfOneOwnerAreApart", "of the kind : still", func(_ *testing.T, b *broken) {
+		b.tokens = func(ctx context.Context, q events.Query) (events.Page, error) {
+			p, err := b.Store.Tokens(ctx, q)
+			q.Kind = events.KindSession
+			sessions, _ := b.Store.Tokens(ctx, q)
+			p.Views = append(sessions.Views, p.Views...)[:len(p.Views)]
+			return p, err
+		}
+	}},
+	{"what only a session has is lost", "TokensAndSessionsOfOneOwnerAreApart", "the seal of a view that was read back", func(_ *testing.T, b *broken) {
+		b.token = func(ctx context.Context, id string) (events.View, events.Use, error) {
+			v, u, err := b.Store.Token(ctx, id)
+			v.MakesUntil = time.Time{}
+			return v, u, err
+		}
+	}},
+	{"an ended session stays active", "TheEndOfASessionIsSeenEverywhere", "the ended session: got", func(t *testing.T, b *broken) {
+		b.commit = func(ctx context.Context, c events.Commit) error {
+			if len(c.Effect().Changed) > 0 {
+				head, err := b.Store.Head(ctx, c.Stream())
+				if err != nil {
+					return err
+				}
+				return b.Store.Commit(ctx, rebuilt(t, c, head, events.Effect{}))
+			}
+			return b.Store.Commit(ctx, c)
+		}
+	}},
 	{"a view loses its verifier, so its seal breaks", "ACommitKeepsTheUse", "the seal of a view that was read back", func(_ *testing.T, b *broken) {
 		b.token = func(ctx context.Context, id string) (events.View, events.Use, error) {
 			v, u, err := b.Store.Token(ctx, id)

@@ -14,7 +14,7 @@ import (
 // meanwhile; these checks change nothing meanwhile.
 func (x *scene) expiring(from, to time.Time) (all []events.Expiring) {
 	x.Helper()
-	err := x.Expiring(x.ctx, from, to, func(page []events.Expiring) error {
+	err := x.Expiring(x.ctx, "", from, to, func(page []events.Expiring) error {
 		if len(page) == 0 || len(page) > events.ExpiringPage {
 			x.Errorf("Expiring: a page has %d tokens, want 1 to %d", len(page), events.ExpiringPage)
 		}
@@ -54,7 +54,7 @@ func expiringAreFound(t testing.TB, s events.Store) {
 	equal(x, "the tokens of an empty period", x.expiring(x.now.Add(time.Hour), x.now.Add(time.Hour)), nil)
 	stop := errors.New("stop")
 	calls := 0
-	err := x.Expiring(x.ctx, x.now, x.now.AddDate(1, 0, 0), func([]events.Expiring) error { calls++; return stop })
+	err := x.Expiring(x.ctx, "", x.now, x.now.AddDate(1, 0, 0), func([]events.Expiring) error { calls++; return stop })
 	if !errors.Is(err, stop) || calls != 1 {
 		t.Errorf("Expiring after an error of its function: got %v after %d calls, want the error after one call", err, calls)
 	}
@@ -109,7 +109,7 @@ func expiringInPages(t testing.TB, s events.Store) {
 	from, to := x.now.Add(time.Hour), x.now.Add(2*time.Hour)
 	eventually(x, "the number of tokens that expire", len(want), func() int { return len(x.expiring(from, to)) })
 	var got []string
-	err := x.Expiring(x.ctx, from, to, func(page []events.Expiring) error {
+	err := x.Expiring(x.ctx, "", from, to, func(page []events.Expiring) error {
 		for _, e := range page {
 			if e.Owner == x.owner {
 				got = append(got, e.TokenID)

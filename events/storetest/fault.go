@@ -31,6 +31,7 @@ const (
 	OpHead     Op = "Head"
 	OpCommit   Op = "Commit"
 	OpHistory  Op = "History"
+	OpWalk     Op = "Walk"
 	OpToken    Op = "Token"
 	OpTokens   Op = "Tokens"
 	OpTouch    Op = "Touch"
@@ -137,11 +138,11 @@ func (f *Faulty) NoteWarning(ctx context.Context, id string, seq uint64, days in
 }
 
 // Expiring implements events.Expiries.
-func (f *Faulty) Expiring(ctx context.Context, from, to time.Time, do func([]events.Expiring) error) error {
+func (f *Faulty) Expiring(ctx context.Context, kind string, from, to time.Time, do func([]events.Expiring) error) error {
 	if err := f.read(OpExpiring); err != nil {
 		return err
 	}
-	return f.store.Expiring(ctx, from, to, do)
+	return f.store.Expiring(ctx, kind, from, to, do)
 }
 
 // Head implements events.Log.
@@ -158,6 +159,14 @@ func (f *Faulty) History(ctx context.Context, s events.Stream, after uint64, lim
 		return nil, err
 	}
 	return f.store.History(ctx, s, after, limit)
+}
+
+// Walk implements events.Streams.
+func (f *Faulty) Walk(ctx context.Context, after events.Place, limit int) (events.Stretch, error) {
+	if err := f.read(OpWalk); err != nil {
+		return events.Stretch{}, err
+	}
+	return f.store.Walk(ctx, after, limit)
 }
 
 // Token implements events.Views.

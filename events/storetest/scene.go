@@ -31,6 +31,8 @@ type scene struct {
 	ctx   context.Context
 	owner string
 	now   time.Time
+
+	sessions bool // the stream is that of the owner's sessions
 }
 
 func newScene(t testing.TB, s events.Store) *scene {
@@ -44,7 +46,19 @@ func (x *scene) other() *scene {
 	return &y
 }
 
-func (x *scene) stream() events.Stream { return events.UserStream(x.owner) }
+func (x *scene) stream() events.Stream {
+	if x.sessions {
+		return events.SessionStream(x.owner)
+	}
+	return events.UserStream(x.owner)
+}
+
+// ofSessions returns the scene of the same owner's sessions.
+func (x *scene) ofSessions() *scene {
+	y := *x
+	y.sessions = true
+	return &y
+}
 
 func newID() string { return rand.Text()[:8] }
 
@@ -71,6 +85,9 @@ func (x *scene) plain(at time.Time) events.View {
 // effect. Without such tokens the fact is about a token without a view.
 func (x *scene) newCommit(base events.Head, e events.Effect) events.Commit {
 	x.Helper()
+	if x.sessions {
+		return x.newCommitOf(base, sessionFacts(e), []byte("sessions of "+x.owner), e)
+	}
 	var facts []events.Fact
 	for _, v := range e.Minted {
 		facts = append(facts, events.TokenCreated{TokenID: v.ID, Owner: v.Owner, Creator: v.Creator, Name: v.Name, Verifier: v.Verifier})
@@ -88,6 +105,7 @@ func (x *scene) newCommitOf(base events.Head, facts []events.Fact, state []byte,
 	x.Helper()
 	m := events.Meta{
 		Command: rand.Text(), Actor: x.owner, TokenID: "JhxND7ci", Address: "192.0.2.1", At: x.now, Retention: 400 * 24 * time.Hour,
+		ActorVia: events.ViaUI, ActorAddress: "203.0.113.9",
 	}
 	c, err := events.NewCommit(Keys, x.stream(), base, m, facts, 3, state, e)
 	if err != nil {

@@ -64,6 +64,7 @@ type broken struct {
 	Attacker
 	commit   func(context.Context, events.Commit) error
 	history  func(context.Context, events.Stream, uint64, int) ([]events.Record, error)
+	walk     func(context.Context, events.Place, int) (events.Stretch, error)
 	token    func(context.Context, string) (events.View, events.Use, error)
 	tokens   func(context.Context, events.Query) (events.Page, error)
 	touch    func(context.Context, string, events.Use) error
@@ -75,7 +76,7 @@ type broken struct {
 	newer    func(context.Context, events.Stream, uint64, int) ([]events.Newer, error)
 	remove   func(context.Context, events.Stream, uint64, events.Newer) error
 	advance  func(context.Context, events.Advance) error
-	expiring func(context.Context, time.Time, time.Time, func([]events.Expiring) error) error
+	expiring func(context.Context, string, time.Time, time.Time, func([]events.Expiring) error) error
 	note     func(context.Context, string, uint64, int) error
 	collect  func(context.Context, time.Time) (events.Collected, error)
 }
@@ -83,6 +84,9 @@ type broken struct {
 func (b *broken) Commit(ctx context.Context, c events.Commit) error { return b.commit(ctx, c) }
 func (b *broken) History(ctx context.Context, s events.Stream, after uint64, limit int) ([]events.Record, error) {
 	return b.history(ctx, s, after, limit)
+}
+func (b *broken) Walk(ctx context.Context, after events.Place, limit int) (events.Stretch, error) {
+	return b.walk(ctx, after, limit)
 }
 func (b *broken) Token(ctx context.Context, id string) (events.View, events.Use, error) {
 	return b.token(ctx, id)
@@ -113,8 +117,8 @@ func (b *broken) Newer(ctx context.Context, s events.Stream, after uint64, limit
 func (b *broken) Remove(ctx context.Context, s events.Stream, base uint64, n events.Newer) error {
 	return b.remove(ctx, s, base, n)
 }
-func (b *broken) Expiring(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
-	return b.expiring(ctx, from, to, f)
+func (b *broken) Expiring(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
+	return b.expiring(ctx, kind, from, to, f)
 }
 func (b *broken) NoteWarning(ctx context.Context, id string, seq uint64, days int) error {
 	return b.note(ctx, id, seq, days)
@@ -133,6 +137,9 @@ func unbroken(s *bolttest.Attacked) *broken {
 		history: func(ctx context.Context, st events.Stream, after uint64, limit int) ([]events.Record, error) {
 			return s.History(ctx, st, after, limit)
 		},
+		walk: func(ctx context.Context, after events.Place, limit int) (events.Stretch, error) {
+			return s.Walk(ctx, after, limit)
+		},
 		token:    func(ctx context.Context, id string) (events.View, events.Use, error) { return s.Token(ctx, id) },
 		tokens:   func(ctx context.Context, q events.Query) (events.Page, error) { return s.Tokens(ctx, q) },
 		touch:    func(ctx context.Context, id string, u events.Use) error { return s.Touch(ctx, id, u) },
@@ -150,8 +157,8 @@ func unbroken(s *bolttest.Attacked) *broken {
 			return s.Remove(ctx, st, base, n)
 		},
 		advance: func(ctx context.Context, a events.Advance) error { return s.Advance(ctx, a) },
-		expiring: func(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
-			return s.Expiring(ctx, from, to, f)
+		expiring: func(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
+			return s.Expiring(ctx, kind, from, to, f)
 		},
 		note: func(ctx context.Context, id string, seq uint64, days int) error {
 			return s.NoteWarning(ctx, id, seq, days)
@@ -202,7 +209,7 @@ type breach struct {
 }
 
 func TestEveryBrokenPromiseIsNoticed(t *testing.T) {
-	for _, breach := range slices.Concat(brokenLog, brokenViews, brokenOutbox, brokenExpiries, brokenRepairs, brokenCollector) {
+	for _, breach := range slices.Concat(brokenLog, brokenWalks, brokenViews, brokenOutbox, brokenExpiries, brokenRepairs, brokenCollector) {
 		t.Run(breach.what, func(t *testing.T) {
 			s := openAttacked(t)
 			b := unbroken(s)

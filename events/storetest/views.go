@@ -165,6 +165,8 @@ func useIsStored(t testing.TB, s events.Store) {
 		{"a use soon after", events.Use{At: late.Add(-time.Microsecond), Address: "192.0.2.9"}, first},
 		{"an earlier use", events.Use{At: first.At.Add(-time.Hour), Address: "192.0.2.9"}, first},
 		{"a use fifteen minutes later", events.Use{At: late}, events.Use{At: late}},
+		{"a use at the page soon after", events.Use{At: late.Add(events.TouchUIEvery - time.Microsecond), Every: events.TouchUIEvery}, events.Use{At: late}},
+		{"a use at the page five minutes later", events.Use{At: late.Add(events.TouchUIEvery), Every: events.TouchUIEvery}, events.Use{At: late.Add(events.TouchUIEvery)}},
 	} {
 		x.touch(used.ID, step.touch)
 		_, stored := x.token(used.ID)
