@@ -19,7 +19,8 @@ def digest(e):
     texts += [e.get(member, "") for member in ("stream", "commandid", "actor", "actortokenid", "time")]
     texts += [e.get("keepuntil", "0001-01-01T00:00:00.000000Z"), e["dataraw"]]
     h = hashlib.sha256()
-    for part in [bytes.fromhex(e["prevhash"]), *(t.encode() for t in texts), bytes.fromhex(e["privatedigest"])]:
+    page = [e["actorvia"], e.get("actoraddress", "")] if "actorvia" in e else []
+    for part in [bytes.fromhex(e["prevhash"]), *(t.encode() for t in texts), bytes.fromhex(e["privatedigest"]), *(t.encode() for t in page)]:
         h.update(len(part).to_bytes(8, "big") + part)
     return h.hexdigest()
 
@@ -27,6 +28,7 @@ def agrees(line, e):
     """Whether the members that repeat what the hash covers agree with it."""
     data, text = json.loads(e["dataraw"]), lambda value: json.dumps(value, sort_keys=True)
     pairs = [(e["specversion"], "1.0"), (e["datacontenttype"], "application/json"), (text(e["data"]), text(data)),
+             ("actoraddress" in e and "actorvia" not in e, False),
              (e["dataschema"].rpartition(":")[0], f'urn:apitoken:event:{e["type"]}'), ("hash" in e, "sequence" in e)]
     if "sequence" in e:
         pairs += [(e["id"], f'{e["stream"]}/{int(e["sequence"])}'), (e["sequence"], f'{int(e["sequence"]):012}'),

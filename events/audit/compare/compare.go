@@ -7,7 +7,6 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/audit"
-	"apitoken/events/token"
 )
 
 // Store is the part of a store that a comparison reads.
@@ -91,7 +90,7 @@ func (c Comparison) View(ctx context.Context, id string) (*audit.Finding, error)
 const clockSkew = time.Hour
 
 func (c Comparison) copyOf(ctx context.Context, v events.View) (*audit.Finding, error) {
-	s, now := events.UserStream(v.Owner), c.Now()
+	s, now := v.Stream(), c.Now()
 	if young := v.CreatedAt.After(now.Add(-audit.GracePeriod)) && v.CreatedAt.Before(now.Add(clockSkew)); young {
 		return nil, nil
 	}
@@ -105,7 +104,7 @@ func (c Comparison) copyOf(ctx context.Context, v events.View) (*audit.Finding, 
 	if err != nil {
 		return nil, err
 	}
-	if len(ms) == 1 && ms[0].Seq == v.First && ms[0].Subject == v.ID && ms[0].Is(events.TokenCreated{}) {
+	if len(ms) == 1 && ms[0].Seq == v.First && ms[0].Subject == v.ID && opens(ms[0]) {
 		return nil, nil
 	}
 	if trimmed, err := c.isTrimmed(ctx, s, v); err != nil || trimmed {
@@ -133,7 +132,7 @@ func (c Comparison) isTrimmed(ctx context.Context, s events.Stream, v events.Vie
 	if err != nil {
 		return false, err
 	}
-	state, err := token.DecodeState(head.StateV, head.State)
+	state, err := decodeState(s, head)
 	if err != nil {
 		return false, nil
 	}

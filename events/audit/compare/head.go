@@ -5,7 +5,6 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/audit"
-	"apitoken/events/token"
 )
 
 // readHead reads the head up to which the walk goes. A head that cannot be read
@@ -60,20 +59,20 @@ func (w *walk) checkHead() {
 // checkState compares the tokens that the head holds with the tokens that have
 // not ended. It needs all events from the first to the head's.
 func (w *walk) checkState() {
-	if w.tokens.owner == "" || len(w.tokens.missing) > 0 || w.tokens.state.Version != w.head.Version {
+	if w.tokens.owner == "" || len(w.tokens.missing) > 0 || w.tokens.state.version() != w.head.Version {
 		return
 	}
-	held, err := token.DecodeState(w.head.StateV, w.head.State)
+	held, err := decodeState(w.report.Stream, w.head)
 	if err != nil {
 		w.find(audit.Damaged, w.head.Version, "the state in the head cannot be decoded")
 		return
 	}
-	for _, v := range w.tokens.state.Tokens {
+	for _, v := range w.tokens.state.views() {
 		if _, ok := held.Find(v.ID); !ok {
 			w.findToken(v.ID, "the head does not hold the token, which did not end")
 		}
 	}
-	for _, v := range held.Tokens {
+	for _, v := range held.views() {
 		if _, ok := w.tokens.state.Find(v.ID); !ok {
 			w.findToken(v.ID, "the head holds the token, which ended or was never created")
 		}

@@ -5,16 +5,15 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/events/token"
 )
 
-// tokens folds the events of one owner, in order, into the views that the store
-// must have. Only tokens that have not ended stay in memory. The rules of package
-// token give the views, so this is the only place that a new fact could concern.
+// tokens folds the events of one owner's tokens, or of one owner's sessions, in order,
+// into the views that the store must have. Only those that have not ended stay in
+// memory.
 type tokens struct {
 	stream    events.Stream
-	owner     string // "" for a stream without tokens
-	state     token.State
+	owner     string          // "" for a stream without tokens
+	state     state           // nil for a stream without tokens
 	partial   map[string]bool // unended tokens whose earlier events are missing
 	retention retention
 	missing   []span // of sequences whose events were not folded, up to state.Version
@@ -30,13 +29,22 @@ func (t *tokens) misses(seq uint64) bool {
 
 // miss notes that the events after the last one, up to a sequence, are not folded.
 func (t *tokens) miss(to uint64) {
-	if from := t.state.Version + 1; from <= to {
-		t.missing, t.state.Version = append(t.missing, span{from, to}), to
+	if from := t.state.version() + 1; from <= to {
+		t.missing, t.state = append(t.missing, span{from, to}), t.state.of(t.owner, to)
 	}
 }
 
+// version is the sequence of the last event that was folded, 0 for a stream without
+// tokens.
+func (t *tokens) version() uint64 {
+	if t.state == nil {
+		return 0
+	}
+	return t.state.version()
+}
+
 func newTokens(s events.Stream) *tokens {
-	t := &tokens{stream: s, partial: map[string]bool{}}
+	t := &tokens{stream: s, state: newState(s), partial: map[string]bool{}}
 	if owner, ok := s.Owner(); ok {
 		t.owner = owner
 	}
@@ -63,9 +71,7 @@ func (t *tokens) fold(m events.Message) (changed []expected, err error) {
 		t.miss(m.Seq)
 		return nil, err
 	}
-	before := t.before(m)
-	after := token.Fold(before, f, m.Time)
-	effect := token.Effect(before, after, []events.Fact{f}, m.Time, keep)
+	after, effect := t.before(m).fold(f, m.Time, keep)
 	t.state = after
 	for _, v := range slices.Concat(effect.Minted, effect.Changed) {
 		changed = append(changed, expected{View: v, partial: t.partial[v.ID], keepsEnd: known})
@@ -79,14 +85,13 @@ func (t *tokens) fold(m events.Message) (changed []expected, err error) {
 // before is the state before an event. It has the token of the event, because the
 // rules need it, even if the events that created the token are missing or if the
 // token has ended: an operator may end a token again that was put back.
-func (t *tokens) before(m events.Message) token.State {
-	s := t.state
-	s.Owner, s.Version = t.owner, m.Seq-1
-	if _, ok := s.Find(m.Subject); ok || m.Subject == "" || m.Is(events.TokenCreated{}) {
+func (t *tokens) before(m events.Message) state {
+	s := t.state.of(t.owner, m.Seq-1)
+	if _, ok := s.Find(m.Subject); ok || m.Subject == "" || opens(m) {
 		return s
 	}
 	t.partial[m.Subject] = true
-	return token.PutBack(s, events.View{ID: m.Subject, Owner: t.owner})
+	return s.putBack(m.Subject, t.owner)
 }
 
 // factOf decodes the fact of an event. An event has no private part. A fact of

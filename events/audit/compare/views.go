@@ -34,7 +34,10 @@ func (w *walk) follow(m events.Message) error {
 // checkViews looks at the views of the tokens that have not ended, and reports
 // the views that differ at the second look too.
 func (w *walk) checkViews() error {
-	for _, v := range w.tokens.state.Tokens {
+	if w.tokens.state == nil {
+		return w.settle()
+	}
+	for _, v := range w.tokens.state.views() {
 		if err := w.look(expected{View: v, partial: w.tokens.partial[v.ID]}); err != nil {
 			return err
 		}
@@ -117,7 +120,7 @@ func (w *walk) settle() error {
 // such an event.
 func (w *walk) followNewer(version uint64) (changed map[string]bool, err error) {
 	changed = map[string]bool{}
-	return changed, w.merge(w.tokens.state.Version, func(logged, kept *events.Message) error {
+	return changed, w.merge(w.tokens.version(), func(logged, kept *events.Message) error {
 		m := kept
 		if m == nil {
 			if m = logged; m.Seq > version || !w.isIntact(*m) {
