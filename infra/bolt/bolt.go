@@ -20,7 +20,9 @@ package bolt
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"apitoken/events"
@@ -42,7 +44,9 @@ type Options struct {
 	// destroy the file. Use it only to fill a store for a benchmark.
 	NoSync bool
 
-	open openFile // nil: os.OpenFile; tests break the file with it
+	open     openFile                          // nil: os.OpenFile; tests break the file with it
+	stat     func(string) (fs.FileInfo, error) // nil: os.Stat
+	readOnly bool
 }
 
 // Store is an open file, made by Open. Many goroutines may use it.
@@ -53,11 +57,13 @@ type Store struct {
 
 	deployment string
 
-	mu      sync.RWMutex // held while queueing, so that Close can end the queue
-	closed  bool
-	queue   chan *job
-	stopped chan struct{}
-	broken  error // why nothing is written any more; only for the goroutine of write
+	mu            sync.RWMutex // held while queueing, so that Close can end the queue
+	closed        bool
+	queue         chan *job
+	stopped       chan struct{}
+	usesNotStored atomic.Uint64 // see UsesNotStored
+
+	broken error // why nothing is written any more; only for the goroutine of write
 }
 
 var _ events.Store = (*Store)(nil)
@@ -73,6 +79,11 @@ func Open(path string, o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the store %s: %w", path, err)
 	}
+	return newStore(db, path, o)
+}
+
+// newStore returns the store of an open file. After an error the file is closed.
+func newStore(db *bbolt.DB, path string, o Options) (*Store, error) {
 	deployment, err := readDeployment(db)
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("opening the store %s: %w", path, err), db.Close())
@@ -91,7 +102,8 @@ func Open(path string, o Options) (*Store, error) {
 // one of the copies.
 func (s *Store) Deployment() string { return s.deployment }
 
-// Close writes what is in the queue and closes the file. Later calls fail.
+// Close writes what is in the queue and closes the file. Later calls fail. Close waits
+// until all snapshots are closed.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()

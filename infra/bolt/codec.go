@@ -39,6 +39,13 @@ type viewItem struct {
 	Outgoing      []byte  `cbor:"21,keyasint,omitempty"`
 	OutgoingUntil instant `cbor:"22,keyasint,omitzero"`
 	Rotated       uint64  `cbor:"23,keyasint,omitempty"`
+
+	Kind        string   `cbor:"24,keyasint,omitempty"`
+	Via         string   `cbor:"25,keyasint,omitempty"`
+	Permissions []string `cbor:"26,keyasint,omitempty"`
+	MakesUntil  instant  `cbor:"27,keyasint,omitzero"`
+	From        string   `cbor:"28,keyasint,omitempty"`
+	UI          bool     `cbor:"29,keyasint,omitempty"`
 }
 
 type useItem struct {
@@ -71,6 +78,9 @@ type recordItem struct {
 	KeepUntil instant     `cbor:"11,keyasint,omitzero"`
 	Kid       string      `cbor:"12,keyasint"`
 	MAC       []byte      `cbor:"13,keyasint"`
+
+	ActorVia     string `cbor:"14,keyasint,omitempty"`
+	ActorAddress string `cbor:"15,keyasint,omitempty"`
 }
 
 type replyItem struct {
@@ -126,6 +136,13 @@ func decode(b []byte, item any) error {
 	return nil
 }
 
+// decoded decodes an item that a reader has not read. In its own function the item
+// costs the reader no allocation.
+func decoded[T any](b []byte) (item T, err error) {
+	err = decode(b, &item)
+	return item, err
+}
+
 // The value of a token is the length of its use, the use and the view. One read
 // returns both, and each can be written without a change of the other.
 
@@ -147,9 +164,14 @@ func decodeUse(b []byte) (events.Use, error) {
 	if len(b) == 0 {
 		return events.Use{}, nil
 	}
-	var i useItem
-	err := decode(b, &i)
-	return events.Use{At: i.At.time(), Address: i.Address}, err
+	i, ok := readUse(b)
+	if !ok {
+		var err error
+		if i, err = decoded[useItem](b); err != nil {
+			return events.Use{}, err
+		}
+	}
+	return events.Use{At: i.At.time(), Address: i.Address}, nil
 }
 
 // viewOf returns the view in the value of a token, and the use that it does not

@@ -22,21 +22,27 @@ const (
 
 	// restFactor is how much longer a collection pauses than its last step worked. So
 	// it takes a fifth of a core at most. A step that waits for other writes does not
-	// work: otherwise a busy service would collect less than it writes.
+	// work: otherwise a busy service would collect less than it writes. A step takes a
+	// few milliseconds. On a machine with too much to do it takes far longer, but only
+	// because it waits for a processor. So a pause is at most maxRest.
 	restFactor = 4
+	maxRest    = 100 * time.Millisecond
 )
 
 // Collect implements events.Collector. It also removes nothing whose message is in
 // the outbox, no record that is newer than its head, and nothing that cannot be
 // decoded.
 func (s *Store) Collect(ctx context.Context, now time.Time) (done events.Collected, err error) {
+	var sessions int
+	defer func() { done.Views += sessions }()
 	for _, kind := range []struct {
 		name    string
 		find    finder
 		removed *int
 	}{
 		{"records", goneRecords, &done.Records},
-		{"views", goneViews, &done.Views},
+		{"views", goneViews(""), &done.Views},
+		{"sessions", goneViews(events.KindSession), &sessions},
 		{"replies", goneReplies, &done.Replies},
 		{"notices", goneNotices, &done.Notices},
 	} {
@@ -74,7 +80,7 @@ func (s *Store) collect(ctx context.Context, find finder, now time.Time) (remove
 			removed, worked = removed+len(p.removals), worked+more
 		}
 		if err == nil {
-			err = rest(ctx, restFactor*worked)
+			err = rest(ctx, min(restFactor*worked, maxRest))
 		}
 		if err != nil {
 			return removed, err
@@ -199,26 +205,28 @@ func inOutbox(tx *bbolt.Tx, key []byte) bool {
 	return bytes.Equal(found, key)
 }
 
-// goneViews finds the views of ended tokens, with their uses and index entries. The
-// index is short, so it is read in place of the views. An entry that does not follow
-// from its view removes nothing.
-func goneViews(tx *bbolt.Tx, from []byte, now time.Time) part {
-	tokens := tx.Bucket(tokenBucket)
-	l := &list{}
-	return look(tx.Bucket(orderBucket), from, func(k, value []byte) ([]item, []byte) {
-		if indexed, ok := stateIn(value); !ok || indexed.StateAt(now) != events.StateGone {
-			return nil, nil
-		}
-		v, damaged := listedView(tokens, entry{list: l, rest: k, value: value})
-		if damaged != nil {
-			return nil, nil
-		}
-		return []item{
-			{tokenBucket, []byte(v.ID), nil},
-			{orderBucket, bytes.Clone(k), nil},
-			{ownerBucket, ownerKey(v.Owner, v.Position()), nil},
-		}, nil
-	})
+// goneViews finds the views of ended tokens of a kind, with their uses and index
+// entries. The index is short, so it is read in place of the views. An entry that does
+// not follow from its view removes nothing.
+func goneViews(kind string) finder {
+	return func(tx *bbolt.Tx, from []byte, now time.Time) part {
+		tokens, in := tx.Bucket(tokenBucket), indexesOf(kind)
+		l := &list{kind: kind}
+		return look(tx.Bucket(in.order), from, func(k, value []byte) ([]item, []byte) {
+			if indexed, ok := stateIn(value); !ok || indexed.StateAt(now) != events.StateGone {
+				return nil, nil
+			}
+			v, damaged := listedView(tokens, entry{list: l, rest: k, value: value})
+			if damaged != nil {
+				return nil, nil
+			}
+			return []item{
+				{tokenBucket, []byte(v.ID), nil},
+				{in.order, bytes.Clone(k), nil},
+				{in.owner, ownerKey(v.Owner, v.Position()), nil},
+			}, nil
+		})
+	}
 }
 
 func goneReplies(tx *bbolt.Tx, from []byte, now time.Time) part {

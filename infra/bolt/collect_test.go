@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"path/filepath"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"apitoken/events"
@@ -236,14 +238,14 @@ func TestAWriteBetweenTheReadAndTheRemovalCounts(t *testing.T) {
 	commit(t, s, newCommit(t, "ann", events.Head{}, v))
 	sendAll(t, s)
 	var p part
-	if err := s.db.View(func(tx *bbolt.Tx) error { p = goneViews(tx, nil, now); return nil }); err != nil || len(p.removals) != 1 {
+	if err := s.db.View(func(tx *bbolt.Tx) error { p = goneViews("")(tx, nil, now); return nil }); err != nil || len(p.removals) != 1 {
 		t.Fatalf("got %d views, %v, want one", len(p.removals), err)
 	}
 	v.KeepUntil = now.Add(time.Hour) // the token was put back and ended a second time
 	e := &encoder{}
 	e.putViews([]events.View{v})
 	put(t, s, func(tx *bbolt.Tx) error { return putAll(tx, e.items) })
-	if p, _, err := s.remove(t.Context(), goneViews, p.first, now); err != nil || len(p.removals) != 0 {
+	if p, _, err := s.remove(t.Context(), goneViews(""), p.first, now); err != nil || len(p.removals) != 0 {
 		t.Errorf("got %d views removed, %v, want none", len(p.removals), err)
 	}
 	if _, _, err := s.Token(t.Context(), plantedID); err != nil {
@@ -275,4 +277,32 @@ func TestACollectionEndsWithItsContext(t *testing.T) {
 	if _, err := s.Collect(t.Context(), now); err == nil {
 		t.Error("Collect after Close: got no error")
 	}
+}
+
+// TestAStepThatWaitsForAProcessorDelaysTheNextOneLittle: a collection on a machine with
+// too much to do must not take minutes, because the file grows meanwhile.
+func TestAStepThatWaitsForAProcessorDelaysTheNextOneLittle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, err := Open(filepath.Join(t.TempDir(), "apitoken.db"), Options{NoSync: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		const steps, step = 5, 2 * time.Second
+		n := 0
+		slow := func(*bbolt.Tx, []byte, time.Time) part {
+			time.Sleep(step)
+			if n++; n == steps {
+				return part{}
+			}
+			return part{next: []byte{byte(n)}}
+		}
+		began := time.Now()
+		if _, err := s.collect(t.Context(), slow, began); err != nil || n != steps {
+			t.Errorf("got %v after %d steps", err, n)
+		}
+		if got, want := time.Since(began), steps*(step+maxRest); got != want {
+			t.Errorf("%d steps of %v took %v, want %v", steps, step, got, want)
+		}
+	})
 }

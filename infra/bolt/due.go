@@ -31,7 +31,7 @@ func dueValue(owner string, warned int) []byte {
 
 func readDue(key, value []byte) (events.Expiring, error) {
 	if len(key) <= timeLen || len(value) <= warnedLen {
-		return events.Expiring{}, fmt.Errorf("%w: the entry %x in the bucket %q has not the form of an expiry", events.ErrDamaged, key, dueBucket)
+		return events.Expiring{}, fmt.Errorf("%w: the entry %x of an index has not the form of an expiry", events.ErrDamaged, key)
 	}
 	p := splitPosition(key)
 	return events.Expiring{
@@ -52,7 +52,7 @@ func dropDue(tx *bbolt.Tx, id []byte) error {
 		return nil
 	}
 	if k := dueKey(v); k != nil {
-		return tx.Bucket(dueBucket).Delete(k)
+		return tx.Bucket(indexesOf(v.Kind).due).Delete(k)
 	}
 	return nil
 }
@@ -60,13 +60,13 @@ func dropDue(tx *bbolt.Tx, id []byte) error {
 // Expiring implements events.Expiries. Pages come in the order of the expiries. No
 // transaction is open while f runs: f may write, and a write that grows the file
 // waits for open transactions.
-func (s *Store) Expiring(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
+func (s *Store) Expiring(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
 	var damaged events.DamagedEntries
 	next, end := appendTime(nil, from), appendTime(nil, to)
 	for next != nil {
 		var page []events.Expiring
 		err := s.read(ctx, func(tx *bbolt.Tx) error {
-			page, next = duePage(tx, next, end, &damaged)
+			page, next = duePage(tx.Bucket(indexesOf(kind).due), next, end, &damaged)
 			return nil
 		})
 		if err != nil {
@@ -84,8 +84,8 @@ func (s *Store) Expiring(ctx context.Context, from, to time.Time, f func([]event
 
 // duePage reads entries from a key on, and returns the key of the next page, nil
 // after the last one.
-func duePage(tx *bbolt.Tx, from, end []byte, damaged *events.DamagedEntries) (page []events.Expiring, next []byte) {
-	c := tx.Bucket(dueBucket).Cursor()
+func duePage(due *bbolt.Bucket, from, end []byte, damaged *events.DamagedEntries) (page []events.Expiring, next []byte) {
+	c := due.Cursor()
 	read := 0
 	for k, v := c.Seek(from); k != nil && bytes.Compare(k, end) < 0; k, v = c.Next() {
 		if read++; read > events.ExpiringPage {
@@ -127,7 +127,7 @@ func noteOf(tx *bbolt.Tx, id string, seq uint64, days int) (key, value []byte, e
 	if err != nil {
 		return nil, nil, err
 	}
-	if key = dueKey(v); key == nil || v.Seq != seq {
+	if key = dueKey(v); key == nil || v.Seq != seq || v.IsSession() { // no session is warned about
 		return nil, nil, errNothing
 	}
 	return key, dueValue(v.Owner, days), nil

@@ -14,7 +14,7 @@ import (
 // dueIDs returns the ids of all tokens in the due bucket.
 func dueIDs(t *testing.T, s *Store) (ids []string, err error) {
 	t.Helper()
-	err = s.Expiring(t.Context(), time.Time{}, indexNow.AddDate(1000, 0, 0), func(es []events.Expiring) error {
+	err = s.Expiring(t.Context(), "", time.Time{}, indexNow.AddDate(1000, 0, 0), func(es []events.Expiring) error {
 		for _, e := range es {
 			ids = append(ids, e.TokenID)
 		}

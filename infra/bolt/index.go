@@ -66,6 +66,7 @@ func stateIn(value []byte) (v events.View, ok bool) {
 
 // list iterates over the index entries with one prefix.
 type list struct {
+	kind    string // of events.View
 	byOwner bool
 	owner   string
 	cursor  *bbolt.Cursor
@@ -100,15 +101,16 @@ func (e entry) mayMatch(q events.Query) bool {
 // walk merges one or more lists in the order of positions.
 type walk []*list
 
-func walkFrom(tx *bbolt.Tx, owners []string, after events.Position) (w walk) {
-	if len(owners) == 0 {
-		l := &list{cursor: tx.Bucket(orderBucket).Cursor()}
-		l.seek(after)
+func walkFrom(tx *bbolt.Tx, q events.Query) (w walk) {
+	in := indexesOf(q.Kind)
+	if len(q.Owners) == 0 {
+		l := &list{kind: q.Kind, cursor: tx.Bucket(in.order).Cursor()}
+		l.seek(q.After)
 		return walk{l}
 	}
-	for _, owner := range slices.Compact(slices.Sorted(slices.Values(owners))) {
-		l := &list{byOwner: true, owner: owner, cursor: tx.Bucket(ownerBucket).Cursor(), prefix: appendName(nil, owner)}
-		l.seek(after)
+	for _, owner := range slices.Compact(slices.Sorted(slices.Values(q.Owners))) {
+		l := &list{kind: q.Kind, byOwner: true, owner: owner, cursor: tx.Bucket(in.owner).Cursor(), prefix: appendName(nil, owner)}
+		l.seek(q.After)
 		w = append(w, l)
 	}
 	return w

@@ -147,6 +147,8 @@ func TestAPlantedIndexKeyIsDamaged(t *testing.T) {
 	}{
 		"another owner":           {[]string{"eve"}, ownerBucket, ownerKey("eve", at), "another owner"},
 		"another time":            {nil, orderBucket, appendPosition(nil, events.Position{At: at.At.Add(-time.Second), ID: at.ID}), "another time"},
+		"another kind":            {nil, sessionOrderBucket, appendPosition(nil, at), "another kind"},
+		"another kind, by owner":  {[]string{"ann"}, sessionOwnerBucket, ownerKey("ann", at), "another kind"},
 		"no view":                 {nil, orderBucket, appendPosition(nil, events.Position{At: at.At, ID: "00000000"}), "view is missing"},
 		"a short key":             {nil, orderBucket, bytes.Repeat([]byte{0xff}, timeLen-1), "too short"},
 		"a short key of an owner": {[]string{"ann"}, ownerBucket, append(binary.BigEndian.AppendUint32(nil, 3), "ann\xff"...), "too short"},
@@ -156,6 +158,9 @@ func TestAPlantedIndexKeyIsDamaged(t *testing.T) {
 		put(t, s, func(tx *bbolt.Tx) error { return tx.Bucket(c.bucket).Put(c.key, indexValue(view)) })
 		found := 0
 		q := events.Query{Owners: c.owners}
+		if strings.Contains(what, "kind") {
+			q.Kind = events.KindSession
+		}
 		for more := true; more; {
 			p := tokens(t, s, q)
 			for _, d := range p.Damaged {

@@ -18,13 +18,17 @@ func itemOfView(v events.View) viewItem {
 		SealKid: v.Seal.Kid, Seal: v.Seal.MAC,
 		Suspended: v.Suspended, OutgoingKid: v.Outgoing.Kid, Outgoing: v.Outgoing.MAC,
 		OutgoingUntil: instantOf(v.OutgoingUntil), Rotated: v.Rotated,
+		Kind: v.Kind, Via: v.Via, Permissions: v.Permissions, MakesUntil: instantOf(v.MakesUntil), From: v.From, UI: v.UI,
 	}
 }
 
 func decodeView(id string, b []byte) (events.View, error) {
-	var i viewItem
-	if err := decode(b, &i); err != nil {
-		return events.View{}, err
+	i, ok := readView(b)
+	if !ok {
+		var err error
+		if i, err = decoded[viewItem](b); err != nil {
+			return events.View{}, err
+		}
 	}
 	return events.View{
 		ID: id, Owner: i.Owner, Creator: i.Creator, Name: i.Name, Description: i.Description,
@@ -35,6 +39,7 @@ func decodeView(id string, b []byte) (events.View, error) {
 		Seal:      events.Verifier{Kid: i.SealKid, MAC: i.Seal},
 		Suspended: i.Suspended, Outgoing: events.Verifier{Kid: i.OutgoingKid, MAC: i.Outgoing},
 		OutgoingUntil: i.OutgoingUntil.time(), Rotated: i.Rotated,
+		Kind: i.Kind, Via: i.Via, Permissions: i.Permissions, MakesUntil: i.MakesUntil.time(), From: i.From, UI: i.UI,
 	}, nil
 }
 
@@ -65,7 +70,7 @@ func itemOfRecord(r events.Record) recordItem {
 	return recordItem{
 		Type: r.Type, V: r.V, Command: r.Command, Actor: r.Actor, TokenID: r.TokenID, At: instantOf(r.At),
 		Public: r.Public, Private: r.Private, Prev: r.Prev, Hash: r.Hash, KeepUntil: instantOf(r.KeepUntil),
-		Kid: r.MAC.Kid, MAC: r.MAC.MAC,
+		Kid: r.MAC.Kid, MAC: r.MAC.MAC, ActorVia: r.ActorVia, ActorAddress: r.ActorAddress,
 	}
 }
 
@@ -78,7 +83,7 @@ func decodeRecord(s events.Stream, seq uint64, b []byte) (events.Record, error) 
 	return events.Record{
 		Stream: s, Seq: seq, Type: i.Type, V: i.V, Command: i.Command, Actor: i.Actor, TokenID: i.TokenID,
 		At: i.At.time(), Public: i.Public, Private: i.Private, Prev: i.Prev, Hash: i.Hash, KeepUntil: i.KeepUntil.time(),
-		MAC: events.Verifier{Kid: i.Kid, MAC: i.MAC},
+		MAC: events.Verifier{Kid: i.Kid, MAC: i.MAC}, ActorVia: i.ActorVia, ActorAddress: i.ActorAddress,
 	}, nil
 }
 

@@ -180,12 +180,12 @@ func (e *encoder) mark(bucket, key []byte) { e.items = append(e.items, item{buck
 func (e *encoder) putViews(vs []events.View) {
 	for _, v := range vs {
 		e.put(tokenBucket, []byte(v.ID), itemOfView(v))
-		index := indexValue(v)
+		index, in := indexValue(v), indexesOf(v.Kind)
 		e.items = append(e.items,
-			item{orderBucket, appendPosition(nil, v.Position()), index},
-			item{ownerBucket, ownerKey(v.Owner, v.Position()), index})
+			item{in.order, appendPosition(nil, v.Position()), index},
+			item{in.owner, ownerKey(v.Owner, v.Position()), index})
 		if due := dueKey(v); due != nil {
-			e.items = append(e.items, item{dueBucket, due, dueValue(v.Owner, 0)})
+			e.items = append(e.items, item{in.due, due, dueValue(v.Owner, 0)})
 		}
 	}
 }

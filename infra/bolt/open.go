@@ -32,20 +32,38 @@ var (
 	replyBucket  = []byte("reply")  // reply key
 	outboxBucket = []byte("outbox") // time, record or notice: nothing or the notice
 	noticeBucket = []byte("notice") // notice id: noticeEntry
+
+	// The indexes of the sessions, in the forms of those of the tokens: no read of tokens
+	// grows with the sessions.
+	sessionOrderBucket = []byte("session order")
+	sessionOwnerBucket = []byte("session owner")
+	sessionDueBucket   = []byte("session due")
 )
 
 var dataBuckets = [][]byte{
 	headBucket, recordBucket, tokenBucket, orderBucket, ownerBucket, dueBucket, replyBucket, outboxBucket, noticeBucket,
+	sessionOrderBucket, sessionOwnerBucket, sessionDueBucket,
 }
 
-// The meta bucket has the name of this program, the version of the layout and the
-// id of the deployment.
+// indexes are the buckets of the indexes of one kind of token.
+type indexes struct{ order, owner, due []byte }
+
+func indexesOf(kind string) indexes {
+	if kind == events.KindSession {
+		return indexes{sessionOrderBucket, sessionOwnerBucket, sessionDueBucket}
+	}
+	return indexes{orderBucket, ownerBucket, dueBucket}
+}
+
+// The meta bucket has the name of this program, the version of the layout, the id of
+// the deployment and the id of the last message that was sent.
 var (
 	formatKey     = []byte("format")
 	formatName    = []byte("apitoken")
 	versionKey    = []byte("version")
-	layoutVersion = []byte("4")
+	layoutVersion = []byte("5")
 	deploymentKey = []byte("deployment")
+	lastSentKey   = []byte("sent")
 )
 
 type openFile = func(name string, flag int, mode fs.FileMode) (*os.File, error)
@@ -54,7 +72,9 @@ type openFile = func(name string, flag int, mode fs.FileMode) (*os.File, error)
 var (
 	errForeign = errors.New("the file does not belong to apitoken")
 	errDamaged = errors.New("the file is damaged")
-	errLocked  = errors.New("another process has it open; only one at a time can use this folder")
+
+	// ErrLocked says that another process has the file open.
+	ErrLocked = errors.New("another process has it open; only one at a time can use this folder")
 )
 
 func openDB(path string, o Options) (*bbolt.DB, error) {
@@ -100,14 +120,26 @@ func openChecked(path string, o Options) (db *bbolt.DB, err error) {
 			err = fmt.Errorf("%w: %v", errDamaged, p)
 		}
 	}()
-	db, err = bbolt.Open(path, 0o600, &bbolt.Options{
-		Timeout: cmp.Or(o.LockTimeout, time.Second), FreelistType: bbolt.FreelistMapType,
-		NoSync: o.NoSync, NoStatistics: true, OpenFile: o.open,
-	})
+	// The array takes the free pages with the lowest numbers. The map takes any, and
+	// splits the long runs of free pages. Each commit needs such a run for the list of
+	// free pages itself, so with the map the file grows although half of it is free.
+	options := bbolt.Options{
+		Timeout: cmp.Or(o.LockTimeout, time.Second), FreelistType: bbolt.FreelistArrayType,
+		NoSync: o.NoSync, NoStatistics: true, OpenFile: o.open, ReadOnly: o.readOnly,
+	}
+	if !o.readOnly {
+		options.InitialMmapSize = mapped
+	}
+	db, err = bbolt.Open(path, 0o600, &options)
+	if errors.Is(err, syscall.ENOMEM) && options.InitialMmapSize > 0 {
+		options.InitialMmapSize = 0 // the process may have a limit of addresses (ulimit -v)
+		db, err = bbolt.Open(path, 0o600, &options)
+	}
 	if err != nil {
 		return nil, openError(err)
 	}
-	if err := checkLength(db, path); err != nil {
+	db.AllocSize = growth(0)
+	if err := checkLength(db, path, o.stat); err != nil {
 		return nil, errors.Join(err, db.Close())
 	}
 	return db, nil
@@ -119,7 +151,7 @@ func openError(err error) error {
 	_, isSystem := errors.AsType[syscall.Errno](err)
 	switch {
 	case errors.Is(err, berrors.ErrTimeout):
-		return errLocked
+		return ErrLocked
 	case errors.Is(err, berrors.ErrInvalid), errors.Is(err, berrors.ErrVersionMismatch):
 		return errForeign
 	case isPath || isSystem:
@@ -129,8 +161,11 @@ func openError(err error) error {
 }
 
 // checkLength returns errDamaged if the end of the file is missing.
-func checkLength(db *bbolt.DB, path string) error {
-	info, err := os.Stat(path)
+func checkLength(db *bbolt.DB, path string, stat func(string) (fs.FileInfo, error)) error {
+	if stat == nil {
+		stat = os.Stat
+	}
+	info, err := stat(path)
 	if err != nil {
 		return fmt.Errorf("measuring the file: %w", err)
 	}
@@ -146,26 +181,31 @@ func checkLength(db *bbolt.DB, path string) error {
 // file one.
 func prepare(db *bbolt.DB) error {
 	return db.Update(func(tx *bbolt.Tx) error {
-		meta := tx.Bucket(metaBucket)
-		if meta == nil {
-			if first, _ := tx.Cursor().First(); first != nil {
-				return errForeign
-			}
-			return makeBuckets(tx)
+		if tx.Bucket(metaBucket) != nil {
+			return checkBuckets(tx)
 		}
-		if string(meta.Get(formatKey)) != string(formatName) {
+		if first, _ := tx.Cursor().First(); first != nil {
 			return errForeign
 		}
-		if err := checkLayout(meta.Get(versionKey)); err != nil {
-			return err
-		}
-		for _, name := range dataBuckets {
-			if tx.Bucket(name) == nil {
-				return fmt.Errorf("%w: its bucket %q is missing", errDamaged, name)
-			}
-		}
-		return nil
+		return makeBuckets(tx)
 	})
+}
+
+// checkBuckets returns an error unless the file is a store of this layout.
+func checkBuckets(tx *bbolt.Tx) error {
+	meta := tx.Bucket(metaBucket)
+	if meta == nil || string(meta.Get(formatKey)) != string(formatName) {
+		return errForeign
+	}
+	if err := checkLayout(meta.Get(versionKey)); err != nil {
+		return err
+	}
+	for _, name := range dataBuckets {
+		if tx.Bucket(name) == nil {
+			return fmt.Errorf("%w: its bucket %q is missing", errDamaged, name)
+		}
+	}
+	return nil
 }
 
 // checkLayout refuses the layouts of other versions of this program.

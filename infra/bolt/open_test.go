@@ -40,7 +40,7 @@ func TestOnlyTheOwnerMayReadFolderAndFile(t *testing.T) {
 func TestTheErrorNamesAStoreThatIsOpenElsewhere(t *testing.T) {
 	path := newPath(t)
 	openAt(t, path, Options{})
-	expectError(t, path, errLocked, "another process")
+	expectError(t, path, ErrLocked, "another process")
 }
 
 // expectError opens the store, which must fail with an error that has want, the

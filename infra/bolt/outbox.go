@@ -44,6 +44,25 @@ func (s *Store) Pending(ctx context.Context, olderThan time.Time, limit int) (ms
 	return ms, nil
 }
 
+// Oldest returns the time of the oldest message in the outbox, also of one that Pending
+// cannot decode. It is the zero time if the outbox is empty.
+func (s *Store) Oldest(ctx context.Context) (oldest time.Time, err error) {
+	err = s.read(ctx, func(tx *bbolt.Tx) error {
+		c := tx.Bucket(outboxBucket).Cursor()
+		for k, _ := c.First(); k != nil; k, _ = c.Next() {
+			if len(k) >= timeLen {
+				oldest = readTime(k)
+				return nil
+			}
+		}
+		return nil
+	})
+	if err != nil {
+		return time.Time{}, fmt.Errorf("reading the oldest message of the outbox: %w", err)
+	}
+	return oldest, nil
+}
+
 // streamAt returns the stream of the message under an outbox key, "" for a notice
 // and for a key that outboxKey does not make.
 func streamAt(key []byte) events.Stream {
@@ -86,13 +105,15 @@ func malformed(key []byte) error {
 	return fmt.Errorf("%w: the key %x names neither a record nor a notice", events.ErrDamaged, key)
 }
 
-// Sent implements events.Outbox. The removal is durable when Sent returns.
+// Sent implements events.Outbox. The removal is durable when Sent returns. The same
+// transaction notes the last message, see LastSent.
 func (s *Store) Sent(ctx context.Context, ids ...string) error {
 	var keys [][]byte
+	var last string
 	err := s.do(&job{
 		ctx: ctx,
 		admit: func(tx *bbolt.Tx) (err error) {
-			keys, err = unsent(tx, ids)
+			keys, last, err = unsent(tx, ids)
 			if err == nil && len(keys) == 0 {
 				return errNothing
 			}
@@ -104,7 +125,7 @@ func (s *Store) Sent(ctx context.Context, ids ...string) error {
 					return err
 				}
 			}
-			return nil
+			return tx.Bucket(metaBucket).Put(lastSentKey, []byte(last))
 		},
 	})
 	if err != nil {
@@ -113,22 +134,39 @@ func (s *Store) Sent(ctx context.Context, ids ...string) error {
 	return nil
 }
 
-// unsent returns the outbox keys of those messages that are still there.
-func unsent(tx *bbolt.Tx, ids []string) (keys [][]byte, err error) {
+// LastSent returns the id of the message that Sent removed last, in the order of its
+// ids. It is "" if nothing was ever sent, or only by a version of this program that
+// did not note it. All messages that were put on the bus before this one are in the
+// store: so a reader of the bus's file knows how far the file cannot be newer than
+// the store.
+func (s *Store) LastSent(ctx context.Context) (id string, err error) {
+	err = s.read(ctx, func(tx *bbolt.Tx) error {
+		id = string(tx.Bucket(metaBucket).Get(lastSentKey))
+		return nil
+	})
+	if err != nil {
+		return "", fmt.Errorf("reading the last message that was sent: %w", err)
+	}
+	return id, nil
+}
+
+// unsent returns the outbox keys of those messages that are still there, and the id
+// of the last of these messages.
+func unsent(tx *bbolt.Tx, ids []string) (keys [][]byte, last string, err error) {
 	outbox := tx.Bucket(outboxBucket).Cursor()
 	for _, id := range ids {
 		key, err := outboxKeyOf(tx, id)
 		if err != nil {
-			return nil, fmt.Errorf("message %q: %w", id, err)
+			return nil, "", fmt.Errorf("message %q: %w", id, err)
 		}
 		if key == nil {
 			continue
 		}
 		if found, _ := outbox.Seek(key); bytes.Equal(found, key) {
-			keys = append(keys, key)
+			keys, last = append(keys, key), id
 		}
 	}
-	return keys, nil
+	return keys, last, nil
 }
 
 // outboxKeyOf returns the key under which a message is or was in the outbox,

@@ -129,7 +129,7 @@ func callAll(ctx context.Context, s *Store, c events.Commit) {
 		return s.Touch(ctx, id, events.Use{At: indexNow})
 	})
 	s.Ready(ctx) // the uses are written
-	s.Expiring(ctx, time.Time{}, indexNow.AddDate(1000, 0, 0), func(es []events.Expiring) error {
+	s.Expiring(ctx, "", time.Time{}, indexNow.AddDate(1000, 0, 0), func(es []events.Expiring) error {
 		for _, e := range es {
 			s.NoteWarning(ctx, e.TokenID, 1, 7)
 		}

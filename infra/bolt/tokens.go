@@ -90,7 +90,7 @@ func tokenKeys(tx *bbolt.Tx, last []byte) (ids []string, _ []byte, more bool) {
 // all other entries without a look at their views.
 func scan(tx *bbolt.Tx, q events.Query) (p events.Page) {
 	tokens := tx.Bucket(tokenBucket)
-	w := walkFrom(tx, q.Owners, q.After)
+	w := walkFrom(tx, q)
 	from := q.After
 	for range maxScan {
 		e, ok := w.next()
@@ -137,6 +137,8 @@ func listedView(tokens *bbolt.Bucket, e entry) (events.View, *events.DamagedView
 	case err != nil:
 	case !v.CreatedAt.Equal(at.At):
 		err = errors.New("an index has the token with another time of creation")
+	case v.Kind != e.list.kind:
+		err = errors.New("an index has the token as another kind")
 	case e.list.byOwner && v.Owner != e.list.owner:
 		err = errors.New("an index has the token with another owner")
 	case !bytes.Equal(e.value, indexValue(v)):

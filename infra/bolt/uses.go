@@ -21,6 +21,7 @@ func (s *Store) Touch(ctx context.Context, id string, u events.Use) error {
 			ctx:   context.WithoutCancel(ctx), // the caller does not wait for the write
 			admit: func(tx *bbolt.Tx) error { return admitUse(tx, id, u) },
 			apply: func(tx *bbolt.Tx) error { return putUse(tx, id, b) },
+			isUse: true,
 		})
 	}
 	if err != nil && err != errNothing {
@@ -28,6 +29,10 @@ func (s *Store) Touch(ctx context.Context, id string, u events.Use) error {
 	}
 	return nil
 }
+
+// UsesNotStored returns the number of uses that Touch accepted and that could not be
+// written afterwards, for example because the disk is full.
+func (s *Store) UsesNotStored() uint64 { return s.usesNotStored.Load() }
 
 // admitUse returns errNothing if the use needs no write: there is no such
 // token, or its stored use is recent enough.
@@ -40,7 +45,7 @@ func admitUse(tx *bbolt.Tx, id string, u events.Use) error {
 	if err != nil {
 		return err
 	}
-	if !stored.At.IsZero() && u.At.Sub(stored.At) < events.TouchEvery {
+	if !stored.At.IsZero() && stored.At.After(u.Since()) {
 		return errNothing
 	}
 	return nil

@@ -21,6 +21,7 @@ type job struct {
 	apply func(*bbolt.Tx) error
 
 	fillsOutbox bool
+	isUse       bool // a last use: no caller waits, so a failure is counted
 	err         error
 	done        chan struct{} // closed with the answer; nil: no caller waits
 }
@@ -153,6 +154,7 @@ func (s *Store) transact(jobs []*job) (bad int, err error) {
 	if err != nil {
 		return -1, err
 	}
+	s.db.AllocSize = growth(tx.Size())
 	admitted := 0
 	for i, j := range jobs {
 		if j.err = j.check(tx); j.err != nil {
@@ -201,6 +203,9 @@ func (s *Store) answer(jobs []*job, err error) {
 		case j.err == nil:
 			j.err = err
 			filled = filled || (err == nil && j.fillsOutbox)
+		}
+		if j.isUse && j.err != nil {
+			s.usesNotStored.Add(1)
 		}
 		if j.done != nil {
 			close(j.done)
