@@ -74,7 +74,7 @@ func (b *Bridge) Put(ctx context.Context, messages []events.Message) (map[string
 	if len(messages) == 0 {
 		return nil, nil
 	}
-	if err := b.check(ctx); err != nil {
+	if err := b.Check(ctx); err != nil {
 		return nil, err
 	}
 	p := put{bridge: b, failed: map[string]error{}}
@@ -91,9 +91,10 @@ func (b *Bridge) Put(ctx context.Context, messages []events.Message) (map[string
 	return nil, nil
 }
 
-// check returns an error unless the bus exists. It also returns an error if it
-// cannot find out: the messages stay in the outbox and are sent later.
-func (b *Bridge) check(ctx context.Context) error {
+// Check returns an error unless the bus exists: ErrNoBus, or why it cannot find out. Put
+// calls it too, and after an error the messages stay in the outbox and are sent later.
+// Within CheckEvery after a success it asks nothing.
+func (b *Bridge) Check(ctx context.Context) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	// Round removes the monotonic clock, which stops while Lambda freezes the

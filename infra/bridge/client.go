@@ -14,6 +14,11 @@ import (
 // messages.
 var limits = awsenv.Limits{Attempts: 3, AttemptTime: 3 * time.Second, MaxPause: 500 * time.Millisecond}
 
+// Limit sets a client's time-out and number of attempts.
+func Limit(o *eventbridge.Options) {
+	o.HTTPClient, o.Retryer = limits.HTTPClient(), limits.Retryer()
+}
+
 // FromEnv makes the client of a Lambda function from the variables of
 // awsenv.Read; the endpoint of this service is AWS_ENDPOINT_URL_EVENTBRIDGE. The
 // error names every missing variable.
@@ -24,6 +29,5 @@ func FromEnv(getenv func(string) string) (*eventbridge.Client, error) {
 	}
 	return eventbridge.New(eventbridge.Options{
 		Region: env.Region, Credentials: env.Credentials, BaseEndpoint: env.Endpoint,
-		HTTPClient: limits.HTTPClient(), Retryer: limits.Retryer(),
-	}), nil
+	}, Limit), nil
 }

@@ -10,6 +10,7 @@ import (
 	"io"
 	"io/fs"
 	"maps"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -21,8 +22,10 @@ import (
 // Copies are the events of a file in all its parts, used as the second copy of each
 // stream. The place of each event is kept in memory and takes about 130 bytes.
 type Copies struct {
-	parts   []*os.File
-	streams map[events.Stream][]place // ascending by sequence, each sequence once
+	parts   []Part
+	lines   map[events.Stream][]place // ascending by sequence, in the order of the file
+	streams map[events.Stream][]place // the first of the lines for each sequence
+	unread  []Fault                   // the lines that are not an event, and parts without an end
 
 	// Faults are the lines that are not copies: a line that is not an event of
 	// this service, a line that has another content or record MAC than an earlier
@@ -87,7 +90,11 @@ func OpenCopies(path string) (*Copies, error) {
 		if err != nil {
 			return nil, err
 		}
-		c, err := openParts(path, names)
+		parts, err := openAll(path, names)
+		if err != nil {
+			return nil, err
+		}
+		c, err := readParts(path, parts)
 		if err != nil {
 			return nil, err
 		}
@@ -106,52 +113,75 @@ func OpenCopies(path string) (*Copies, error) {
 // takes minutes to become full, and far less time to be read.
 const maxReads = 5
 
-func openParts(path string, names []string) (*Copies, error) {
-	if len(names) == 0 {
-		return nil, &fs.PathError{Op: "opening the event file", Path: path, Err: fs.ErrNotExist}
+// OpenCopiesUntil is OpenCopies for the lines before the mark.
+func OpenCopiesUntil(path string, m Mark) (*Copies, error) {
+	parts, err := OpenParts(path, m)
+	if err != nil {
+		return nil, err
 	}
-	number := partNumber(filepath.Clean(target(path)), filepath.Clean(names[0]))
-	c := &Copies{streams: map[events.Stream][]place{}, Trimmed: number > 1}
-	if err := c.open(path, names); err != nil {
-		return nil, errors.Join(err, c.Close())
-	}
-	for s, places := range c.streams {
-		c.streams[s] = c.withoutRepeats(s, places)
-	}
-	slices.SortStableFunc(c.Faults, func(a, b Fault) int { return cmp.Or(a.part-b.part, a.Line-b.Line) })
-	return c, nil
+	return readParts(path, parts)
 }
 
-func (c *Copies) open(path string, names []string) error {
+// openAll opens whole parts. Their sizes are those of the moment in which they are
+// read: a service may be writing to the newest one.
+func openAll(path string, names []string) (parts []Part, err error) {
 	for _, name := range names {
 		f, err := os.Open(name)
 		if err != nil {
-			return fmt.Errorf("opening the event file: %w", err)
+			return nil, errors.Join(fmt.Errorf("opening the event file: %w", err), CloseParts(parts))
 		}
-		c.parts = append(c.parts, f)
-		if err := c.index(len(c.parts)-1, name == target(path)); err != nil {
-			return fmt.Errorf("reading the event file %s: %w", name, err)
+		number := partNumber(filepath.Clean(target(path)), filepath.Clean(name))
+		parts = append(parts, Part{Name: filepath.Base(name), File: f, Size: math.MaxInt64, number: number})
+	}
+	return parts, nil
+}
+
+// readParts reads the parts, and closes them after an error.
+func readParts(path string, parts []Part) (*Copies, error) {
+	if len(parts) == 0 {
+		return nil, &fs.PathError{Op: "opening the event file", Path: path, Err: fs.ErrNotExist}
+	}
+	c := &Copies{parts: parts, lines: map[events.Stream][]place{}, Trimmed: parts[0].number > 1}
+	for i, part := range parts {
+		if err := c.index(i, part.number == 0); err != nil {
+			return nil, errors.Join(fmt.Errorf("reading the event file %s: %w", part.File.Name(), err), c.Close())
 		}
 	}
-	return nil
+	for _, places := range c.lines {
+		sort.SliceStable(places, func(i, j int) bool { return places[i].seq < places[j].seq })
+	}
+	c.Supersede(func(events.Stream, uint64, events.Hash) bool { return false })
+	return c, nil
+}
+
+// Supersede chooses the copies again: the lines that are superseded are neither copies
+// nor faults. So a later line with the same id takes the place of a superseded one.
+func (c *Copies) Supersede(superseded func(events.Stream, uint64, events.Hash) bool) {
+	c.Faults = slices.Clone(c.unread)
+	c.streams = map[events.Stream][]place{}
+	for s, places := range c.lines {
+		drop := func(p place) bool { return superseded(s, p.seq, p.hash) }
+		if slices.ContainsFunc(places, drop) || !ascends(places) {
+			places = c.withoutRepeats(s, slices.DeleteFunc(slices.Clone(places), drop))
+		}
+		if len(places) > 0 {
+			c.streams[s] = places
+		}
+	}
+	slices.SortStableFunc(c.Faults, func(a, b Fault) int { return cmp.Or(a.part-b.part, a.Line-b.Line) })
 }
 
 // Close closes the parts.
-func (c *Copies) Close() (err error) {
-	for _, f := range c.parts {
-		err = errors.Join(err, f.Close())
-	}
-	return err
-}
+func (c *Copies) Close() error { return CloseParts(c.parts) }
 
 func (c *Copies) index(part int, newest bool) error {
-	r := bufio.NewReaderSize(c.parts[part], 1<<20)
+	r := bufio.NewReaderSize(io.LimitReader(c.parts[part].File, c.parts[part].Size), 1<<20)
 	var at int64
 	for n := 1; ; n++ {
 		b, err := r.ReadBytes('\n')
 		if errors.Is(err, io.EOF) {
 			if len(b) > 0 && !newest {
-				c.fault(part, n, "", "the line has no end")
+				c.unread = append(c.unread, c.newFault(part, n, "", "the line has no end"))
 			}
 			return nil
 		}
@@ -168,7 +198,7 @@ func (c *Copies) fault(part, line int, id, detail string) {
 }
 
 func (c *Copies) newFault(part, line int, id, detail string) Fault {
-	return Fault{Part: filepath.Base(c.parts[part].Name()), Line: line, ID: id, Detail: detail, part: part}
+	return Fault{Part: c.parts[part].Name, Line: line, ID: id, Detail: detail, part: part}
 }
 
 func (c *Copies) add(p place, b []byte) {
@@ -178,18 +208,28 @@ func (c *Copies) add(p place, b []byte) {
 	}
 	switch {
 	case err != nil:
-		c.fault(p.part, p.line, "", err.Error())
+		c.unread = append(c.unread, c.newFault(p.part, p.line, "", err.Error()))
 	case m.Seq > 0:
 		p.seq, p.hash, p.mac = m.Seq, m.Hash, m.MAC.Kid+string(m.MAC.MAC)
 		p.changed = events.VerifyMessages(m.Prev, []events.Message{m}) != nil
-		c.streams[m.Stream] = append(c.streams[m.Stream], p)
+		c.lines[m.Stream] = append(c.lines[m.Stream], p)
 	}
 }
 
-// withoutRepeats sorts the places and drops repeats, because delivery is at
-// least once.
+// ascends reports whether each sequence is there once. Then there is nothing to drop,
+// and no second list that takes memory.
+func ascends(places []place) bool {
+	for i := 1; i < len(places); i++ {
+		if places[i].seq <= places[i-1].seq {
+			return false
+		}
+	}
+	return true
+}
+
+// withoutRepeats drops repeats from the sorted places, because delivery is at least
+// once.
 func (c *Copies) withoutRepeats(s events.Stream, places []place) []place {
-	sort.SliceStable(places, func(i, j int) bool { return places[i].seq < places[j].seq })
 	kept := places[:0]
 	for _, p := range places {
 		if n := len(kept); n > 0 && kept[n-1].seq == p.seq {
@@ -223,6 +263,10 @@ func parse(b []byte) (m events.Message, agrees bool, err error) {
 // Streams are the streams that have copies, sorted by name.
 func (c *Copies) Streams() []events.Stream { return slices.Sorted(maps.Keys(c.streams)) }
 
+// AllStreams are the streams that have lines, also if all of these are superseded,
+// sorted by name.
+func (c *Copies) AllStreams() []events.Stream { return slices.Sorted(maps.Keys(c.lines)) }
+
 // Place returns the first line with an event. It is zero if there is no such event.
 func (c *Copies) Place(s events.Stream, seq uint64) Place {
 	places := c.streams[s]
@@ -231,7 +275,7 @@ func (c *Copies) Place(s events.Stream, seq uint64) Place {
 		return Place{}
 	}
 	p := places[i]
-	return Place{Part: filepath.Base(c.parts[p.part].Name()), Line: p.line, part: p.part}
+	return Place{Part: c.parts[p.part].Name, Line: p.line, part: p.part}
 }
 
 // Copy returns the copies of a stream with Seq > after, ascending, at most
@@ -240,10 +284,14 @@ func (c *Copies) Copy(_ context.Context, s events.Stream, after uint64, limit in
 	places := c.streams[s]
 	from := sort.Search(len(places), func(i int) bool { return places[i].seq > after })
 	places = places[from:min(len(places), from+limit)]
+	return c.read(s, places)
+}
+
+func (c *Copies) read(s events.Stream, places []place) ([]events.Message, error) {
 	ms := make([]events.Message, len(places))
 	for i, p := range places {
 		b := make([]byte, p.n)
-		_, err := c.parts[p.part].ReadAt(b, p.at)
+		_, err := c.parts[p.part].File.ReadAt(b, p.at)
 		if err == nil {
 			ms[i], _, err = parse(b)
 		}
@@ -252,4 +300,23 @@ func (c *Copies) Copy(_ context.Context, s events.Stream, after uint64, limit in
 		}
 	}
 	return ms, nil
+}
+
+// Others returns the lines of a stream that are not copies, because they are
+// superseded, or because an earlier line with the same id differs. They ascend by
+// sequence.
+func (c *Copies) Others(s events.Stream) ([]events.Message, error) {
+	var others []place
+	for _, p := range c.lines[s] {
+		i, found := slices.BinarySearchFunc(c.streams[s], p.seq, func(p place, seq uint64) int { return cmp.Compare(p.seq, seq) })
+		if !found || c.streams[s][i].hash != p.hash || c.streams[s][i].mac != p.mac || p.changed && c.streams[s][i] != p {
+			others = append(others, p)
+		}
+	}
+	return c.read(s, others)
+}
+
+// Holds reports whether a line of the file has this event, whether it is a copy or not.
+func (c *Copies) Holds(s events.Stream, seq uint64, hash events.Hash) bool {
+	return slices.ContainsFunc(c.lines[s], func(p place) bool { return p.seq == seq && p.hash == hash })
 }

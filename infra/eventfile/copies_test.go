@@ -24,6 +24,9 @@ func stream(t *testing.T, s events.Stream, n int) (ms []events.Message) {
 	var head events.Head
 	for i := range n {
 		m := events.Meta{Command: fmt.Sprint(s, i, t.Name()), Actor: "ann", At: time.Now()}
+		if i%2 == 1 {
+			m.ActorVia, m.ActorAddress = events.ViaUI, "203.0.113.9"
+		}
 		c, err := events.NewCommit(storetest.Keys, s, head, m, []events.Fact{events.TokenRevoked{TokenID: "JhxND7ci", Owner: "ann"}}, 1, nil, events.Effect{})
 		if err != nil {
 			t.Fatal(err)

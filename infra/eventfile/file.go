@@ -123,6 +123,29 @@ func (f *File) renameFull() error {
 	return os.Rename(f.path, partPath(f.path, next))
 }
 
+// Writable returns an error if the newest part is no longer under its name, or if this
+// process could not open it for writing now: because of its mode, or because the file
+// system is mounted only for reading. It writes nothing, because other programs follow
+// the file, so it does not notice a full disk.
+func (f *File) Writable() error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	named, err := os.OpenFile(f.path, os.O_WRONLY, 0)
+	if err != nil {
+		return fmt.Errorf("opening the event file for writing: %w", err)
+	}
+	defer named.Close()
+	there, err := named.Stat()
+	open, oerr := f.f.Stat()
+	if err := errors.Join(err, oerr); err != nil {
+		return fmt.Errorf("looking at the event file: %w", err)
+	}
+	if !os.SameFile(there, open) {
+		return fmt.Errorf("the event file %s was replaced by another file", f.path)
+	}
+	return nil
+}
+
 // Close closes the file.
 func (f *File) Close() error {
 	f.mu.Lock()
@@ -135,10 +158,15 @@ func (f *File) Close() error {
 
 // line has the members of an EventBridge event that do not belong to AWS.
 type line struct {
-	Source     string          `json:"source"`
-	DetailType string          `json:"detail-type"`
-	Time       instant.Time    `json:"time"`
-	Detail     json.RawMessage `json:"detail"`
+	beginning
+	Detail json.RawMessage `json:"detail"`
+}
+
+// beginning has the members before the detail.
+type beginning struct {
+	Source     string       `json:"source"`
+	DetailType string       `json:"detail-type"`
+	Time       instant.Time `json:"time"`
 }
 
 // Put implements events.Bus. It returns an error if the file could not be
@@ -165,17 +193,22 @@ func (f *File) Put(ctx context.Context, ms []events.Message) (failed map[string]
 	return failed, nil
 }
 
-// writeLine adds the message's line. After an error it has added nothing.
+// writeLine adds the message's line. After an error it has added nothing. The detail is
+// finished JSON: as a member of line, encoding/json would check and copy it again,
+// which takes as long as encoding it.
 func writeLine(w *bytes.Buffer, m events.Message) error {
 	detail, err := m.Detail()
 	if err != nil {
 		return err
 	}
-	b, err := json.Marshal(line{Source: events.Source, DetailType: m.Type, Time: instant.Of(m.Time), Detail: detail})
+	b, err := json.Marshal(beginning{Source: events.Source, DetailType: m.Type, Time: instant.Of(m.Time)})
 	if err != nil {
 		return fmt.Errorf("encoding event %s: %w", m.ID, err)
 	}
-	w.Write(append(b, '\n'))
+	w.Write(b[:len(b)-len("}")])
+	w.WriteString(`,"detail":`)
+	w.Write(detail)
+	w.WriteString("}\n")
 	return nil
 }
 

@@ -217,3 +217,39 @@ func TestFaultsNameTheFile(t *testing.T) {
 		t.Errorf("Put after Close: got %v, want an error that names %s", err, path)
 	}
 }
+
+// TestLinesAreThoseOfEncodingJSON: the detail is appended to a line and not encoded a
+// second time. The bytes are the same, also of texts that JSON escapes.
+func TestLinesAreThoseOfEncodingJSON(t *testing.T) {
+	path := newPath(t)
+	f := open(t, path)
+	var want bytes.Buffer
+	for _, text := range []string{"TokenCreated", `a "quoted" <text> & \`, "é\u2028\x00\xff"} {
+		m := events.Message{ID: "n/" + text, Type: text, V: 1, Time: time.Unix(1, 5000).UTC(), Actor: text, Data: []byte(`{"a": "<&>", "b":  1}`)}
+		if failed, err := f.Put(t.Context(), []events.Message{m}); err != nil || len(failed) > 0 {
+			t.Fatal(failed, err)
+		}
+		m.Deployment = deployment
+		detail, err := m.Detail()
+		if err != nil {
+			t.Fatal(err)
+		}
+		e := json.NewEncoder(&want)
+		err = e.Encode(struct {
+			Source     string          `json:"source"`
+			DetailType string          `json:"detail-type"`
+			Time       instant.Time    `json:"time"`
+			Detail     json.RawMessage `json:"detail"`
+		}{events.Source, m.Type, instant.Of(m.Time), detail})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(got) != want.String() {
+		t.Errorf("got\n%swant\n%s", got, want.String())
+	}
+}
