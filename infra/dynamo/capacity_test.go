@@ -40,6 +40,8 @@ func metered(c *dynamodb.Client, m *meter) *dynamodb.Client {
 			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 		case *dynamodb.QueryInput:
 			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
+		case *dynamodb.ScanInput:
+			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 		case *dynamodb.BatchGetItemInput:
 			p.ReturnConsumedCapacity = types.ReturnConsumedCapacityTotal
 		}
@@ -48,6 +50,8 @@ func metered(c *dynamodb.Client, m *meter) *dynamodb.Client {
 		case *dynamodb.GetItemOutput:
 			m.add(*r.ConsumedCapacity)
 		case *dynamodb.QueryOutput:
+			m.add(*r.ConsumedCapacity)
+		case *dynamodb.ScanOutput:
 			m.add(*r.ConsumedCapacity)
 		case *dynamodb.BatchGetItemOutput:
 			m.add(r.ConsumedCapacity...)

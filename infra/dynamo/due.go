@@ -15,28 +15,28 @@ import (
 )
 
 // Expiring implements events.Expiries. It reads the due index, which lags, one
-// partition after the other. A run that ends early has read other partitions than
+// partition after the other; tokens and sessions are in different partitions. A run that ends early has read other partitions than
 // the last one, because their order is random.
-func (s *Store) Expiring(ctx context.Context, from, to time.Time, f func([]events.Expiring) error) error {
+func (s *Store) Expiring(ctx context.Context, kind string, from, to time.Time, f func([]events.Expiring) error) error {
 	if !from.Before(to) {
 		return nil // DynamoDB refuses a period that ends before it begins
 	}
 	var damaged events.DamagedEntries
 	for _, shard := range rand.Perm(item.DueShards) {
-		if err := s.expiringIn(ctx, shard, from, to, &damaged, f); err != nil {
+		if err := s.expiringIn(ctx, item.DueShardPK(kind, shard), from, to, &damaged, f); err != nil {
 			return err
 		}
 	}
 	return damaged.Err("the index of expiries")
 }
 
-func (s *Store) expiringIn(ctx context.Context, shard int, from, to time.Time, damaged *events.DamagedEntries, f func([]events.Expiring) error) error {
+func (s *Store) expiringIn(ctx context.Context, shard string, from, to time.Time, damaged *events.DamagedEntries, f func([]events.Expiring) error) error {
 	in := &dynamodb.QueryInput{
 		TableName: &s.table, IndexName: aws.String(item.DueIndex), Limit: aws.Int32(events.ExpiringPage),
 		KeyConditionExpression:   aws.String("#shard = :shard AND #at BETWEEN :from AND :last"),
 		ExpressionAttributeNames: map[string]string{"#shard": item.DuePK, "#at": item.DueSK},
 		ExpressionAttributeValues: item.Item{
-			":shard": item.Text(item.DueShardPK(shard)),
+			":shard": item.Text(shard),
 			":from":  item.Text(item.Time(from)), ":last": item.Text(item.Time(to.Add(-time.Microsecond))),
 		},
 	}

@@ -25,7 +25,7 @@ func TestAMalformedExpiryHidesNoOther(t *testing.T) {
 	good := answer{200, `{"Items":[` + entry("good", "2027-03-01T00:00:00.000000Z") + `]}`}
 	store, s := stubbed(t, map[string][]answer{"Query": {bad, good, bad, good, bad, good, bad, good}})
 	pages := 0
-	err := store.Expiring(t.Context(), time.Time{}, time.Now(), func(es []events.Expiring) error {
+	err := store.Expiring(t.Context(), "", time.Time{}, time.Now(), func(es []events.Expiring) error {
 		if pages++; len(es) != 1 || es[0].TokenID != "good" {
 			t.Errorf("got the page %+v", es)
 		}

@@ -1,8 +1,6 @@
 package dynamo_test
 
 import (
-	"context"
-	"crypto/rand"
 	"net/http"
 	"strings"
 	"testing"
@@ -40,25 +38,7 @@ func clientAt(t testing.TB, url string) *dynamodb.Client {
 	return c
 }
 
-// newTable creates a table for the time of the test. The table has no change
-// stream, because DynamoDB Local becomes slower with every record in one.
-func newTable(t testing.TB, c *dynamodb.Client) string {
-	t.Helper()
-	table := "apitoken-" + rand.Text()
-	definition := dynamo.Table(table)
-	definition.StreamSpecification = nil
-	if _, err := via(c, http.DefaultTransport).CreateTable(t.Context(), definition); err != nil {
-		t.Fatal(err)
-	}
-	dropAfter(t, c, table)
-	return table
-}
-
-func dropAfter(t testing.TB, c *dynamodb.Client, table string) {
-	t.Cleanup(func() {
-		c.DeleteTable(context.WithoutCancel(t.Context()), &dynamodb.DeleteTableInput{TableName: &table})
-	})
-}
+var newTable = dynamotest.NewTable
 
 // via returns the client with another HTTP transport between SDK and engine.
 func via(c *dynamodb.Client, transport http.RoundTripper) *dynamodb.Client {

@@ -44,7 +44,7 @@ func (x *indexes) RoundTrip(r *http.Request) (*http.Response, error) {
 	if err == nil {
 		err = json.Unmarshal(body, &in)
 	}
-	if err != nil || in.KeyConditionExpression != "#hash = :hash AND #place > :after" || in.FilterExpression != nil {
+	if err != nil || in.KeyConditionExpression != "#hash = :hash AND #place BETWEEN :first AND :last" || in.FilterExpression != nil {
 		return nil, fmt.Errorf("not a query of an index: %s, %v", body, err)
 	}
 	out, err := json.Marshal(x.query(in))
@@ -52,15 +52,14 @@ func (x *indexes) RoundTrip(r *http.Request) (*http.Response, error) {
 }
 
 func (x *indexes) query(in queryIn) map[string]any {
-	hash, after := in.ExpressionAttributeNames["#hash"], in.ExpressionAttributeValues[":after"].S
-	if start := in.ExclusiveStartKey[item.ListSK].S; start > after {
-		after = start
-	}
+	hash, after := in.ExpressionAttributeNames["#hash"], in.ExclusiveStartKey[item.ListSK].S
+	first, last := in.ExpressionAttributeValues[":first"].S, in.ExpressionAttributeValues[":last"].S
 	keys := map[string]string{item.ListIndex: item.ListPK, item.OwnerIndex: item.OwnerPK}
 	attributes := map[string][]string{item.ListIndex: item.ListAttributes, item.OwnerIndex: item.OwnerAttributes}
 	var entries []item.Item
 	for _, v := range x.views {
-		if hash == keys[in.IndexName] && item.TextOf(v, hash) == in.ExpressionAttributeValues[":hash"].S && item.TextOf(v, item.ListSK) > after {
+		place := item.TextOf(v, item.ListSK)
+		if hash == keys[in.IndexName] && item.TextOf(v, hash) == in.ExpressionAttributeValues[":hash"].S && first <= place && place <= last && place > after {
 			entries = append(entries, v)
 		}
 	}

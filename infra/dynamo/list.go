@@ -103,24 +103,25 @@ func (l *list) nextPartition() {
 
 func (l *list) name() string {
 	if l.owner != "" {
-		return "the tokens of user " + l.owner
+		return "the entries of user " + l.owner
 	}
-	return "the tokens of " + l.month.Start().Format("January 2006")
+	return "the entries of " + l.month.Start().Format("January 2006")
 }
 
 // query returns the next query of a list. It has no filter: a filter saves
 // transfer and no read units.
 func (m *merge) query(l *list) *dynamodb.QueryInput {
-	index, hash, partition := item.ListIndex, item.ListPK, l.month.PK()
+	index, hash, partition := item.ListIndex, item.ListPK, l.month.PK(m.q.Kind)
+	first, last := item.ListRange(m.q.Kind, m.q.After)
 	if l.owner != "" {
 		index, hash, partition = item.OwnerIndex, item.OwnerPK, l.owner
 	}
 	return &dynamodb.QueryInput{
 		TableName: &m.store.table, IndexName: &index, Limit: aws.Int32(int32(m.limit(l))), ExclusiveStartKey: l.start,
-		KeyConditionExpression:   aws.String("#hash = :hash AND #place > :after"),
+		KeyConditionExpression:   aws.String("#hash = :hash AND #place BETWEEN :first AND :last"),
 		ExpressionAttributeNames: map[string]string{"#hash": hash, "#place": item.ListSK},
 		ExpressionAttributeValues: item.Item{
-			":hash": item.Text(partition), ":after": item.Text(item.PositionSK(m.q.After)),
+			":hash": item.Text(partition), ":first": item.Text(first), ":last": item.Text(last),
 		},
 	}
 }

@@ -54,7 +54,8 @@ func TestFiftyCallsWithOneKeyMakeOneToken(t *testing.T) {
 }
 
 // TestLostAnswersAreRepeated over a network that loses requests and answers in every
-// way. Each try has little time, so many end before their outcome is known.
+// way. Each try has little time, so many end before their outcome is known. Later tries
+// have more, because an engine on a busy machine may need it.
 func TestLostAnswersAreRepeated(t *testing.T) {
 	lifetest.LostAnswers(t, engines.Amount(100, 1000), func(t *testing.T) lifetest.Lossy {
 		c, f := client(t), newFaulty(9)
@@ -66,8 +67,8 @@ func TestLostAnswersAreRepeated(t *testing.T) {
 		})
 		return lifetest.Lossy{
 			Store: dynamo.New(via(c, f), table), Sound: dynamo.New(c, table), Callers: 16,
-			Try: func(ctx context.Context) (context.Context, context.CancelFunc) {
-				return context.WithTimeout(withFaults(ctx, 0.5), 300*time.Millisecond)
+			Try: func(ctx context.Context, n int) (context.Context, context.CancelFunc) {
+				return context.WithTimeout(withFaults(ctx, 0.5), 300*time.Millisecond*time.Duration(1+n/10))
 			},
 			Land: func(context.Context) { f.land() },
 		}

@@ -67,6 +67,27 @@ func (s *Store) unsent(ctx context.Context, shard int, olderThan time.Time, limi
 	return entries[:min(len(entries), limit)], nil
 }
 
+// Oldest returns the time of the oldest message in the outbox, from the index, which
+// may lag. It is the zero time if the outbox is empty. It ignores an entry that another
+// program wrote.
+func (s *Store) Oldest(ctx context.Context) (oldest time.Time, err error) {
+	for shard := range item.UnsentShards {
+		entries, err := s.unsent(ctx, shard, endOfTime, 1)
+		if err != nil {
+			return time.Time{}, fmt.Errorf("reading the oldest message of the outbox: %w", err)
+		}
+		for _, e := range entries {
+			if at, ok := item.UnsentTime(e); ok && (oldest.IsZero() || at.Before(oldest)) {
+				oldest = at
+			}
+		}
+	}
+	return oldest, nil
+}
+
+// endOfTime is after the time of every message.
+var endOfTime = time.Date(9999, 1, 1, 0, 0, 0, 0, time.UTC)
+
 // messages reads the messages of the entries, in their order. If it cannot
 // decode an item, it skips this item and the later ones of the same partition,
 // and the error names the item.

@@ -1,11 +1,6 @@
 package dynamo
 
 import (
-	"context"
-	"errors"
-	"fmt"
-	"time"
-
 	"apitoken/infra/dynamo/item"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
@@ -13,10 +8,11 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-// Table describes the table: its keys, its four sparse indexes and the change
-// stream from which events are published. The deployment's template has the same
-// definition. Only the template sets point-in-time recovery, encryption and
-// deletion protection.
+// Table describes a new table: its keys, its four sparse indexes, the change
+// stream from which events are published, deletion protection, and the encryption
+// with a key that AWS owns. TimeToLive and Recovery are the settings that a table
+// gets by calls of their own. The deployment's template has the same definition, and a
+// test compares them. The package newtable makes the table.
 func Table(name string) *dynamodb.CreateTableInput {
 	return &dynamodb.CreateTableInput{
 		TableName:   &name,
@@ -42,7 +38,9 @@ func Table(name string) *dynamodb.CreateTableInput {
 				Projection: &types.Projection{ProjectionType: types.ProjectionTypeInclude, NonKeyAttributes: item.DueAttributes},
 			},
 		},
-		StreamSpecification: &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
+		StreamSpecification:       &types.StreamSpecification{StreamEnabled: aws.Bool(true), StreamViewType: types.StreamViewTypeNewImage},
+		SSESpecification:          &types.SSESpecification{Enabled: aws.Bool(false)},
+		DeletionProtectionEnabled: aws.Bool(true),
 	}
 }
 
@@ -55,39 +53,13 @@ func TimeToLive(name string) *dynamodb.UpdateTimeToLiveInput {
 	}
 }
 
-// tableReady is the maximum wait for a new table. AWS needs about ten seconds.
-const tableReady = 2 * time.Minute
-
-// CreateTable creates the table where no template does: in tests and on a local
-// engine. It returns when the table can be used. It does not change an existing
-// table of that name, except for the time to live, which it enables.
-func CreateTable(ctx context.Context, client *dynamodb.Client, name string) error {
-	_, err := client.CreateTable(ctx, Table(name))
-	if _, exists := errors.AsType[*types.ResourceInUseException](err); err != nil && !exists {
-		return fmt.Errorf("creating table %s: %w", name, err)
+// Recovery keeps what is needed to restore the table to a moment of the last 35
+// days.
+func Recovery(name string) *dynamodb.UpdateContinuousBackupsInput {
+	return &dynamodb.UpdateContinuousBackupsInput{
+		TableName:                        &name,
+		PointInTimeRecoverySpecification: &types.PointInTimeRecoverySpecification{PointInTimeRecoveryEnabled: aws.Bool(true)},
 	}
-	ready := dynamodb.NewTableExistsWaiter(client, func(o *dynamodb.TableExistsWaiterOptions) { o.MinDelay = maxPause })
-	if err := ready.Wait(ctx, &dynamodb.DescribeTableInput{TableName: &name}, tableReady); err != nil {
-		return fmt.Errorf("waiting for table %s: %w", name, err)
-	}
-	if err := enableTTL(ctx, client, name); err != nil {
-		return fmt.Errorf("setting the time to live of table %s: %w", name, err)
-	}
-	return nil
-}
-
-// enableTTL reads the setting first, because DynamoDB refuses to enable it
-// twice.
-func enableTTL(ctx context.Context, client *dynamodb.Client, name string) error {
-	out, err := client.DescribeTimeToLive(ctx, &dynamodb.DescribeTimeToLiveInput{TableName: &name})
-	if err != nil {
-		return err
-	}
-	if d := out.TimeToLiveDescription; d != nil && (d.TimeToLiveStatus == types.TimeToLiveStatusEnabled || d.TimeToLiveStatus == types.TimeToLiveStatusEnabling) {
-		return nil
-	}
-	_, err = client.UpdateTimeToLive(ctx, TimeToLive(name))
-	return err
 }
 
 func keys(partition, sort string) []types.KeySchemaElement {

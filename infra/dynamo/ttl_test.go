@@ -14,7 +14,9 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/events/token"
 	"apitoken/infra/dynamo"
+	"apitoken/infra/dynamo/dynamotest"
 	"apitoken/infra/dynamo/item"
+	"apitoken/infra/dynamo/newtable"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
@@ -30,10 +32,10 @@ import (
 func TestDecisionsDoNotDependOnCollection(t *testing.T) {
 	c := client(t)
 	table := "apitoken-" + rand.Text()
-	if err := dynamo.CreateTable(t.Context(), c, table); err != nil {
+	dynamotest.RemoveAfter(t, c, table)
+	if _, err := newtable.Create(t.Context(), c, table, newtable.Options{}); err != nil {
 		t.Fatal(err)
 	}
-	dropAfter(t, c, table)
 	store := dynamo.New(c, table)
 	clock := time.Now().AddDate(0, 0, -401)
 	s := newScene(store, func() time.Time { return clock })

@@ -18,7 +18,7 @@ import (
 // exists. A use without a token would never be deleted.
 func (s *Store) Touch(ctx context.Context, id string, u events.Use) error {
 	set, values := setUse(u)
-	values[":old"] = item.Text(item.Time(u.At.Add(-events.TouchEvery)))
+	values[":old"] = item.Text(item.Time(u.Since()))
 	_, err := s.client.UpdateItem(ctx, &dynamodb.UpdateItemInput{
 		TableName: &s.table, Key: item.UseKey(id),
 		UpdateExpression: &set, ExpressionAttributeValues: values,

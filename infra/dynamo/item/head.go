@@ -24,7 +24,7 @@ const (
 // Layout is the version of the layout of a table. A change of the layout that
 // this package does not read gets the next number. Tables of layout 1 have no
 // such attribute.
-const Layout = 4
+const Layout = 5
 
 // Head returns a stream's head as an item. The item has no ttl, so DynamoDB
 // never deletes it: the state cannot be folded again from a log without its

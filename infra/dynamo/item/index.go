@@ -54,7 +54,7 @@ const UnsentShards = 4
 var ListAttributes = []string{
 	viewOwner, viewCreator, viewName, viewDescription, viewCreated, viewExpires, viewDisabled, viewScopes, viewSourceIPs,
 	viewFirst, viewSeq, viewEnded, viewEndedAt, viewKeepUntil, viewSealKid, viewSeal, viewDigest,
-	viewSuspended, viewOutUntil,
+	viewSuspended, viewOutUntil, viewSession,
 }
 
 // OwnerAttributes are the attributes of the owner index besides the keys. So an
@@ -96,17 +96,45 @@ func (m Month) Next() Month { return MonthOf(m.Start().AddDate(0, 1, 0)) }
 // Start returns the first instant of the month, in UTC.
 func (m Month) Start() time.Time { return time.Date(m.Year, m.Month, 1, 0, 0, 0, 0, time.UTC) }
 
-// PK returns the partition's key in the list index.
-func (m Month) PK() string { return fmt.Sprintf("LIST#%04d-%02d", m.Year, m.Month) }
+// PK returns the partition's key in the list index. Sessions (the kind
+// events.KindSession) have partitions of their own.
+func (m Month) PK(kind string) string {
+	if kind == events.KindSession {
+		return fmt.Sprintf("SESSIONS#%04d-%02d", m.Year, m.Month)
+	}
+	return fmt.Sprintf("LIST#%04d-%02d", m.Year, m.Month)
+}
 
-// PositionSK returns the sort key of p in its partition of the list index.
-func PositionSK(p events.Position) string { return Time(p.At) + "#" + p.ID }
+// sessionSK begins the sort keys of sessions. All of them are after those of tokens,
+// which begin with the digits of a year: in the owner index, both are in one partition.
+const sessionSK = "SESSION#"
+
+// PositionSK returns the sort key of p in its partition of the list index and of the
+// owner index.
+func PositionSK(kind string, p events.Position) string {
+	if kind == events.KindSession {
+		return sessionSK + Time(p.At) + "#" + p.ID
+	}
+	return Time(p.At) + "#" + p.ID
+}
+
+// ListRange returns the first and the last sort key of the entries of a kind after a
+// position. No id has the character "!", so the first key is after that of the position
+// and before every other key after it. The range has also most keys of a wrong form, so
+// that their entries are noticed.
+func ListRange(kind string, after events.Position) (first, last string) {
+	first = PositionSK(kind, after) + "!"
+	if kind == events.KindSession {
+		return first, "~"
+	}
+	return first, strings.TrimSuffix(sessionSK, "#")
+}
 
 // ReadPosition returns the position of an entry of the list index or the owner
 // index, or of the key of an entry.
 func ReadPosition(it Item) (events.Position, error) {
 	r := &reader{it: it}
-	at, id, _ := strings.Cut(r.mustText(ListSK), "#")
+	at, id, _ := strings.Cut(strings.TrimPrefix(r.mustText(ListSK), sessionSK), "#")
 	t, err := ParseTime(at)
 	if err != nil {
 		r.fail(ListSK, err)
@@ -117,13 +145,19 @@ func ReadPosition(it Item) (events.Position, error) {
 // ShardPK returns the key of one partition of the unsent index.
 func ShardPK(shard int) string { return fmt.Sprintf("UNSENT#%d", shard) }
 
-// DueShardPK returns the key of one partition of the due index.
-func DueShardPK(shard int) string { return fmt.Sprintf("DUE#%d", shard) }
+// DueShardPK returns the key of one partition of the due index. Sessions (the kind
+// events.KindSession) have partitions of their own.
+func DueShardPK(kind string, shard int) string {
+	if kind == events.KindSession {
+		return fmt.Sprintf("DUE#SESSION#%d", shard)
+	}
+	return fmt.Sprintf("DUE#%d", shard)
+}
 
 // putDue puts a view into the due index. Its partition follows from the id.
 func putDue(it Item, v events.View) {
 	if v.Ended == "" && !v.ExpiresAt.IsZero() {
-		it[DuePK] = text(DueShardPK(shardOf(v.ID, DueShards)))
+		it[DuePK] = text(DueShardPK(v.Kind, shardOf(v.ID, DueShards)))
 	}
 }
 
@@ -146,6 +180,13 @@ func ReadDue(it Item) (events.Expiring, error) {
 // UnsentPlace returns the sort key of an item in its partition of the unsent
 // index.
 func UnsentPlace(it Item) string { return (&reader{it: it}).text(UnsentSK) }
+
+// UnsentTime returns the time in that sort key, and false for a key of another form.
+func UnsentTime(it Item) (time.Time, bool) {
+	text, _, _ := strings.Cut(UnsentPlace(it), "#")
+	at, err := ParseTime(text)
+	return at, err == nil
+}
 
 // putUnsent puts a message into the unsent index. All messages of a stream are
 // in one partition. Their sort key has their time, then their sequence. The

@@ -11,12 +11,14 @@
 // infra/dynamo decides when an item is written, and on which condition.
 //
 //	item    PK                    SK                 in index
-//	record  USER#ann, SETTINGS    EVENT#000000000007 unsent, until it is sent
+//	record  USER#ann, SESSION#ann, SETTINGS
+//	                              EVENT#000000000007 unsent, until it is sent
 //	head    the same              HEAD
 //	view    TOKEN#JhxND7ci        TOKEN              list, owner; due, if the token expires
 //	use     TOKEN#JhxND7ci        USE
 //	reply   REPLY#<key>           REPLY
 //	notice  NOTICE#<id>           NOTICE             unsent, until it is sent
+//	lease   LEASE#relay, #expire  LEASE
 package item
 
 import (
@@ -44,14 +46,17 @@ const (
 	skUse    = "USE"
 	skReply  = "REPLY"
 	skNotice = "NOTICE"
+	skLease  = "LEASE"
 )
 
 const (
 	pkUser     = "USER#"
+	pkSession  = "SESSION#"
 	pkSettings = "SETTINGS"
 	pkToken    = "TOKEN#"
 	pkReply    = "REPLY#"
 	pkNotice   = "NOTICE#"
+	pkLease    = "LEASE#"
 	skEvent    = "EVENT#"
 )
 
@@ -68,6 +73,7 @@ const (
 	KindUse
 	KindReply
 	KindNotice
+	KindLease
 )
 
 // KindOf returns an item's kind, by its sort key.
@@ -88,6 +94,8 @@ func KindOf(it Item) Kind {
 		return KindReply
 	case sk.Value == skNotice:
 		return KindNotice
+	case sk.Value == skLease:
+		return KindLease
 	}
 	return KindUnknown
 }

@@ -17,6 +17,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/lease"
 	"apitoken/infra/dynamo/item"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -53,6 +54,7 @@ var (
 	}()
 	bare   = events.View{ID: "zzzzzzzz", Owner: "ann", Creator: "ann", CreatedAt: at, First: 1, Seq: 1}
 	reply  = events.Reply{Key: "a1b2", Sealed: []byte{0, 1, 2}, At: at}
+	held   = lease.Entry{Holder: "DAV5K3MJ2ILQ", Beat: 3, End: at.Add(lease.Length)}
 	notice = events.Message{
 		ID: "TokenExpiring/JhxND7ci/7", Type: "TokenExpiring", V: 1, Time: at, Subject: "JhxND7ci", Command: "c", Actor: "operator", TokenID: "L7k8ljIC", Data: []byte(`{"v":1}`),
 	}
@@ -69,8 +71,12 @@ func TestStoredItemsKeepTheirForm(t *testing.T) {
 		}
 		return it
 	}
+	session := asSession(view)
+	session.Ended, session.KeepUntil = "", time.Time{}
 	settings := record
 	settings.Stream, settings.Seq, settings.KeepUntil = events.SettingsStream, 1, time.Time{}
+	atPage := record
+	atPage.ActorVia, atPage.ActorAddress = events.ViaUI, "203.0.113.9"
 	for _, c := range []struct {
 		name string
 		it   item.Item
@@ -79,15 +85,18 @@ func TestStoredItemsKeepTheirForm(t *testing.T) {
 		kind item.Kind
 	}{
 		{"record", must(item.Record(record)), reading(item.ReadRecord), record, item.KindRecord},
+		{"record-page", must(item.Record(atPage)), reading(item.ReadRecord), atPage, item.KindRecord},
 		{"record-settings", must(item.Record(settings)), reading(item.ReadRecord), settings, item.KindRecord},
 		{"message", must(item.Record(record)), reading(item.ReadMessage), record.Message(), item.KindRecord},
 		{"head", must(item.Head("user/ann", head)), reading(item.ReadHead), head, item.KindHead},
 		{"head-settings", must(item.Head(events.SettingsStream, head)), reading(item.ReadHead), head, item.KindHead},
 		{"view", item.View(view), reading(item.ReadView), view, item.KindView},
 		{"view-ended", item.View(ended), reading(item.ReadView), ended, item.KindView},
+		{"view-session", item.View(session), reading(item.ReadView), session, item.KindView},
 		{"view-bare", item.View(bare), reading(item.ReadView), bare, item.KindView},
 		{"reply", item.Reply(reply), reading(item.ReadReply), reply, item.KindReply},
 		{"notice", item.Notice(notice), reading(item.ReadMessage), notice, item.KindNotice},
+		{"lease", item.Lease("relay", held), reading(item.ReadLease), held, item.KindLease},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			stored := golden(t, c.name, c.it)
@@ -119,9 +128,10 @@ func TestADamagedAttributeIsAnError(t *testing.T) {
 	}{
 		{r, reading(item.ReadRecord)}, {h, reading(item.ReadHead)}, {item.View(ended), reading(item.ReadView)},
 		{item.Reply(reply), reading(item.ReadReply)}, {item.Notice(notice), reading(item.ReadMessage)},
+		{item.Lease("relay", held), reading(item.ReadLease)},
 	} {
 		for attr := range c.it {
-			if kind := item.KindOf(c.it); kind == item.KindHead && attr == item.PK || attr == item.SK && kind != item.KindRecord || attr == item.TTL && kind != item.KindView || slices.Contains([]string{item.UnsentPK, item.UnsentSK}, attr) {
+			if kind := item.KindOf(c.it); kind == item.KindHead && attr == item.PK || attr == item.SK && kind != item.KindRecord || attr == item.PK && kind == item.KindLease || attr == item.TTL && kind != item.KindView || slices.Contains([]string{item.UnsentPK, item.UnsentSK}, attr) {
 				continue // these attributes are not read
 			}
 			damaged := maps.Clone(c.it)
@@ -148,7 +158,7 @@ func TestPlacesOfViewsAreComputedAgain(t *testing.T) {
 	for _, v := range []events.View{ended, view, bare} {
 		for attr, others := range map[string][]types.AttributeValue{
 			item.ListPK: {item.Text("LIST#2026-12"), item.Text(""), nil},
-			item.ListSK: {item.Text(item.PositionSK(events.Position{At: at.Add(time.Microsecond), ID: v.ID})), item.Text(item.PositionSK(events.Position{At: at, ID: "other"})), nil},
+			item.ListSK: {item.Text(item.PositionSK("", events.Position{At: at.Add(time.Microsecond), ID: v.ID})), item.Text(item.PositionSK("", events.Position{At: at, ID: "other"})), nil},
 			item.TTL:    {item.Number(1), item.Number(4_000_000_000)},
 			item.DuePK:  {item.Text("DUE#9"), item.Text("")},
 			"digest":    {&types.AttributeValueMemberB{Value: make([]byte, 32)}, nil},
@@ -187,10 +197,11 @@ func TestTablesOfOtherVersionsAreRefusedByName(t *testing.T) {
 		older  bool
 	}{
 		"layout 1":             {nil, "made by an older version of apitoken", true},
-		"an explicit layout 1": {item.Number(1), "have layout 1, and this version reads only 4", true},
+		"an explicit layout 1": {item.Number(1), "have layout 1, and this version reads only 5", true},
 		"layout 2":             {item.Number(2), "made by an older version of apitoken", true},
 		"layout 3":             {item.Number(3), "made by an older version of apitoken", true},
-		"the next layout":      {item.Number(5), "made by a newer version of apitoken", false},
+		"layout 4":             {item.Number(4), "made by an older version of apitoken", true},
+		"the next layout":      {item.Number(6), "made by a newer version of apitoken", false},
 	} {
 		it, _ := item.Head(events.SettingsStream, head)
 		if it["layout"] = c.layout; c.layout == nil {
@@ -325,7 +336,7 @@ func TestKeysSortAsTheirNumbersAndTimes(t *testing.T) {
 		keys = append(keys, item.RecordSK(seq))
 	}
 	for _, p := range []events.Position{{}, {At: at.Truncate(time.Second)}, {At: at, ID: "A"}, {At: at, ID: "a"}, {At: at.Add(time.Microsecond)}, {At: at.Add(time.Second / 2)}} {
-		places = append(places, item.PositionSK(p))
+		places = append(places, item.PositionSK("", p))
 	}
 	if !slices.IsSorted(keys) || !slices.IsSorted(places) {
 		t.Errorf("not in order: %q %q", keys, places)
@@ -362,8 +373,8 @@ func TestMonths(t *testing.T) {
 			t.Fatal(err)
 		}
 		m := item.MonthOf(at)
-		if m.PK() != c.pk || m.Next().PK() != c.next {
-			t.Errorf("%s: got %s then %s, want %s then %s", c.at, m.PK(), m.Next().PK(), c.pk, c.next)
+		if m.PK("") != c.pk || m.Next().PK("") != c.next {
+			t.Errorf("%s: got %s then %s, want %s then %s", c.at, m.PK(""), m.Next().PK(""), c.pk, c.next)
 		}
 	}
 }

@@ -20,19 +20,25 @@ const sequenceDigits = 12
 // stream of unknown form and for an owner that is not UTF-8: DynamoDB's strings
 // are UTF-8, so two such owners could get the same key.
 func StreamPK(s events.Stream) (string, error) {
-	if owner, ok := s.Owner(); ok && utf8.ValidString(owner) {
-		return pkUser + owner, nil
-	}
-	if s == events.SettingsStream {
+	switch owner, ok := s.Owner(); {
+	case s == events.SettingsStream:
 		return pkSettings, nil
+	case !ok || !utf8.ValidString(owner):
+	case s.Kind() == events.UserStreams:
+		return pkUser + owner, nil
+	case s.Kind() == events.SessionStreams:
+		return pkSession + owner, nil
 	}
-	return "", fmt.Errorf("stream %q is unknown; allowed: user/OWNER with an owner in UTF-8, settings", s)
+	return "", fmt.Errorf("stream %q is unknown; allowed: user/OWNER or session/OWNER with an owner in UTF-8, settings", s)
 }
 
 // streamOf returns the stream with this partition key.
 func streamOf(pk string) (events.Stream, error) {
 	if owner, ok := strings.CutPrefix(pk, pkUser); ok {
 		return events.UserStream(owner), nil
+	}
+	if owner, ok := strings.CutPrefix(pk, pkSession); ok {
+		return events.SessionStream(owner), nil
 	}
 	if pk == pkSettings {
 		return events.SettingsStream, nil

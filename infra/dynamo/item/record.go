@@ -16,6 +16,8 @@ const (
 	recordActor     = "actor"
 	recordCommand   = "command"
 	recordTokenID   = "token_id"
+	recordVia       = "actor_via"
+	recordAddress   = "actor_address"
 	recordPublic    = "public"
 	recordPrivate   = "private"
 	recordPrev      = "prev_hash"
@@ -41,6 +43,8 @@ func Record(r events.Record) (Item, error) {
 	putText(it, recordActor, r.Actor)
 	putText(it, recordCommand, r.Command)
 	putText(it, recordTokenID, r.TokenID)
+	putText(it, recordVia, r.ActorVia)
+	putText(it, recordAddress, r.ActorAddress)
 	putBytes(it, recordPublic, r.Public)
 	putBytes(it, recordPrivate, r.Private)
 	it[recordPrev] = bytes(r.Prev[:])
@@ -65,6 +69,7 @@ func ReadRecord(it Item) (events.Record, error) {
 	rec := events.Record{
 		Stream: stream, Seq: r.mustNumber(recordSeq), Type: r.mustText(recordType), V: int(r.mustNumber(recordV)),
 		Command: r.text(recordCommand), Actor: r.text(recordActor), TokenID: r.text(recordTokenID), At: r.mustTime(recordAt),
+		ActorVia: r.text(recordVia), ActorAddress: r.text(recordAddress),
 		Public: r.bytes(recordPublic), Private: r.bytes(recordPrivate), Prev: r.hash(recordPrev), Hash: r.hash(recordHash),
 		KeepUntil: r.time(recordKeepUntil), MAC: events.Verifier{Kid: r.text(recordKid), MAC: r.bytes(recordMAC)},
 	}
@@ -95,6 +100,18 @@ func SequenceOf(sk string) uint64 {
 	}
 	n, _ := strconv.ParseUint(string(digits[:sequenceDigits]), 10, 64)
 	return n
+}
+
+// RecordAttributes are the attributes that ReadRecord reads.
+var RecordAttributes = []string{
+	PK, SK, recordSeq, recordType, recordV, recordAt, recordActor, recordCommand, recordTokenID, recordVia, recordAddress, recordPublic, recordPrivate,
+	recordPrev, recordHash, recordKeepUntil, recordKid, recordMAC,
+}
+
+// RecordKeys returns how the keys of records begin: the partition keys of a user's
+// tokens and sessions, the whole partition key of the settings, and the sort key.
+func RecordKeys() (user, session, settings, record string) {
+	return pkUser, pkSession, pkSettings, skEvent
 }
 
 // RecordIdentity are the attributes that tell one record from every other under

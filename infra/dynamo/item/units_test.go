@@ -65,7 +65,7 @@ func (o *owner) do(t *testing.T, cmd token.Command) []item.Item {
 	if err != nil {
 		t.Fatal(err)
 	}
-	m := events.Meta{Command: strings.Repeat("c", 32), Actor: o.name, TokenID: "L7k8ljIC", Address: "2001:db8::1", At: at, Retention: retention}
+	m := events.Meta{Command: strings.Repeat("c", 32), Actor: o.name, TokenID: "L7k8ljIC", Address: "2001:db8::1", At: at, Retention: retention, ActorVia: events.ViaUI, ActorAddress: "2001:db8:1111:2222:3333:4444:5555:6666"}
 	effect := token.Effect(o.state, after, facts, at, m.Retention)
 	c, err := events.NewCommit(o.keys, events.UserStream(o.name), o.head, m, facts, token.StateV, encoded, effect)
 	if err != nil {

@@ -34,6 +34,7 @@ const (
 	viewOutMAC      = "outgoing_mac"
 	viewOutUntil    = "outgoing_until"
 	viewRotated     = "rotated_seq"
+	viewSession     = "session" // the fields that only a session has, see sessionFields
 )
 
 // The attributes for events.Expiries.NoteWarning: the note itself, and the sequence
@@ -75,6 +76,7 @@ func View(v events.View) Item {
 	putBytes(it, viewSeal, v.Seal.MAC)
 	putPlace(it, v)
 	putVerifierDigest(it, v)
+	putSession(it, v)
 	return it
 }
 
@@ -85,8 +87,8 @@ var placed = []string{ListPK, ListSK, DuePK, TTL}
 // putPlace writes the attributes by which the indexes of views and the time to
 // live find the item. DynamoDB may delete only the views of ended tokens.
 func putPlace(it Item, v events.View) {
-	it[ListPK] = text(MonthOf(v.CreatedAt).PK())
-	it[ListSK] = text(PositionSK(v.Position()))
+	it[ListPK] = text(MonthOf(v.CreatedAt).PK(v.Kind))
+	it[ListSK] = text(PositionSK(v.Kind, v.Position()))
 	putDue(it, v)
 	if v.Ended != "" {
 		putTTL(it, v.KeepUntil)
@@ -139,7 +141,7 @@ func (r *reader) view() events.View {
 	if !ok {
 		r.fail(PK, fmt.Errorf("this is not the partition key of a token"))
 	}
-	return events.View{
+	v := events.View{
 		ID: id, Owner: r.text(viewOwner), Creator: r.text(viewCreator),
 		Name: r.text(viewName), Description: r.text(viewDescription),
 		CreatedAt: r.time(viewCreated), ExpiresAt: r.time(viewExpires), Disabled: r.bool(viewDisabled),
@@ -149,6 +151,8 @@ func (r *reader) view() events.View {
 		Ended: events.Ending(r.text(viewEnded)), EndedAt: r.time(viewEndedAt), KeepUntil: r.time(viewKeepUntil),
 		Seal: events.Verifier{Kid: r.text(viewSealKid), MAC: r.bytes(viewSeal)},
 	}
+	r.session(&v)
+	return v
 }
 
 // compare fails for the first of the attributes that is not the wanted one.
