@@ -1,0 +1,239 @@
+package briefhttp
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"runtime/debug"
+	"slices"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"golang.org/x/net/http/httpguts"
+)
+
+const (
+	// IdleTime is the shortest time after which a connection ends whose peer asks
+	// nothing, does not end its request, or does not read its answer. The longest is
+	// IdleTime and renewTime. nginx keeps an idle connection for 60 s.
+	IdleTime = 2 * time.Minute
+
+	// renewTime is how old the limit of a connection may be: a new limit for each request
+	// would cost as much as reading the token.
+	renewTime = 30 * time.Second
+
+	// A body that nobody reads must not reset the connection before the peer has read
+	// the answer. So this much of it is read and dropped, for so long.
+	maxDrain  = 256 << 10
+	drainTime = time.Second
+)
+
+// The states of a connection.
+const (
+	idle int32 = iota // it waits for a request
+	busy
+	ended
+)
+
+// conn is one connection. Apart from state, only its goroutine uses it.
+type conn struct {
+	net.Conn
+	server  *Server
+	ctx     context.Context // of all its requests
+	limited io.LimitedReader
+	in      *bufio.Reader
+	answer  answer
+	limit   time.Time // when the connection ends
+	state   atomic.Int32
+}
+
+func newConn(s *Server, raw net.Conn) *conn {
+	c := &conn{Conn: raw, server: s, ctx: context.WithValue(context.Background(), http.LocalAddrContextKey, raw.LocalAddr())}
+	c.limited.R = raw
+	c.in = bufio.NewReader(&c.limited)
+	c.answer.header = http.Header{}
+	return c
+}
+
+// endIfIdle closes the connection if it waits for a request. Otherwise it ends after
+// the answer.
+func (c *conn) endIfIdle() {
+	if c.state.CompareAndSwap(idle, ended) {
+		_ = c.Close()
+	}
+}
+
+func (c *conn) end() { _ = c.Close() }
+
+func (c *conn) serve() {
+	defer c.Close()
+	defer func() {
+		if p := recover(); p != nil {
+			// The value may have a secret in it, so only its type is logged.
+			c.server.Logger.Error("the handler of a request panicked; its connection ends", "panic", fmt.Sprintf("%T", p), "stack", string(debug.Stack()))
+		}
+	}()
+	for c.next() {
+	}
+}
+
+// next answers the next request. It reports whether the connection goes on.
+func (c *conn) next() bool {
+	c.limited.N = c.server.MaxHeaderBytes
+	if c.renew() != nil {
+		return false
+	}
+	if _, err := c.in.Peek(1); err != nil || !c.state.CompareAndSwap(idle, busy) {
+		return false // the peer has left, or the server ends
+	}
+	r, status := c.read()
+	if status == 0 {
+		return false
+	}
+	if status != http.StatusOK {
+		c.server.Refuse(c.Conn, status)
+		c.drain()
+		return false
+	}
+	if c.renew() != nil || c.respond(r) != nil {
+		return false
+	}
+	if hasBody(r) {
+		c.drain()
+		return false
+	}
+	c.state.Store(idle)
+	return !r.Close && !c.server.isClosing()
+}
+
+// renew moves the limit of the connection, if it is older than renewTime.
+func (c *conn) renew() error {
+	now := time.Now()
+	if c.limit.Sub(now) >= IdleTime {
+		return nil
+	}
+	c.limit = now.Add(IdleTime + renewTime)
+	return c.SetDeadline(c.limit)
+}
+
+// read reads a request. The status says why it is refused: 0 if the peer has left, 200
+// if it is not refused.
+func (c *conn) read() (*http.Request, int) {
+	r, err := http.ReadRequest(c.in)
+	switch {
+	case err != nil && c.limited.N <= 0:
+		return nil, http.StatusRequestHeaderFieldsTooLarge
+	case err != nil && hasLeft(err):
+		return nil, 0
+	case err != nil:
+		return nil, http.StatusBadRequest
+	case r.ProtoMajor != 1:
+		return nil, http.StatusHTTPVersionNotSupported
+	case !strings.HasPrefix(r.RequestURI, "/"): // a whole address would hide a missing Host
+		return nil, http.StatusBadRequest
+	case r.Host == "" && r.ProtoMinor > 0: // RFC 9112, section 3.2
+		return nil, http.StatusBadRequest
+	case !httpguts.ValidHostHeader(r.Host) || !validHeader(r.Header):
+		return nil, http.StatusBadRequest
+	}
+	r = r.WithContext(c.ctx)
+	r.RemoteAddr = c.RemoteAddr().String()
+	return r, http.StatusOK
+}
+
+// validHeader checks what http.ReadRequest leaves to its caller: a name with a space
+// at its end, for example, is another name for one program and the same for the next.
+func validHeader(h http.Header) bool {
+	for name, values := range h {
+		if !httpguts.ValidHeaderFieldName(name) || slices.ContainsFunc(values, func(v string) bool { return !httpguts.ValidHeaderFieldValue(v) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// hasLeft reports whether an error is that of the connection, and not of the request.
+func hasLeft(err error) bool {
+	_, network := errors.AsType[net.Error](err)
+	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+}
+
+func hasBody(r *http.Request) bool { return r.ContentLength != 0 }
+
+// respond lets the handler answer, and writes the answer.
+func (c *conn) respond(r *http.Request) error {
+	a := &c.answer
+	a.reset()
+	c.server.Handler.ServeHTTP(a, r)
+	if hasBody(r) || r.ProtoMinor == 0 || c.server.isClosing() {
+		r.Close = true
+	}
+	_, err := c.Write(a.encode(r))
+	return err
+}
+
+// drain ends the answer, and drops what the peer still sends.
+func (c *conn) drain() {
+	half, ok := c.Conn.(interface{ CloseWrite() error })
+	if ok && half.CloseWrite() == nil && c.SetReadDeadline(time.Now().Add(drainTime)) == nil {
+		c.limited.N = maxDrain
+		_, _ = io.Copy(io.Discard, c.in)
+	}
+}
+
+// answer is the http.ResponseWriter of one request after the other.
+type answer struct {
+	header http.Header
+	status int
+	body   bytes.Buffer
+	out    bytes.Buffer
+}
+
+func (a *answer) reset() {
+	clear(a.header)
+	a.status = 0
+	a.body.Reset()
+	a.out.Reset()
+}
+
+// Header implements http.ResponseWriter.
+func (a *answer) Header() http.Header { return a.header }
+
+// WriteHeader implements http.ResponseWriter. Only the first status counts.
+func (a *answer) WriteHeader(status int) {
+	if a.status == 0 {
+		a.status = status
+	}
+}
+
+// Write implements http.ResponseWriter.
+func (a *answer) Write(b []byte) (int, error) {
+	a.WriteHeader(http.StatusOK)
+	return a.body.Write(b)
+}
+
+// encode returns the bytes of the answer. They are valid until the next request.
+func (a *answer) encode(r *http.Request) []byte {
+	a.WriteHeader(http.StatusOK)
+	fmt.Fprintf(&a.out, "HTTP/1.1 %d %s\r\n", a.status, http.StatusText(a.status))
+	a.header["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
+	if len(a.header["Content-Length"]) == 0 { // the handler knows it better for HEAD
+		a.header["Content-Length"] = []string{strconv.Itoa(a.body.Len())}
+	}
+	if r.Close {
+		a.header["Connection"] = []string{"close"}
+	}
+	_ = a.header.Write(&a.out) // a buffer returns no error
+	a.out.WriteString("\r\n")
+	if r.Method != http.MethodHead {
+		a.out.Write(a.body.Bytes())
+	}
+	return a.out.Bytes()
+}
