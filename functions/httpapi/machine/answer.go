@@ -35,6 +35,7 @@ type Answer struct {
 	Document     []byte // in place of Body
 	DocumentType string // the document's media type
 	ETag         string
+	Location     string // with a Status that redirects: where to
 	Replayed     bool   // it is the answer of an earlier request with the same Idempotency-Key
 	Cache        string // the Cache-Control header; "" means no-store
 }
@@ -42,9 +43,9 @@ type Answer struct {
 // Constant header values. All answers share these slices, so no code may write
 // to them.
 var (
-	noStore  = []string{"no-store"}
-	noSniff  = []string{"nosniff"}
-	identity = []string{"identity"}
+	noStore      = []string{"no-store"}
+	noSniff      = []string{"nosniff"}
+	uncompressed = []string{"identity"}
 
 	replayed        = []string{"true"}
 	closeConnection = []string{"close"}
@@ -66,46 +67,66 @@ type outcome struct {
 func (x *Exchange) write(a Answer, err error) outcome {
 	out := outcome{status: cmp.Or(a.Status, http.StatusOK), code: "ok"}
 	var body []byte
+	policy := ""
 	if err == nil {
 		body, err = a.encoded()
 	}
 	h := x.w.Header()
 	if err != nil {
 		p := x.problem(err)
-		form := x.Form(p)
+		form := x.formOf(p)
 		out = outcome{form.Status, p.Code, err, p.Status >= http.StatusInternalServerError}
-		body, a = form.encoded(), Answer{DocumentType: form.Type}
-		x.problemHeaders(h, p)
+		body, a, policy = form.encoded(), Answer{DocumentType: form.Type}, form.Policy
+		x.problemHeaders(h, p, form.Status)
 	}
-	h["X-Request-Id"] = []string{x.requestID}
+	h["X-Request-Id"] = x.header(0, x.requestID)
 	h["X-Content-Type-Options"] = noSniff
 	h["Content-Security-Policy"] = contentPolicy
 	h["Cache-Control"] = noStore
+	if policy != "" {
+		h["Content-Security-Policy"] = []string{policy}
+	}
 	if a.Cache != "" {
 		h["Cache-Control"] = []string{a.Cache}
 	}
 	if a.ETag != "" {
 		h["Etag"] = []string{a.ETag}
 	}
+	if a.Location != "" {
+		h["Location"] = []string{a.Location}
+	}
 	if a.Replayed {
 		out.code = "replayed"
 		h["Idempotent-Replayed"] = replayed
 	}
 	if expires := x.Principal.ExpiresAt; x.accepted && !expires.IsZero() {
-		h["Apitoken-Expires"] = []string{instant.Format(expires)}
+		h["Apitoken-Expires"] = x.header(1, instant.Format(expires))
 	}
 	if x.leavesBody() {
 		h["Connection"] = closeConnection
 	}
 	if err != nil || !a.isEmpty() {
-		h["Content-Type"] = []string{a.mediaType()}
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		h["Content-Type"] = x.header(2, a.mediaType())
+		h["Content-Length"] = x.header(3, strconv.Itoa(len(body)))
 	}
 	x.w.WriteHeader(out.status)
 	if x.Request.Method != http.MethodHead {
 		_, _ = x.w.Write(body) // after an error the connection is broken, and no other answer can be sent
 	}
 	return out
+}
+
+// SetForm replaces the form in which this answer is written if it is a problem.
+func (x *Exchange) SetForm(form func(*Problem) Form) { x.form = form }
+
+// SetCookie adds a cookie to the answer, also if the answer is a problem.
+func (x *Exchange) SetCookie(c *http.Cookie) { http.SetCookie(x.w, c) }
+
+// header returns the values of a header that has one value. They are in one
+// allocation with the exchange: each header has its own i.
+func (x *Exchange) header(i int, value string) []string {
+	x.headers[i] = value
+	return x.headers[i : i+1 : i+1]
 }
 
 // drainTime is how long a connection is read after an answer that did not wait for
@@ -145,9 +166,20 @@ func (a Answer) encoded() ([]byte, error) {
 	return encode(a.Body)
 }
 
+// JSONAppender is a Body that encodes itself, as encoding/json would encode it.
+// AppendJSON returns false if it cannot: encoding/json then encodes the body.
+type JSONAppender interface {
+	AppendJSON([]byte) (_ []byte, ok bool)
+}
+
 // encode returns v as JSON. It does not escape characters for HTML, because
 // links contain "&".
 func encode(v any) ([]byte, error) {
+	if a, ok := v.(JSONAppender); ok {
+		if body, ok := a.AppendJSON(make([]byte, 0, 256)); ok {
+			return append(body, '\n'), nil
+		}
+	}
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
@@ -158,6 +190,9 @@ func encode(v any) ([]byte, error) {
 }
 
 func (f Form) encoded() []byte {
+	if f.Document != nil {
+		return f.Document
+	}
 	b, err := encode(f.Body)
 	if err != nil {
 		panic("machine: encoding a problem, which has plain values only: " + err.Error())
@@ -165,12 +200,17 @@ func (f Form) encoded() []byte {
 	return b
 }
 
-func (x *Exchange) problemHeaders(h http.Header, p *Problem) {
+// problemHeaders sets the headers that belong to the problem. Only an answer that is
+// written as a 401 asks for another credential.
+func (x *Exchange) problemHeaders(h http.Header, p *Problem, written int) {
 	switch p.Status {
 	case http.StatusUnauthorized:
-		h["Www-Authenticate"] = challenges(p.Code)
+		if written != p.Status {
+			break
+		}
+		h["Www-Authenticate"] = x.Config.challenges(p.Code)
 	case http.StatusUnsupportedMediaType:
-		h["Accept-Encoding"] = identity // RFC 9110 section 15.5.16
+		h["Accept-Encoding"] = uncompressed // RFC 9110 section 15.5.16
 	case http.StatusMethodNotAllowed:
 		h["Allow"] = []string{x.allow}
 	}
@@ -193,16 +233,39 @@ func (x *Exchange) secondsUntil(at time.Time) string {
 // --anyauth send a password only if Basic is there. Api-Token and Token carry the
 // same credential as Bearer and are no registered schemes. As RFC 6750 section
 // 3.1 asks, there is no error member if the request had no credential.
-var (
-	challengesBare    = []string{`Bearer realm="apitoken"`, `Basic realm="apitoken"`}
-	challengesInvalid = []string{`Bearer realm="apitoken", error="invalid_token"`, `Basic realm="apitoken"`}
+const (
+	bearerChallenge = `Bearer realm="apitoken"`
+	basicChallenge  = `Basic realm="apitoken"`
 )
+
+// challengesOf returns the challenges of a service with this public URL: those for a
+// request without a credential, and those for a refused credential. With a public URL
+// the challenge says where the metadata of RFC 9728 are.
+func challengesOf(publicURL string) (missing, refused []string) {
+	metadata := ""
+	if publicURL != "" {
+		metadata = `, resource_metadata="` + publicURL + MetadataPath + `"`
+	}
+	return []string{bearerChallenge + metadata, basicChallenge},
+		[]string{bearerChallenge + `, error="invalid_token"` + metadata, basicChallenge}
+}
+
+// plainMissing and plainRefused are the challenges about another service: that
+// service, and not this one, is the protected resource.
+var plainMissing, plainRefused = challengesOf("")
 
 func challenges(code string) []string {
 	if code == "credential_missing" {
-		return challengesBare
+		return plainMissing
 	}
-	return challengesInvalid
+	return plainRefused
+}
+
+func (c *Config) challenges(code string) []string {
+	if code == "credential_missing" {
+		return c.challengesMissing
+	}
+	return c.challengesRefused
 }
 
 // problem turns an error into the problem that the client gets.

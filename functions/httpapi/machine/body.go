@@ -64,16 +64,9 @@ type givenOrNull given
 // by name, a member that is unknown, that is given twice, or that has another type. For a body that
 // is not UTF-8 text of a JSON object, the refusal names what the body is.
 func (x *Exchange) Decode(members ...Member) error {
-	if names := contentEncodings(x.Request.Header["Content-Encoding"]); len(names) > 0 && x.Request.ContentLength != 0 {
-		return NewProblem("encoding_unsupported", "The request body has the Content-Encoding "+strings.Join(names, ", ")+"; only a body without encoding is allowed.")
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.Request.Body, MaxBody))
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return NewProblem("body_too_large", fmt.Sprintf("The request body is too large; at most %d bytes are allowed.", MaxBody))
-	}
-	x.bodyRead = err == nil
+	body, err := x.readBody("malformed_json")
 	if err != nil {
-		return NewProblem("malformed_json", "The request body is incomplete: the connection ended too early.")
+		return err
 	}
 	if len(bytes.TrimSpace(body)) == 0 {
 		return nil
@@ -82,6 +75,22 @@ func (x *Exchange) Decode(members ...Member) error {
 		return NewProblem("malformed_json", "The request body "+what+".")
 	}
 	return namedForm(fill(body, "", members), body)
+}
+
+// readBody reads the whole body. malformed is the code of a body that is cut off.
+func (x *Exchange) readBody(malformed string) ([]byte, error) {
+	if names := contentEncodings(x.Request.Header["Content-Encoding"]); len(names) > 0 && x.Request.ContentLength != 0 {
+		return nil, NewProblem("encoding_unsupported", "The request body has the Content-Encoding "+strings.Join(names, ", ")+"; only a body without encoding is allowed.")
+	}
+	body, err := io.ReadAll(http.MaxBytesReader(x.w, x.Request.Body, MaxBody))
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return nil, NewProblem("body_too_large", fmt.Sprintf("The request body is too large; at most %d bytes are allowed.", MaxBody))
+	}
+	x.bodyRead = err == nil
+	if err != nil {
+		return nil, NewProblem(malformed, "The request body is incomplete: the connection ended too early.")
+	}
+	return body, nil
 }
 
 // fill reads one object into the members. Problems name a member by path and

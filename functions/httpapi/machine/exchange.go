@@ -59,14 +59,23 @@ type Exchange struct {
 	*resource
 	Request   *http.Request
 	Principal guard.Principal // of the token if its secret is right, also if the token is refused
-	Query     url.Values
-	Route     Route // the one that answers; the zero Route if none does
+	Query     url.Values      // of a call with a credential, and of a call with Parameters
+	Route     Route           // the one that answers; the zero Route if none does
 
 	w         http.ResponseWriter
-	address   netip.Addr // that the request came from; invalid if unknown
-	accepted  bool       // the principal may make this call
+	form      func(*Problem) Form // of the call; nil: that of the face
+	address   netip.Addr          // that the request came from; invalid if unknown
+	accepted  bool                // the principal may make this call
 	requestID string
 	bodyRead  bool // to its end
+	body      form
+
+	// line has the attributes of the log line. They are in one allocation with the
+	// exchange, and the record has them as one group without a name, which every
+	// handler writes as its attributes. slog would copy more than five attributes.
+	line [13]slog.Attr
+
+	headers [4]string // values of the answer's headers
 }
 
 // ServeHTTP answers one request and writes its log line.
@@ -80,7 +89,9 @@ func (rs *resource) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	x := &Exchange{resource: rs, w: w, Request: r, requestID: rand.Text()}
 	a, err := x.answer()
 	out := x.write(a, err)
-	x.log(out, rs.Config.Now().Sub(began))
+	took := rs.Config.Now().Sub(began)
+	x.log(out, took)
+	rs.Config.Observe(x.operation(), out.code, took)
 }
 
 // answer does the work of the request. It never panics.
@@ -100,14 +111,23 @@ func (x *Exchange) answer() (a Answer, err error) {
 	case !ok:
 		return Answer{}, NewProblem("method_not_allowed", "This path does not allow this method; allowed: "+x.allow+".")
 	}
-	x.Route = c.Route
-	if c.Open {
+	x.Route, x.form = c.Route, c.Form
+	if c.Open || c.Shown {
+		if c.Parameters != nil { // the others read no query
+			if x.Query, err = parseQuery(x.Request.URL.RawQuery, c.Parameters, c.Lists); err != nil {
+				return Answer{}, err
+			}
+		}
 		return c.Serve(x)
+	}
+	if c.Posted {
+		x.usePostedSecret()
 	}
 	if err := x.authenticate(c.Route); err != nil {
 		return Answer{}, err
 	}
 	x.accepted = true
+	x.noteBrowser()
 	if x.Query, err = parseQuery(x.Request.URL.RawQuery, c.Parameters, c.Lists); err != nil {
 		return Answer{}, err
 	}
@@ -118,28 +138,51 @@ func (x *Exchange) answer() (a Answer, err error) {
 // a gateway: the gateway may have cached its answer to another call. A route with
 // Direct has no authorizer, so authenticate ignores the principal of a gateway
 // there.
-func (x *Exchange) authenticate(route Route) (err error) {
-	if route.Unscoped {
-		x.Principal, err = x.Config.Guard.Authenticate(x.Request, x.address)
-		return asOutage(err)
-	}
+func (x *Exchange) authenticate(route Route) error {
+	q := guard.QuestionOf(x.Request, x.address)
+	q.Unscoped = route.Unscoped
 	if route.Direct || !x.Config.TrustPrincipal {
-		x.Principal, err = x.Config.Guard.Authorize(x.Request, x.address)
-		return asOutage(err)
+		v := x.Config.Guard.Judge(x.Request.Context(), q)
+		x.Principal = v.Principal
+		return asOutage(v.Err())
 	}
 	principal, ok := guard.PrincipalFrom(x.Request.Context())
 	if !ok || name.ValidOwner(principal.Owner) != nil { // another spelling would be another user, with a limit of its own
 		return NewProblem("credential_missing", "The request did not come through the authorizer.")
 	}
 	x.Principal = principal
-	if !principal.AllowsRequest(x.Request) {
-		return guard.OutOfScope
+	return principal.Judge(q).Err()
+}
+
+// UIAddressHeader is the header in which the page names the address of its caller.
+const UIAddressHeader = "Apitoken-Ui-Address"
+
+// noteBrowser notes the address that the page names, for the records of a session that
+// was opened at the page. Nothing decides by it: every client may send the header.
+func (x *Exchange) noteBrowser() {
+	values := x.Request.Header.Values(UIAddressHeader)
+	if !x.Principal.UI || len(values) != 1 {
+		return
 	}
-	return nil
+	if a, err := netip.ParseAddr(values[0]); err == nil && a.Zone() == "" {
+		x.Principal.UIAddress = a.Unmap()
+	}
 }
 
 func tokenInPath(u *url.URL) bool {
 	return secret.WithinEscaped(u.EscapedPath()) || secret.Within(u.Path)
+}
+
+// Address returns the address that the request came from, or the zero Addr if it is
+// unknown.
+func (x *Exchange) Address() netip.Addr { return x.address }
+
+// formOf returns a problem as the call writes it, or as the face does.
+func (x *Exchange) formOf(p *Problem) Form {
+	if x.form != nil {
+		return x.form(p)
+	}
+	return x.Form(p)
 }
 
 // Path returns the path as the client sent it, with the prefix of a gateway.
@@ -175,9 +218,8 @@ func (x *Exchange) log(out outcome, took time.Duration) {
 	if !x.Config.Logger.Enabled(x.Request.Context(), level) {
 		return
 	}
-	attrs := make([]slog.Attr, 0, 13)
-	attrs = append(attrs,
-		slog.String("operation", cmp.Or(x.Route.operation(), "none")), slog.String("code", out.code),
+	attrs := append(x.line[:0],
+		slog.String("operation", x.operation()), slog.String("code", out.code),
 		slog.String("token_id", cmp.Or(events.DamagedToken(out.err), x.Principal.TokenID)), slog.String("owner", x.Principal.Owner),
 		slog.String("address", textOf(x.address)), slog.String("user_agent", secret.LogText(x.Request.UserAgent())),
 		slog.String("method", knownMethod(x.Request.Method)), slog.String("route", x.pattern))
@@ -188,8 +230,11 @@ func (x *Exchange) log(out outcome, took time.Duration) {
 	if out.fault {
 		attrs = append(attrs, slog.Any("error", out.err))
 	}
-	x.Config.Logger.LogAttrs(x.Request.Context(), level, "request", attrs...)
+	x.Config.Logger.LogAttrs(x.Request.Context(), level, "request", slog.Attr{Value: slog.GroupValue(attrs...)})
 }
+
+// operation is the word for the call in the log, "none" if no route answers.
+func (x *Exchange) operation() string { return cmp.Or(x.Route.operation(), "none") }
 
 // level returns the level of the log line. A client that closes the connection is
 // not a fault of the service.

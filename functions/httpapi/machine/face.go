@@ -34,9 +34,11 @@ type Face struct {
 // Form is a problem as a face writes it. Status may differ from the status of the
 // problem. Body is encoded as JSON.
 type Form struct {
-	Status int
-	Type   string // the media type
-	Body   any
+	Status   int
+	Type     string // the media type
+	Body     any
+	Document []byte // in place of Body, sent unchanged
+	Policy   string // the Content-Security-Policy of the document; "": it loads nothing and is in no frame
 }
 
 // Route is one operation: which function answers it, where, and what it does.
@@ -51,24 +53,33 @@ type Route struct {
 	Path      string
 
 	Open     bool // it needs no credential
+	Shown    bool // only with Direct: its body has the token that the call is about, and who has that token needs no other credential
 	Direct   bool // no authorizer of a gateway runs before it: it checks the credential itself
 	Unscoped bool // only with Direct: it needs no scope
+	Posted   bool // only with Direct: without the header Authorization, the client secret in its form is the credential
 	Command  bool // it writes the log
 	Mints    bool // its answer contains a new secret
 	Replays  bool // it stores its answer under the Idempotency-Key, and gives a repeated request the same answer
-	Checks   bool // it checks a token itself, and stores the last use of that token; every route with Direct does
-	Refuses  bool // it answers every request with a refusal: clients of other products make this call
+	Checks   bool // it checks a token itself, and stores the last use of that token; every route with Direct and without Shown does
+	Refuses  bool // it answers every request with a refusal, unless the service has passwords, which no function has: clients of other products make this call
 	Events   bool // its answer contains events, in the form in which they are published
+	Named    bool // its answer names the deployment
+	Walks    bool // it reads all streams, a part with each call
 	Quiet    bool // a success is logged as DEBUG: monitors make this call every few seconds
 }
 
 // Call is a route with the function that serves it. That function reads Principal and
-// Query from the exchange; an open route has neither.
+// Query from the exchange. An open route has no Principal, and a Query only if it has
+// Parameters.
 type Call struct {
 	Route
 	Serve      func(*Exchange) (Answer, error)
 	Parameters []string // parameters that the query may have
 	Lists      []string // those of them that are lists: they may be repeated, and are joined by commas
+
+	// Form writes the problems of this call. nil: as the face does. The problem of a
+	// path or method that is unknown is always in the form of the face.
+	Form func(*Problem) Form
 }
 
 // Routes returns the routes of faces.
@@ -153,14 +164,18 @@ func (f Face) isUnder(path string) bool {
 // contradiction says which members of a route contradict each other, or "".
 func (r Route) contradiction() string {
 	switch {
+	case r.Shown && (!r.Direct || r.Open || r.Unscoped || r.Checks || r.Mints || r.Replays || r.Events):
+		return "has Shown, so it needs no header with a credential, and lacks Direct, or has Open, Unscoped, Checks, Mints, Replays or Events"
+	case r.Posted && (!r.Direct || r.Shown):
+		return "has Posted, so its form may have the credential, and lacks Direct or has Shown"
 	case r.Open && (r.Direct || r.Unscoped):
 		return "has Open, so it needs no credential, and Direct or Unscoped, which say how its credential is checked"
 	case r.Unscoped && !r.Direct:
 		return "has Unscoped without Direct: an authorizer compares the scopes of every call"
-	case r.Direct && !r.Checks:
+	case r.Direct && !r.Checks && !r.Shown:
 		return "has Direct without Checks: it checks the token itself, so it stores the use of the token"
-	case r.Refuses && (r.Command || r.Mints || r.Replays || r.Events):
-		return "has Refuses, so it does nothing, and Command, Mints, Replays or Events"
+	case r.Refuses && (r.Command || r.Mints || r.Replays || r.Events || r.Walks):
+		return "has Refuses, so it does nothing, and Command, Mints, Replays, Events or Walks"
 	}
 	return ""
 }

@@ -128,7 +128,7 @@ func refusalOf(line string) *Problem {
 	_, reason, _ := strings.Cut(text, ": ")
 	switch status, _ := strconv.Atoi(code); status {
 	case http.StatusRequestHeaderFieldsTooLarge:
-		return NewProblem("header_too_large", "The request's path and headers are too large; at most 32 KB are allowed.")
+		return headerTooLarge("32 KB")
 	case http.StatusNotImplemented:
 		return NewProblem("transfer_unsupported", "The request's Transfer-Encoding is not supported; allowed: chunked.")
 	case http.StatusHTTPVersionNotSupported:
@@ -142,12 +142,30 @@ func refusalOf(line string) *Problem {
 	return NewProblem("malformed_request", "The request is not valid HTTP: its request line, its path or a header cannot be read.")
 }
 
+func headerTooLarge(most string) *Problem {
+	return NewProblem("header_too_large", "The request's path and headers are too large; at most "+most+" are allowed.")
+}
+
+// Refuser returns a function that answers what another server than that of net/http
+// cannot read, with the status 400, 431 or 505. most is the largest size of a header, in
+// words. The function logs each refusal.
+func Refuser(logger *slog.Logger, f Face, most string) func(c net.Conn, status int) {
+	r := refuser{logger, f.Form}
+	return func(c net.Conn, status int) {
+		p := refusalOf(fmt.Sprintf("HTTP/1.1 %d", status))
+		if status == http.StatusRequestHeaderFieldsTooLarge {
+			p = headerTooLarge(most)
+		}
+		_ = r.refuse(c, p) // the client has gone
+	}
+}
+
 // RefusePlainHTTP answers a client that sent a request without TLS to a port with
 // TLS. It logs the refusal and closes the connection.
 func RefusePlainHTTP(raw net.Conn, logger *slog.Logger, f Face) {
 	c := &conn{Conn: raw, refuser: refuser{logger, f.Form}}
 	c.refused.Store(true)
-	_ = c.refuse(raw, NewProblem("malformed_request", "The request came without TLS, but this port has TLS; use https."))
+	_ = c.refuse(raw, NewProblem("malformed_request", "The request came without TLS, but this port speaks https: begin the address with https://."))
 	_ = c.Close() // the client has gone
 }
 

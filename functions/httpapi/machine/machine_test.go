@@ -256,3 +256,14 @@ func TestOnlyATokenIDIsShownInAProblem(t *testing.T) {
 		}
 	}
 }
+
+// TestIdentitiesNeedKeys: without them each sign-in with a browser would be a fault.
+func TestIdentitiesNeedKeys(t *testing.T) {
+	defer func() {
+		if text, _ := recover().(string); !strings.Contains(text, "Keys are missing") {
+			t.Errorf("got the panic %q", text)
+		}
+	}()
+	machine.New(machine.Config{Identities: struct{ machine.Identities }{}, Logger: slog.New(slog.DiscardHandler)})
+	t.Error("no panic")
+}
