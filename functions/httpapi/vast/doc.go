@@ -10,8 +10,10 @@
 //
 // It differs from VAST in these points:
 //
-//   - There is no password login. POST /api/token/ and Basic with a password are
-//     refused with a text that says how to use a token.
+//   - POST /api/token/ opens a session only if the service has passwords, and the
+//     session is not a JWT. Nothing continues it: POST /api/token/refresh/ is refused.
+//   - Basic with a password is refused with a text that says how to use a token. So
+//     vastpy, which sends nothing else for a user and a password, needs a token.
 //   - The whole token is a new secret of this service, not VAST's form.
 //   - An unknown member or parameter is refused by name.
 package vast

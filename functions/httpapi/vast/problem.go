@@ -38,7 +38,7 @@ func form(p *machine.Problem) machine.Form {
 		f.Body = notFoundText
 		return f
 	case guard.CodePassword:
-		f.Body = Denied{Detail: loginDetail, Code: p.Code}
+		f.Body = Denied{Detail: passwordDetail(p), Code: p.Code}
 		return f
 	}
 	switch p.Status {
@@ -84,11 +84,20 @@ func detail(p *machine.Problem) string {
 	return name + ": " + p.Detail
 }
 
-const loginDetail = "This service has no passwords and opens no sessions. Use a token in place of user and password: " +
-	"VASTClient(address=..., token=TOKEN), or vastpy-cli with the variable VMS_TOKEN and without VMS_USER and VMS_PASSWORD."
+// The details of refused passwords. basicDetail is for a password in the header: no call
+// takes one there.
+const (
+	useToken = "Use a token in place of user and password: " +
+		"VASTClient(address=..., token=TOKEN), or vastpy-cli with the variable VMS_TOKEN and without VMS_USER and VMS_PASSWORD."
+	loginDetail = "This service has no passwords. " + useToken
+	basicDetail = "No call takes a password. " + useToken
+)
 
-// login refuses the login of VAST's clients, which is a user name and a password in
-// the body. It does not read the body.
-func (x exchange) login() (machine.Answer, error) {
-	return machine.Answer{}, machine.NewProblem(guard.CodePassword, loginDetail)
+// passwordDetail is the detail of a refused password: that of this face for a call of
+// this face, and basicDetail for the guard's.
+func passwordDetail(p *machine.Problem) string {
+	if p.Detail == loginDetail || p.Detail == refreshDetail {
+		return p.Detail
+	}
+	return basicDetail
 }

@@ -70,7 +70,7 @@ func calls() []machine.Call {
 		call(machine.Route{Operation: "settings", Method: http.MethodGet, Path: vmsPattern + "/pwd_settings"}, exchange.timeout),
 		call(machine.Route{Operation: "settings", Method: http.MethodPatch, Path: vmsPattern + "/pwd_settings", Command: true}, exchange.setTimeout),
 		call(machine.Route{Operation: "login", Method: http.MethodPost, Path: under + "token", Open: true, Refuses: true}, exchange.login),
-		call(machine.Route{Operation: "login", Method: http.MethodPost, Path: under + "token/refresh", Open: true, Refuses: true}, exchange.login),
+		call(machine.Route{Operation: "login", Method: http.MethodPost, Path: under + "token/refresh", Open: true, Refuses: true}, exchange.refresh),
 		call(machine.Route{Operation: "document", Method: http.MethodGet, Path: documentPath, Unscoped: true}, exchange.document),
 	}
 }

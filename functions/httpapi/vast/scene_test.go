@@ -78,10 +78,14 @@ func (w *scene) renew() {
 
 // serve starts to serve with the issuer.
 func (w *scene) serve() {
-	w.server.Config.Handler = machine.New(machine.Config{
+	w.server.Config.Handler = machine.New(w.config(), faces.All()...)
+}
+
+func (w *scene) config() machine.Config {
+	return machine.Config{
 		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Deployment: "51af3dc0-da77-11e4-872e-1234567db123",
 		Now: w.clock, Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
-	}, faces.All()...)
+	}
 }
 
 func (w *scene) clock() time.Time {

@@ -1,0 +1,44 @@
+package vast
+
+import (
+	"apitoken/events/guard"
+	"apitoken/functions/httpapi/machine"
+)
+
+// Session is the answer to a login. VAST's Go client sends Access as its Bearer
+// credential. There is no token that continues the session, so Refresh is "".
+type Session struct {
+	Access  string `json:"access"`
+	Refresh string `json:"refresh"`
+}
+
+// login opens a session with a user name and a password. A service without passwords
+// refuses every login, and does not read the body.
+func (x exchange) login() (machine.Answer, error) {
+	if x.Config.Passwords == nil {
+		return machine.Answer{}, machine.NewProblem(guard.CodePassword, loginDetail)
+	}
+	var in machine.SignIn
+	err := x.Decode(
+		machine.Value("username", "a string: the name of a user", &in.Username),
+		machine.Value("password", "a string: the password of the user", &in.Password),
+	)
+	if err != nil {
+		return machine.Answer{}, err
+	}
+	_, text, err := x.OpenSession(in)
+	if err != nil {
+		return machine.Answer{}, err
+	}
+	return machine.Answer{Body: Session{Access: text.Reveal()}}, nil
+}
+
+const refreshDetail = "This service continues no session. Log in again with POST /api/token/, or use a token, which needs no login."
+
+// refresh refuses to continue a session. It does not read the body.
+func (x exchange) refresh() (machine.Answer, error) {
+	if x.Config.Passwords == nil {
+		return machine.Answer{}, machine.NewProblem(guard.CodePassword, loginDetail)
+	}
+	return machine.Answer{}, machine.NewProblem(guard.CodePassword, refreshDetail)
+}
