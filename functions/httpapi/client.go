@@ -52,6 +52,7 @@ func NewClient(base string, token secret.Secret, hc *http.Client) *Client {
 type ListQuery struct {
 	User   string   // NAME, local:NAME, ad:NAME, auth_id:N, uid:N or a SID; "": all
 	States []string // of active, disabled, expired, revoked; none: active and disabled
+	Kind   string   // token or session; "": token
 	Filter Filter   // selects some of these tokens
 	After  string   // the Paging.After of the page before; "": from the first token
 	Limit  int      // entries; 0: 100, above 1000: 1000
@@ -80,9 +81,12 @@ func (c *Client) Create(ctx context.Context, in CreateRequest) (Created, error) 
 func (c *Client) CreateWithKey(ctx context.Context, key string, in CreateRequest) (Created, error) {
 	var header http.Header
 	made, err := askFor[Created](ctx, c, &header, http.Header{keyHeader: {key}}, http.MethodPost, collectionPath, nil, in)
-	made.ETag = header.Get("ETag")
+	made.ETag, made.Replayed = header.Get("ETag"), isReplayed(header)
 	return made, err
 }
+
+// isReplayed reports whether the answer is that of an earlier request.
+func isReplayed(header http.Header) bool { return header.Get("Idempotent-Replayed") == "true" }
 
 // List returns one page of tokens, in the order of their creation. A page may have
 // no entries and still have a next page. Pages reads all pages.
@@ -90,6 +94,9 @@ func (c *Client) List(ctx context.Context, q ListQuery) (List, error) {
 	query := pageQuery(q.After, q.Limit)
 	if q.User != "" {
 		query.Set("user", q.User)
+	}
+	if q.Kind != "" {
+		query.Set("kind", q.Kind)
 	}
 	if len(q.States) > 0 {
 		query.Set("state", strings.Join(q.States, ","))
@@ -130,6 +137,21 @@ func (c *Client) SelfEvents(ctx context.Context, q HistoryQuery) (History, error
 	return c.history(ctx, selfPath+"/events", q)
 }
 
+// AllEvents returns one page of the events of all users and of the settings. It
+// takes view. The events of one stream are together, the oldest first. A page may
+// have no entries and still have a next page. Pages reads all pages. If no answer
+// arrives, or the service is not available, AllEvents sends the request again: a
+// pass may have thousands of pages.
+func (c *Client) AllEvents(ctx context.Context, q HistoryQuery) (EventsPage, error) {
+	page, err := retried(ctx, c.retryWait, func() (EventsPage, error) {
+		return ask[EventsPage](ctx, c, http.MethodGet, eventsPath, pageQuery(q.After, q.Limit), nil)
+	})
+	if err == nil {
+		err = checkMoves(q.After, page.Paging)
+	}
+	return page, err
+}
+
 func (c *Client) history(ctx context.Context, path string, q HistoryQuery) (History, error) {
 	page, err := ask[History](ctx, c, http.MethodGet, path, pageQuery(q.After, q.Limit), nil)
 	if err == nil {
@@ -149,6 +171,11 @@ func (c *Client) entry(ctx context.Context, more http.Header, method, path strin
 // WhoAmI returns the user that the client's token acts for.
 func (c *Client) WhoAmI(ctx context.Context) (WhoAmI, error) {
 	return ask[WhoAmI](ctx, c, http.MethodGet, "/v1/session/who-am-i", nil, nil)
+}
+
+// Health answers if the service can do its work. The call needs no token.
+func (c *Client) Health(ctx context.Context) (Health, error) {
+	return ask[Health](ctx, c, http.MethodGet, "/healthz", nil, nil)
 }
 
 // Version returns the release of the service. It needs no token.
@@ -199,14 +226,20 @@ func askFor[Answer any](ctx context.Context, c *Client, header *http.Header, mor
 	if err != nil {
 		return out, fmt.Errorf("asking the service: %w", err)
 	}
-	defer res.Body.Close()
 	*header = res.Header
+	return answerIn[Answer](res, problemIn)
+}
+
+// answerIn reads and decodes an answer, and closes its body. problemOf is the error of an
+// answer without success.
+func answerIn[Answer any](res *http.Response, problemOf func(*http.Response, []byte) error) (out Answer, err error) {
+	defer res.Body.Close()
 	body, err := io.ReadAll(io.LimitReader(res.Body, maxAnswer))
 	if err != nil {
 		return out, fmt.Errorf("reading the service's answer: %w", err)
 	}
 	if res.StatusCode != http.StatusOK {
-		return out, problemIn(res, body)
+		return out, problemOf(res, body)
 	}
 	if err := json.Unmarshal(body, &out); err != nil {
 		// The body may contain a token, so the error does not quote the body.
@@ -245,7 +278,7 @@ const foreignAnswer = "the answer does not come from this service; check the add
 // problemIn returns the problem object of an answer. A gateway's problem may lack the
 // status. If a proxy or another service sent the answer, problemIn returns a Problem
 // without a code.
-func problemIn(res *http.Response, body []byte) *Problem {
+func problemIn(res *http.Response, body []byte) error {
 	p := &Problem{}
 	kind, _, err := mime.ParseMediaType(res.Header.Get("Content-Type"))
 	if err == nil && kind == problemType && json.Unmarshal(body, p) == nil && p.Code != "" {

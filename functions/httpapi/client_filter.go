@@ -35,6 +35,14 @@ func (f Filter) addTo(query url.Values) {
 	}
 }
 
+// GetInAnyState is Get of a token that may also be revoked.
+func (c *Client) GetInAnyState(ctx context.Context, id string) (Entry, error) {
+	var header http.Header
+	e, err := askFor[Entry](ctx, c, &header, nil, http.MethodGet, itemPath(id), url.Values{"state": {"active,disabled,expired,revoked"}}, nil)
+	e.ETag = header.Get("ETag")
+	return e, err
+}
+
 // GetAt returns one token as it was at an instant, which is not in the future,
 // without its last use. It returns a revoked token too. If the service does not know
 // the token at this instant any more, the Problem has the code history_trimmed and

@@ -8,7 +8,7 @@ import (
 // maxPages is the maximum number of pages that Pages reads. With pages of 1000
 // entries it is more than the service can hold. A server whose pages never end
 // must not keep a client busy for ever.
-const maxPages = 10_000
+const maxPages = 100_000
 
 var (
 	errRepeats  = errors.New("its paging.after leads to a page that was read already")

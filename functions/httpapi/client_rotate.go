@@ -29,6 +29,9 @@ func (c *Client) rotate(ctx context.Context, path string, in RotateRequest) (Cre
 		header.Set(matchHeader, in.IfMatch)
 	}
 	return retried(ctx, c.retryWait, func() (Created, error) {
-		return askWith[Created](ctx, c, header, http.MethodPost, path+"/rotate", nil, in)
+		var answer http.Header
+		made, err := askFor[Created](ctx, c, &answer, header, http.MethodPost, path+"/rotate", nil, in)
+		made.Replayed = isReplayed(answer)
+		return made, err
 	})
 }

@@ -99,8 +99,6 @@ func TestClientErrorsContainNoToken(t *testing.T) {
 		t.Cleanup(s.Close)
 		return s.URL
 	}
-	dead := httptest.NewServer(http.NotFoundHandler())
-	dead.Close()
 	cancelled, cancel := context.WithCancel(t.Context())
 	cancel()
 	for name, c := range map[string]struct {
@@ -109,7 +107,7 @@ func TestClientErrorsContainNoToken(t *testing.T) {
 		token   string
 		problem int // the status of the problem; 0: the error is no problem
 	}{
-		"a closed port":     {t.Context(), dead.URL, text, 0},
+		"a closed port":     {t.Context(), "http://127.0.0.1:1", text, 0},
 		"cancelled":         {cancelled, serve(200, "application/json", "{}"), text, 0},
 		"a bad address":     {t.Context(), "::", text, 0},
 		"a line break":      {t.Context(), serve(200, "application/json", "{}"), text + "\n" + text, 0},

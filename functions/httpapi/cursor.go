@@ -52,6 +52,9 @@ func digestOf(caller string, q issuer.ListQuery) (d listDigest) {
 		states = append(states, string(s))
 	}
 	part(states)
+	if q.Kind != "" { // a list of tokens keeps the digest that it had before there were other lists
+		part([]string{"kind", q.Kind})
+	}
 	if more := filterTexts(q.Filter); len(more) > 0 { // a list without them keeps the digest that it had before there were such filters
 		part(more)
 	}

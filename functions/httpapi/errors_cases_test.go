@@ -1,16 +1,21 @@
 package httpapi_test
 
 import (
+	"fmt"
+	"log/slog"
 	"net/http"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
 
+	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/settings"
 	"apitoken/events/settings/settingstest"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/forward"
 	"apitoken/functions/httpapi/machine"
 )
 
@@ -19,7 +24,24 @@ var tokenIDs = regexp.MustCompile(`(access-tokens/|token )[0-9A-Za-z]{8}("|/| wa
 
 // errorCases have one case for each code that the service answers.
 func errorCases() []errorCase {
-	return append(append(malformedCases(), credentialCases()...), ruleCases()...)
+	return slices.Concat(malformedCases(), credentialCases(), ruleCases(), forwardCases())
+}
+
+// forwardCases are the problems of the listener for reverse proxies.
+func forwardCases() []errorCase {
+	ask := func(peer string) func(*scene) answer {
+		return func(w *scene) answer {
+			r := request(w.t, "GET", forward.Prefix+"nginx", w.admin)
+			r.RemoteAddr = peer
+			r.Header.Set("X-Original-Method", "GET")
+			r.Header.Set("X-Real-IP", "192.0.2.7")
+			return handle(forward.New(forward.Config{Guard: w.issuer.Guard(), Logger: slog.New(slog.DiscardHandler)}), r)
+		}
+	}
+	return []errorCase{
+		{"forward_misconfigured", "", "", ask("127.0.0.1:1")},
+		{"permission_denied_by_peer", "", "", ask("192.0.2.1:1")},
+	}
 }
 
 // admin sends a call with the administrator's token.
@@ -104,6 +126,11 @@ func credentialCases() []errorCase {
 		{"credential_missing", "", "", header()},
 		{"credential_repeated", "", "", func(w *scene) answer { return header("Bearer "+w.admin, "Bearer "+w.admin)(w) }},
 		{"scheme_unsupported", "", "", header("Digest x")},
+		{"password_failures_exceeded", "", "", func(w *scene) answer {
+			p := &knownPasswords{err: &events.Refusal{Code: machine.CodePasswordFailures, Detail: "too many wrong passwords came from this address within a minute; wait before you try again", RetryAt: w.clock().Add(time.Minute)}}
+			return w.logIn(p, `{"username":"ann","password":"hunter2"}`)
+		}},
+		{"password_invalid", "", "", func(w *scene) answer { return w.logIn(&knownPasswords{}, `{"username":"ann","password":"hunter2"}`) }},
 		{"password_unsupported", "", "", func(w *scene) answer {
 			return w.do("POST", "/v1/session/login", "", `{"username":"ann","password":"hunter2"}`)
 		}},
@@ -158,6 +185,16 @@ func ruleCases() []errorCase {
 		{"not_found", "", "", admin("GET", collection+"JhxND7ci", "")},
 		{"not_found_revoked", "", "ended_time", about(ann, "GET", "", revoke)},
 		{"scope_exceeds_maker", "scopes", "", by(httpapi.CreateRequest{Scopes: []string{"POST /v1/*"}}, "POST", collection, `{"scopes":["GET /v1/x"]}`)},
+		{"session_unchangeable", "", "", func(w *scene) answer {
+			id, _ := w.session()
+			return w.do("PATCH", collection+id, w.admin, `{"enabled":false}`)
+		}},
+		{"too_many_groups", "group", "", func(w *scene) answer {
+			for n := range settings.MaxGroups {
+				w.change(settings.MapGroup{Alias: "corp", Group: fmt.Sprint(n), Actions: []string{settings.ActionView}})
+			}
+			return w.do("PUT", "/v1/groups", w.admin, `{"alias":"corp","group":"one more","permissions":["view"]}`)
+		}},
 		{"self_suspension", "user", "", admin("PUT", "/v1/users/admin/suspension", "")},
 		{"source_ips_exceed_maker", "source_ips", "", by(httpapi.CreateRequest{SourceIPs: []string{"127.0.0.1"}}, "POST", collection, `{"source_ips":["10.0.0.1"]}`)},
 		{"state_too_large", "", "", admin("POST", collection, `{"scopes":[`+strings.Repeat(`"GET /`+strings.Repeat("x", 120)+`",`, 15)+`"GET /"],"name":"`+strings.Repeat("x", 128)+

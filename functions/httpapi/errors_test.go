@@ -21,6 +21,12 @@ import (
 // The tests of the template compare them with the gateway's answers.
 var onlyTheGateway = []string{"refused_by_gateway", "throttled"}
 
+// onlySignIn are the codes of calls that open sessions. Their problems have the form of
+// OAuth, or of a page for people; signin_test.go provokes them.
+var onlySignIn = []string{
+	"identity_expired", "identity_invalid", "identity_malformed", "permission_denied_groups_overage", "sign_in_rate_exceeded", "sign_in_refused",
+}
+
 // problemsFile has one line for each code: the whole problem of its case, without the
 // id of the request.
 const problemsFile = "testdata/problems.jsonl"
@@ -61,7 +67,7 @@ func TestEveryErrorCode(t *testing.T) {
 		if rows[code] == nil {
 			t.Errorf("README.md: the table of codes has no row for %s", code)
 		}
-		if !slices.Contains(provoked, code) {
+		if !slices.Contains(provoked, code) && !slices.Contains(onlySignIn, code) {
 			t.Errorf("no case provokes the code %s", code)
 		}
 	}

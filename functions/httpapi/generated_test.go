@@ -100,13 +100,15 @@ func walk(where string, value any, visit func(where string, object map[string]an
 // TestSchemasWithTheSameMembersAgree: the document has the members of a live token
 // twice, and those of a suspension.
 func TestSchemasWithTheSameMembersAgree(t *testing.T) {
-	for _, c := range []struct{ small, large, less, more string }{{"Token", "CreatedToken", "ended_time", "bearer_token"}, {"Suspension", "Offboarding", "", "ended_tokens"}} {
+	for _, c := range []struct{ small, large, less, more string }{{"Token", "CreatedToken", "ended_time via", "bearer_token"}, {"Suspension", "Offboarding", "", "ended_tokens"}} {
 		small, _ := documented(t).at("components", "schemas", c.small)
 		large, _ := documented(t).at("components", "schemas", c.large)
 		got := maps.Clone(large.(map[string]any)["properties"].(map[string]any))
 		want := maps.Clone(small.(map[string]any)["properties"].(map[string]any))
 		delete(got, c.more)
-		delete(want, c.less)
+		for less := range strings.FieldsSeq(c.less) {
+			delete(want, less)
+		}
 		if fmt.Sprint(got) != fmt.Sprint(want) {
 			t.Errorf("%s without %s has the members\n%v\n%s has\n%v", c.large, c.more, got, c.small, want)
 		}

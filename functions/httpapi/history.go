@@ -1,11 +1,11 @@
 package httpapi
 
 import (
-	"encoding/json"
 	"fmt"
 	"net/url"
 	"strconv"
 
+	"apitoken/events"
 	"apitoken/events/issuer"
 	"apitoken/functions/httpapi/machine"
 )
@@ -22,7 +22,14 @@ func (x exchange) userEvents() (machine.Answer, error) {
 	if err != nil {
 		return machine.Answer{}, err
 	}
+	kind, err := kindOf(x.Query)
+	if err != nil {
+		return machine.Answer{}, err
+	}
 	return x.history(func(after uint64, limit int) (issuer.HistoryPage, error) {
+		if kind == events.KindSession {
+			return x.Config.Issuer.SessionEvents(x.Request.Context(), x.Principal, owner, after, limit)
+		}
 		return x.Config.Issuer.UserEvents(x.Request.Context(), x.Principal, owner, after, limit)
 	})
 }
@@ -42,12 +49,9 @@ func (x exchange) history(read func(after uint64, limit int) (issuer.HistoryPage
 	if err != nil {
 		return machine.Answer{}, fmt.Errorf("reading a history: %w", err)
 	}
-	out := History{Entries: make([]json.RawMessage, len(page.Events))}
-	for i, m := range page.Events {
-		m.Deployment = x.Config.Deployment
-		if out.Entries[i], err = m.Detail(); err != nil {
-			return machine.Answer{}, fmt.Errorf("showing a history: %w", err)
-		}
+	var out History
+	if out.Entries, err = x.details(page.Events); err != nil {
+		return machine.Answer{}, err
 	}
 	if page.More {
 		out.Paging = x.next(strconv.FormatUint(page.Next, 10))

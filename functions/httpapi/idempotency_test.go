@@ -3,6 +3,8 @@ package httpapi_test
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"io"
 	"net/http"
@@ -214,6 +216,7 @@ func TestTheClientDoesNotHideAnUnknownOutcome(t *testing.T) {
 		w.WriteHeader(http.StatusTooManyRequests)
 		io.WriteString(w, `{"status":429,"code":"change_rate_exceeded","retryable":true}`)
 	})
+	untrusted := &tls.CertificateVerificationError{Err: x509.UnknownAuthorityError{}}
 	for name, c := range map[string]struct {
 		handler http.Handler
 		losses  []error
@@ -221,6 +224,8 @@ func TestTheClientDoesNotHideAnUnknownOutcome(t *testing.T) {
 		want    error // nil: a Problem
 	}{
 		"refused":                  {outage, []error{syscall.ECONNREFUSED}, 1, syscall.ECONNREFUSED},
+		"not trusted":              {outage, []error{untrusted}, 1, untrusted},
+		"lost, then not trusted":   {outage, []error{io.ErrUnexpectedEOF, untrusted, untrusted}, 3, io.ErrUnexpectedEOF},
 		"lost, then refused":       {outage, []error{io.ErrUnexpectedEOF, syscall.ECONNREFUSED, syscall.ECONNREFUSED}, 3, io.ErrUnexpectedEOF},
 		"each lost":                {outage, []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET}, 3, io.EOF},
 		"an outage":                {outage, nil, 3, nil},
@@ -240,7 +245,7 @@ func TestTheClientDoesNotHideAnUnknownOutcome(t *testing.T) {
 			if len(l.keys) != c.tries || c.want != nil && !errors.Is(err, c.want) || c.want == nil && !isProblem {
 				t.Errorf("%s: got %v after %d tries, want %v after %d", name, err, len(l.keys), c.want, c.tries)
 			}
-			if c.want != syscall.ECONNREFUSED && errors.Is(err, syscall.ECONNREFUSED) {
+			if c.want != syscall.ECONNREFUSED && errors.Is(err, syscall.ECONNREFUSED) || c.want != untrusted && errors.Is(err, untrusted) {
 				t.Errorf("%s: got %v, which looks as if nothing was sent", name, err)
 			}
 		})

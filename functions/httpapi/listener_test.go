@@ -41,7 +41,7 @@ func (w *scene) dial(address string) net.Conn {
 		w.t.Fatal(err)
 	}
 	w.t.Cleanup(func() { c.Close() })
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		w.t.Fatal(err)
 	}
 	return c
@@ -203,13 +203,13 @@ func TestAnswerDoesNotWaitForAnUnreadBody(t *testing.T) {
 			if s.status != c.status || !res.Close {
 				t.Errorf("got %d, closing %t; want %d and a connection that is closed", s.status, res.Close, c.status)
 			}
-			if took := time.Since(began); took > time.Second {
+			if took := time.Since(began); took > 10*time.Second {
 				t.Errorf("the answer came after %s", took)
 			}
 			if _, err := from.ReadByte(); err == nil {
 				t.Error("the connection has more than one answer")
 			}
-			if took := time.Since(began); took > 5*time.Second {
+			if took := time.Since(began); took > 20*time.Second {
 				t.Errorf("the connection was open for %s", took)
 			}
 		})

@@ -196,6 +196,11 @@ func readsSettings(c cell) verdict {
 	return unless(c.has("view") || c.has("edit"), "permission_denied")
 }
 
+// readsEvents: the events of all users take view, and edit shows none of them.
+func readsEvents(c cell) verdict {
+	return unless(c.has("view"), "permission_denied")
+}
+
 // governs: settings and limits take edit, for oneself too.
 func governs(c cell) verdict {
 	return first(c.current(), unless(c.has("edit"), "permission_denied"))

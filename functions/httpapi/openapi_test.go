@@ -50,10 +50,24 @@ func sampleAnswers(w *scene) []answer {
 	visit("GET", collection+ann.ID, w.admin, "")
 	visit("GET", collection, w.admin, "")
 	visit("GET", collection+"?limit=1", w.admin, "")
+	visit("GET", collection+"?user=local:bob", w.admin, "")
 	visit("GET", collection+ann.ID+"/events", w.admin, "")
 	visit("GET", "/v1/users/bob/events?limit=1", w.admin, "")
+	visit("GET", "/v1/events", w.admin, "")
+	visit("GET", "/v1/events?limit=1", w.admin, "")
 	visit("POST", "/v1/auth/authorize", w.admin, `{"token":"`+text+`"}`)
 	visit("POST", "/v1/auth/authorize", w.admin, `{"token":"nonsense"}`)
+	all = append(all, w.postForm(oauthIntrospect, w.admin, "token", text, "source_ip", "192.0.2.7"), w.postForm(oauthIntrospect, w.admin, "token", "nonsense"),
+		w.postForm(oauthIntrospect, "", "token", text), w.postForm(oauthRevoke, "", "token", "nonsense"), w.postForm(oauthRevoke, ""))
+	session, signedIn := w.session()
+	visit("GET", collection+"?kind=session", w.admin, "")
+	visit("GET", "/v1/users/"+person+"/events?kind=session", w.admin, "")
+	visit("PATCH", collection+session, w.admin, `{}`)
+	visit("POST", collection+session+"/rotate", w.admin, "")
+	visit("GET", "/v1/session/who-am-i", signedIn, "")
+	visit("PUT", "/v1/groups", w.admin, `{"alias":"corp","group":"/team","permissions":["view"]}`)
+	visit("GET", "/v1/groups", w.admin, "")
+	visit("PUT", "/v1/groups", w.admin, `{"alias":"Corp","group":"/team","permissions":["view"]}`)
 	visit("GET", "/v1/settings", w.admin, "")
 	visit("PATCH", "/v1/settings", w.admin, "{}")
 	for _, call := range []struct{ method, of, body string }{
@@ -83,13 +97,24 @@ func sampleAnswers(w *scene) []answer {
 	visit("DELETE", collection+ann.ID, w.admin, "")
 	visit("DELETE", collection+ann.ID, w.admin, "")
 	visit("GET", collection+ann.ID+"?state=revoked", w.admin, "")
+	page, _ := w.opened(w.exchange("access_token", w.admin, "ui", "true"))
+	w.atPage(page.AccessToken.Reveal(), "zed", "203.0.113.9")
+	visit("GET", "/v1/users/zed/events", w.admin, "")
 	w.change(settings.Change{ChangeRate: new(1)})
 	visit("POST", collection, w.admin, `{"user":{"uid":7}}`)
 	visit("POST", collection, w.admin, `{"nmae":"x"}`)
 	visit("POST", collection, "", `{}`)
 	visit("GET", "/v1/session/roles", w.admin, "")
+	all = append(all, w.exchange("access_token", w.admin), w.exchange("jwt", "nonsense"))
+	visit("GET", issuersPath, "", "")
+	w.withProvider()
+	visit("GET", issuersPath, "", "")
+	b := w.browser()
+	all = append(all, b.get("/ui/login?issuer=nobody"), b.get("/ui/login?issuer=work"), b.signIn("issuer=work"), b.get("/ui/callback"))
 	visit("POST", "/v1/session/login", "", `{"username":"admin","password":"hunter2"}`)
-	for _, path := range []string{"/v1/version", "/healthz", "/openapi.yaml"} {
+	known := &knownPasswords{of: map[string]string{"lea": "sesame"}}
+	all = append(all, w.logIn(known, `{"username":"lea","password":"sesame"}`), w.logIn(known, `{"username":"lea","password":"hunter2"}`), w.logIn(known, `{"password":7}`))
+	for _, path := range []string{"/v1/version", "/healthz", "/openapi.yaml", machine.MetadataPath} {
 		visit("GET", path, "", "")
 	}
 	old, _ := w.make(httpapi.CreateRequest{User: named("zoe")})
@@ -110,7 +135,8 @@ func TestOpenAPIDocumentAgreesWithRoutesCodesAndAnswers(t *testing.T) {
 
 // requests are the schemas of request bodies, which no answer has.
 var requests = map[string]bool{"CreateRequest": true, "UpdateRequest": true, "IdentityRequest": true, "IntrospectRequest": true, "RotateRequest": true,
-	"SettingsChange": true, "UserPermissionsChange": true, "UserLimitChange": true, "SuspensionRequest": true}
+	"LoginRequest": true, "OAuthIntrospectRequest": true, "OAuthRevokeRequest": true, "ExchangeRequest": true,
+	"SettingsChange": true, "UserPermissionsChange": true, "GroupChange": true, "UserLimitChange": true, "SuspensionRequest": true}
 
 // TestOpenAPICheckerNoticesAnIncompleteDocument removes one part at a time from
 // the document: a path, an operation, an answered status, a member of an answer,
@@ -217,8 +243,9 @@ func TestOpenAPICheckerNoticesAMissingRouteCodeAndMember(t *testing.T) {
 
 // optional are the members that may be absent from an answer.
 var optional = map[string]bool{
-	"last_used": true, "last_used_address": true, "ended_time": true, "first_instant": true, "previous_secret_until": true, "instance": true, "token_limit": true, "live_tokens": true, "soonest_expiry": true,
+	"last_used": true, "last_used_address": true, "ended_time": true, "first_instant": true, "previous_secret_until": true, "instance": true, "token_limit": true, "live_tokens": true, "soonest_expiry": true, "user_limit": true,
 	"reason": true, "id": true, "user": true, "scopes": true, "expiration_time": true, // of an introspection
+	"scope": true, "username": true, "sub": true, "iss": true, "jti": true, "token_type": true, "exp": true, "iat": true, // of one in the form of OAuth
 }
 
 // TestOpenAPIRequestsHaveTheMembersThatTheServiceReads compares the document with
@@ -236,7 +263,7 @@ func TestOpenAPIRequestsHaveTheMembersThatTheServiceReads(t *testing.T) {
 		members, _ := documented(t).at("components", "schemas", c.schema, "properties")
 		sameNames(t, c.schema, detail, members.(map[string]any))
 	}
-	for _, path := range []string{collection, collection + "JhxND7ci", collection + "JhxND7ci/events", "/v1/users/ann/events"} {
+	for _, path := range []string{collection, collection + "JhxND7ci", collection + "JhxND7ci/events", "/v1/users/ann/events", "/v1/events"} {
 		detail := w.do("GET", path+"?surplus=1", w.admin, "").expect(t, 400, "invalid_parameter").problem(t).Detail
 		operation, _ := documented(t).at("paths", documented(t).pathOf(path), "get", "parameters")
 		names := map[string]any{}

@@ -48,6 +48,8 @@ var holds = []struct{ method, path, body string }{
 	{"POST", collection, `{"source_ips":[%s,"192.0.2.1"],"expires_in":%s}`},
 	{"POST", collection, `%s`},
 	{"POST", collection, `{"name":%s`},
+	{"PUT", "/v1/groups", `{"alias":%s,"group":"g","permissions":[]}`},
+	{"PUT", "/v1/groups", `{"alias":"corp","group":"g","permissions":[%s]}`},
 	{"POST", "/v1/auth/authorize", `{"token":"x","action":%s,"nmae":1}`},
 	{"POST", "/v1/auth/authorize", `{"token":"x","source_ip":%s}`},
 	{"POST", "/v1/auth/authorize", `{"token":[%s]}`},

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"apitoken/events"
+	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/name"
 	"apitoken/functions/httpapi/machine"
@@ -45,6 +46,17 @@ func states(q url.Values) ([]events.TokenState, error) {
 		}
 	}
 	return all, nil
+}
+
+// kindOf reads the parameter kind, as events.Query has it.
+func kindOf(q url.Values) (string, error) {
+	switch kind := q.Get("kind"); {
+	case !q.Has("kind"), kind == guard.KindToken:
+		return "", nil
+	case kind == guard.KindSession:
+		return events.KindSession, nil
+	}
+	return "", machine.FieldProblem("invalid_parameter", "kind", "must be token or session")
 }
 
 // owners reads the parameter user. It returns the owner keys that the parameter

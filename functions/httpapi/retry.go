@@ -3,6 +3,7 @@ package httpapi
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"errors"
 	"net/http"
 	"syscall"
@@ -17,8 +18,7 @@ const (
 
 // retried sends a request with an Idempotency-Key until it has an answer, at most
 // requestTries times. If it never has one, the error is that of the first try that
-// may have reached the service: only a refused connection shows that nothing was
-// done.
+// may have reached the service: only what notSent reports shows that nothing was done.
 func retried[Answer any](ctx context.Context, wait time.Duration, send func() (Answer, error)) (out Answer, err error) {
 	var unknown error
 	for try := 1; ; try++ {
@@ -26,7 +26,7 @@ func retried[Answer any](ctx context.Context, wait time.Duration, send func() (A
 		if err == nil || !mayRetry(err) {
 			return out, err
 		}
-		refused := errors.Is(err, syscall.ECONNREFUSED)
+		refused := notSent(err)
 		if unknown == nil && !refused {
 			unknown = err
 		}
@@ -40,6 +40,13 @@ func retried[Answer any](ctx context.Context, wait time.Duration, send func() (A
 func mayRetry(err error) bool {
 	p, answered := errors.AsType[*Problem](err)
 	return !answered || p.Retryable && p.Status != http.StatusTooManyRequests
+}
+
+// notSent reports whether the request did not leave this machine: nobody listens, or the
+// service has a certificate that the client does not trust.
+func notSent(err error) bool {
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return untrusted || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // waited reports whether the time has passed before the end of the context.

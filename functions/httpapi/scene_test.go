@@ -47,6 +47,8 @@ type scene struct {
 	server *httptest.Server
 	admin  string // a token of a user with every permission
 
+	identities machine.Identities // of withProvider
+
 	mu  sync.Mutex
 	now time.Time
 }
@@ -68,14 +70,17 @@ func newScene(t *testing.T, change ...func(*machine.Config)) *scene {
 	return w
 }
 
+// publicURL is the address of the service under test.
+const publicURL = "https://tokens.example.com"
+
 // deployment is the id of the service under test.
 const deployment = "51af3dc0-da77-11e4-872e-1234567db123"
 
 // handler returns another handler on the same store.
 func (w *scene) handler(change ...func(*machine.Config)) http.Handler {
 	c := machine.Config{
-		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Deployment: deployment, Now: w.clock,
-		Logger: slog.New(slog.NewJSONHandler(w.log, nil)),
+		Issuer: w.issuer, Guard: w.issuer.Guard(), Version: "1.2.3", Deployment: deployment, PublicURL: publicURL, Now: w.clock,
+		Logger: slog.New(slog.NewJSONHandler(w.log, nil)), Identities: w.identities, Keys: w.keys,
 	}
 	for _, f := range change {
 		f(&c)

@@ -1,6 +1,7 @@
 package httpapi
 
 import (
+	"cmp"
 	"fmt"
 	"net/netip"
 
@@ -15,32 +16,50 @@ func (x exchange) whoAmI() (machine.Answer, error) {
 	if err != nil {
 		return machine.Answer{}, fmt.Errorf("reading the caller's permissions: %w", err)
 	}
+	user := shownAs(caller.Owner, caller.Name)
 	return machine.Answer{Body: WhoAmI{
-		ID: name.Number(caller.Owner), Name: displayName(caller.Owner), User: name.IdentityOf(caller.Owner), Permissions: orEmpty(caller.Permissions),
+		ID: name.Number(caller.Owner), Name: cmp.Or(user.Name, caller.Owner), User: user, Permissions: orEmpty(caller.Permissions),
 	}}, nil
+}
+
+// shownAs is the identity of an owner key, with the displayed name of a person whose key
+// has none.
+func shownAs(owner, displayed string) name.Identity {
+	user := name.IdentityOf(owner)
+	if _, person := name.AliasOf(owner); person {
+		user.Name = displayed
+	}
+	return user
 }
 
 // roles answers that the caller has no role: this service has permissions in place
 // of roles. Qumulo's qq reads the roles after who-am-i.
 func (x exchange) roles() (machine.Answer, error) { return machine.Answer{Body: []string{}}, nil }
 
-const loginDetail = "This service has no passwords and opens no sessions. Use a token in place of a password: write " +
+const loginDetail = "This service has no passwords. Use a token in place of a password: write " +
 	`{"version":1,"bearer_token":"TOKEN"} to a file with mode 0600, and give qq this file with --credentials-store. ` +
 	"Without that option, qq reads ~/.config/qumulo/credentials/HOST_PORT."
 
-// login refuses the login of Qumulo's clients, which is a user name and a password
-// in the body. It does not read the body.
+// login opens a session with a user name and a password, in the form of Qumulo's
+// clients. A service without passwords refuses every login, and does not read the body.
 func (x exchange) login() (machine.Answer, error) {
-	return machine.Answer{}, machine.NewProblem(guard.CodePassword, loginDetail)
-}
-
-// displayName returns the name in an owner key, or the whole key if it has no
-// name.
-func displayName(owner string) string {
-	if named := name.IdentityOf(owner).Name; named != "" {
-		return named
+	if x.Config.Passwords == nil {
+		return machine.Answer{}, machine.NewProblem(guard.CodePassword, loginDetail)
 	}
-	return owner
+	var in machine.SignIn
+	err := x.Decode(
+		machine.Value("username", "a string: the name of a user", &in.Username),
+		machine.Value("password", "a string: the password of the user", &in.Password),
+		machine.Value("ui", "true or false: whether the session is of the page", &in.UI),
+	)
+	if err != nil {
+		return machine.Answer{}, err
+	}
+	made, text, err := x.OpenSession(in)
+	if err != nil {
+		return machine.Answer{}, err
+	}
+	return machine.Answer{Body: loggedIn{ID: made.ID, BearerToken: text.Reveal(), ExpirationTime: Time{made.ExpiresAt}}}, nil
 }
 
 func (x exchange) introspect() (machine.Answer, error) {

@@ -149,7 +149,7 @@ func TestIntrospectionAgreesWithTheServiceAboutItsOwnCalls(t *testing.T) {
 	type call struct{ method, path string }
 	var all []call
 	for _, route := range httpapi.Routes() {
-		if route.Open {
+		if route.Open || route.Shown { // without a credential no scope matters
 			continue
 		}
 		path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann").Replace(route.Path)

@@ -178,8 +178,8 @@ func TestEveryAnswerAgreesWithALimitOfTheLast5Seconds(t *testing.T) {
 func TestOfTwoHoldersOfEditWhoRemoveEachOtherOneFails(t *testing.T) {
 	for _, way := range []struct{ method, of, body, code string }{
 		{"PUT", "permissions", `{"permissions":[]}`, "permission_denied"},
-		{"PUT", "suspension", "", "last_edit_holder token_suspended"},
-		{"POST", "offboard", "", "last_edit_holder token_suspended token_revoked"},
+		{"PUT", "suspension", "", "last_edit_holder token_suspended permission_denied_by_credential"},
+		{"POST", "offboard", "", "last_edit_holder token_suspended token_revoked permission_denied_by_credential"},
 	} {
 		t.Run(way.of, func(t *testing.T) {
 			for range 10 {

@@ -220,4 +220,9 @@ func TestALowerLimitEndsNothing(t *testing.T) {
 		}
 	}
 	w.do("PUT", "/v1/users/ann/limit", w.admin, `{"token_limit":"5"}`).expect(t, http.StatusBadRequest, "wrong_type")
+	w.do("PUT", "/v1/users/ann/suspension", w.admin, "").expect(t, http.StatusOK, "")
+	listed := decodeAs[httpapi.List](t, w.do("GET", collection+"?user=local:ann", w.admin, ""))
+	if want := limit("GET", ""); !want.Suspended || !reflect.DeepEqual(listed.UserLimit, &want) {
+		t.Errorf("a list of the user has the limit %+v, want %+v", listed.UserLimit, want)
+	}
 }

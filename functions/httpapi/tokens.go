@@ -16,6 +16,13 @@ type created struct {
 	BearerToken string `json:"bearer_token"`
 }
 
+// loggedIn is a LoggedIn with the session's text.
+type loggedIn struct {
+	ID             string `json:"id"`
+	BearerToken    string `json:"bearer_token"`
+	ExpirationTime Time   `json:"expiration_time"`
+}
+
 func (x exchange) create() (machine.Answer, error) {
 	key, err := x.requestKey()
 	if err != nil {
@@ -41,6 +48,9 @@ func (x exchange) list() (machine.Answer, error) {
 	var want issuer.ListQuery
 	var err error
 	q := x.Query
+	if want.Kind, err = kindOf(q); err != nil {
+		return machine.Answer{}, err
+	}
 	if want.Owners, err = owners(q); err != nil {
 		return machine.Answer{}, err
 	}
@@ -64,6 +74,9 @@ func (x exchange) list() (machine.Answer, error) {
 	out := List{Entries: make([]Entry, len(page.Tokens))}
 	for i, t := range page.Tokens {
 		out.Entries[i] = entryOf(t)
+	}
+	if page.Account != nil {
+		out.UserLimit = new(limitOf(*page.Account))
 	}
 	if page.More {
 		out.Paging = x.next(cursorOf(list, page.Next))

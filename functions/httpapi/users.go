@@ -2,6 +2,7 @@ package httpapi
 
 import (
 	"fmt"
+	"time"
 
 	"apitoken/events/issuer"
 	"apitoken/events/name"
@@ -21,6 +22,10 @@ type Limit struct {
 	TokenLimit *int          `json:"token_limit"`           // the user's own limit; nil: that of the settings
 	Effective  int           `json:"effective_token_limit"` // the one that applies now
 	LiveTokens int           `json:"live_tokens"`           // it may be above the limit: a lower limit ends nothing
+	Suspended  bool          `json:"suspended"`             // as in a Suspension
+
+	// ExpirationTimeout is the setting of this name, which every user may see here.
+	ExpirationTimeout int64 `json:"expiration_timeout_seconds"`
 }
 
 // Suspension says whether a user is suspended.
@@ -115,7 +120,7 @@ func (x exchange) setLimit() (machine.Answer, error) {
 }
 
 func limitOf(a issuer.Account) Limit {
-	return Limit{User: name.IdentityOf(a.Owner), TokenLimit: a.OwnLimit, Effective: a.TokenLimit, LiveTokens: a.Live}
+	return Limit{User: name.IdentityOf(a.Owner), TokenLimit: a.OwnLimit, Effective: a.TokenLimit, LiveTokens: a.Live, Suspended: a.Suspended, ExpirationTimeout: int64(a.Expiration / time.Second)}
 }
 
 func (x exchange) suspension() (machine.Answer, error) {

@@ -248,7 +248,7 @@ func (d *Document) RouteComplaints(routes []machine.Route) (complaints []string)
 			complaints = append(complaints, r.Method+" "+r.Path+" is not documented")
 			continue
 		}
-		if _, open := object["security"]; open != r.Open {
+		if _, open := object["security"]; open != (r.Open || r.Shown) {
 			complaints = append(complaints, r.Method+" "+r.Path+" is documented with the wrong security")
 		}
 	}

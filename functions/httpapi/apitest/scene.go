@@ -42,10 +42,17 @@ func (l *Log) Last(t testing.TB) map[string]any {
 	return line
 }
 
-// Usage is a store that counts what a request writes.
+// Usage is a store that counts what a request writes, and its walks through all
+// streams.
 type Usage struct {
 	events.Store
-	Commits, Touches int
+	Commits, Touches, Walks int
+}
+
+// Walk counts the walk.
+func (u *Usage) Walk(ctx context.Context, after events.Place, limit int) (events.Stretch, error) {
+	u.Walks++
+	return u.Store.Walk(ctx, after, limit)
 }
 
 // Commit counts the commit.
