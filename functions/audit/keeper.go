@@ -14,6 +14,10 @@ import (
 	"apitoken/functions/wiring/telemetry"
 )
 
+// margin is the time reserved at the end of an invocation for the answer. Without an
+// answer, the queue would deliver the whole batch again.
+const margin = 2 * time.Second
+
 // keeper answers both kinds of invocation.
 type keeper struct {
 	auditor *audit.Auditor
@@ -22,8 +26,13 @@ type keeper struct {
 }
 
 // handle takes a batch from the queue, or looks for overdue events if the
-// schedule invoked it.
+// schedule invoked it. It stops in time for the answer.
 func (k *keeper) handle(ctx context.Context, payload json.RawMessage) (any, error) {
+	if deadline, ok := ctx.Deadline(); ok {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithDeadline(ctx, deadline.Add(-margin))
+		defer cancel()
+	}
 	var kind struct {
 		Records    json.RawMessage
 		DetailType string `json:"detail-type"`
@@ -45,7 +54,8 @@ func (k *keeper) handle(ctx context.Context, payload json.RawMessage) (any, erro
 }
 
 // take keeps each event of a batch. It returns the message ids of the events
-// that it could not keep, and the queue delivers only those again.
+// that it could not keep, or for which no time was left, and the queue delivers only
+// those again.
 func (k *keeper) take(ctx context.Context, batch lambdaevents.SQSEvent) lambdaevents.SQSEventResponse {
 	began := k.now()
 	failures := []lambdaevents.SQSBatchItemFailure{}

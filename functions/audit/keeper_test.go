@@ -7,8 +7,10 @@ import (
 	"errors"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	lambdaevents "github.com/aws/aws-lambda-go/events"
@@ -26,10 +28,20 @@ type memory struct {
 	waits  []events.Message
 	fails  map[string]error // by event
 	down   error
+	slow   time.Duration // how long Keep and Waiting take
 }
 
-func (s *memory) Keep(_ context.Context, m events.Message) (bool, events.Message, error) {
-	if err := errors.Join(s.down, s.fails[m.ID]); err != nil {
+// work takes as long as the test wants, or until the context ends.
+func (s *memory) work(ctx context.Context) error {
+	select {
+	case <-ctx.Done():
+	case <-time.After(s.slow):
+	}
+	return ctx.Err()
+}
+
+func (s *memory) Keep(ctx context.Context, m events.Message) (bool, events.Message, error) {
+	if err := errors.Join(s.down, s.fails[m.ID], s.work(ctx)); err != nil {
 		return false, events.Message{}, err
 	}
 	earlier, there := s.copies[m.ID]
@@ -50,7 +62,10 @@ func (s *memory) Await(_ context.Context, stream events.Stream, seq uint64, sinc
 	return s.down
 }
 
-func (s *memory) Waiting(_ context.Context, _ time.Time, f func(events.Stream, uint64, time.Time)) error {
+func (s *memory) Waiting(ctx context.Context, _ time.Time, f func(events.Stream, uint64, time.Time)) error {
+	if err := s.work(ctx); err != nil {
+		return err
+	}
 	for _, w := range s.waits {
 		f(w.Stream, w.Seq, w.Time)
 	}
@@ -59,8 +74,11 @@ func (s *memory) Waiting(_ context.Context, _ time.Time, f func(events.Stream, u
 
 func (s *memory) Arrived(context.Context, events.Stream, uint64, time.Time) error { return s.down }
 
-// deliver invokes the function as Lambda does. It returns the answer and the
-// lines of the log.
+// timeout is that of the function in template.yaml.
+const timeout = 30 * time.Second
+
+// deliver invokes the function as Lambda does, with a deadline. It returns the answer
+// and the lines of the log.
 func deliver(t *testing.T, s *memory, payload []byte) (answer []byte, lines []map[string]any, err error) {
 	t.Helper()
 	if s.copies == nil {
@@ -71,7 +89,9 @@ func deliver(t *testing.T, s *memory, payload []byte) (answer []byte, lines []ma
 		auditor: &audit.Auditor{Copies: s, Now: time.Now},
 		log:     telemetry.NewLogger(telemetry.Config{Out: &out, Function: "stack-audit"}), now: time.Now,
 	}
-	answer, err = lambda.NewHandler(k.handle).Invoke(t.Context(), payload)
+	ctx, cancel := context.WithTimeout(t.Context(), timeout)
+	defer cancel()
+	answer, err = lambda.NewHandler(k.handle).Invoke(ctx, payload)
 	for line := range strings.Lines(out.String()) {
 		var l map[string]any
 		if err := json.Unmarshal([]byte(line), &l); err != nil {
@@ -192,6 +212,51 @@ func TestOnlyAnEventThatCouldNotBeKeptIsDeliveredAgain(t *testing.T) {
 	if got := failed(t, answer); err != nil || len(got) != 1 || got[0] == "notice" || len(s.copies) != 1 {
 		t.Errorf("got %v, %v, %v", got, err, s.copies)
 	}
+}
+
+// TestASlowTableLeavesTimeForTheAnswer: what is kept until then is not delivered
+// again, and the rest is.
+func TestASlowTableLeavesTimeForTheAnswer(t *testing.T) {
+	bodies := map[string]string{}
+	for n := range 9 {
+		m := events.Message{ID: "TokenExpiring/JhxND7ci/" + strconv.Itoa(n), Type: "TokenExpiring", V: 1, Time: time.Now().UTC(), Data: []byte(`{"v":1}`), Deployment: "test"}
+		detail, err := m.Detail()
+		if err != nil {
+			t.Fatal(err)
+		}
+		bodies[strconv.Itoa(n)] = `{"detail":` + string(detail) + `}`
+	}
+	payload := batch(t, bodies)
+	synctest.Test(t, func(t *testing.T) {
+		s := &memory{slow: 9 * time.Second}
+		began := time.Now()
+		answer, lines, err := deliver(t, s, payload)
+		if took := time.Since(began); took > timeout-margin {
+			t.Errorf("the answer came after %v of %v, want %v before the end", took, timeout, margin)
+		}
+		if got := failed(t, answer); err != nil || len(got) != 7 || len(s.copies) != 3 {
+			t.Errorf("got %v, %v and %d copies, want 7 messages to deliver again and 3 copies", got, err, len(s.copies))
+		}
+		if last := lines[len(lines)-1]; last["code"] != "unavailable" || last["failed"] != 7.0 {
+			t.Errorf("logged %v", last)
+		}
+	})
+}
+
+// TestASlowTableLeavesTimeForTheLineOfTheSchedule: Lambda does not end the function
+// before it has written that it failed.
+func TestASlowTableLeavesTimeForTheLineOfTheSchedule(t *testing.T) {
+	payload := payloads.Read(t, "schedule")
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		_, lines, err := deliver(t, &memory{slow: time.Hour}, payload)
+		if took := time.Since(began); err == nil || took > timeout-margin {
+			t.Errorf("got %v after %v of %v, want an error %v before the end", err, took, timeout, margin)
+		}
+		if last := lines[len(lines)-1]; last["code"] != "unavailable" {
+			t.Errorf("logged %v", last)
+		}
+	})
 }
 
 // TestOnlyMessagesWithACopyAreCounted, whether the copy is new or not. An alarm

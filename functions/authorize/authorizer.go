@@ -31,31 +31,30 @@ func (a *authorizer) Invoke(ctx context.Context, payload []byte) ([]byte, error)
 		a.logQuestion(ctx, q, "internal", guard.Principal{}, began, err)
 		return nil, err
 	}
-	p, err := a.guard.Authorize(q.Request, q.Source)
-	denial, denied := errors.AsType[*guard.Denial](err)
-	if err != nil && !denied {
-		err = fmt.Errorf("authorizing: %w", err)
+	v := a.guard.Judge(ctx, guard.QuestionOf(q.Request, q.Source))
+	if v.Fault != nil {
+		err = fmt.Errorf("authorizing: %w", v.Fault)
 		a.logQuestion(ctx, q, "unavailable", guard.Principal{TokenID: events.DamagedToken(err)}, began, err)
 		return nil, err
 	}
-	answer, err := a.verdict(q, p, denial)
-	code := codeOf(denial)
+	answer, err := a.answer(q, v)
+	code := codeOf(v.Denial)
 	if err != nil && !errors.Is(err, gateway.ErrUnauthorized) {
 		code = "internal"
 	}
-	a.logQuestion(ctx, q, code, p, began, err)
+	a.logQuestion(ctx, q, code, v.Principal, began, err)
 	return answer, err
 }
 
-// verdict returns the answer for API Gateway. A call that is out of scope gets
-// the same policy as every other call: the policy itself does not admit the
-// call. A policy must not depend on the call, because API Gateway may cache it.
-func (a *authorizer) verdict(q gateway.Question, p guard.Principal, denial *guard.Denial) ([]byte, error) {
-	switch code := codeOf(denial); {
-	case code == codeOK, code == codeOutOfScope && !q.ExpectsSimple(a.form):
-		return q.Allow(a.form, p)
-	case gateway.IsForbidden(denial):
-		return q.Deny(a.form, denial)
+// answer translates a verdict into the answer for API Gateway. A call that is out
+// of scope gets the same policy as every other call: the policy itself does not
+// admit the call. A policy must not depend on the call, because API Gateway may cache it.
+func (a *authorizer) answer(q gateway.Question, v guard.Verdict) ([]byte, error) {
+	switch {
+	case v.Allowed(), v.Denial == guard.OutOfScope && !q.ExpectsSimple(a.form):
+		return q.Allow(a.form, v.Principal)
+	case gateway.IsForbidden(v.Denial):
+		return q.Deny(a.form, v.Denial)
 	}
 	return nil, gateway.ErrUnauthorized
 }

@@ -105,7 +105,7 @@ func TestValidTokenIsAllowedInEveryForm(t *testing.T) {
 	s := newScene(t)
 	made, text := s.token(token.Wish{ExpiresAt: s.now.Add(time.Hour)})
 	want := map[string]any{
-		"owner": "ann", "token_id": made.ID, "kind": "token", "credential": "current", "rotation": "0", "permissions": "[]", "via": "", "scopes": "[]", "source_ips": "[]",
+		"owner": "ann", "token_id": made.ID, "kind": "token", "credential": "current", "rotation": "0", "permissions": "[]", "via": "", "makes_until": "", "opened_with": "", "ui": "", "scopes": "[]", "source_ips": "[]",
 		"expires_at": s.now.Add(time.Hour).Format("2006-01-02T15:04:05.000000Z"),
 		"denial":     "_by_scope", "detail": "The token's scopes do not allow this call.",
 	}

@@ -19,6 +19,10 @@ import (
 	"apitoken/functions/wiring"
 )
 
+// parallel is more than in a server: nothing else runs in this process, and it mostly
+// waits for DynamoDB.
+const parallel = 16
+
 func main() { wiring.Run("expire", build) }
 
 func build(f wiring.Function) (lambda.Handler, error) {
@@ -27,6 +31,6 @@ func build(f wiring.Function) (lambda.Handler, error) {
 
 func newExpirer(f wiring.Function, now func() time.Time) *expirer {
 	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Now: now, Logger: f.Log})
-	s := sweep.New(sweep.Config{Store: f.Store, Issuer: i, Keys: f.Keys, Now: now, Logger: f.Log})
+	s := sweep.New(sweep.Config{Store: f.Store, Issuer: i, Keys: f.Keys, Now: now, Logger: f.Log, Parallel: parallel})
 	return &expirer{run: s.Run, log: f.Log, now: now}
 }

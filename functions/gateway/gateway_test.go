@@ -12,6 +12,7 @@ import (
 	"net/netip"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -230,11 +231,58 @@ func TestIncompleteContextGivesNoPrincipal(t *testing.T) {
 		"no via":              func(c map[string]any) { delete(c, "via") },
 		"token with via":      func(c map[string]any) { c["via"] = "oidc" },
 		"via is null":         func(c map[string]any) { c["via"] = nil },
+		"no bound":            func(c map[string]any) { delete(c, "makes_until") },
+		"token with a bound":  func(c map[string]any) { c["makes_until"] = "2030-01-20T00:00:00.000000Z" },
+		"no opening token":    func(c map[string]any) { delete(c, "opened_with") },
+		"token opened with":   func(c map[string]any) { c["opened_with"] = "L7k8ljIC" },
+		"no ui":               func(c map[string]any) { delete(c, "ui") },
+		"token at the page":   func(c map[string]any) { c["ui"] = "true" },
 	} {
 		c := complete()
 		damage(c)
 		if p, err := parsePrincipal(c); err == nil {
 			t.Errorf("%s: got %+v, want an error", name, p)
+		}
+	}
+}
+
+// TestASessionTravelsWithItsBounds: the context of each way to be opened becomes the
+// same principal, and one without a bound or a member becomes none. A session without
+// its bound would make tokens that outlive it.
+func TestASessionTravelsWithItsBounds(t *testing.T) {
+	end := time.Date(2126, 1, 1, 0, 0, 0, 0, time.UTC)
+	session := guard.Principal{Owner: "ann", TokenID: "JhxND7ci", Kind: guard.KindSession, Credential: guard.CredentialCurrent, ExpiresAt: end}
+	person, exchange, ofToken := session, session, session
+	person.Via, person.Permissions, person.UI = guard.ViaOIDC, []string{"view", "edit"}, true
+	exchange.Via, exchange.MakesUntil = guard.ViaExchange, end.Add(time.Microsecond)
+	ofToken.Via, ofToken.From, ofToken.MakesUntil, ofToken.Scopes = guard.ViaToken, "L7k8ljIC", end, []string{"GET /v1/x"}
+	for _, want := range []guard.Principal{person, exchange, ofToken} {
+		if got, err := parsePrincipal(Context(want)); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("got %+v, %v\nwant %+v", got, err, want)
+		}
+		for _, member := range []string{"kind", "via", "permissions", "makes_until", "opened_with", "ui", "expires_at"} {
+			c := Context(want)
+			delete(c, member)
+			if p, err := parsePrincipal(c); err == nil {
+				t.Errorf("via %s without %s: got %+v, want an error", want.Via, member, p)
+			}
+		}
+	}
+	for name, damage := range map[string]func(*guard.Principal){
+		"an exchange without its bound":      func(p *guard.Principal) { *p = exchange; p.MakesUntil = time.Time{} },
+		"a person with a bound":              func(p *guard.Principal) { *p = person; p.MakesUntil = end },
+		"a person with a token":              func(p *guard.Principal) { *p = person; p.From = "L7k8ljIC" },
+		"a session of a token, without it":   func(p *guard.Principal) { *p = ofToken; p.From = "" },
+		"a session of a token, with actions": func(p *guard.Principal) { *p = ofToken; p.Permissions = []string{"view"} },
+		"a session without an end":           func(p *guard.Principal) { *p = person; p.ExpiresAt = time.Time{} },
+		"a session of another kind":          func(p *guard.Principal) { *p = person; p.Via = "saml" },
+		"a session with an old secret":       func(p *guard.Principal) { *p = person; p.Credential = guard.CredentialOutgoing },
+		"a session that was rotated":         func(p *guard.Principal) { *p = person; p.Rotated = 1 },
+	} {
+		var p guard.Principal
+		damage(&p)
+		if got, err := parsePrincipal(Context(p)); err == nil {
+			t.Errorf("%s: got %+v, want an error", name, got)
 		}
 	}
 }
@@ -248,6 +296,7 @@ func TestContextHasAllMembersAsText(t *testing.T) {
 	})
 	want := map[string]any{
 		"owner": "ann", "token_id": "JhxND7ci", "kind": "token", "credential": "current", "rotation": "7", "permissions": "[]", "via": "",
+		"makes_until": "", "opened_with": "", "ui": "",
 		"scopes": "[]", "expires_at": "", "source_ips": `["203.0.113.0/24"]`,
 	}
 	if !maps.Equal(c, want) {

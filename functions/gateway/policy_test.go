@@ -25,10 +25,10 @@ func TestPolicyAdmitsWhatTheGuardAdmits(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		scopes := rapid.SliceOfN(scopeText(), 1, 4).Draw(t, "scopes")
 		p := policy(stage, scopes)
-		principal := guard.Principal{Scopes: scopes}
+		principal := guard.Principal{Owner: "ann", Scopes: scopes}
 		for range 20 {
 			method, path := rapid.SampledFrom(methods).Draw(t, "method"), call().Draw(t, "path")
-			byPolicy, byGuard := iamtest.Allows(p, stage+"/"+method+path), principal.Allows(scope.CallOf(method, path))
+			byPolicy, byGuard := iamtest.Allows(p, stage+"/"+method+path), principal.Judge(guard.Question{Method: method, Path: path}).Allowed()
 			if byPolicy && !byGuard {
 				t.Fatalf("%s %s: the policy of %q admits the call, the guard does not\n%+v", method, path, scopes, p)
 			}

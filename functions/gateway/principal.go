@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/netip"
 	"strconv"
+	"time"
 
 	"apitoken/events/guard"
 	"apitoken/events/instant"
@@ -23,29 +24,46 @@ const (
 	keyRotation    = "rotation"
 	keyPermissions = "permissions"
 	keyVia         = "via"
+	keyMakesUntil  = "makes_until"
+	keyOpenedWith  = "opened_with"
+	keyUI          = "ui"
 	keyScopes      = "scopes"
 	keyExpiresAt   = "expires_at"
 	keySourceIPs   = "source_ips"
 )
 
 // Context returns the authorizer's context for the principal. All values are
-// text: the owner key; the token's id; the kind (guard.KindToken) and which of the
+// text: the owner key; the token's id; the kind (token or session) and which of the
 // token's secrets was shown (current or outgoing); the sequence of the token's last
 // rotation ("0" if there was none); the permissions of a session ("[]" for a token)
-// and how it was opened ("" for a token); the token's scopes and source ranges as
+// and how it was opened ("" for a token); the end of what a session may make ("" if
+// there is none, and for a token), the token that it was opened with ("" if none did),
+// and whether it was opened at the page ("true" or ""); the token's scopes and source ranges as
 // JSON arrays ("[]" means all calls, and any address); the token's expiry in the
 // form of package instant ("" if it never expires). The token itself is not in the
 // context.
 func Context(p guard.Principal) map[string]any {
-	expires := ""
-	if !p.ExpiresAt.IsZero() {
-		expires = instant.Format(p.ExpiresAt)
+	ui := ""
+	if p.UI {
+		ui = isUI
 	}
 	return map[string]any{
 		keyOwner: p.Owner, keyTokenID: p.TokenID, keyKind: p.Kind, keyCredential: p.Credential,
 		keyRotation: strconv.FormatUint(p.Rotated, 10), keyPermissions: jsonList(p.Permissions), keyVia: p.Via,
-		keyScopes: jsonList(p.Scopes), keyExpiresAt: expires, keySourceIPs: jsonList(p.SourceIPs),
+		keyMakesUntil: timeText(p.MakesUntil), keyOpenedWith: p.From, keyUI: ui,
+		keyScopes: jsonList(p.Scopes), keyExpiresAt: timeText(p.ExpiresAt), keySourceIPs: jsonList(p.SourceIPs),
 	}
+}
+
+// isUI is the member ui of a session that was opened at the page.
+const isUI = "true"
+
+// timeText is a time in the form of package instant, "" for the zero time.
+func timeText(t time.Time) string {
+	if t.IsZero() {
+		return ""
+	}
+	return instant.Format(t)
 }
 
 func jsonList[T any](values []T) string {
@@ -67,10 +85,11 @@ var errNoContext = errors.New("the authorizer's context is missing or incomplete
 // scopes must never mean all calls. It refuses a principal of an unknown kind or
 // credential, because no rule limits such a principal yet.
 func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
-	var rotation, permissions, scopes, expires, sources string
+	var rotation, permissions, scopes, expires, makes, ui, sources string
 	for name, into := range map[string]*string{
 		keyOwner: &p.Owner, keyTokenID: &p.TokenID, keyKind: &p.Kind, keyCredential: &p.Credential, keyVia: &p.Via,
-		keyRotation: &rotation, keyPermissions: &permissions, keyScopes: &scopes, keyExpiresAt: &expires, keySourceIPs: &sources,
+		keyRotation: &rotation, keyPermissions: &permissions, keyMakesUntil: &makes, keyOpenedWith: &p.From, keyUI: &ui,
+		keyScopes: &scopes, keyExpiresAt: &expires, keySourceIPs: &sources,
 	} {
 		value, ok := context[name].(string)
 		if !ok {
@@ -93,23 +112,58 @@ func parsePrincipal(context map[string]any) (p guard.Principal, err error) {
 	if p.SourceIPs, err = parseList[netip.Prefix](keySourceIPs, sources); err != nil {
 		return p, err
 	}
-	if expires != "" {
-		if p.ExpiresAt, err = instant.Parse(expires); err != nil {
-			return p, fmt.Errorf("authorizer context, %s: %w", keyExpiresAt, err)
-		}
+	if p.ExpiresAt, err = parseTime(keyExpiresAt, expires); err != nil {
+		return p, err
+	}
+	if p.MakesUntil, err = parseTime(keyMakesUntil, makes); err != nil {
+		return p, err
+	}
+	if p.UI = ui == isUI; !p.UI && ui != "" {
+		return p, fmt.Errorf("authorizer context, %s: it must be %q or empty", keyUI, isUI)
 	}
 	return p, checkKind(p)
 }
 
-// checkKind accepts a token with one of its secrets. An outgoing secret always
-// has an end. Only a session has permissions of its own.
-func checkKind(p guard.Principal) error {
-	known := p.Credential == guard.CredentialCurrent || p.Credential == guard.CredentialOutgoing && !p.ExpiresAt.IsZero()
-	if p.Kind != guard.KindToken || !known || len(p.Permissions) > 0 || p.Via != "" {
-		return fmt.Errorf("authorizer context: %s %q, %s %q until %q, %s %q and %s %q do not describe a token with one of its secrets",
-			keyKind, p.Kind, keyCredential, p.Credential, p.ExpiresAt, keyPermissions, p.Permissions, keyVia, p.Via)
+// parseTime reads the result of timeText.
+func parseTime(name, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
 	}
-	return nil
+	t, err := instant.Parse(text)
+	if err != nil {
+		return time.Time{}, fmt.Errorf("authorizer context, %s: %w", name, err)
+	}
+	return t, nil
+}
+
+// checkKind accepts a token with one of its secrets, and a session. An outgoing secret
+// always has an end, and so has a session. Only a session has permissions, a way to be
+// opened, and a bound of its own; only one by a token has that token.
+func checkKind(p guard.Principal) error {
+	outgoing := p.Credential == guard.CredentialOutgoing && !p.ExpiresAt.IsZero()
+	session := len(p.Permissions) > 0 || p.Via != "" || !p.MakesUntil.IsZero() || p.From != "" || p.UI
+	switch {
+	case p.Kind == guard.KindToken && (p.Credential == guard.CredentialCurrent || outgoing) && !session:
+		return nil
+	case p.Kind == guard.KindSession && p.Credential == guard.CredentialCurrent && !p.ExpiresAt.IsZero() && boundAsOpened(p):
+		return nil
+	}
+	return fmt.Errorf("authorizer context: %s %q, %s %q until %q, %s %q, %s %q, %s %q and %s %q describe neither a token with one of its secrets nor a session",
+		keyKind, p.Kind, keyCredential, p.Credential, p.ExpiresAt, keyPermissions, p.Permissions, keyVia, p.Via, keyMakesUntil, p.MakesUntil, keyOpenedWith, p.From)
+}
+
+// boundAsOpened reports whether the bounds of a session are those of its way to be
+// opened. A context without the bound of an exchange would be one without a bound.
+func boundAsOpened(p guard.Principal) bool {
+	switch p.Via {
+	case guard.ViaOIDC, guard.ViaPassword:
+		return p.From == "" && p.Rotated == 0 && p.MakesUntil.IsZero()
+	case guard.ViaExchange:
+		return p.From == "" && p.Rotated == 0 && !p.MakesUntil.IsZero()
+	case guard.ViaToken:
+		return p.From != "" && len(p.Permissions) == 0
+	}
+	return false
 }
 
 // checkPrincipal refuses a principal of an expired token and of an owner that the

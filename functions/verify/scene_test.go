@@ -70,7 +70,7 @@ func (x *scene) revoke(owner, id string) {
 func (x *scene) keepCopies() {
 	x.Helper()
 	a := &audit.Auditor{Copies: x.copies, Now: time.Now}
-	for _, s := range []events.Stream{events.SettingsStream, "user/admin", "user/ann", "user/bob"} {
+	for _, s := range []events.Stream{events.SettingsStream, "user/admin", "user/ann", "user/bob", "session/ann"} {
 		rs, err := x.table.History(x.Context(), s, 0, 1000)
 		if err != nil {
 			x.Fatal(err)

@@ -23,15 +23,18 @@ type Job struct {
 	Checks     bool // it checks tokens itself, and stores their use
 	Authorizes bool // API Gateway asks it whether a call may pass
 	Events     bool // its answers contain events, in the form in which they are published
+	Named      bool // its answers name the deployment
+	Walks      bool // it reads all streams of the log, a part with each call
 	Carries    bool // it puts the messages of the outbox on the bus
 	Copies     bool // it stores the copies of events, and has access to neither the log nor a pepper
 	Sweeps     bool // it records expiries, puts warnings into the outbox and notes them
+	Pages      bool // it answers browsers and calls the API over HTTPS: it has access to neither the log nor a pepper
 	Verifies   bool // it compares the log and the views with the copies, writes nothing and has no pepper
 
 	Every time.Duration // between two scheduled runs; 0: it has no schedule
 }
 
-// Jobs are the functions that answer no HTTP call.
+// Jobs are the functions that answer no call of the API.
 func Jobs() []Job {
 	return []Job{
 		{Function: "authorize", Authorizes: true, Checks: true},
@@ -40,6 +43,7 @@ func Jobs() []Job {
 		{Function: "expire", Command: true, Sweeps: true, Every: time.Hour},
 		{Function: "audit", Copies: true, Every: 5 * time.Minute},
 		{Function: "verify", Verifies: true, Every: 24 * time.Hour},
+		{Function: "page", Pages: true},
 	}
 }
 
@@ -59,7 +63,7 @@ func (j Job) HTTP() bool { return j.Guarded || j.Open }
 
 // Need returns the settings that the function requires, besides a table. A
 // function needs peppers to verify tokens, or to seal the heads that it writes. It
-// needs the deployment to publish events or to answer them.
+// needs the deployment to publish events or to answer them, and to name it.
 func (j Job) Need() (need Need) {
 	if j.Guarded || j.Command || j.Checks {
 		need |= Peppers
@@ -67,7 +71,7 @@ func (j Job) Need() (need Need) {
 	if j.Carries {
 		need |= Bus
 	}
-	if j.Carries || j.Events {
+	if j.Carries || j.Events || j.Named {
 		need |= Deployment
 	}
 	return need

@@ -28,6 +28,7 @@ var forbidden = []struct {
 	{every, "github.com/spf13/cobra", "the command line is for people"},
 	{every, "github.com/jmespath/go-jmespath", "only the command line selects parts of answers"},
 	{every, "gopkg.in/ini.v1", "only the command line reads profiles"},
+	{every, "github.com/VictoriaMetrics/metrics", "CloudWatch reads the metrics of a function from its log"},
 	{every, "github.com/clipperhouse", "only the command line measures texts on a terminal"},
 	{every, "golang.org/x/term", "only the command line has a terminal"},
 	{every, "github.com/creack/pty", "tests do not ship"},
@@ -37,8 +38,8 @@ var forbidden = []struct {
 	{every, "github.com/aws/aws-sdk-go-v2/credentials", "the environment has the credentials"},
 	{every, "github.com/aws/aws-sdk-go-v2/service/sts", "the environment has the credentials"},
 	{every, "github.com/aws/aws-sdk-go-v2/feature/ec2/imds", "a Lambda function has no instance metadata"},
-	{every, "text/template", "it calls methods by name, so the linker cannot drop unused exported methods"},
-	{every, "html/template", "it imports text/template"},
+	{noPage, "text/template", "it calls methods by name, so the linker cannot drop unused exported methods"},
+	{noPage, "html/template", "it imports text/template"},
 	{every, "net/rpc", "the tag lambda.norpc leaves it out, and html/template with it"},
 	{every, "testing", "tests do not ship"},
 	{every, "pgregory.net/rapid", "tests do not ship"},
@@ -46,10 +47,19 @@ var forbidden = []struct {
 	{every, "github.com/getkin/kin-openapi", "only tests compare the document with the routes"},
 	{every, "github.com/santhosh-tekuri/jsonschema", "only tests compare events with their schemas"},
 	{every, "go.yaml.in/yaml", "the OpenAPI document is served without parsing"},
+	{opensNoSession, "apitoken/infra/oidc", "only the function that opens sessions asks issuers"},
+	{opensNoSession, "github.com/coreos/go-oidc", "only the function that opens sessions asks issuers"},
+	{opensNoSession, "github.com/go-jose/go-jose", "only the function that opens sessions reads JWTs"},
+	{opensNoSession, "golang.org/x/oauth2", "only the function that opens sessions asks issuers"},
+	{every, "github.com/oauth2-proxy/mockoidc", "tests do not ship"},
+	{every, "github.com/golang-jwt/jwt", "tests do not ship"},
 	{noCaller, "apitoken/functions/httpapi", "API Gateway, a stream, a queue or the clock calls it, and no HTTP client does"},
+	{pages, "apitoken/infra", "it calls the API over HTTPS and has no right at the tables"},
+	{pages, "github.com/aws/aws-sdk-go-v2", "it calls the API over HTTPS and no service of AWS"},
 	{authorizes, "apitoken/events/issuer", "it checks tokens and does not change them"},
 	{authorizes, "apitoken/events/settings", "no setting decides whether a token passes"},
 	{authorizes, "apitoken/events/token", "it compares calls with scopes and applies no rules"},
+	{authorizes, "apitoken/events/session", "it reads the view of a session like that of a token, and applies no rules"},
 	{authorizes, "apitoken/events/name", "names are checked when a token is made, and their tables would make the start slow"},
 	{authorizes, "golang.org/x/text", "only names of users need the tables of Unicode, which are large"},
 	{noCarrier, "github.com/aws/aws-sdk-go-v2/service/eventbridge", "only the change stream sends events: a function that wrote and then sent could crash in between and lose an event"},
@@ -87,17 +97,20 @@ func checkLinks(t *testing.T, job wiring.Job, linked []string) {
 	}
 }
 
-func every(wiring.Job) bool        { return true }
-func noCaller(j wiring.Job) bool   { return !j.HTTP() }
-func authorizes(j wiring.Job) bool { return j.Authorizes }
-func carries(j wiring.Job) bool    { return j.Carries }
-func noCarrier(j wiring.Job) bool  { return !j.Carries }
-func copies(j wiring.Job) bool     { return j.Copies }
-func verifies(j wiring.Job) bool   { return j.Verifies }
+func every(wiring.Job) bool            { return true }
+func opensNoSession(j wiring.Job) bool { return !j.Open || !j.Mints }
+func noPage(j wiring.Job) bool         { return !j.Pages }
+func pages(j wiring.Job) bool          { return j.Pages }
+func noCaller(j wiring.Job) bool       { return !j.HTTP() && !j.Pages }
+func authorizes(j wiring.Job) bool     { return j.Authorizes }
+func carries(j wiring.Job) bool        { return j.Carries }
+func noCarrier(j wiring.Job) bool      { return !j.Carries }
+func copies(j wiring.Job) bool         { return j.Copies }
+func verifies(j wiring.Job) bool       { return j.Verifies }
 
 // verifiesNothing selects functions without peppers that answer no HTTP calls. The
 // HTTP interface links the guard, even if all calls of a function are open.
-func verifiesNothing(j wiring.Job) bool { return !j.HTTP() && j.Need()&wiring.Peppers == 0 }
+func verifiesNothing(j wiring.Job) bool { return !j.HTTP() && !j.Pages && j.Need()&wiring.Peppers == 0 }
 
 // linkedPackages returns the packages that the binary of each function links.
 func linkedPackages(t *testing.T) map[string][]string {

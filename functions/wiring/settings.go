@@ -18,6 +18,7 @@ type Settings struct {
 	Bus                string      // EVENT_BUS: name or ARN of the EventBridge bus
 	Deployment         string      // DEPLOYMENT: the id of the deployment, in the source of its events
 	Prefix             string      // TOKEN_PREFIX: of new tokens; may be empty
+	PublicURL          string      // PUBLIC_URL: the address of the API for its clients, https; may be empty
 	AuthorizeInHandler bool        // AUTHORIZE_IN_HANDLER: "true" if no authorizer runs before the handlers
 	Answer             string      // AUTHORIZER_ANSWER: "policy" (default) or "simple", see gateway.Form
 	Function           string      // AWS_LAMBDA_FUNCTION_NAME, in metrics
@@ -52,6 +53,11 @@ func Read(getenv func(string) string, need Need) (Settings, error) {
 	}
 	if s.Prefix != "" {
 		r.addFault(secret.ValidPrefix(s.Prefix), "TOKEN_PREFIX")
+	}
+	if text := getenv("PUBLIC_URL"); text != "" {
+		var err error
+		s.PublicURL, err = events.PublicURL(text)
+		r.addFault(err, "PUBLIC_URL")
 	}
 	if need&Bus != 0 {
 		s.Bus = r.required("EVENT_BUS")

@@ -48,7 +48,7 @@ func (a answering) Invoke(ctx context.Context, _ []byte) ([]byte, error) {
 func TestAllFaultsAreReportedTogetherAndWithoutValues(t *testing.T) {
 	var out bytes.Buffer
 	_, err := handler(environment(map[string]string{
-		"TOKEN_TABLE": "", "EVENT_BUS": "", "DEPLOYMENT": "a b", "PEPPERS": "k1:c2hvcnQ=", "TOKEN_PREFIX": "No Good", "AUTHORIZE_IN_HANDLER": "yes", "AUTHORIZER_ANSWER": "loud",
+		"TOKEN_TABLE": "", "EVENT_BUS": "", "DEPLOYMENT": "a b", "PEPPERS": "k1:c2hvcnQ=", "TOKEN_PREFIX": "No Good", "AUTHORIZE_IN_HANDLER": "yes", "AUTHORIZER_ANSWER": "loud", "PUBLIC_URL": "http://tokens.example.com",
 		"AWS_REGION": "", "AWS_SECRET_ACCESS_KEY": "",
 	}), &out, Peppers|Bus|Deployment, func(Function) (lambda.Handler, error) {
 		t.Error("a function was built from a faulty environment")
@@ -57,7 +57,7 @@ func TestAllFaultsAreReportedTogetherAndWithoutValues(t *testing.T) {
 	if err == nil {
 		t.Fatal("got no error")
 	}
-	for _, name := range []string{"TOKEN_TABLE", "EVENT_BUS", "DEPLOYMENT", "PEPPERS", "TOKEN_PREFIX", "AUTHORIZE_IN_HANDLER", "AUTHORIZER_ANSWER", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"} {
+	for _, name := range []string{"TOKEN_TABLE", "EVENT_BUS", "DEPLOYMENT", "PEPPERS", "TOKEN_PREFIX", "AUTHORIZE_IN_HANDLER", "AUTHORIZER_ANSWER", "PUBLIC_URL", "AWS_REGION", "AWS_SECRET_ACCESS_KEY"} {
 		if !strings.Contains(err.Error(), name) || !strings.Contains(out.String(), name) {
 			t.Errorf("%s is not named: %v\n%s", name, err, out.String())
 		}

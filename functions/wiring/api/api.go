@@ -24,9 +24,24 @@ func Run(function string) {
 	wiring.RunJob(jobOf(function, faces.Routes()), func(f wiring.Function) (lambda.Handler, error) { return serve(f, function), nil })
 }
 
-// serve returns the handler of one function. A function without peppers verifies
+// RunWithIdentities is Run for a function whose calls open sessions. identities reads the
+// issuers from the environment.
+func RunWithIdentities(function string, identities func(getenv func(string) string) (machine.Identities, error)) {
+	wiring.RunJob(jobOf(function, faces.Routes()), func(f wiring.Function) (lambda.Handler, error) {
+		ids, err := identities(f.Getenv)
+		if err != nil {
+			return nil, err
+		}
+		return serveWith(f, function, ids), nil
+	})
+}
+
+// serve returns the handler of a function whose calls open no sessions.
+func serve(f wiring.Function, function string) lambda.Handler { return serveWith(f, function, nil) }
+
+// serveWith returns the handler of one function. A function without peppers verifies
 // no token, so it gets neither guard nor issuer.
-func serve(f wiring.Function, function string) lambda.Handler {
+func serveWith(f wiring.Function, function string, ids machine.Identities) lambda.Handler {
 	job := jobOf(function, faces.Routes())
 	if job.Need()&wiring.Peppers == 0 {
 		return serveOpen(f, function)
@@ -34,14 +49,15 @@ func serve(f wiring.Function, function string) lambda.Handler {
 	trust := !job.Direct && !f.AuthorizeInHandler
 	i := issuer.New(issuer.Config{Store: f.Store, Keys: f.Keys, Prefix: f.Prefix, Logger: f.Log})
 	return gateway.New(gateway.Config{TrustAuthorizer: trust, ValidOwner: name.ValidOwner, Handler: machine.New(machine.Config{
-		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Deployment: f.Deployment, Only: []string{function}, TrustPrincipal: trust,
+		Issuer: i, Guard: i.Guard(), Logger: f.Log, Version: version(), Deployment: f.Deployment, PublicURL: f.PublicURL, Only: []string{function}, TrustPrincipal: trust,
+		Identities: ids, Keys: f.Keys,
 	}, faces.All()...)})
 }
 
 // serveOpen returns the handler of a function that needs no credential.
 func serveOpen(f wiring.Function, function string) lambda.Handler {
 	return gateway.New(gateway.Config{Handler: machine.New(machine.Config{
-		Logger: f.Log, Version: version(), Only: []string{function}, TrustPrincipal: true, Ready: ready(f.Store),
+		Logger: f.Log, Version: version(), PublicURL: f.PublicURL, Only: []string{function}, TrustPrincipal: true, Ready: ready(f.Store),
 	}, faces.All()...)})
 }
 

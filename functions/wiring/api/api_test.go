@@ -7,6 +7,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -308,7 +309,7 @@ func TestEveryFunctionHasAJobAndItsMain(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if named := strings.Contains(string(b), `.Run("`+function+`"`); !named && !job.Copies { // it has no settings of wiring, so it runs without them
+		if named := regexp.MustCompile(`\.Run(WithIdentities)?\("` + function + `"`).Match(b); !named && !job.Copies && !job.Pages { // they have no settings of wiring, so they run without them
 			t.Errorf("functions/%s/main.go does not run %q:\n%s", function, function, b)
 		}
 	}
@@ -353,13 +354,14 @@ func TestJobIsTheSumOfItsRoutes(t *testing.T) {
 		{[]machine.Route{{}, {Command: true}, {Mints: true}}, wiring.Job{Guarded: true, Command: true, Mints: true}, wiring.Peppers},
 		{[]machine.Route{{Replays: true}, {Mints: true}}, wiring.Job{Guarded: true, Mints: true, Replays: true}, wiring.Peppers},
 		{[]machine.Route{{}, {Events: true}}, wiring.Job{Guarded: true, Events: true}, wiring.Peppers | wiring.Deployment},
+		{[]machine.Route{{}, {Walks: true}}, wiring.Job{Guarded: true, Walks: true}, wiring.Peppers},
 		{[]machine.Route{{Checks: true}, {}}, wiring.Job{Guarded: true, Checks: true}, wiring.Peppers},
 		{[]machine.Route{{Direct: true, Checks: true}, {Direct: true, Checks: true, Command: true}}, wiring.Job{Guarded: true, Direct: true, Checks: true, Command: true}, wiring.Peppers},
 		{[]machine.Route{{Open: true, Command: true}}, wiring.Job{Open: true, Command: true}, wiring.Peppers},
 		{[]machine.Route{{Open: true, Refuses: true}, {Direct: true, Checks: true}}, wiring.Job{Guarded: true, Direct: true, Checks: true}, wiring.Peppers},
 		{[]machine.Route{{Open: true, Refuses: true}, {Open: true}}, wiring.Job{Open: true}, 0},
 		{[]machine.Route{{Open: true, Refuses: true}}, wiring.Job{Open: true}, 0},
-		{[]machine.Route{{}, {Function: "other", Command: true, Mints: true, Replays: true, Checks: true, Events: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
+		{[]machine.Route{{}, {Function: "other", Command: true, Mints: true, Replays: true, Checks: true, Events: true, Walks: true, Open: true}}, wiring.Job{Guarded: true}, wiring.Peppers},
 	} {
 		if got := jobOf("", c.routes); got != c.want || got.Need() != c.need {
 			t.Errorf("%+v: got %+v with need %b, want %+v with need %b", c.routes, got, got.Need(), c.want, c.need)

@@ -133,7 +133,7 @@ func TestAFaultOfEveryFunctionIsCountedForTheStack(t *testing.T) {
 	faults := map[string]int{}
 	for _, r := range faces.Routes() {
 		path := strings.NewReplacer("{id}", "JhxND7ci", "{user}", "ann", "{vms}", "1").Replace(r.Path)
-		body := map[string]string{"POST /v1/auth/authorize": `{"token":"` + vector + `"}`}[r.Method+" "+r.Path]
+		body := map[string]string{"POST /v1/auth/authorize": `{"token":"` + vector + `"}`, "POST /v1/session/exchange": exchangeForm + vector}[r.Method+" "+r.Path]
 		a, line := d.send(telemetry.Observe(serve(d.Function, r.Function)), r.Method, path, vector, body)
 		if a.StatusCode < http.StatusInternalServerError {
 			continue

@@ -41,7 +41,7 @@ func jobOf(function string, routes []machine.Route) wiring.Job {
 			refuses = refuses || r.Open && r.Refuses
 			j.Direct, authorized = j.Direct || r.Direct, authorized || !r.Open && !r.Direct
 			j.Command, j.Mints, j.Checks = j.Command || r.Command, j.Mints || r.Mints, j.Checks || r.Checks
-			j.Replays, j.Events = j.Replays || r.Replays, j.Events || r.Events
+			j.Replays, j.Events, j.Walks, j.Named = j.Replays || r.Replays, j.Events || r.Events, j.Walks || r.Walks, j.Named || r.Named
 		}
 	}
 	j.Open = j.Open || refuses && !j.Guarded

@@ -92,21 +92,33 @@ type recordAttrs struct {
 
 func splitAttrs(r slog.Record) (split recordAttrs) {
 	r.Attrs(func(a slog.Attr) bool {
-		if _, ok := a.Value.Any().(Metric); ok {
-			split.metrics = append(split.metrics, a)
-			return true
-		}
-		if err, ok := a.Value.Any().(error); ok && errors.Is(err, events.ErrDamaged) {
-			split.metrics = append(split.metrics, slog.Any(Damaged, Count(1)))
-		}
-		switch a.Key {
-		case "operation":
-			split.operation = a.Value.String()
-		case "code":
-			split.code = a.Value.String()
-		}
-		split.plain = append(split.plain, a)
+		split.add(a)
 		return true
 	})
 	return split
+}
+
+// add adds an attribute. A group without a name is its attributes: a request line is
+// such a group.
+func (s *recordAttrs) add(a slog.Attr) {
+	if a.Key == "" && a.Value.Kind() == slog.KindGroup {
+		for _, inner := range a.Value.Group() {
+			s.add(inner)
+		}
+		return
+	}
+	if _, ok := a.Value.Any().(Metric); ok {
+		s.metrics = append(s.metrics, a)
+		return
+	}
+	if err, ok := a.Value.Any().(error); ok && errors.Is(err, events.ErrDamaged) {
+		s.metrics = append(s.metrics, slog.Any(Damaged, Count(1)))
+	}
+	switch a.Key {
+	case "operation":
+		s.operation = a.Value.String()
+	case "code":
+		s.code = a.Value.String()
+	}
+	s.plain = append(s.plain, a)
 }

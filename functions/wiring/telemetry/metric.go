@@ -154,7 +154,7 @@ func outcomeMetrics(operation, code string) (metrics []slog.Attr, reason string)
 // prefixes also match other codes, such as token_limit_reached: outcomeMetrics
 // must handle such a code before it calls isAccessCode.
 func isAccessCode(code string) bool {
-	for _, prefix := range []string{"credential_", "scheme_", "password_", "token_", "permission_denied"} {
+	for _, prefix := range []string{"credential_", "scheme_", "password_", "token_", "identity_", "sign_in_refused", "permission_denied"} {
 		if strings.HasPrefix(code, prefix) {
 			return true
 		}
