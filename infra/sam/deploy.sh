@@ -181,7 +181,7 @@ smoke() {
   say "The smoke test calls $1:"
   if [ -s "$2" ]; then set -- "$1" "$2"; else set -- "$1"; fi
   localstack/smoke.sh "$@" ||
-    die "The stack is deployed, but the smoke test failed. Look in the logs of the functions; the README's runbook says how."
+    die "The stack is deployed, but the smoke test failed. Look in the logs of the functions; the runbook in infra/sam/README.md says how."
 }
 
 main "$@"

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Makes a new stack of existing tables and peppers. It is the step between `make undeploy` and `make deploy` of a restore;
-# the README's runbook has all steps.
+# the runbook in infra/sam/README.md has all steps.
 #
 #   infra/sam/restore.sh TokenTable=NAME AuditTable=NAME PepperOne=ARN
 #

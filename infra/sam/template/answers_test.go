@@ -91,7 +91,9 @@ func checkHeaders(t *testing.T, headers any, p httpapi.Problem) {
 	want(t, headers, "context.requestId", "X-Request-Id")
 	var challenge, retry any
 	if p.Status == 401 {
-		challenge = `'Bearer realm="apitoken", Basic realm="apitoken"'`
+		challenge = object{"Fn::If": list("HasDomain",
+			sub(`'Bearer realm="apitoken", resource_metadata="https://${DomainName}`+machine.MetadataPath+`", Basic realm="apitoken"'`),
+			`'Bearer realm="apitoken", Basic realm="apitoken"'`)}
 	}
 	if p.Status == 503 || p.Status == 429 {
 		retry = "'1'"
@@ -103,10 +105,10 @@ func checkHeaders(t *testing.T, headers any, p httpapi.Problem) {
 	}
 }
 
-// TestREADMENamesTheCallsWithARenamedChallenge: a REST API renames the challenge
+// TestThePageNamesTheCallsWithARenamedChallenge: a REST API renames the challenge
 // of a function's own 401, and clients look for the name that they know.
-func TestREADMENamesTheCallsWithARenamedChallenge(t *testing.T) {
-	b, err := os.ReadFile(top + "README.md")
+func TestThePageNamesTheCallsWithARenamedChallenge(t *testing.T) {
+	b, err := os.ReadFile(top + "infra/sam/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -120,7 +122,7 @@ func TestREADMENamesTheCallsWithARenamedChallenge(t *testing.T) {
 		}
 	}
 	for _, r := range routes {
-		if !r.Direct && !r.Refuses {
+		if !r.Direct && !r.Refuses || r.Shown { // with Shown, it reads no header with a credential
 			continue
 		}
 		path := strings.TrimSuffix(strings.TrimSuffix(r.Path, "/events"), "/rotate")
@@ -128,11 +130,11 @@ func TestREADMENamesTheCallsWithARenamedChallenge(t *testing.T) {
 			path = "who-am-i"
 		}
 		if !strings.Contains(text, "`"+r.Function+"`") || !strings.Contains(text, path) {
-			t.Errorf("README.md does not name %s %s of the function %s", r.Method, r.Path, r.Function)
+			t.Errorf("infra/sam/README.md does not name %s %s of the function %s", r.Method, r.Path, r.Function)
 		}
 	}
 	if !strings.HasPrefix(strings.TrimSpace(renamed), "`x-amzn-Remapped-WWW-Authenticate`") {
-		t.Errorf("README.md does not name the header that API Gateway sends: %.60q", renamed)
+		t.Errorf("infra/sam/README.md does not name the header that API Gateway sends: %.60q", renamed)
 	}
 }
 

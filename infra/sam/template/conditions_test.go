@@ -14,61 +14,71 @@ import (
 // partitions has the partitions that the statements about items may use, as
 // "ROLE STATEMENT". Each of them is what the function's code uses.
 var partitions = map[string][]string{
-	"AuthorizeRole ReadToken":          {"TOKEN#*"},
-	"AuthorizeRole NoteLastUse":        {"TOKEN#*"},
-	"AuthorizeRole NoteReuse":          {"NOTICE#TokenReused/*"},
-	"CreateRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
-	"CreateRole ReadReplies":           {"REPLY#*"},
-	"CreateRole Commit":                {"USER#*", "TOKEN#*", "REPLY#*"},
-	"ListRole ReadHeads":               {"USER#*", "SETTINGS"},
-	"ListRole ReadLastUses":            {"TOKEN#*"},
-	"ListRole ReadLists":               {"LIST#*"},
-	"ListRole ReadListsOfOwners":       {"*"},
-	"GetRole ReadTokenAndStreams":      {"USER#*", "TOKEN#*", "SETTINGS"},
-	"RotateRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
-	"RotateRole ReadReplies":           {"REPLY#*"},
-	"RotateRole Commit":                {"USER#*", "TOKEN#*", "REPLY#*"},
-	"SettingsRole ReadStreams":         {"USER#*", "SETTINGS"},
-	"SettingsRole Commit":              {"USER#*", "TOKEN#*", "SETTINGS"},
-	"SuspendRole ReadStreams":          {"USER#*", "SETTINGS"},
-	"SuspendRole Commit":               {"USER#*", "TOKEN#*"},
-	"RevokeRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
-	"RevokeRole Commit":                {"USER#*", "TOKEN#*"},
-	"UpdateRole ReadTokenAndStreams":   {"USER#*", "TOKEN#*", "SETTINGS"},
-	"UpdateRole Commit":                {"USER#*", "TOKEN#*"},
-	"HistoryRole ReadTokenAndStreams":  {"USER#*", "TOKEN#*", "SETTINGS"},
-	"IntrospectRole ReadToken":         {"TOKEN#*"},
-	"IntrospectRole NoteLastUse":       {"TOKEN#*"},
-	"IntrospectRole NoteReuse":         {"NOTICE#TokenReused/*"},
-	"IntrospectRole ReadSettings":      {"SETTINGS"},
-	"SelfRole ReadToken":               {"TOKEN#*"},
-	"SelfRole NoteLastUse":             {"TOKEN#*"},
-	"SelfRole NoteReuse":               {"NOTICE#TokenReused/*"},
-	"SelfRole ReadStreams":             {"USER#*", "SETTINGS"},
-	"SelfRole ReadReplies":             {"REPLY#*"},
-	"SelfRole Commit":                  {"USER#*", "TOKEN#*", "REPLY#*"},
-	"VastRole ReadToken":               {"TOKEN#*"},
-	"VastRole NoteLastUse":             {"TOKEN#*"},
-	"VastRole NoteReuse":               {"NOTICE#TokenReused/*"},
-	"VastRole ReadStreams":             {"USER#*", "SETTINGS"},
-	"VastRole ReadLastUses":            {"TOKEN#*"},
-	"VastRole ReadLists":               {"LIST#*"},
-	"VastRole ReadListsOfOwners":       {"*"},
-	"VastRole Commit":                  {"USER#*", "TOKEN#*", "SETTINGS"},
-	"AboutRole SeeThatTheTableAnswers": {"SETTINGS"},
-	"PublishRole MarkSent":             {"USER#*", "SETTINGS", "NOTICE#*"},
-	"ReconcileRole FindUnsent":         {"UNSENT#*"},
-	"ReconcileRole ReadUnsent":         {"USER#*", "SETTINGS", "NOTICE#*"},
-	"ReconcileRole MarkSent":           {"USER#*", "SETTINGS", "NOTICE#*"},
-	"ExpireRole FindTokensThatExpire":  {"DUE#*"},
-	"ExpireRole ReadTokensAndStreams":  {"USER#*", "SETTINGS", "TOKEN#*"},
-	"ExpireRole Commit":                {"USER#*", "TOKEN#*"},
-	"ExpireRole Warn":                  {"NOTICE#TokenExpiring/*"},
-	"ExpireRole NoteWarning":           {"TOKEN#*"},
-	"VerifyRole ReadStreamsAndTokens":  {"USER#*", "SETTINGS", "TOKEN#*"},
-	"VerifyRole ReadCopies":            {"user/*", "settings"},
-	"AuditRole KeepCopies":             {"user/*", "settings", "notice", "evidence", "wait"},
-	"AuditRole ForgetWaits":            {copies.WaitPK},
+	"AuthorizeRole ReadToken":                 {"TOKEN#*"},
+	"AuthorizeRole NoteLastUse":               {"TOKEN#*"},
+	"AuthorizeRole NoteReuse":                 {"NOTICE#TokenReused/*"},
+	"CreateRole ReadTokenAndStreams":          {"USER#*", "TOKEN#*", "SETTINGS"},
+	"CreateRole ReadReplies":                  {"REPLY#*"},
+	"CreateRole Commit":                       {"USER#*", "TOKEN#*", "REPLY#*"},
+	"ListRole ReadHeads":                      {"USER#*", "SESSION#*", "SETTINGS"},
+	"ListRole ReadLastUses":                   {"TOKEN#*"},
+	"ListRole ReadLists":                      {"LIST#*", "SESSIONS#*"},
+	"ListRole ReadListsOfOwners":              {"*"},
+	"GetRole ReadTokenAndStreams":             {"USER#*", "TOKEN#*", "SETTINGS"},
+	"RotateRole ReadTokenAndStreams":          {"USER#*", "SESSION#*", "TOKEN#*", "SETTINGS"},
+	"RotateRole ReadReplies":                  {"REPLY#*"},
+	"RotateRole Commit":                       {"USER#*", "SESSION#*", "TOKEN#*", "REPLY#*"},
+	"SettingsRole ReadTokenAndStreams":        {"USER#*", "TOKEN#*", "SETTINGS"},
+	"SettingsRole Commit":                     {"USER#*", "TOKEN#*", "SETTINGS"},
+	"SuspendRole ReadTokenStreamsAndSessions": {"USER#*", "SESSION#*", "TOKEN#*", "SETTINGS"},
+	"SuspendRole Commit":                      {"USER#*", "SESSION#*", "TOKEN#*"},
+	"RevokeRole ReadTokenAndStreams":          {"USER#*", "SESSION#*", "TOKEN#*", "SETTINGS"},
+	"RevokeRole Commit":                       {"USER#*", "SESSION#*", "TOKEN#*"},
+	"UpdateRole ReadTokenAndStreams":          {"USER#*", "SESSION#*", "TOKEN#*", "SETTINGS"},
+	"UpdateRole Commit":                       {"USER#*", "SESSION#*", "TOKEN#*"},
+	"HistoryRole ReadTokenAndStreams":         {"USER#*", "SESSION#*", "TOKEN#*", "SETTINGS"},
+	"IntrospectRole ReadToken":                {"TOKEN#*"},
+	"IntrospectRole NoteLastUse":              {"TOKEN#*"},
+	"IntrospectRole NoteReuse":                {"NOTICE#TokenReused/*"},
+	"IntrospectRole ReadSettings":             {"SETTINGS"},
+	"SelfRole ReadToken":                      {"TOKEN#*"},
+	"SelfRole NoteLastUse":                    {"TOKEN#*"},
+	"SelfRole NoteReuse":                      {"NOTICE#TokenReused/*"},
+	"SelfRole ReadStreams":                    {"USER#*", "SESSION#*", "SETTINGS"},
+	"SelfRole ReadReplies":                    {"REPLY#*"},
+	"SelfRole Commit":                         {"USER#*", "SESSION#*", "TOKEN#*", "REPLY#*"},
+	"OauthRole ReadToken":                     {"TOKEN#*"},
+	"OauthRole NoteLastUse":                   {"TOKEN#*"},
+	"OauthRole NoteReuse":                     {"NOTICE#TokenReused/*"},
+	"OauthRole ReadStreams":                   {"USER#*", "SESSION#*", "SETTINGS"},
+	"OauthRole Commit":                        {"USER#*", "SESSION#*", "TOKEN#*"},
+	"LoginRole ReadToken":                     {"TOKEN#*"},
+	"LoginRole NoteLastUse":                   {"TOKEN#*"},
+	"LoginRole NoteReuse":                     {"NOTICE#TokenReused/*"},
+	"LoginRole ReadStreams":                   {"SESSION#*", "SETTINGS", "USER#*"},
+	"LoginRole Commit":                        {"SESSION#*", "TOKEN#*"},
+	"VastRole ReadToken":                      {"TOKEN#*"},
+	"VastRole NoteLastUse":                    {"TOKEN#*"},
+	"VastRole NoteReuse":                      {"NOTICE#TokenReused/*"},
+	"VastRole ReadStreams":                    {"USER#*", "SESSION#*", "SETTINGS"},
+	"VastRole ReadLastUses":                   {"TOKEN#*"},
+	"VastRole ReadLists":                      {"LIST#*"},
+	"VastRole ReadListsOfOwners":              {"*"},
+	"VastRole Commit":                         {"USER#*", "SESSION#*", "TOKEN#*", "SETTINGS"},
+	"AboutRole SeeThatTheTableAnswers":        {"SETTINGS"},
+	"PublishRole MarkSent":                    {"USER#*", "SESSION#*", "SETTINGS", "NOTICE#*"},
+	"ReconcileRole FindUnsent":                {"UNSENT#*"},
+	"ReconcileRole ReadUnsent":                {"USER#*", "SESSION#*", "SETTINGS", "NOTICE#*"},
+	"ReconcileRole MarkSent":                  {"USER#*", "SESSION#*", "SETTINGS", "NOTICE#*"},
+	"ExpireRole FindTokensThatExpire":         {"DUE#*"},
+	"ExpireRole ReadTokensAndStreams":         {"USER#*", "SESSION#*", "SETTINGS", "TOKEN#*"},
+	"ExpireRole Commit":                       {"USER#*", "SESSION#*", "TOKEN#*"},
+	"ExpireRole Warn":                         {"NOTICE#TokenExpiring/*"},
+	"ExpireRole NoteWarning":                  {"TOKEN#*"},
+	"VerifyRole ReadStreamsAndTokens":         {"USER#*", "SESSION#*", "SETTINGS", "TOKEN#*"},
+	"VerifyRole ReadCopies":                   {"user/*", "session/*", "settings"},
+	"AuditRole KeepCopies":                    {"user/*", "session/*", "settings", "notice", "evidence", "wait"},
+	"AuditRole ForgetWaits":                   {copies.WaitPK},
 }
 
 // attributes has the attributes that an update may name, besides the keys.
@@ -145,8 +155,16 @@ func checkAttributes(t *testing.T, name string, s object) {
 	}
 }
 
-// TestAScanReadsKeysOnly: IAM cannot limit a Scan to partitions.
-func TestAScanReadsKeysOnly(t *testing.T) {
+// scanned has the attributes that a Scan may read, as "ROLE STATEMENT".
+var scanned = map[string][]string{
+	"VerifyRole FindTokens":      {item.PK, item.SK},
+	"VerifyRole FindCopies":      {item.PK, item.SK},
+	"HistoryRole ReadAllStreams": item.RecordAttributes,
+}
+
+// TestAScanReadsOnlyTheAttributesOfItsFunction: IAM cannot limit a Scan to
+// partitions.
+func TestAScanReadsOnlyTheAttributesOfItsFunction(t *testing.T) {
 	all, scans := read(t), 0
 	for _, f := range functions(t, all) {
 		for _, s := range roleOf(t, all, f).statements {
@@ -156,14 +174,23 @@ func TestAScanReadsKeysOnly(t *testing.T) {
 			scans++
 			want(t, s, "dynamodb:Scan", "Action")
 			want(t, s, object{
-				"ForAllValues:StringEquals": object{"dynamodb:Attributes": list(item.PK, item.SK)}, "Null": object{"dynamodb:Attributes": "false"},
-				"StringEqualsIfExists": object{"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
+				"ForAllValues:StringEquals": object{"dynamodb:Attributes": anyList(scanned[roleOf(t, all, f).logical+" "+s["Sid"].(string)])},
+				"Null":                      object{"dynamodb:Attributes": "false"},
+				"StringEqualsIfExists":      object{"dynamodb:Select": "SPECIFIC_ATTRIBUTES"},
 			}, "Condition")
 		}
 	}
-	if scans != 2 {
-		t.Errorf("got %d statements about a Scan, want one for each table", scans)
+	if scans != len(scanned) {
+		t.Errorf("got %d statements about a Scan, want %d", scans, len(scanned))
 	}
+}
+
+func anyList(texts []string) []any {
+	all := make([]any, len(texts))
+	for i, text := range texts {
+		all[i] = text
+	}
+	return all
 }
 
 // TestOnlyTheAuditRoleMayWriteCopies: the table itself refuses every other

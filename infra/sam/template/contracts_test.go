@@ -28,9 +28,7 @@ type contract struct {
 // computes the alarms of the template from the logs and from what Lambda gets, as
 // CloudWatch does.
 func TestEveryAlarmFires(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the functions")
-	}
+	skipIfShort(t)
 	all := read(t)
 	found, rows := alarms(t, all), contracts(t)
 	for name := range rows {

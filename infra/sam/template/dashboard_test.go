@@ -165,9 +165,7 @@ func checkDimension(t *testing.T, all object, name, value string) {
 // TestTheFunctionsCountWhatTheDashboardShows runs the functions. It finds each metric of
 // ours on the dashboard in their logs, with the same dimensions.
 func TestTheFunctionsCountWhatTheDashboardShows(t *testing.T) {
-	if testing.Short() {
-		t.Skip("builds the functions")
-	}
+	skipIfShort(t)
 	good, fresh, late := newToken(t), newRecord(t, 0), newRecord(t, lateAge)
 	damaged := aws{items: func(string, object) []item.Item { return []item.Item{item.ViewKey(good.id)} }}
 	counted := map[watchedMetric]bool{}

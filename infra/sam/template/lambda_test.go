@@ -22,6 +22,15 @@ import (
 	"apitoken/infra/sam/template"
 )
 
+// skipIfShort skips a test of built programs with -short, and with APITOKEN_SHORTER=1, as
+// make race sets it: the programs have no race detector.
+func skipIfShort(t *testing.T) {
+	t.Helper()
+	if testing.Short() || os.Getenv("APITOKEN_SHORTER") == "1" {
+		t.Skip("builds the functions")
+	}
+}
+
 // buildFunctions builds the functions as the deployment does. It returns the folder
 // of the programs.
 func buildFunctions(t *testing.T, names ...string) (dir string) {

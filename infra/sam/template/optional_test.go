@@ -8,6 +8,7 @@ import (
 	"strings"
 	"testing"
 
+	"apitoken/functions/httpapi/machine"
 	"apitoken/infra/sam/template"
 )
 
@@ -54,6 +55,38 @@ func TestOptionalResourcesAreOffUnlessTheirParameterIsSet(t *testing.T) {
 	}
 }
 
+// TestSignInIsOffUnlessItIsAskedFor: the function calls other services, and has secrets
+// for them.
+func TestSignInIsOffUnlessItIsAskedFor(t *testing.T) {
+	const secret = "arn:aws:secretsmanager:eu-central-1:123456789012:secret:oidc-AbCdEf"
+	all := read(t)
+	want(t, all, "false", "Parameters", "SignIn", "Default")
+	off := with(t, all, nil)
+	on := with(t, all, map[string]string{"SignIn": "true"})
+	for _, name := range []string{"LoginRole", "LoginFunction"} {
+		if off[name] != nil || on[name] == nil {
+			t.Errorf("%s: deployed by default %t, with SignIn %t", name, off[name] != nil, on[name] != nil)
+		}
+	}
+	if len(on) != len(off)+2 {
+		t.Errorf("SignIn adds %d resources, want 2", len(on)-len(off))
+	}
+	variables := []string{"LoginFunction", "Properties", "Environment", "Variables"}
+	for _, name := range []string{"OIDC_ISSUERS", "OIDC_SECRETS", "PUBLIC_URL"} {
+		want(t, on, nil, append(variables, name)...)
+	}
+	full := with(t, all, map[string]string{
+		"SignIn": "true", "OidcIssuers": "[]", "OidcSecrets": secret, "DomainName": "tokens.example.com", "CertificateArn": certificate,
+	})
+	want(t, full, "[]", append(variables, "OIDC_ISSUERS")...)
+	want(t, full, sub("{{resolve:secretsmanager:${OidcSecrets}:SecretString:::}}"), append(variables, "OIDC_SECRETS")...)
+	want(t, full, sub("https://${DomainName}"), append(variables, "PUBLIC_URL")...)
+	want(t, all, list(object{
+		"Assert": object{"Fn::Equals": list(ref("SignIn"), "true")}, "AssertDescription": "OidcIssuers needs SignIn.",
+	}), "Rules", "IssuersNeedSignIn", "Assertions")
+	want(t, all, object{"Fn::Not": list(object{"Fn::Equals": list(ref("OidcSecrets"), "")})}, "Rules", "SecretsNeedIssuers", "RuleCondition")
+}
+
 // TestADomainReplacesTheDefaultAddress: what guards the domain would otherwise be
 // bypassed.
 func TestADomainReplacesTheDefaultAddress(t *testing.T) {
@@ -66,8 +99,16 @@ func TestADomainReplacesTheDefaultAddress(t *testing.T) {
 	want(t, on, object{"DomainName": ref("Domain"), "RestApiId": ref("Api"), "Stage": ref("Api.Stage")}, "DomainMapping", "Properties") // no base path
 	want(t, on, true, "Api", "Properties", "DisableExecuteApiEndpoint")
 
+	for _, name := range []string{"AboutFunction", "OauthFunction", "SelfFunction"} {
+		want(t, on, sub("https://${DomainName}"), name, "Properties", "Environment", "Variables", "PUBLIC_URL")
+	}
+	challenge := []string{"Api", "Properties", "GatewayResponses", "UNAUTHORIZED", "ResponseParameters", "Headers", "WWW-Authenticate"}
+	want(t, on, sub(`'Bearer realm="apitoken", resource_metadata="https://${DomainName}`+machine.MetadataPath+`", Basic realm="apitoken"'`), challenge...)
+
 	off := with(t, all, nil)
 	want(t, off, false, "Api", "Properties", "DisableExecuteApiEndpoint")
+	want(t, off, nil, "OauthFunction", "Properties", "Environment", "Variables", "PUBLIC_URL") // on the default address the first segment of a path is the stage
+	want(t, off, `'Bearer realm="apitoken", Basic realm="apitoken"'`, challenge...)
 
 	want(t, all, object{"Fn::If": list("HasDomain", sub("https://${DomainName}"),
 		sub("https://${Api}.execute-api.${AWS::Region}.${AWS::URLSuffix}/${StageName}"))}, "Outputs", "ApiUrl", "Value")
@@ -86,6 +127,34 @@ func TestADomainReplacesTheDefaultAddress(t *testing.T) {
 	}
 	want(t, all, rule("DomainName", "CertificateArn"), "Rules", "DomainNeedsCertificate")
 	want(t, all, rule("CertificateArn", "DomainName"), "Rules", "CertificateNeedsDomain")
+}
+
+// TestThePageIsDeployedOnlyIfAsked, and only with a domain, because its cookie is for
+// all paths of a host, and with the calls that open sessions.
+func TestThePageIsDeployedOnlyIfAsked(t *testing.T) {
+	all := read(t)
+	want(t, all, "false", "Parameters", "Page", "Default")
+	want(t, all, object{
+		"RuleCondition": object{"Fn::Equals": list(ref("Page"), "true")},
+		"Assertions": list(object{
+			"Assert": object{"Fn::Not": list(object{"Fn::Equals": list(ref("DomainName"), "")})}, "AssertDescription": "Page needs DomainName.",
+		}, object{"Assert": object{"Fn::Equals": list(ref("SignIn"), "true")}, "AssertDescription": "Page needs SignIn."}),
+	}, "Rules", "PageNeedsDomainAndSignIn")
+	domain := map[string]string{"DomainName": "tokens.example.com", "CertificateArn": certificate}
+	off := with(t, all, domain)
+	domain["Page"] = "true"
+	on := with(t, all, domain)
+	for _, name := range []string{"PageFunction", "PageRole"} {
+		if off[name] != nil || on[name] == nil {
+			t.Errorf("%s: deployed by default %t, with Page %t", name, off[name] != nil, on[name] != nil)
+		}
+	}
+	for _, name := range referred(off) {
+		if name == "PageFunction" || name == "PageRole" {
+			t.Errorf("without Page a resource refers to %s", name)
+		}
+	}
+	want(t, on, sub("https://${DomainName}"), "PageFunction", "Properties", "Environment", "Variables", "PUBLIC_URL")
 }
 
 // TestTheFirewallGuardsTheStageOfTheAPI.
@@ -141,9 +210,11 @@ func TestOtherAccountsGetEventsAndSendNone(t *testing.T) {
 func TestAWrongValueIsRefusedBeforeTheDeployment(t *testing.T) {
 	all := read(t)
 	for name, c := range map[string]struct{ good, bad []string }{
-		"DomainName":      {[]string{"tokens.example.com", "a.b", "x-1.example.co.uk"}, []string{"example", "*.example.com", "Tokens.example.com", "a..b", "-a.example.com", "https://a.example.com", "a.example.com."}},
-		"CertificateArn":  {[]string{certificate}, []string{"0a1b", strings.Replace(certificate, "acm", "iam", 1), strings.Replace(certificate, "123456789012", "1", 1)}},
-		"WebAclArn":       {[]string{webACL}, []string{strings.Replace(webACL, "regional", "global", 1), strings.Replace(webACL, "wafv2", "waf-regional", 1)}},
+		"DomainName":     {[]string{"tokens.example.com", "a.b", "x-1.example.co.uk"}, []string{"example", "*.example.com", "Tokens.example.com", "a..b", "-a.example.com", "https://a.example.com", "a.example.com."}},
+		"CertificateArn": {[]string{certificate}, []string{"0a1b", strings.Replace(certificate, "acm", "iam", 1), strings.Replace(certificate, "123456789012", "1", 1)}},
+		"WebAclArn":      {[]string{webACL}, []string{strings.Replace(webACL, "regional", "global", 1), strings.Replace(webACL, "wafv2", "waf-regional", 1)}},
+		"OidcSecrets": {[]string{"arn:aws:secretsmanager:eu-central-1:123456789012:secret:oidc/apitoken-AbCdEf"},
+			[]string{"oidc", "s3cret", `{"work":"s3cret"}`, "arn:aws:secretsmanager:eu-central-1:123456789012:secret:a}b"}},
 		"BusAccounts":     {[]string{"111122223333", "111122223333,444455556666"}, []string{"1111", "111122223333,", "111122223333, 444455556666", "*", "o-a1b2c3d4e5"}},
 		"BusOrganization": {[]string{"o-a1b2c3d4e5"}, []string{"o-short", "111122223333", "*", "ou-a1b2-c3d4e5f6"}},
 	} {
@@ -164,16 +235,16 @@ func TestAWrongValueIsRefusedBeforeTheDeployment(t *testing.T) {
 	}
 }
 
-// TestTheREADMESaysHowToAddAnAlias, with names that the template has.
-func TestTheREADMESaysHowToAddAnAlias(t *testing.T) {
-	b, err := os.ReadFile(top + "README.md")
+// TestThePageSaysHowToAddAnAlias, with names that the template has.
+func TestThePageSaysHowToAddAnAlias(t *testing.T) {
+	b, err := os.ReadFile(top + "infra/sam/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	all := read(t)
 	for _, text := range []string{"`AutoPublishAlias: live`", "`AutoPublishAliasAllProperties: true`", "`!Ref AuthorizeFunction.Alias` in place of `!GetAtt AuthorizeFunction.Arn` in `Api` and `ExampleApi`."} {
 		if !strings.Contains(string(b), text) {
-			t.Errorf("README.md lacks %s", text)
+			t.Errorf("infra/sam/README.md lacks %s", text)
 		}
 	}
 	want(t, all, getAtt("AuthorizeFunction.Arn"), "Resources", "Api", "Properties", "Auth", "Authorizers", "TokenAuthorizer", "FunctionArn")

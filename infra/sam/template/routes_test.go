@@ -9,6 +9,7 @@ import (
 
 	"apitoken/functions/httpapi/faces"
 	"apitoken/functions/httpapi/machine"
+	"apitoken/functions/httpapi/page"
 )
 
 // served is a call that the template gives to a function.
@@ -26,6 +27,9 @@ const anyMethod = "ANY"
 var unknownCalls = []served{
 	{"about", anyMethod, "/", true}, {"about", anyMethod, "/{proxy+}", true}, {"about", http.MethodPatch, "/v1/auth/access-tokens/self", true},
 }
+
+// pageCalls are the events of the page. The sign-in at an issuer has more specific ones.
+var pageCalls = []served{{"page", anyMethod, strings.TrimSuffix(page.Under, "/"), true}, {"page", anyMethod, page.Under + "{proxy+}", true}}
 
 // eventsOf returns the calls that the template gives to its functions.
 func eventsOf(t *testing.T, all object) (found []served) {
@@ -76,6 +80,7 @@ func TestEveryRouteHasItsFunction(t *testing.T) {
 		}
 		expected = append(expected, served{function, http.MethodPost, f.Under + "{proxy+}", true}, served{function, anyMethod, f.Under + "{proxy+}", true})
 	}
+	expected = append(expected, pageCalls...)
 	got := eventsOf(t, read(t))
 	for _, c := range expected {
 		if n := len(slices.DeleteFunc(slices.Clone(got), func(g served) bool { return g != c })); n != 1 {
@@ -121,7 +126,7 @@ var gatewayMethods = []string{
 // parameter, so this test has AWS's rule.
 func TestOnlyUnknownCallsReachTheGreedyPath(t *testing.T) {
 	all, known := eventsOf(t, read(t)), callsOf(faces.Routes())
-	paths := []string{"/", "/v1", "/v1/nothing", "/v2/auth/access-tokens", "/v1/auth/access-tokens/{id}/nothing", "/v1/users/{user}", "/api"}
+	paths := []string{"/", "/v1", "/v1/nothing", "/v2/auth/access-tokens", "/v1/auth/access-tokens/{id}/nothing", "/v1/users/{user}", "/api", "/ui", "/ui/create"}
 	for _, c := range known {
 		paths = append(paths, c.path)
 	}
@@ -137,6 +142,8 @@ func TestOnlyUnknownCallsReachTheGreedyPath(t *testing.T) {
 			expected := served{function: "about", unauthorized: true}
 			if i := slices.IndexFunc(known, func(c served) bool { return c.method == method && c.path == pattern }); i >= 0 {
 				expected = known[i]
+			} else if page.Answers(path) || strings.HasPrefix(path, page.Under) {
+				expected.function = "page"
 			} else if strings.HasPrefix(path, "/api/") {
 				expected.function = "vast"
 			}

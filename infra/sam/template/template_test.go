@@ -23,28 +23,72 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
+// TestTheTableIsTheOneThatTheStoreDescribes compares all properties, in both
+// directions: `apitoken table create` makes a table without the template.
 func TestTheTableIsTheOneThatTheStoreDescribes(t *testing.T) {
-	table := at(read(t), "Resources", "TokenTable", "Properties")
-	d := dynamo.Table("any")
-	want(t, table, string(d.BillingMode), "BillingMode")
-	want(t, table, schema(d.KeySchema), "KeySchema")
-	want(t, table, string(d.StreamSpecification.StreamViewType), "StreamSpecification", "StreamViewType")
-	ttl := dynamo.TimeToLive("any").TimeToLiveSpecification
-	want(t, table, object{"AttributeName": *ttl.AttributeName, "Enabled": *ttl.Enabled}, "TimeToLiveSpecification")
-	var attributes []any
-	for _, a := range d.AttributeDefinitions {
-		attributes = append(attributes, object{"AttributeName": *a.AttributeName, "AttributeType": string(a.AttributeType)})
+	d, ttl, recovery := dynamo.Table("any"), dynamo.TimeToLive("any"), dynamo.Recovery("any")
+	described := object{
+		"BillingMode":                      string(d.BillingMode),
+		"AttributeDefinitions":             []any{},
+		"KeySchema":                        schema(d.KeySchema),
+		"GlobalSecondaryIndexes":           []any{},
+		"TimeToLiveSpecification":          object{"AttributeName": *ttl.TimeToLiveSpecification.AttributeName, "Enabled": *ttl.TimeToLiveSpecification.Enabled},
+		"StreamSpecification":              object{"StreamViewType": string(d.StreamSpecification.StreamViewType)},
+		"PointInTimeRecoverySpecification": object{"PointInTimeRecoveryEnabled": *recovery.PointInTimeRecoverySpecification.PointInTimeRecoveryEnabled},
+		"SSESpecification":                 object{"SSEEnabled": *d.SSESpecification.Enabled},
+		"DeletionProtectionEnabled":        *d.DeletionProtectionEnabled,
 	}
-	want(t, table, attributes, "AttributeDefinitions")
-	var indexes []any
+	for _, a := range d.AttributeDefinitions {
+		described["AttributeDefinitions"] = append(described["AttributeDefinitions"].([]any),
+			object{"AttributeName": *a.AttributeName, "AttributeType": string(a.AttributeType)})
+	}
 	for _, i := range d.GlobalSecondaryIndexes {
 		projection := object{"ProjectionType": string(i.Projection.ProjectionType)}
 		if i.Projection.NonKeyAttributes != nil {
 			projection["NonKeyAttributes"] = anys(i.Projection.NonKeyAttributes)
 		}
-		indexes = append(indexes, object{"IndexName": *i.IndexName, "KeySchema": schema(i.KeySchema), "Projection": projection})
+		described["GlobalSecondaryIndexes"] = append(described["GlobalSecondaryIndexes"].([]any),
+			object{"IndexName": *i.IndexName, "KeySchema": schema(i.KeySchema), "Projection": projection})
 	}
-	want(t, table, indexes, "GlobalSecondaryIndexes")
+	all := read(t)
+	table := at(all, "Resources", "TokenTable", "Properties").(object)
+	want(t, all, "true", "Parameters", "DeletionProtection", "Default")
+	want(t, table, ref("DeletionProtection"), "DeletionProtectionEnabled")
+	table["DeletionProtectionEnabled"] = true // the default of the parameter
+	for name := range table {
+		if _, has := described[name]; !has {
+			t.Errorf("infra/dynamo does not describe the property %s", name)
+		}
+	}
+	for name, value := range described {
+		want(t, table, value, name)
+	}
+}
+
+// TestTheDescriptionHasNothingMore names each member of the description that the test
+// above compares. A new member would be in no deployed stack.
+func TestTheDescriptionHasNothingMore(t *testing.T) {
+	d, ttl, recovery := dynamo.Table("any"), dynamo.TimeToLive("any"), dynamo.Recovery("any")
+	expectMembers(t, d, "TableName", "BillingMode", "KeySchema", "AttributeDefinitions", "GlobalSecondaryIndexes", "StreamSpecification",
+		"SSESpecification", "DeletionProtectionEnabled")
+	for _, i := range d.GlobalSecondaryIndexes {
+		expectMembers(t, &i, "IndexName", "KeySchema", "Projection")
+	}
+	expectMembers(t, d.StreamSpecification, "StreamEnabled", "StreamViewType")
+	expectMembers(t, d.SSESpecification, "Enabled")
+	expectMembers(t, ttl.TimeToLiveSpecification, "AttributeName", "Enabled")
+	expectMembers(t, recovery.PointInTimeRecoverySpecification, "PointInTimeRecoveryEnabled")
+}
+
+func expectMembers(t *testing.T, pointer any, names ...string) {
+	t.Helper()
+	v := reflect.ValueOf(pointer).Elem()
+	for i := range v.NumField() {
+		name := v.Type().Field(i).Name
+		if isSet := !v.Field(i).IsZero(); isSet != slices.Contains(names, name) {
+			t.Errorf("%T.%s: set is %v", pointer, name, isSet)
+		}
+	}
 }
 
 func schema(keys []types.KeySchemaElement) (l []any) {
@@ -178,6 +222,9 @@ func variables(all object) map[string]variable {
 		"AUDIT_TABLE":          {usesCopies, ref("AuditTable"), "A"},
 		"EVENT_BUS":            {carries, ref("Bus"), "B"},
 		"DEPLOYMENT":           {publishes, object{"Fn::Select": list(2, object{"Fn::Split": list("/", ref("AWS::StackId"))})}, "51af3dc0-da77-11e4-872e-1234567db123"},
+		"PUBLIC_URL":           {knowsAddress, object{"Fn::If": list("HasDomain", sub("https://${DomainName}"), ref("AWS::NoValue"))}, "https://tokens.example.com"},
+		"OIDC_ISSUERS":         {opensSessions, object{"Fn::If": list("HasOidcIssuers", ref("OidcIssuers"), ref("AWS::NoValue"))}, ""},
+		"OIDC_SECRETS":         {opensSessions, object{"Fn::If": list("HasOidcSecrets", sub("{{resolve:secretsmanager:${OidcSecrets}:SecretString:::}}"), ref("AWS::NoValue"))}, ""},
 		"TOKEN_PREFIX":         {mints, ref("TokenPrefix"), ""},
 		"AUTHORIZE_IN_HANDLER": {authorized, ref("AuthorizeInHandler"), "false"},
 		"AUTHORIZER_ANSWER":    {authorizes, ref("AuthorizerAnswer"), answer},
@@ -208,7 +255,7 @@ func TestEveryFunctionHasTheSettingsThatItReads(t *testing.T) {
 			}
 			return known[name].sample
 		}
-		if _, err := wiring.Read(getenv, job.Need()); err != nil && !job.Copies { // the audit function has another table
+		if _, err := wiring.Read(getenv, job.Need()); err != nil && readsTheLog(job) { // the others read their environment themselves
 			t.Errorf("the function would not start: %v", err)
 		}
 	})
@@ -508,22 +555,25 @@ func TestEveryTroubleHasAnAlarm(t *testing.T) {
 
 // TestAlarmsTreatMissingDataAsTheyMust: only the alarms about schedules fire without
 // data. Each of them waits for two runs, so that a late run or a late metric is no
-// reason, and no longer than for three.
+// reason, and no longer than for three. A new one waits as long before it fires: its
+// schedule has not run yet.
 func TestAlarmsTreatMissingDataAsTheyMust(t *testing.T) {
 	every := map[string]int{}
 	for _, job := range api.Jobs() {
 		every[template.Logical(job.Function, "Function")] = int(job.Every.Seconds())
 	}
 	for name, a := range alarms(t, read(t)) {
-		missing := "notBreaching"
+		missing, warmUp := "notBreaching", any(nil)
 		if strings.HasSuffix(name, "StoppedAlarm") {
 			missing = "breaching"
+			warmUp = object{"WarmUpPeriodDurationInMinutes": a.periods * a.metrics[0].period / 60, "OnlyStartEvaluatingAfterWarmUpPeriodEnds": true}
 			_, of, _ := strings.Cut(a.metrics[0].dimensions, "=")
 			if window := a.periods * a.metrics[0].period; window < 2*every[of] || window > 3*every[of] || every[of] == 0 {
 				t.Errorf("%s waits %d s for a run of %s, which runs every %d s", name, window, of, every[of])
 			}
 		}
 		want(t, a.properties, missing, "TreatMissingData")
+		want(t, a.properties, warmUp, "WarmUpConfiguration")
 	}
 }
 
@@ -539,18 +589,18 @@ func TestTheRunbookKnowsEveryAlarm(t *testing.T) {
 // TestTheRunbookStopsEveryFunctionThatChecksTokens: in a restored table revoked
 // tokens are live again, until they are revoked there.
 func TestTheRunbookStopsEveryFunctionThatChecksTokens(t *testing.T) {
-	readme, err := os.ReadFile(top + "README.md")
+	readme, err := os.ReadFile(top + "infra/sam/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
 	_, restore, _ := strings.Cut(string(readme), "**Restore without reviving revoked tokens.**")
 	step, _, found := strings.Cut(restore, "\n2. ")
 	if !found || !strings.Contains(step, "put-function-concurrency") {
-		t.Fatalf("the README has no step that stops functions before a restore: %q", step)
+		t.Fatalf("the runbook has no step that stops functions before a restore: %q", step)
 	}
 	for _, job := range api.Jobs() {
 		f := "`" + template.Logical(job.Function, "Function") + "`"
-		if stops := strings.Contains(step, f); stops != (authorizes(job) || job.Direct) {
+		if stops := strings.Contains(step, f); stops != (authorizes(job) || job.Direct || opensSessions(job)) {
 			t.Errorf("the first step stops %s: got %t, want %t", f, stops, !stops)
 		}
 	}

@@ -158,6 +158,15 @@ func calls() []roleCall {
 		{"history", query(log, "", "PK = :v", "SETTINGS"), true},
 		{"history", query(log, "", "PK = :v", "REPLY#a"), false},
 		{"history", query(log, "", "SK = :v", "USER#ann"), false}, // it names no partition
+		{"history", scan(log, strings.Join(item.RecordAttributes, ", "), types.SelectSpecificAttributes), true},
+		{"history", filtered(scan(log, "PK, SK, hash", types.SelectSpecificAttributes), "begins_with(SK, :record)"), true},
+		{"history", filtered(scan(log, "PK, SK", types.SelectSpecificAttributes), "begins_with(sealed, :guess)"), false},
+		{"history", scan(log, "PK, state", types.SelectSpecificAttributes), false},  // of a head
+		{"history", scan(log, "PK, sealed", types.SelectSpecificAttributes), false}, // of a reply
+		{"history", scan(log, "", types.SelectAllAttributes), false},
+		{"history", scan(log, "", ""), false},
+		{"history", scan(audit, "PK, SK", types.SelectSpecificAttributes), false},
+		{"history", &dynamodb.ScanInput{TableName: aws.String(log), IndexName: aws.String("list"), ProjectionExpression: aws.String("PK, SK")}, false},
 		{"about", query(log, "", "PK = :v", "SETTINGS"), true},
 		{"about", query(log, "", "PK = :v", "TOKEN#a"), false},
 		{"about", query(log, "", "PK = :v", "USER#ann"), false},

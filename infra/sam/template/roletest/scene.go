@@ -1,11 +1,9 @@
 package roletest
 
 import (
-	"context"
-	"crypto/rand"
 	"testing"
 
-	"apitoken/infra/dynamo"
+	"apitoken/infra/dynamo/dynamotest"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 )
@@ -26,24 +24,10 @@ func NewScene(t testing.TB, root *dynamodb.Client, function string, logical ...s
 	s := &Scene{Root: root}
 	names := map[string]string{}
 	for _, l := range logical {
-		table := newTable(t, root)
+		table := dynamotest.NewTable(t, root)
 		s.Tables, names[table] = append(s.Tables, table), l
 	}
 	s.Table, s.Role = s.Tables[0], Of(t, function, names)
 	s.Client = s.Role.Client(root)
 	return s
-}
-
-func newTable(t testing.TB, root *dynamodb.Client) string {
-	t.Helper()
-	table := "apitoken-" + rand.Text()
-	definition := dynamo.Table(table)
-	definition.StreamSpecification = nil // DynamoDB Local becomes slower with every record in a stream
-	if _, err := root.CreateTable(t.Context(), definition); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		root.DeleteTable(context.WithoutCancel(t.Context()), &dynamodb.DeleteTableInput{TableName: &table})
-	})
-	return table
 }
