@@ -12,7 +12,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"path/filepath"
 
@@ -32,8 +31,13 @@ const (
 	eventsFile = "events.jsonl"
 	tempMark   = ".tmp-" // between the name of a file that is not complete yet and its digits
 
+	supersededFile = "superseded.jsonl"
+	restoreFile    = "restore.pending" // a restore has not ended yet
+
 	certificateFile = "tls.crt"
 	keyFile         = "tls.key"
+
+	probeFile = "writable" // exists only with a tempMark, while CheckWritable runs
 )
 
 // Folder is an open data folder. No other process can open it until Close.
@@ -56,8 +60,8 @@ func Open(ctx context.Context, dir string, onCommit func()) (*Folder, error) {
 // OpenExisting opens the data folder dir. It returns an error if dir has no store,
 // and creates nothing.
 func OpenExisting(ctx context.Context, dir string) (*Folder, error) {
-	if _, err := os.Stat(filepath.Join(dir, storeFile)); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("there is no data folder at %s: `apitoken serve --data %s` creates one, with the administrator's first token", dir, dir)
+	if err := CheckExisting(dir); err != nil {
+		return nil, err
 	}
 	return open(ctx, dir, nil)
 }

@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 
+	"apitoken/cmd/apitoken/snapshot"
 	"apitoken/infra/eventfile"
 )
 
@@ -37,6 +38,9 @@ func checkDir(dir string) error {
 	info, err := os.Stat(dir)
 	if err != nil {
 		return fmt.Errorf("checking the data folder: %w", err)
+	}
+	if exists(dir, restoreFile) {
+		return fmt.Errorf("a restore into %s was interrupted or still runs: wait for it, or run `apitoken restore` again", dir)
 	}
 	evidence := storeEvidence(dir)
 	if evidence == "" {
@@ -88,7 +92,7 @@ func checkForeign(dir string) error {
 		return fmt.Errorf("reading the data folder: %w", err)
 	}
 	for _, e := range entries {
-		if e.Name() != pepperFile && e.Name() != markerFile && !isTemporary(e.Name()) {
+		if e.Name() != pepperFile && e.Name() != markerFile && e.Name() != snapshot.Name && !isTemporary(e.Name()) {
 			return fmt.Errorf("%s is not a data folder of apitoken: it contains %q; give an empty or a new folder", dir, e.Name())
 		}
 	}
@@ -109,7 +113,7 @@ func checkPrivate(path string, info fs.FileInfo, mode string) error {
 // user could replace the peppers or the store. A file may be a symbolic link.
 func checkFiles(dir string) error {
 	var paths []string
-	for _, name := range []string{pepperFile, storeFile, adminFile, markerFile, eventsFile, certificateFile, keyFile} {
+	for _, name := range []string{pepperFile, storeFile, adminFile, markerFile, eventsFile, supersededFile, certificateFile, keyFile} {
 		paths = append(paths, filepath.Join(dir, name))
 	}
 	parts, err := eventfile.Parts(filepath.Join(dir, eventsFile))

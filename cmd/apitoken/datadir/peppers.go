@@ -23,6 +23,13 @@ func loadKeys(dir string) (events.Keys, error) {
 			return events.Keys{}, err
 		}
 	}
+	return ReadPeppers(dir)
+}
+
+// ReadPeppers reads the peppers of the folder dir. It makes none.
+func ReadPeppers(dir string) (events.Keys, error) { return readKeys(filepath.Join(dir, pepperFile)) }
+
+func readKeys(path string) (events.Keys, error) {
 	text, err := ReadSecret(path)
 	if err != nil {
 		return events.Keys{}, err

@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"syscall"
 )
 
 // WritePrivate writes text and a line end into a file with mode 0600. It replaces
@@ -13,6 +14,13 @@ import (
 // finds either the old file or the new one.
 func WritePrivate(path, text string) error {
 	return writeAtomically(path, text, os.Rename)
+}
+
+// WritePublic is WritePrivate for a file without a secret. The file has mode 0644.
+func WritePublic(path, text string) error {
+	return writeAtomically(path, text, func(from, to string) error {
+		return errors.Join(os.Chmod(from, 0o644), os.Rename(from, to))
+	})
 }
 
 // RemoveUnfinished removes what killed calls of WritePrivate for this path have left.
@@ -68,4 +76,24 @@ func syncDir(dir string) error {
 		return fmt.Errorf("syncing %s: %w", dir, err)
 	}
 	return nil
+}
+
+// NameNew gives the file from the name to, which must not exist, durably. It never
+// replaces a file, except on a file system without hard links, if another process
+// makes the file in the same moment.
+func NameNew(from, to string) error {
+	err := os.Link(from, to)
+	switch {
+	case err == nil:
+		err = os.Remove(from)
+	case errors.Is(err, fs.ErrPermission), errors.Is(err, errors.ErrUnsupported), errors.Is(err, syscall.EMLINK):
+		if _, serr := os.Lstat(to); !errors.Is(serr, fs.ErrNotExist) {
+			return &fs.PathError{Op: "naming", Path: to, Err: fs.ErrExist}
+		}
+		err = os.Rename(from, to)
+	}
+	if err != nil {
+		return fmt.Errorf("naming %s: %w", to, err)
+	}
+	return syncDir(filepath.Dir(to))
 }

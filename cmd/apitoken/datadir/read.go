@@ -9,8 +9,6 @@ import (
 	"strings"
 	"syscall"
 
-	"golang.org/x/sys/unix"
-
 	"apitoken/cmd/apitoken/setting"
 	"apitoken/events/secret"
 )
@@ -27,6 +25,11 @@ func ReadPrivate(path string) (string, error) {
 	return readText(path, "opening a file with a secret", regular, closed)
 }
 
+// ReadMounted is ReadPrivate for a file that an orchestrator may mount.
+func ReadMounted(path string, m Mounted) (string, error) {
+	return readText(path, "opening a file with a secret", regular, m.check)
+}
+
 // ReadSecret is ReadPrivate for a file with one value, such as peppers. It removes
 // what editors and shells put around a value, see the package setting.
 func ReadSecret(path string) (string, error) {
@@ -38,15 +41,10 @@ func ReadSecret(path string) (string, error) {
 }
 
 // ReadToken is ReadSecret for the file with a caller's token. The file may also be
-// a pipe, as in `--token-file <(pass show apitoken)`. With shared it may be
-// readable to other users, if this user cannot change the file and others cannot
-// either: orchestrators mount secrets like this.
-func ReadToken(path string, shared bool) (string, error) {
-	private := closed
-	if shared {
-		private = closedOrMounted
-	}
-	text, err := readText(path, "opening a file with a secret", regularOrPipe, private)
+// a pipe, as in `--token-file <(pass show apitoken)`, and a file that an orchestrator
+// mounts.
+func ReadToken(path string, m Mounted) (string, error) {
+	text, err := readText(path, "opening a file with a secret", regularOrPipe, m.check)
 	if err != nil {
 		return "", err
 	}
@@ -80,25 +78,41 @@ func valueIn(path, text string) (string, error) {
 // readText reads a file if its kind and its mode are allowed. It checks the kind
 // before it opens the file, because opening a pipe or a device may wait or act.
 func readText(path, action string, kind func(string, fs.FileInfo) error, mode func(string, *os.File, fs.FileInfo) error) (string, error) {
+	b, err := readBytes(path, action, kind, mode)
+	if err != nil {
+		return "", err
+	}
+	return textOf(path, b)
+}
+
+func textOf(path string, b []byte) (string, error) {
+	text, err := setting.Text(b)
+	if err != nil {
+		return "", fmt.Errorf("%s %w", path, err)
+	}
+	return text, nil
+}
+
+func readBytes(path, action string, kind func(string, fs.FileInfo) error, mode func(string, *os.File, fs.FileInfo) error) ([]byte, error) {
 	info, err := os.Stat(path)
 	if err != nil {
-		return "", openError(action, err)
+		return nil, openError(action, err)
 	}
 	if err := kind(path, info); err != nil {
-		return "", err
+		return nil, err
 	}
 	file, err := os.OpenFile(path, openFlag(info), 0)
 	if err != nil {
-		return "", openError(action, err)
+		return nil, openError(action, err)
 	}
 	defer file.Close()
 	if info, err = file.Stat(); err != nil {
-		return "", fmt.Errorf("checking %s: %w", path, err)
+		return nil, fmt.Errorf("checking %s: %w", path, err)
 	}
 	if err := errors.Join(kind(path, info), mode(path, file, info)); err != nil {
-		return "", err
+		return nil, err
 	}
-	return readAll(path, file)
+	return readRaw(path, file)
 }
 
 // openFlag makes opening wait only for a pipe that is allowed: its other end may
@@ -122,18 +136,22 @@ func openError(action string, err error) error {
 }
 
 func readAll(path string, file *os.File) (string, error) {
+	b, err := readRaw(path, file)
+	if err != nil {
+		return "", err
+	}
+	return textOf(path, b)
+}
+
+func readRaw(path string, file *os.File) ([]byte, error) {
 	b, err := io.ReadAll(io.LimitReader(file, maxFile+1))
 	if err != nil {
-		return "", fmt.Errorf("reading %s: %w", path, err)
+		return nil, fmt.Errorf("reading %s: %w", path, err)
 	}
 	if len(b) > maxFile {
-		return "", fmt.Errorf("%s is too large; allowed: at most %d bytes", path, maxFile)
+		return nil, fmt.Errorf("%s is too large; allowed: at most %d bytes", path, maxFile)
 	}
-	text, err := setting.Text(b)
-	if err != nil {
-		return "", fmt.Errorf("%s %w", path, err)
-	}
-	return text, nil
+	return b, nil
 }
 
 // regular refuses everything but a regular file.
@@ -185,43 +203,10 @@ func anyMode(string, *os.File, fs.FileInfo) error { return nil }
 // closed refuses a file that other users may read or change.
 func closed(path string, _ *os.File, info fs.FileInfo) error { return checkPrivate(path, info, "600") }
 
-// closedOrMounted is closed for a file that may be readable to other users. This
-// user must not be able to change the file or its mode; otherwise the user can
-// close the file, and needs no exception.
-func closedOrMounted(path string, file *os.File, info fs.FileInfo) error {
-	err := checkPrivate(path, info, "600")
-	open, isOpen := errors.AsType[*OpenToOthersError](err)
-	if !isOpen || open.Changeable() || !fixed(path, file, info) {
-		return err
-	}
-	return nil
-}
-
-// fixed reports whether this user cannot change the file: its file system is
-// mounted read-only, or the file is another user's and the mode allows no writing.
-func fixed(path string, file *os.File, info fs.FileInfo) bool {
-	var fsInfo unix.Statfs_t
-	if err := unix.Fstatfs(int(file.Fd()), &fsInfo); err == nil && fsInfo.Flags&mountedReadOnly != 0 {
-		return true
-	}
-	return owner(info) != os.Geteuid() && unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS) != nil
-}
-
-// mountedReadOnly is ST_RDONLY of Linux and MNT_RDONLY of the BSDs.
-const mountedReadOnly = 1
-
-// owner is the id of the user that a file belongs to.
-func owner(info fs.FileInfo) int {
-	if s, ok := info.Sys().(*syscall.Stat_t); ok {
-		return int(s.Uid)
-	}
-	return -1
-}
-
 // isTemporary reports whether a name is one that writeAtomically gives to a file
 // that is not complete yet.
 func isTemporary(name string) bool {
-	for _, base := range []string{pepperFile, adminFile, markerFile, certificateFile, keyFile} {
+	for _, base := range []string{pepperFile, adminFile, markerFile, supersededFile, certificateFile, keyFile, probeFile} {
 		if digits, found := strings.CutPrefix(name, base+tempMark); found && digits != "" && strings.Trim(digits, "0123456789") == "" {
 			return true
 		}

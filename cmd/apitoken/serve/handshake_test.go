@@ -11,12 +11,10 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
-	"path/filepath"
 	"strings"
 	"testing"
 	"time"
 
-	"apitoken/cmd/apitoken/datadir"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
 )
@@ -25,14 +23,15 @@ import (
 // the address and a pool with the certificate.
 func secureServer(t *testing.T) (address string, pool *x509.CertPool) {
 	t.Helper()
-	f, err := datadir.Open(t.Context(), filepath.Join(t.TempDir(), "data"), nil)
+	f := openFolder(t)
+	cert, err := newCertificate(slog.New(slog.DiscardHandler), func(now time.Time, _ *tls.Certificate) (tls.Certificate, error) {
+		return selfSigned(f, hosts("127.0.0.1:0", nil), now, nil)
+	})
 	if err != nil {
 		t.Fatal(err)
 	}
-	t.Cleanup(func() { f.Close() })
-	cert := certificate(t, f, hosts("127.0.0.1:0"), time.Now())
 	pool = x509.NewCertPool()
-	pool.AddCert(cert.Leaf)
+	pool.AppendCertsFromPEM([]byte(text(t, f.CertificatePath())))
 	inner, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -45,7 +44,7 @@ func secureServer(t *testing.T) (address string, pool *x509.CertPool) {
 		}),
 		ErrorLog: slog.NewLogLogger(logger.Handler(), slog.LevelWarn), ReadTimeout: readTimeout,
 	}
-	go server.Serve(machine.Listener(newSecureListener(inner, newTLSConfig(cert), logger), logger, httpapi.Face()))
+	go server.Serve(machine.Listener(newSecureListener(inner, cert.config(), logger), logger, httpapi.Face()))
 	t.Cleanup(func() { server.Close() })
 	return inner.Addr().String(), pool
 }
@@ -76,7 +75,7 @@ func TestBothVersionsOfHTTPAreServedWithTLS(t *testing.T) {
 // problemOn sends a request and reads the answer as a problem.
 func problemOn(t *testing.T, c net.Conn, request string) (p httpapi.Problem) {
 	t.Helper()
-	if err := c.SetDeadline(time.Now().Add(10 * time.Second)); err != nil {
+	if err := c.SetDeadline(time.Now().Add(time.Minute)); err != nil {
 		t.Fatal(err)
 	}
 	io.WriteString(c, request)

@@ -2,10 +2,12 @@ package serve
 
 import (
 	"fmt"
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
+	"sync"
 )
 
 // forwardedFor is the header in which proxies list the addresses that a request
@@ -13,20 +15,27 @@ import (
 // text in it, so only the entries that trusted proxies appended are true.
 const forwardedFor = "X-Forwarded-For"
 
-// proxies are the address ranges of the proxies that may say where a request came
-// from.
-type proxies []netip.Prefix
+// proxies are the proxies that may say where a request came from.
+type proxies struct {
+	ranges []netip.Prefix
+	unix   bool // each peer on a Unix socket is one
+}
 
-// parseProxies reads addresses and CIDR ranges. It returns an IPv4-mapped IPv6
-// range as the IPv4 range that it means.
+// parseProxies reads addresses, CIDR ranges and the word unix:, which means the peers
+// on a Unix socket. It returns an IPv4-mapped IPv6 range as the IPv4 range that it means.
 func parseProxies(texts []string) (proxies, error) {
 	var ps proxies
 	for _, text := range texts {
-		p, ok := parseProxy(strings.TrimSpace(text))
-		if !ok {
-			return nil, fmt.Errorf("--trusted-proxies: %q is no address range; allowed: addresses and CIDR ranges, separated by commas, like 10.0.0.0/8,fd00::1", text)
+		text = strings.TrimSpace(text)
+		if text == unixPrefix {
+			ps.unix = true
+			continue
 		}
-		ps = append(ps, p)
+		p, ok := parseProxy(text)
+		if !ok {
+			return proxies{}, fmt.Errorf("--trusted-proxies: %q is no address range; allowed: addresses and CIDR ranges, separated by commas, like 10.0.0.0/8,fd00::1, and unix: for the peers on a Unix socket", text)
+		}
+		ps.ranges = append(ps.ranges, p)
 	}
 	return ps, nil
 }
@@ -54,20 +63,35 @@ func parseProxy(text string) (netip.Prefix, bool) {
 
 // source returns the address that a request came from, or the zero Addr if the
 // address is unknown. It is the address of the peer, unless the peer is a trusted
-// proxy or has no address. For these it is the last address of X-Forwarded-For that
-// is not a trusted proxy. It is unknown if that entry or a later one is no address,
-// or if no address is left. Other headers, such as X-Real-IP and Forwarded, are
-// ignored.
+// proxy. For these it is the last address of X-Forwarded-For that is not a trusted
+// proxy. It is unknown if that entry or a later one is no address, or if no address is
+// left. Other headers, such as X-Real-IP and Forwarded, are ignored.
 func (ps proxies) source(r *http.Request) netip.Addr {
 	peer, known := peerOf(r)
-	if known && !ps.trusts(peer) {
+	if known && !ps.trusts(peer) || !known && !ps.unix {
 		return peer
 	}
 	return ps.client(r.Header.Values(forwardedFor))
 }
 
-// peerOf is the address of the peer. A peer on a Unix socket has no address. It
-// counts as trusted: the mode of the socket says which processes can be this peer.
+// warned returns source, and writes one warning in the life of the process: that of the
+// first request which a proxy outside of the trusted ones seems to have passed on.
+// Without the flag all users of a proxy have one address, and share what is counted for it.
+func (ps proxies) warned(log *slog.Logger) func(*http.Request) netip.Addr {
+	var once sync.Once
+	return func(r *http.Request) netip.Addr {
+		if peer, known := peerOf(r); known && !ps.trusts(peer) && len(r.Header[forwardedFor]) > 0 {
+			once.Do(func() {
+				log.WarnContext(r.Context(), "a peer outside of --trusted-proxies sent X-Forwarded-For; if it is a reverse proxy, all its users have its address until you name it there", "peer", peer)
+			})
+		}
+		return ps.source(r)
+	}
+}
+
+// peerOf is the address of the peer. A peer on a Unix socket has no address. Only
+// --trusted-proxies says whether it is a proxy: every process that may use the socket
+// can be the peer, and could name any address.
 func peerOf(r *http.Request) (netip.Addr, bool) {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
@@ -131,5 +155,5 @@ func parseWithPort(text string) (netip.Addr, error) {
 
 // trusts reports whether an address is one of a trusted proxy.
 func (ps proxies) trusts(at netip.Addr) bool {
-	return slices.ContainsFunc(ps, func(p netip.Prefix) bool { return p.Contains(at) })
+	return slices.ContainsFunc(ps.ranges, func(p netip.Prefix) bool { return p.Contains(at) })
 }

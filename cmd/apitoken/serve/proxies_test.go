@@ -1,6 +1,7 @@
 package serve
 
 import (
+	"log/slog"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -82,10 +83,13 @@ func TestTheSourceIsTheLastAddressThatIsNoTrustedProxy(t *testing.T) {
 		{"a port that is too large", net10, "10.0.0.1:1", []string{"198.51.100.7:65536"}, "unknown"},
 		{"a zone", net10, "10.0.0.1:1", []string{"fe80::1%eth0"}, "unknown"},
 		{"a zone in brackets", net10, "10.0.0.1:1", []string{"[fe80::1%eth0]:1"}, "unknown"},
-		{"a Unix socket is trusted", net10, "@", []string{"198.51.100.7, 10.0.0.2"}, "198.51.100.7"},
-		{"a Unix socket without a name", net10, "", []string{"198.51.100.7"}, "198.51.100.7"},
-		{"a Unix socket without other proxies", "", "@", []string{"203.0.113.5, 198.51.100.7"}, "198.51.100.7"},
-		{"a Unix socket without the header", "", "@", nil, "unknown"},
+		{"a Unix socket is not trusted", net10, "@", []string{"198.51.100.7, 10.0.0.2"}, "unknown"},
+		{"a Unix socket without proxies", "", "@", []string{"198.51.100.7"}, "unknown"},
+		{"a trusted Unix socket and a trusted proxy", "unix:," + net10, "@", []string{"198.51.100.7, 10.0.0.2"}, "198.51.100.7"},
+		{"a trusted Unix socket without a name", "unix:", "", []string{"198.51.100.7"}, "198.51.100.7"},
+		{"a trusted Unix socket and a forged entry", "unix:", "@", []string{"203.0.113.5, 198.51.100.7"}, "198.51.100.7"},
+		{"a trusted Unix socket without the header", "unix:", "@", nil, "unknown"},
+		{"a trusted Unix socket does not trust peers with addresses", "unix:", "192.0.2.1:1", []string{"198.51.100.7"}, "192.0.2.1"},
 		{"1,000 proxies", net10, "10.0.0.1:1", []string{"198.51.100.7, " + many + "10.0.0.2"}, "198.51.100.7"},
 		{"1,000 forged entries", net10, "10.0.0.1:1", []string{strings.Repeat("203.0.113.1, ", 1000) + "198.51.100.7"}, "198.51.100.7"},
 		{"one trusted address", "10.0.0.1", "10.0.0.1:1", []string{"198.51.100.7, 10.0.0.2"}, "10.0.0.2"},
@@ -103,9 +107,9 @@ func TestRangesOfProxiesAreAddressesOrCIDR(t *testing.T) {
 		"": "", "proxy.example.org": "", "10.0.0.0/33": "", "10.0.0.0-10.0.0.9": "", "fe80::1%eth0": "", "fe80::%eth0/64": "", "::ffff:0:0/95": "", "10.0.0.1:80": "", "*": "",
 	} {
 		ps, err := parseProxies([]string{text})
-		if want == "" && (err == nil || ps != nil) {
+		if want == "" && (err == nil || ps.ranges != nil) {
 			t.Errorf("%q: got %v, %v; want an error", text, ps, err)
-		} else if want != "" && (err != nil || len(ps) != 1 || ps[0].String() != want) {
+		} else if want != "" && (err != nil || len(ps.ranges) != 1 || ps.ranges[0].String() != want) {
 			t.Errorf("%q: got %v, %v; want %s", text, ps, err, want)
 		}
 	}
@@ -118,7 +122,7 @@ func FuzzSource(f *testing.F) {
 	for _, line := range []string{"198.51.100.7, 10.0.0.2", "", ",", "[2001:db8::7]:1", "::ffff:10.0.0.1", "fe80::1%a,10.0.0.1", "10.0.0.1,10.0.0.1"} {
 		f.Add(line, "203.0.113.5")
 	}
-	ps := proxies{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}
+	ps := proxies{ranges: []netip.Prefix{netip.MustParsePrefix("10.0.0.0/8"), netip.MustParsePrefix("fd00::/8")}}
 	f.Fuzz(func(t *testing.T, line, forged string) {
 		request := func(lines ...string) netip.Addr {
 			return ps.source(&http.Request{RemoteAddr: "10.0.0.1:1", Header: http.Header{forwardedFor: lines}})
@@ -139,4 +143,43 @@ func FuzzSource(f *testing.F) {
 			t.Errorf("a peer that is not trusted: got %v", got)
 		}
 	})
+}
+
+// TestAProxyOutsideOfTheTrustedOnesIsNamedOnce: a client that sends the header with every
+// request writes one line.
+func TestAProxyOutsideOfTheTrustedOnesIsNamedOnce(t *testing.T) {
+	for _, row := range []struct {
+		name, trusted, peer string
+		lines               []string
+		warns               bool
+	}{
+		{"no trusted proxies", "", "192.0.2.1:1", []string{"198.51.100.7"}, true},
+		{"another proxy", "10.0.0.0/8", "192.0.2.1:1", []string{"198.51.100.7"}, true},
+		{"the trusted one", "10.0.0.0/8", "10.0.0.1:1", []string{"198.51.100.7"}, false},
+		{"a peer on a Unix socket", "", "@", []string{"198.51.100.7"}, false},
+		{"no header", "", "192.0.2.1:1", nil, false},
+	} {
+		ps, err := parseProxies(strings.FieldsFunc(row.trusted, func(r rune) bool { return r == ',' }))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var out strings.Builder
+		source := ps.warned(slog.New(slog.NewTextHandler(&out, nil)))
+		r := &http.Request{RemoteAddr: row.peer, Header: http.Header{}}
+		if row.lines != nil {
+			r.Header[forwardedFor] = row.lines
+		}
+		for range 2 {
+			if got, want := source(r), ps.source(r); got != want {
+				t.Errorf("%s: the source is %s, want %s", row.name, got, want)
+			}
+		}
+		want := 0
+		if row.warns {
+			want = 1
+		}
+		if got := strings.Count(out.String(), "level=WARN"); got != want || strings.Contains(out.String(), "198.51.100.7") {
+			t.Errorf("%s: got %q, want %d warnings without the header", row.name, out.String(), want)
+		}
+	}
 }

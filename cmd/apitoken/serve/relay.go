@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"maps"
 	"slices"
@@ -34,7 +33,7 @@ func (w *wakeUp) wake() {
 // relayLoop sends committed records to the file of events.
 type relayLoop struct {
 	relay  *relay.Relay
-	file   io.Closer
+	file   *eventfile.File
 	logger *slog.Logger
 }
 
@@ -43,7 +42,7 @@ func openRelayLoop(f *datadir.Folder, w *wakeUp, c Config) (*relayLoop, error) {
 	if err != nil {
 		return nil, err
 	}
-	r := relay.New(relay.Config{Outbox: f.Store, Bus: file, Logger: c.Logger})
+	r := relay.New(relay.Config{Outbox: f.Store, Bus: c.metrics.Bus(file), Logger: c.Logger})
 	w.relay.Store(r)
 	return &relayLoop{relay: r, file: file, logger: c.Logger}, nil
 }

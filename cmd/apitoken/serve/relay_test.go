@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"strings"
 	"testing"
@@ -63,7 +62,7 @@ func stopLoop(t *testing.T, o *lateOutbox, b *slowBus) (took time.Duration, log 
 	synctest.Test(t, func(t *testing.T) {
 		var text bytes.Buffer
 		logger := slog.New(slog.NewTextHandler(&text, nil))
-		l := &relayLoop{relay: relay.New(relay.Config{Outbox: o, Bus: b, Logger: logger}), file: io.NopCloser(nil), logger: logger}
+		l := &relayLoop{relay: relay.New(relay.Config{Outbox: o, Bus: b, Logger: logger}), logger: logger}
 		stop := l.run(t.Context())
 		time.Sleep(time.Minute)
 		began := time.Now()

@@ -1,32 +1,25 @@
 package serve
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
+	"context"
 	"crypto/sha256"
 	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
-	"encoding/pem"
 	"errors"
 	"fmt"
-	"math/big"
-	"net"
+	"log/slog"
+	"sync/atomic"
 	"time"
 
 	"apitoken/cmd/apitoken/datadir"
 )
 
-const (
-	certificateLife  = 2 * 365 * 24 * time.Hour
-	certificateRenew = 30 * 24 * time.Hour // the time before its end when it is replaced
-)
-
 // certificateOfFiles is the certificate of --tls-cert and --tls-key, nil without
-// these flags. It refuses a key that others can read, like every other secret.
-func certificateOfFiles(c Config) (*tls.Config, error) {
+// these flags.
+func certificateOfFiles(c Config) (*certificate, error) {
 	switch {
+	case len(c.TLSNames) > 0 && !c.TLSSelfSigned:
+		return nil, errors.New("--tls-name is for the certificate of --tls-self-signed: add that flag, or remove --tls-name")
 	case c.TLSCert == "" && c.TLSKey == "":
 		return nil, nil
 	case c.TLSCert == "" || c.TLSKey == "":
@@ -34,36 +27,35 @@ func certificateOfFiles(c Config) (*tls.Config, error) {
 	case c.TLSSelfSigned:
 		return nil, errors.New("--tls-self-signed makes its own certificate: remove this flag, or remove --tls-cert and --tls-key")
 	}
-	cert, err := loadPair(c.TLSCert, c.TLSKey)
-	if err != nil {
-		return nil, err
-	}
-	return newTLSConfig(cert), nil
+	return newCertificate(c.Logger, func(time.Time, *tls.Certificate) (tls.Certificate, error) {
+		return loadPair(c.TLSCert, c.TLSKey, datadir.Mounted{Credentials: c.Credentials})
+	})
 }
 
-// tlsConfig is the TLS of the listener, nil for plain http.
-func tlsConfig(c Config, given *tls.Config, f *datadir.Folder) (*tls.Config, error) {
+// certificateOf is the certificate of the listener, nil for plain http.
+func certificateOf(c Config, given *certificate, f *datadir.Folder) (*certificate, error) {
 	if !c.TLSSelfSigned {
 		return given, nil
 	}
-	cert, err := selfSigned(f, hosts(c.Listen), time.Now())
+	made, err := newCertificate(c.Logger, func(now time.Time, before *tls.Certificate) (tls.Certificate, error) {
+		return selfSigned(f, hosts(c.Listen, c.TLSNames), now, before)
+	})
 	if err != nil {
 		return nil, err
 	}
-	fmt.Fprintf(c.Out, "the certificate is %s, SHA-256 % X\n", f.CertificatePath(), sha256.Sum256(cert.Certificate[0]))
-	return newTLSConfig(cert), nil
+	chain := made.current.Load().Certificate
+	fmt.Fprintf(c.Out, "the certificate is %s, SHA-256 % X\n", f.CertificatePath(), sha256.Sum256(chain[len(chain)-1]))
+	return made, nil
 }
 
-func newTLSConfig(cert tls.Certificate) *tls.Config {
-	return &tls.Config{Certificates: []tls.Certificate{cert}, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
-}
-
-func loadPair(certPath, keyPath string) (tls.Certificate, error) {
+// loadPair reads a certificate and its key. The key must be closed to other users,
+// like every other secret. No error has a part of the key.
+func loadPair(certPath, keyPath string, m datadir.Mounted) (tls.Certificate, error) {
 	certPEM, err := datadir.ReadPublic(certPath)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("reading the certificate: %w", err)
 	}
-	keyPEM, err := datadir.ReadPrivate(keyPath)
+	keyPEM, err := datadir.ReadMounted(keyPath, m)
 	if err != nil {
 		return tls.Certificate{}, fmt.Errorf("reading the certificate's key: %w", err)
 	}
@@ -74,78 +66,74 @@ func loadPair(certPath, keyPath string) (tls.Certificate, error) {
 	return cert, nil
 }
 
-// hosts are the names and addresses in the self-signed certificate.
-func hosts(listen string) []string {
-	names := []string{"localhost", "127.0.0.1", "::1"}
-	host, _, err := net.SplitHostPort(listen)
-	if ip := net.ParseIP(host); err != nil || host == "" || (ip != nil && ip.IsUnspecified()) {
-		return names
-	}
-	return append(names, host)
+// certificate is the certificate of the listener. New connections get the newest one
+// that was loaded without an error; connections that are open stay open.
+type certificate struct {
+	load    func(now time.Time, before *tls.Certificate) (tls.Certificate, error) // before is the one in use, or nil
+	logger  *slog.Logger
+	current atomic.Pointer[tls.Certificate]
+
+	problem string // of the last look; a problem that stays is logged once
 }
 
-// selfSigned is the self-signed certificate of the folder. It keeps a certificate
-// that names the hosts until certificateRenew before its end, because clients
-// that trust it must be configured again for a new one.
-func selfSigned(f *datadir.Folder, names []string, now time.Time) (tls.Certificate, error) {
-	cert, err := loadPair(f.CertificatePath(), f.KeyPath())
-	if err == nil && usable(cert, names, now) {
-		return cert, nil
+// newCertificate loads the certificate for the first time.
+func newCertificate(logger *slog.Logger, load func(time.Time, *tls.Certificate) (tls.Certificate, error)) (*certificate, error) {
+	c := &certificate{load: load, logger: logger}
+	now := time.Now()
+	first, err := load(now, nil)
+	if err != nil {
+		return nil, err
 	}
-	if err := makePair(f, names, now); err != nil {
-		return tls.Certificate{}, fmt.Errorf("making a certificate: %w", err)
+	if expired(first, now) {
+		logger.Warn("the certificate is expired; clients refuse it", described(first)...)
 	}
-	return loadPair(f.CertificatePath(), f.KeyPath())
+	c.current.Store(&first)
+	return c, nil
 }
 
-func usable(cert tls.Certificate, names []string, now time.Time) bool {
-	for _, name := range names {
-		if cert.Leaf.VerifyHostname(name) != nil {
-			return false
+func (c *certificate) config() *tls.Config {
+	return &tls.Config{
+		GetCertificate: func(*tls.ClientHelloInfo) (*tls.Certificate, error) { return c.current.Load(), nil },
+		MinVersion:     tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"},
+	}
+}
+
+// Reload loads the certificate again. After an error the one before stays in use. If
+// somebody asked for it, each outcome is logged. Only one call at a time is allowed.
+func (c *certificate) Reload(ctx context.Context, asked bool) {
+	now, before := time.Now(), c.current.Load()
+	next, err := c.load(now, before)
+	if err == nil && expired(next, now) && !expired(*before, now) {
+		err = fmt.Errorf("the new certificate expired at %s", next.Leaf.NotAfter.UTC().Format(time.RFC3339))
+	}
+	if err != nil {
+		if asked || err.Error() != c.problem {
+			c.logger.ErrorContext(ctx, "the new certificate cannot be used; the one before stays in use", append(described(*before), "error", err)...)
 		}
+		c.problem = err.Error()
+		return
 	}
-	return now.Add(certificateRenew).Before(cert.Leaf.NotAfter)
+	c.problem = ""
+	changed := !next.Leaf.Equal(before.Leaf)
+	c.current.Store(&next)
+	switch {
+	case changed:
+		c.logger.InfoContext(ctx, "new connections get the new certificate", described(next)...)
+	case asked:
+		c.logger.InfoContext(ctx, "the certificate was read again and is the same", described(next)...)
+	}
 }
 
-func makePair(f *datadir.Folder, names []string, now time.Time) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return fmt.Errorf("making a key: %w", err)
-	}
-	template := certificateTemplate(names, now)
-	der, err := x509.CreateCertificate(rand.Reader, template, template, key.Public(), key)
-	if err != nil {
-		return fmt.Errorf("signing: %w", err)
-	}
-	pkcs8, err := x509.MarshalPKCS8PrivateKey(key)
-	if err != nil {
-		return fmt.Errorf("encoding the key: %w", err)
-	}
-	if err := datadir.WritePrivate(f.KeyPath(), pemText("PRIVATE KEY", pkcs8)); err != nil {
-		return err
-	}
-	return datadir.WritePrivate(f.CertificatePath(), pemText("CERTIFICATE", der))
+func expired(c tls.Certificate, now time.Time) bool { return now.After(c.Leaf.NotAfter) }
+
+// described are attributes for the log.
+func described(c tls.Certificate) []any {
+	return []any{"names", append(addresses(c.Leaf), c.Leaf.DNSNames...), "not_after", c.Leaf.NotAfter.UTC().Format(time.RFC3339)}
 }
 
-// certificateTemplate is the certificate without its signature. It is valid from
-// an hour before now, for clients with slow clocks.
-func certificateTemplate(names []string, now time.Time) *x509.Certificate {
-	c := &x509.Certificate{
-		SerialNumber: big.NewInt(now.UnixNano()), Subject: pkix.Name{CommonName: "apitoken"},
-		NotBefore: now.Add(-time.Hour), NotAfter: now.Add(certificateLife),
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-		BasicConstraintsValid: true,
+func addresses(c *x509.Certificate) (texts []string) {
+	for _, ip := range c.IPAddresses {
+		texts = append(texts, ip.String())
 	}
-	for _, name := range names {
-		if ip := net.ParseIP(name); ip != nil {
-			c.IPAddresses = append(c.IPAddresses, ip)
-		} else {
-			c.DNSNames = append(c.DNSNames, name)
-		}
-	}
-	return c
-}
-
-func pemText(kind string, der []byte) string {
-	return string(pem.EncodeToMemory(&pem.Block{Type: kind, Bytes: der}))
+	return texts
 }
