@@ -1,11 +1,15 @@
 package access
 
 import (
+	"context"
 	"crypto/tls"
 	"crypto/x509"
+	"net"
 	"net/http"
 	"net/netip"
 	"net/url"
+	"path/filepath"
+	"strings"
 
 	"apitoken/cmd/apitoken/console"
 	"apitoken/cmd/apitoken/datadir"
@@ -16,6 +20,9 @@ import (
 func (s Source) endpoint(e *console.Env) (string, *http.Client, error) {
 	if err := checkURL(s.URL, s.insecureHTTP); err != nil {
 		return "", nil, err
+	}
+	if path, isUnix := socketOf(s.URL.Value); isUnix {
+		return unixBase, &http.Client{Transport: e.Count(unixTransport(path)), Timeout: callTimeout}, nil
 	}
 	roots, err := rootsIn(s.CA.Value)
 	if err != nil {
@@ -33,16 +40,36 @@ func checkURL(p Part, insecureHTTP bool) error {
 	if from == "" || from == "--url" || from == "APITOKEN_URL" {
 		from = "--url or APITOKEN_URL"
 	}
+	if path, isUnix := socketOf(p.Value); isUnix {
+		if !filepath.IsAbs(path) {
+			return console.Usagef("the address of the service (%s) must have an absolute path, like unix:/run/apitoken/apitoken.sock", from)
+		}
+		return nil
+	}
 	u, err := url.Parse(p.Value)
 	switch {
 	case err != nil || u.Host == "" || (u.Scheme != "http" && u.Scheme != "https"):
-		return console.Usagef("the address of the service (%s) must have the form https://HOST or %s", from, defaultURL)
+		return console.Usagef("the address of the service (%s) must have the form https://HOST, %s or unix:PATH", from, defaultURL)
 	case u.User != nil || u.RawQuery != "" || u.Fragment != "":
 		return console.Usagef("the address of the service (%s) must not have a user, a query or a fragment; set APITOKEN_TOKEN_FILE to send a token", from)
 	case u.Scheme == "http" && !Local(u.Hostname()) && !insecureHTTP:
 		return console.Usagef("http://%s would send the token unencrypted: use https, or give --insecure-http if others cannot read this network", u.Host)
 	}
 	return nil
+}
+
+// unixBase is the base address of calls over a Unix socket. Its host is only for the
+// texts of errors.
+const unixBase = "http://socket"
+
+// socketOf is the path of the Unix socket that an address names.
+func socketOf(address string) (path string, isUnix bool) { return strings.CutPrefix(address, "unix:") }
+
+// unixTransport makes each connection to the socket, without a proxy.
+func unixTransport(path string) *http.Transport {
+	return &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+		return new(net.Dialer).DialContext(ctx, "unix", path)
+	}}
 }
 
 // Local reports whether requests to host stay on this machine.

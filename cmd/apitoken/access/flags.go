@@ -25,6 +25,9 @@ const (
 	callTimeout = 60 * time.Second // for one call, with its answer
 )
 
+// Variables are the names of the variables that Flags reads.
+var Variables = []string{"APITOKEN_URL", "APITOKEN_TOKEN", "APITOKEN_TOKEN_FILE", "APITOKEN_TOKEN_FILE_SHARED", "APITOKEN_CA_FILE", "APITOKEN_CONTEXT"}
+
 // Flags holds the flags that say how a command calls the service.
 type Flags struct {
 	url, tokenFile, caFile, context string
@@ -39,7 +42,7 @@ type Flags struct {
 // Add adds the flags to a command.
 func (a *Flags) Add(c *cobra.Command) {
 	f := c.Flags()
-	f.StringVar(&a.url, "url", "", "the service's address (default $APITOKEN_URL or "+defaultURL+")")
+	f.StringVar(&a.url, "url", "", "the service's address, https://HOST or unix:PATH (default $APITOKEN_URL or "+defaultURL+")")
 	f.StringVar(&a.tokenFile, "token-file", "", "a file (mode 0600) that contains your token; - reads it from standard input (default $APITOKEN_TOKEN_FILE)")
 	f.BoolVar(&a.tokenFileShared, "token-file-shared", false, "accept a token file that other users can read, if this user cannot change it: an orchestrator mounts it (default $APITOKEN_TOKEN_FILE_SHARED)")
 	f.StringVar(&a.caFile, "ca-file", "", "a file with PEM certificates to trust in addition to the system's, such as tls.crt in a data folder (default $APITOKEN_CA_FILE)")

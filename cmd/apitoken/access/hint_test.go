@@ -9,7 +9,10 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -33,11 +36,13 @@ func TestErrorsOfCallsHaveAHint(t *testing.T) {
 		now       time.Time
 		want      string
 	}{
-		{"an unknown authority", secure.URL, nil, time.Time{}, "certificate signed by unknown authority: if the service made its own certificate, give --ca-file"},
+		{"an unknown authority", secure.URL, nil, time.Time{}, "certificate signed by unknown authority: if this is a --tls-self-signed service, give --ca-file DIR/tls.crt"},
 		{"another name", strings.Replace(secure.URL, "127.0.0.1", "localhost", 1), own, time.Time{}, "the certificate is for other names"},
 		{"an expired certificate", secure.URL, own, time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), "correct the clock of this machine"},
 		{"https to a plain port", strings.Replace(plain.URL, "http://", "https://", 1), own, time.Time{}, "use http://"},
-		{"http to a port with TLS", strings.Replace(secure.URL, "https://", "http://", 1), own, time.Time{}, "use https://"},
+		{"http to a port with TLS", strings.Replace(secure.URL, "https://", "http://", 1), own, time.Time{}, "if the port speaks https, begin the address with https://"},
+		{"http to a port with TLS that sends an alert", answering(t, "\x15\x03\x01\x00\x02\x02\x46"), nil, time.Time{}, "the port speaks https: begin the address with https://"},
+		{"http to a port that closes", answering(t, ""), nil, time.Time{}, "if the port speaks https, begin the address with https://"},
 		{"no service", "http://127.0.0.1:1", own, time.Time{}, "no service listens at this address"},
 		{"no answer", plain.URL, own, time.Time{}, "does not answer in time"},
 	} {
@@ -45,11 +50,66 @@ func TestErrorsOfCallsHaveAHint(t *testing.T) {
 		if !c.now.IsZero() {
 			transport.TLSClientConfig.Time = func() time.Time { return c.now }
 		}
-		hc := &http.Client{Transport: transport, Timeout: 500 * time.Millisecond}
+		hc := &http.Client{Transport: transport, Timeout: time.Minute}
+		if c.url == plain.URL {
+			hc.Timeout = 500 * time.Millisecond
+		}
 		_, err := httpapi.NewClient(c.url, secret.Secret{}, hc).Version(t.Context())
 		if got := Explain(err).Error(); !strings.Contains(got, c.want) {
 			t.Errorf("%s: got %q, want %q in it", c.name, got, c.want)
 		}
+	}
+}
+
+// answering is the address of a server that reads something, answers with the text and
+// closes the connection.
+func answering(t *testing.T, text string) string {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { l.Close() })
+	go func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			c.Read(make([]byte, 4096))
+			io.WriteString(c, text)
+			c.Close()
+		}
+	}()
+	return "http://" + l.Addr().String()
+}
+
+// TestASocketThatDoesNotWorkHasAHint: no other hint about addresses fits.
+func TestASocketThatDoesNotWorkHasAHint(t *testing.T) {
+	dir, err := os.MkdirTemp("", "s") // the path of a socket is short
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	dead := filepath.Join(dir, "dead")
+	l, err := net.ListenUnix("unix", &net.UnixAddr{Name: dead, Net: "unix"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	l.SetUnlinkOnClose(false)
+	l.Close()
+	for path, want := range map[string]string{
+		filepath.Join(dir, "none"): "no service has a socket there; start one with `apitoken serve --listen unix:PATH`",
+		dead:                       "no service listens at this address",
+	} {
+		_, err := httpapi.NewClient(unixBase, secret.Secret{}, &http.Client{Transport: unixTransport(path)}).Version(t.Context())
+		if got := Explain(err).Error(); !strings.Contains(got, want) {
+			t.Errorf("got %q, want %q in it", got, want)
+		}
+	}
+	denied := &net.OpError{Op: "dial", Net: "unix", Err: os.NewSyscallError("connect", syscall.EACCES)}
+	if got := Hint(denied); got != "this user may not use the socket; its user and its group may" {
+		t.Errorf("got %q", got)
 	}
 }
 

@@ -8,7 +8,6 @@ import (
 	"github.com/spf13/cobra"
 
 	"apitoken/cmd/apitoken/console"
-	"apitoken/cmd/apitoken/datadir"
 	"apitoken/cmd/apitoken/setting"
 	"apitoken/events/secret"
 )
@@ -28,7 +27,7 @@ func (n *NewContext) Add(c *cobra.Command) {
 
 // Context is the context that the flags describe. doubt is the reason why it cannot be
 // used now: a file may be written later.
-func (n *NewContext) Context(name string) (c Context, doubt, err error) {
+func (n *NewContext) Context(e *console.Env, name string) (c Context, doubt, err error) {
 	c = n.given
 	for _, flag := range []struct{ name, value string }{{"--url", c.URL}, {"--token-file", c.TokenFile}, {"--ca-file", c.CAFile}} {
 		switch {
@@ -53,7 +52,7 @@ func (n *NewContext) Context(name string) (c Context, doubt, err error) {
 	if c.TokenFile, err = filepath.Abs(c.TokenFile); err == nil && c.CAFile != "" {
 		c.CAFile, err = filepath.Abs(c.CAFile)
 	}
-	return c, c.doubt(), err
+	return c, c.doubt(e), err
 }
 
 // checkKept refuses a path that means something else for the next command: standard
@@ -67,8 +66,8 @@ func checkKept(flag, path string) error {
 }
 
 // doubt tries to read the files of the context.
-func (c Context) doubt() error {
-	text, err := datadir.ReadToken(c.TokenFile, c.TokenFileShared)
+func (c Context) doubt(e *console.Env) error {
+	text, err := Source{Token: Part{Value: c.TokenFile}, shared: c.TokenFileShared}.readTokenFile(e)
 	if _, wrong := secret.Parse(text); err == nil && wrong != nil {
 		err = errors.New(c.TokenFile + " does not contain a token")
 	}

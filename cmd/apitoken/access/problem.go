@@ -1,6 +1,7 @@
 package access
 
 import (
+	"crypto/tls"
 	"errors"
 	"fmt"
 	"net/http"
@@ -44,7 +45,7 @@ func Describe(p *httpapi.Problem) error {
 		text += "; it was revoked at " + console.FormatTime(p.EndedTime.Time)
 	}
 	if p.Code == "" && p.Status == http.StatusBadRequest { // many servers answer this on a port with TLS
-		text += "; if the address begins with http:// and the port has TLS, use https://"
+		text += "; if the port speaks https, begin the address with https://"
 	}
 	return errors.New(console.Plain(text))
 }
@@ -56,10 +57,11 @@ func Refusal(err error) (*httpapi.Problem, bool) {
 }
 
 // ChangedNothing reports whether the error shows that the call changed nothing: the
-// service refused it, or no service was there.
+// service refused it, or no service was there that the client trusts.
 func ChangedNothing(err error) bool {
 	_, refused := Refusal(err)
-	return refused || errors.Is(err, syscall.ECONNREFUSED)
+	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)
+	return refused || untrusted || errors.Is(err, syscall.ECONNREFUSED)
 }
 
 // Foreign returns the problem of a call that something else than this service

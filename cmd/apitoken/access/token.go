@@ -5,6 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"path/filepath"
+	"strings"
 
 	"golang.org/x/term"
 
@@ -44,7 +47,7 @@ func (s Source) readToken(ctx context.Context, e *console.Env) (text, from strin
 		text, err = readStdin(ctx, e)
 		return text, "standard input", err
 	case s.Token.Value != "":
-		text, err = s.readTokenFile()
+		text, err = s.readTokenFile(e)
 		return text, s.Token.Value, err
 	}
 	return "", "", console.Usagef("no token is given: set APITOKEN_TOKEN_FILE to a file that contains one (`apitoken serve` writes DIR/admin.token), or set APITOKEN_TOKEN, or give --token-file - and write the token to standard input, or choose a context with `apitoken context use`")
@@ -52,8 +55,15 @@ func (s Source) readToken(ctx context.Context, e *console.Env) (text, from strin
 
 // readTokenFile reads the token from a file. The error for a file that other users
 // can read names the flag for files that orchestrators mount.
-func (s Source) readTokenFile() (string, error) {
-	text, err := datadir.ReadToken(s.Token.Value, s.shared)
+func (s Source) readTokenFile(e *console.Env) (string, error) {
+	credentials, err := e.EnvPath("CREDENTIALS_DIRECTORY")
+	if err != nil {
+		return "", err
+	}
+	text, err := datadir.ReadToken(s.Token.Value, datadir.Mounted{Credentials: credentials, Shared: s.shared})
+	if errors.Is(err, fs.ErrNotExist) && s.Context != "" && strings.HasSuffix(s.Token.Value, string(filepath.Separator)+s.Context+sessionSuffix) {
+		return "", fmt.Errorf("the context %s has no session: run `apitoken login --context %s`", s.Context, s.Context)
+	}
 	open, isOpen := errors.AsType[*datadir.OpenToOthersError](err)
 	switch {
 	case !isOpen || open.Changeable():
@@ -87,6 +97,46 @@ func readInput(ctx context.Context, e *console.Env) (string, error) {
 		return string(b), err
 	}
 	fmt.Fprint(e.Err, "Token: ")
+	defer fmt.Fprintln(e.Err)
+	return e.ReadTerminal(ctx, func() (string, error) {
+		b, err := term.ReadPassword(int(e.In.Fd()))
+		return string(b), err
+	})
+}
+
+// maxPassword is more than a password may have; the service says how many bytes are
+// allowed.
+const maxPassword = 1 << 10
+
+// Password reads the password of a user: without echo from the terminal, or the first
+// line of standard input. It refuses a token, which must not be sent as a password.
+func Password(ctx context.Context, e *console.Env, user string) (secret.Secret, error) {
+	text, err := readPassword(ctx, e, user)
+	line, rest, _ := strings.Cut(text, "\n")
+	line = strings.TrimSuffix(line, "\r")
+	switch {
+	case err != nil:
+		return secret.Secret{}, fmt.Errorf("reading the password from standard input: %w", err)
+	case len(text) > maxPassword:
+		return secret.Secret{}, fmt.Errorf("standard input is too long for a password; allowed: at most %d bytes", maxPassword)
+	case strings.TrimSpace(rest) != "":
+		return secret.Secret{}, errors.New("standard input has more than one line; allowed: the password alone")
+	case line == "":
+		return secret.Secret{}, errors.New("standard input has no password")
+	case console.WholeToken.MatchString(line):
+		return secret.Secret{}, errors.New("standard input has a token and no password; a token needs no sign-in: set APITOKEN_TOKEN_FILE to its file")
+	}
+	return secret.New(line), nil
+}
+
+func readPassword(ctx context.Context, e *console.Env, user string) (string, error) {
+	if !e.Interactive() {
+		return console.Until(ctx, func() (string, error) {
+			b, err := io.ReadAll(io.LimitReader(e.In, maxPassword+1))
+			return string(b), err
+		})
+	}
+	fmt.Fprintf(e.Err, "Password of %s: ", console.Plain(user))
 	defer fmt.Fprintln(e.Err)
 	return e.ReadTerminal(ctx, func() (string, error) {
 		b, err := term.ReadPassword(int(e.In.Fd()))
