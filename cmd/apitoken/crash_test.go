@@ -206,7 +206,7 @@ func (c *crash) checkOneAnswerForEachToken(committed map[events.Stream][]events.
 	c.t.Helper()
 	created := 0
 	for s, rs := range committed {
-		if owner, user := s.Owner(); user && owner != datadir.Admin {
+		if owner, _ := s.Owner(); s.Kind() == events.UserStreams && owner != datadir.Admin {
 			created += len(rs)
 		}
 	}
@@ -231,9 +231,10 @@ func (c *crash) checkStore() map[events.Stream][]events.Record {
 	}
 	defer f.Close()
 	committed := map[events.Stream][]events.Record{}
-	streams := []events.Stream{events.SettingsStream, events.UserStream(datadir.Admin)}
+	streams := []events.Stream{events.SettingsStream, events.UserStream(datadir.Admin), events.SessionStream(datadir.Admin)}
 	for n := range crashOwners {
-		streams = append(streams, events.UserStream(fmt.Sprintf("user%03d", n)))
+		owner := fmt.Sprintf("user%03d", n)
+		streams = append(streams, events.UserStream(owner), events.SessionStream(owner))
 	}
 	for _, s := range streams {
 		if rs := c.checkStream(ctx, f, s); len(rs) > 0 {
@@ -266,7 +267,7 @@ func (c *crash) checkStream(ctx context.Context, f *datadir.Folder, s events.Str
 	if uint64(len(rs)) != head.Version || (len(rs) > 0 && rs[len(rs)-1].Hash != head.Hash) {
 		c.t.Errorf("stream %s: its head has version %d, but it has %d records or ends in another hash", s, head.Version, len(rs))
 	}
-	if _, user := s.Owner(); user {
+	if s.Kind() == events.UserStreams {
 		c.checkFold(s, head, rs)
 	}
 	return rs

@@ -132,12 +132,13 @@ func isChange(method string) bool {
 	return method != "" && method != http.MethodGet && method != http.MethodHead
 }
 
-// clientCommands are the commands below c that call the service: context add only stores
-// its address, and iam user create stores nothing.
+// clientCommands are the commands below c that call the service with a token that is
+// there: context add only stores its address, iam user create stores nothing, and logout
+// needs a session.
 func clientCommands(c *cobra.Command) (all []*cobra.Command) {
 	for _, sub := range c.Commands() {
 		all = append(all, clientCommands(sub)...)
-		if !sub.HasSubCommands() && sub.Flags().Lookup("context") != nil && sub.CommandPath() != "apitoken iam user create" {
+		if !sub.HasSubCommands() && sub.Flags().Lookup("context") != nil && !slices.Contains([]string{"apitoken iam user create", "apitoken logout"}, sub.CommandPath()) {
 			all = append(all, sub)
 		}
 	}

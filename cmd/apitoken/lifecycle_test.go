@@ -64,7 +64,7 @@ func killAt(t *testing.T, dir, file string, late time.Duration) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	for until := time.Now().Add(20 * time.Second); time.Now().Before(until) && !has(dir, file) && !bootstrapped(dir); {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until) && !has(dir, file) && !bootstrapped(dir); {
 	}
 	time.AfterFunc(late, func() { cmd.Process.Kill() })
 	if err := cmd.Wait(); err == nil || cmd.ProcessState.ExitCode() >= 0 {
@@ -139,7 +139,7 @@ func TestRequestInFlightIsAnsweredBeforeTheEnd(t *testing.T) {
 // untilRefused waits until the server refuses connections.
 func untilRefused(t *testing.T, address string) {
 	t.Helper()
-	for until := time.Now().Add(10 * time.Second); time.Now().Before(until); {
+	for until := time.Now().Add(time.Minute); time.Now().Before(until); {
 		conn, err := net.Dial("tcp", address)
 		if err != nil {
 			return

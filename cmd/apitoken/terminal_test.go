@@ -122,6 +122,7 @@ func TestScenesOnATerminal(t *testing.T) {
 		code    int
 	}{
 		{scene: "list_80", columns: 80, command: list},
+		{scene: "list_80", columns: 80, command: list, pauses: slow[:1]}, // one page, however late, is no progress
 		{scene: "list_40", columns: 40, command: list},
 		{scene: "list_120", columns: 120, command: list},
 		{scene: "list_200", columns: 200, command: list},
@@ -133,8 +134,11 @@ func TestScenesOnATerminal(t *testing.T) {
 		{scene: "show_80", columns: 80, command: "show JhxND7ci"},
 		{scene: "show_40", columns: 40, command: "show JhxND7ci"},
 		{scene: "history_80", columns: 80, command: "history --owner ann"},
+		{scene: "history_80", columns: 80, command: "history --owner ann", pauses: slow[:1]},
 		{scene: "list_progress", columns: 80, command: list, pauses: slow},
 		{scene: "history_progress", columns: 80, command: "history --owner ann", pauses: slow},
+		{scene: "history_all_progress", columns: 80, command: "history --all", pauses: slow},
+		{scene: "history_all_text", columns: 80, width: 90, command: "history --all --output text", pauses: slow},
 	} {
 		t.Run(fmt.Sprint(c.scene, c.columns, c.env), func(t *testing.T) {
 			t.Parallel()

@@ -21,7 +21,7 @@ import (
 // TestNoFlagIsForASecret: a flag with such a name must be a file, an id or a number.
 func TestNoFlagIsForASecret(t *testing.T) {
 	secretive := regexp.MustCompile(`token|secret|password|pepper|bearer|key`)
-	harmless := []string{"token-file", "token-file-shared", "peppers-file", "token-limit", "idempotency-key", "tls-key", "auth-token-id", "end-previous-secret", "max-api-tokens-per-user"}
+	harmless := []string{"token-file", "token-file-shared", "peppers-file", "token-limit", "idempotency-key", "tls-key", "auth-token-id", "end-previous-secret", "max-api-tokens-per-user", "password-file", "oidc-secrets"}
 	for _, c := range runnable(Commands()) {
 		c.Flags().VisitAll(func(f *pflag.Flag) {
 			if secretive.MatchString(f.Name) && !slices.Contains(harmless, f.Name) {

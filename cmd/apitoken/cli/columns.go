@@ -85,3 +85,19 @@ func rangesOf(e httpapi.Entry) string {
 	}
 	return strings.Join(ranges, ", ")
 }
+
+// tableOf is the table of entries, one row for each, with the columns' labels for the
+// output.
+func tableOf(entries []httpapi.Entry, columns []column, output string) (t console.Table) {
+	for _, c := range columns {
+		t.Heads = append(t.Heads, c.label(output))
+	}
+	for _, entry := range entries {
+		var row []any
+		for _, c := range columns {
+			row = append(row, c.cell(entry))
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}

@@ -30,7 +30,7 @@ func addContext(ctx context.Context, e *console.Env, o access.NewContext, args [
 	if err != nil {
 		return err
 	}
-	added, doubt, err := o.Context(name)
+	added, doubt, err := o.Context(e, name)
 	if err != nil {
 		return err
 	}

@@ -138,11 +138,11 @@ func printCreated(w io.Writer, made httpapi.Created) error {
 }
 
 // createError builds the error of a failed create. After a refusal of the service,
-// or a refused connection, there is no new token. After any other error, a fault
+// or without a connection, there is no new token. After any other error, a fault
 // of the service too, there may be one.
 func createError(err error) error {
 	if access.ChangedNothing(err) {
 		return access.Explain(err)
 	}
-	return &console.UnknownOutcomeError{Err: err, Hint: "the token may have been created; if `apitoken list` shows it, revoke it"}
+	return &console.UnknownOutcomeError{Err: access.Explain(err), Hint: "the token may have been created; if `apitoken list` shows it, revoke it"}
 }

@@ -18,23 +18,30 @@ type history struct {
 	access.Flags
 	id            oneID
 	owner, output string
-	verify        bool
+	verify, all   bool
 }
 
 func newHistory(e *console.Env) *cobra.Command {
 	var o history
 	c := &cobra.Command{
-		Use: "history ID | --owner USER",
+		Use: "history ID | --owner USER | --all",
 		Example: `  apitoken history JhxND7ci
-  apitoken history --owner ann --verify`,
-		Short: "Show the events of a token, or of all tokens of a user",
+  apitoken history --owner ann --verify
+  apitoken history --all --output json`,
+		Short: "Show the events of a token, of a user, or of all users",
 		Long: `Show the events of a token, or of all tokens of a user, oldest first. The ID
 self is the token that you use; it needs no scope. With --output json each event
 is the CloudEvents object that was published. The hash of the event can be
 verified from this object.
 
+--all shows the events of all users and of the settings, one stream after the
+other, the oldest of each stream first. It takes the permission view. The formats
+json, text and csv are printed while the events are read. If something other than
+the service changed an event, the command leaves it out, and names it and fails at
+the end.
+
 With --verify the command computes the hash of each event again and prints only
-the result. With --owner it also checks that each event follows the one before, so
+the result. With --owner and --all it also checks that each event follows the one before, so
 that no event between them is missing or changed. It fails if an event is wrong.
 It has no peppers, so it cannot check the MACs, which show that the service wrote
 the events; "apitoken audit verify" does. It cannot see that events at the end are
@@ -44,6 +51,7 @@ missing.`,
 	c.Flags().BoolVar(&o.verify, "verify", false, "verify the events, and print only the result")
 	c.Flags().StringVar(&o.owner, "owner", "", "show the events of this user's tokens")
 	o.id.add(c)
+	c.Flags().BoolVar(&o.all, "all", false, "show the events of all users and of the settings")
 	console.OutputFlag(c, &o.output, console.Formats...)
 	o.Flags.Add(c)
 	return c
@@ -56,21 +64,20 @@ func (o *history) run(ctx context.Context, e *console.Env, args []string) error 
 	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
-	var id string
-	if o.owner == "" || len(args) > 0 || o.id.flag != "" {
-		if o.owner != "" {
-			return console.Usagef("give a token's id or --owner, not both")
-		}
-		var err error
-		if id, err = o.id.from(args); err != nil {
-			return err
-		}
+	id, err := o.chosen(args)
+	if err != nil {
+		return err
 	}
 	client, err := o.Client(ctx, e)
 	if err != nil {
 		return err
 	}
-	if o.verify {
+	switch {
+	case o.all && o.verify:
+		return o.runVerifyAll(ctx, e, client)
+	case o.all:
+		return o.runAll(ctx, e, client)
+	case o.verify:
 		return o.runVerify(ctx, e, o.reader(client, id), id)
 	}
 	progress := e.StartProgress()
@@ -80,6 +87,18 @@ func (o *history) run(ctx context.Context, e *console.Env, args []string) error 
 		return access.Explain(err)
 	}
 	return o.print(e, entries)
+}
+
+// chosen returns the id of the token, or "" for --owner and --all.
+func (o *history) chosen(args []string) (string, error) {
+	byID := len(args) > 0 || o.id.flag != ""
+	switch {
+	case o.all && (byID || o.owner != ""), byID && o.owner != "":
+		return "", console.Usagef("give a token's id, --owner or --all, only one of them")
+	case o.all || o.owner != "":
+		return "", nil
+	}
+	return o.id.from(args)
 }
 
 // reader returns how the pages are read: of self, of a token, or of a user if id is
@@ -100,9 +119,9 @@ func (o *history) reader(client *httpapi.Client, id string) readPage {
 func allPages(ctx context.Context, read readPage, progress *console.Progress) ([]json.RawMessage, error) {
 	entries := []json.RawMessage{}
 	err := httpapi.Pages(func(after string) (httpapi.Paging, error) {
+		progress.Showf("events read: %d", len(entries))
 		page, err := read(ctx, httpapi.HistoryQuery{After: after, Limit: maxPage})
 		entries = append(entries, page.Entries...)
-		progress.Showf("events read: %d", len(entries))
 		return page.Paging, err
 	})
 	return entries, err
@@ -122,10 +141,13 @@ func (o *history) print(e *console.Env, entries []json.RawMessage) error {
 		if err != nil {
 			return fmt.Errorf("reading the service's answer: %w", err)
 		}
-		rows = append(rows, []any{
-			strconv.FormatUint(m.Seq, 10), m.Time, m.Type,
-			m.Subject, m.Actor, m.TokenID,
-		})
+		rows = append(rows, historyRow(m))
 	}
-	return e.PrintTable(o.output, console.Table{Heads: []string{"SEQUENCE", "TIME", "EVENT", "TOKEN", "BY", "WITH-TOKEN"}, Rows: rows})
+	return e.PrintTable(o.output, console.Table{Heads: historyHeads, Rows: rows})
+}
+
+var historyHeads = []string{"SEQUENCE", "TIME", "EVENT", "TOKEN", "BY", "WITH-TOKEN"}
+
+func historyRow(m events.Message) []any {
+	return []any{strconv.FormatUint(m.Seq, 10), m.Time, m.Type, m.Subject, m.Actor, m.TokenID}
 }

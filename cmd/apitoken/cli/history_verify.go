@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"time"
 
 	"apitoken/cmd/apitoken/access"
 	"apitoken/cmd/apitoken/console"
@@ -74,13 +75,18 @@ func streamOf(user string) (events.Stream, error) {
 }
 
 func (c *historyCheck) addAll(entries []json.RawMessage) error {
+	return verifyAll(entries, c.add, &c.count)
+}
+
+// verifyAll calls add for each event. count is the number of events that were right.
+func verifyAll(entries []json.RawMessage, add func(events.Message) error, count *int) error {
 	for _, entry := range entries {
 		m, err := events.ParseDetail(entry)
 		if err == nil {
-			err = c.add(m)
+			err = add(m)
 		}
 		if err != nil {
-			return fmt.Errorf("the history is broken after %d right events: %s", c.count, console.Plain(err.Error()))
+			return fmt.Errorf("the history is broken after %d right events: %s", *count, console.Plain(err.Error()))
 		}
 	}
 	return nil
@@ -91,7 +97,8 @@ func (c *historyCheck) add(m events.Message) error {
 	if err := c.belongs(m); err != nil {
 		return err
 	}
-	follows := c.count > 0 && (c.whole || m.Seq == c.last.Seq+1)
+	next := c.count > 0 && m.Seq == c.last.Seq+1
+	follows := next || c.count > 0 && c.whole && !c.lastIsGone()
 	var err error
 	switch {
 	case follows:
@@ -109,6 +116,13 @@ func (c *historyCheck) add(m events.Message) error {
 	}
 	c.last = m
 	return nil
+}
+
+// lastIsGone reports whether the retention of the last event ended while the history
+// was read. Then the events after it may be past their retention too, and missing.
+func (c *historyCheck) lastIsGone() bool {
+	until := c.last.KeepUntil
+	return !until.IsZero() && !time.Now().Before(until)
 }
 
 // belongs returns an error for an event of another history, or at another place.

@@ -98,30 +98,18 @@ func (o *list) run(ctx context.Context, e *console.Env, given func(flag string) 
 		e.Messagef("there are no such tokens")
 		return nil
 	}
-	return e.PrintTable(o.output, o.table(entries))
+	return e.PrintTable(o.output, tableOf(entries, o.columns(), o.output))
 }
 
-// table is the table of the tokens in the columns that the output has.
-func (o *list) table(entries []httpapi.Entry) console.Table {
-	columns := allColumns
-	if o.output == "table" {
-		columns = vastColumns
-		if o.wide {
-			columns = wideColumns
-		}
+// columns are those that the output has.
+func (o *list) columns() []column {
+	switch {
+	case o.output != "table":
+		return allColumns
+	case o.wide:
+		return wideColumns
 	}
-	t := console.Table{}
-	for _, column := range columns {
-		t.Heads = append(t.Heads, column.label(o.output))
-	}
-	for _, entry := range entries {
-		var row []any
-		for _, column := range columns {
-			row = append(row, column.cell(entry))
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	return t
+	return vastColumns
 }
 
 // fetch reads pages until the last page, or until it has as many tokens as
@@ -133,9 +121,9 @@ func (o *list) fetch(ctx context.Context, client *httpapi.Client, filter httpapi
 		if o.limit > 0 {
 			q.Limit = min(maxPage, o.limit-len(entries))
 		}
+		progress.Showf("tokens read: %d", len(entries))
 		page, err := client.List(ctx, q)
 		entries = append(entries, page.Entries...)
-		progress.Showf("tokens read: %d", len(entries))
 		if o.limit > 0 && len(entries) >= o.limit {
 			return httpapi.Paging{}, err
 		}

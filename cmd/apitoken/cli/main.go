@@ -19,12 +19,12 @@ import (
 
 // Main runs the command line of this process and returns its exit code. The
 // first SIGINT, SIGTERM or SIGHUP asks the command to end; a second one kills the
-// process.
+// process. To `serve`, SIGHUP means something else, see hangups.
 func Main() int {
 	ctx, stop := signal.NotifyContext(context.Background(), ending()...)
 	defer stop()
 	context.AfterFunc(ctx, stop)
-	return run(ctx, &console.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv}, os.Args[1:])
+	return run(ctx, &console.Env{In: os.Stdin, Out: os.Stdout, Err: os.Stderr, Getenv: os.Getenv, Environ: os.Environ}, os.Args[1:])
 }
 
 // ending are the signals that end a command. SIGHUP is one, because a closed terminal
@@ -35,6 +35,15 @@ func ending() []os.Signal {
 		signals = append(signals, syscall.SIGHUP)
 	}
 	return signals
+}
+
+// hangups returns a channel that gets each SIGHUP from now on. SIGHUP no longer ends the
+// command, also while it shuts down.
+func hangups() <-chan os.Signal {
+	signal.Ignore(syscall.SIGHUP) // also for the context of Main
+	c := make(chan os.Signal, 1)
+	signal.Notify(c, syscall.SIGHUP)
+	return c
 }
 
 // Commands returns the tree of all commands, for a reference. It is not for running.

@@ -45,11 +45,11 @@ The exit codes:
 
 ` + console.ExitCodes,
 	}
-	root.AddCommand(newContext(e), doctor.New(e))
+	root.AddCommand(newContext(e), newLogin(e), newLogout(e), newSessions(e), doctor.New(e))
 	root.AddCommand(
-		newServe(e), operator.NewBootstrap(e), operator.NewPeppers(e),
-		newCreate(e), newList(e), newShow(e), newUpdate(e), newModify(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e),
-		newSettings(e), newPermissions(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
+		newServe(e), newConfig(e), operator.NewBootstrap(e), operator.NewTable(e), operator.NewPeppers(e), operator.NewBackup(e), operator.NewRestore(e),
+		newCreate(e), newList(e), newShow(e), newUpdate(e), newModify(e), newEnable(e), newDisable(e), newRotate(e), newRevoke(e), newHistory(e), newWhoAmI(e), operator.NewAudit(e), newVersion(e), newHealth(e),
+		newSettings(e), newPermissions(e), newGroups(e), newLimit(e), newSuspension(e), newSuspend(e), newReinstate(e), newOffboard(e),
 		newVMS(e), oci.NewIAM(e),
 	)
 	addCompletion(e, root)

@@ -205,12 +205,12 @@ func (o *rotate) print(e *console.Env, made httpapi.Created) (err error) {
 }
 
 // failed builds the error of a call that failed. After a refusal of the service, or
-// a refused connection, the token is as before.
+// without a connection, the token is as before.
 func (o *rotate) failed(err error) error {
 	if access.ChangedNothing(err) {
 		return access.Explain(err)
 	}
-	return &console.UnknownOutcomeError{Err: err, Hint: "the token may have been rotated; " + o.again()}
+	return &console.UnknownOutcomeError{Err: access.Explain(err), Hint: "the token may have been rotated; " + o.again()}
 }
 
 // again says how the user gets the answer of this rotation again.

@@ -26,8 +26,8 @@ func TestEveryRouteHasACommand(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, command := range clientCommands(newRoot(&console.Env{Getenv: os.Getenv}), "") {
-		for _, args := range [][]string{nil, {"JhxND7ci"}, {"self"}, {"--owner", "ann"},
-			{"--token-limit", "7"}, {"ann", "--set", "view"}, {"ann", "--set", "7"}} {
+		for _, args := range [][]string{nil, {"JhxND7ci"}, {"self"}, {"--owner", "ann"}, {"--all"},
+			{"--token-limit", "7"}, {"ann", "--set", "view"}, {"corp", "/team", "--set", "view"}, {"ann", "--set", "7"}} {
 			e := &console.Env{Out: io.Discard, Err: io.Discard, Getenv: func(string) string { return "" }}
 			run(t.Context(), e, append(strings.Fields(command+" --url "+server.URL+" --token-file "+file), args...))
 		}
@@ -36,9 +36,17 @@ func TestEveryRouteHasACommand(t *testing.T) {
 		"POST /v1/auth/authorize": "services ask it about other callers",
 		"GET /v1/version":         "the command version is about the program itself",
 		"GET /v1/session/roles":   "only Qumulo's clients ask it",
-		"POST /v1/session/login":  "only Qumulo's clients ask it",
-		"GET /healthz":            "load balancers ask it",
+		"POST /v1/session/login":  "apitoken login asks it, which takes no token: see login_test.go",
 		"GET /openapi.yaml":       "it is a document",
+
+		"POST /v1/oauth/introspect":                 "libraries of OAuth ask it",
+		"POST /v1/oauth/revoke":                     "libraries of OAuth ask it",
+		"GET /.well-known/oauth-protected-resource": "libraries of OAuth ask it",
+
+		"POST /v1/session/exchange": "apitoken login asks it after the issuer: see login_test.go",
+		"GET /v1/session/issuers":   "apitoken login asks it, which takes no token: see login_test.go",
+		"GET /ui/login":             "browsers ask it",
+		"GET /ui/callback":          "browsers ask it",
 	}) {
 		t.Errorf("no command of the command line asks %s", route)
 	}

@@ -8,7 +8,7 @@ import (
 )
 
 // userForms are the forms of USER, for help texts.
-const userForms = `USER is NAME, local:NAME, ad:NAME, DOMAIN:NAME, auth_id:N, uid:N or a SID.`
+const userForms = `USER is NAME, local:NAME, ad:NAME, DOMAIN:NAME, auth_id:N, uid:N, oidc:ALIAS:ID or a SID.`
 
 // userFrom reads the one argument USER. The error does not quote a whole token, which
 // the user may have pasted.

@@ -22,6 +22,7 @@ type Env struct {
 	In       *os.File
 	Out, Err io.Writer
 	Getenv   func(string) string
+	Environ  func() []string // all variables as NAME=VALUE; nil: none
 
 	started  bool             // the arguments were valid, and the command itself runs
 	changes  changeCount      // what the command has asked the service to change

@@ -29,13 +29,14 @@ func distance(d time.Duration) string {
 		{"day", day, 2 * 365 * day},
 	} {
 		if d < u.below {
-			return count(int64(d.Round(u.unit)/u.unit), u.name)
+			return Count(int64(d.Round(u.unit)/u.unit), u.name)
 		}
 	}
-	return count(int64((d+365*day/2)/(365*day)), "year")
+	return Count(int64((d+365*day/2)/(365*day)), "year")
 }
 
-func count(n int64, unit string) string {
+// Count returns a number with its unit, which has an s unless the number is 1.
+func Count[N int | int64](n N, unit string) string {
 	if n != 1 {
 		unit += "s"
 	}

@@ -30,7 +30,7 @@ func (e *Env) PrintTable(output string, t Table) error {
 	case "text":
 		return printText(e.Out, t)
 	case "csv":
-		return printCSV(e.Out, t)
+		return printCSV(e.Out, t, true)
 	}
 	box := plainBox(t)
 	if IsTerminal(e.Out) {
@@ -50,13 +50,24 @@ func printText(w io.Writer, t Table) error {
 	return err
 }
 
-func printCSV(w io.Writer, t Table) error {
+// PrintPart prints the next rows of a long table as text or csv, as PrintTable
+// prints a whole table. Only the first part has heads.
+func PrintPart(w io.Writer, output string, t Table, first bool) error {
+	if output == "csv" {
+		return printCSV(w, t, first)
+	}
+	return printText(w, t)
+}
+
+func printCSV(w io.Writer, t Table, withHeads bool) error {
 	c := csv.NewWriter(w)
 	heads := t.Heads
 	if heads == nil {
 		heads = []string{"Field", "Value"}
 	}
-	c.Write(heads)
+	if withHeads {
+		c.Write(heads)
+	}
 	for _, row := range t.Rows {
 		c.Write(textsOf(row, csvForm))
 	}

@@ -85,7 +85,7 @@ func (o *doctor) examine(ctx context.Context, e *console.Env) {
 		return
 	}
 	hc.Timeout = callTimeout
-	s := service{base: base, http: hc}
+	s := service{name: source.URL.Value, base: base, http: hc}
 	if !r.service(ctx, &s) || tokenErr != nil {
 		return
 	}

@@ -14,7 +14,8 @@ import (
 
 // service is the service that is examined.
 type service struct {
-	base string
+	name string // the address as the user gave it
+	base string // the address of the calls
 	http *http.Client
 }
 
@@ -48,33 +49,37 @@ func (r *report) service(ctx context.Context, s *service) bool {
 	hc.Transport = note
 	version, err := httpapi.NewClient(s.base, secret.Secret{}, &hc).Version(ctx)
 	if p, foreign := access.Foreign(err); foreign {
-		r.problem("service", fmt.Sprintf("%s answers with status %d, but it is not this service", s.base, p.Status), foreignNext(p))
+		r.problem("service", fmt.Sprintf("%s answers with status %d, but it is not this service", s.name, p.Status), foreignNext(p))
 		return false
 	}
 	if err != nil {
-		r.problem("service", s.base+": "+plainError(err), access.Hint(err))
+		r.problem("service", s.name+": "+plainError(err), access.Hint(err))
 		return false
 	}
 	if version.Version == "" {
-		r.problem("service", s.base+" answers, but it is not this service", "check the address and the port")
+		r.problem("service", s.name+" answers, but it is not this service", "check the address and the port")
 		return false
 	}
-	r.ok("service", "%s answers, version %s", s.base, version.Version)
-	r.encryption(note.tls)
+	r.ok("service", "%s answers, version %s", s.name, version.Version)
+	r.encryption(s, note.tls)
 	r.clock(note)
 	return true
 }
 
 func foreignNext(p *httpapi.Problem) string {
 	if p.Status == http.StatusBadRequest {
-		return "check the address and the port; if the port has TLS, use https://"
+		return "check the address and the port; if the port speaks https, begin the address with https://"
 	}
 	return "check the address and the port; on AWS the address has the stage at its end"
 }
 
 // encryption says whether the connection is encrypted, and until when its certificate
 // is valid.
-func (r *report) encryption(state *tls.ConnectionState) {
+func (r *report) encryption(s *service, state *tls.ConnectionState) {
+	if s.name != s.base {
+		r.ok("encryption", "none: a Unix socket stays on this machine")
+		return
+	}
 	if state == nil || len(state.PeerCertificates) == 0 {
 		r.ok("encryption", "none: plain http")
 		return

@@ -77,7 +77,7 @@ func (v *eventsVerification) finish(e *console.Env) error {
 	if v.progress.copies == 0 {
 		return nil
 	}
-	_, err := fmt.Fprintf(v.progress, "%d events of %d streams verified: each hash matches its event, and each event follows the one before\n", v.progress.copies, v.progress.total)
+	_, err := fmt.Fprintf(v.progress, "%s of %s verified: each hash matches its event, and each event follows the one before\n", console.Count(v.progress.copies, "event"), console.Count(v.progress.total, "stream"))
 	return err
 }
 

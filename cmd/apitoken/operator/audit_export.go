@@ -26,14 +26,15 @@ after stream, each stream in its order and each event once. The hashes in the
 objects are enough to verify them.
 
 With --audit-table the copies are those of a deployed stack. Otherwise they are
-those of the data folder DIR, which no server may use meanwhile.`,
+those of the data folder DIR, and a server may use the folder meanwhile. Events that
+a restore left out (audit reapply) are not printed.`,
 		Args: console.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
-			return f.withCopies(c, e, func(s *source) error { return s.export(c.Context(), e, owner) })
+			return f.withCopies(c, e, (*sourceFlags).openEvents, func(s *source) error { return s.export(c.Context(), e, owner) })
 		},
 	}
 	f.addCopies(c)
-	c.Flags().StringVar(&owner, "owner", "", "only the events of this user's tokens")
+	c.Flags().StringVar(&owner, "owner", "", "only the events of this user's tokens and sessions")
 	return c
 }
 
@@ -41,11 +42,11 @@ those of the data folder DIR, which no server may use meanwhile.`,
 func (s *source) export(ctx context.Context, e *console.Env, owner string) error {
 	streams := slices.Sorted(slices.Values(s.streams))
 	if owner != "" {
-		stream, err := streamOfOwner(owner)
+		key, err := name.OwnerKey(owner)
 		if err != nil {
 			return console.Usagef("--owner: %s", err)
 		}
-		streams = []events.Stream{stream}
+		streams = []events.Stream{events.SessionStream(key), events.UserStream(key)}
 	}
 	p := newAuditProgress(e)
 	defer p.End()
@@ -57,14 +58,6 @@ func (s *source) export(ctx context.Context, e *console.Env, owner string) error
 		p.streamDone()
 	}
 	return nil
-}
-
-func streamOfOwner(text string) (events.Stream, error) {
-	key, err := name.OwnerKey(text)
-	if err != nil {
-		return "", err
-	}
-	return events.UserStream(key), nil
 }
 
 func printEvent(w io.Writer, m events.Message) error {

@@ -11,6 +11,7 @@ import (
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
 	"apitoken/events/audit"
+	"apitoken/infra/bolt"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/chain"
 	"apitoken/infra/dynamo/copies"
@@ -62,13 +63,62 @@ func (f *sourceFlags) peppersText(e *console.Env) (text, from string, err error)
 	return text, "PEPPERS", err
 }
 
-func (f *sourceFlags) openFolder(ctx context.Context, _ *console.Env) (*source, error) {
+// openFolder opens the data folder, which no other process can use then. The copies
+// have every line.
+func (f *sourceFlags) openFolder(ctx context.Context) (*source, error) {
 	folder, err := datadir.OpenExisting(ctx, f.data)
 	if err != nil {
 		return nil, err
 	}
-	s := &source{log: folder.Store, keys: folder.Keys, ids: folder.Store.TokenIDs, close: folder.Close}
-	if err := errors.Join(s.readOutbox(ctx, folder), s.openEventFile(folder)); err != nil {
+	return sourceOf(folder)
+}
+
+// sourceOf is the source in an open folder. Closing it closes the folder.
+func sourceOf(folder *datadir.Folder) (*source, error) {
+	s := &source{folder: folder, log: folder.Store, keys: folder.Keys, close: folder.Close}
+	err := s.readCopies(folder.Dir, func() (*eventfile.Copies, error) { return eventfile.OpenCopies(folder.EventsPath()) })
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// openReading opens the data folder beside the service that uses it. Superseded
+// events are no copies.
+func (f *sourceFlags) openReading(ctx context.Context) (*source, error) {
+	r, err := datadir.OpenReading(ctx, f.data)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{log: r.Store, keys: r.Keys, ids: r.Store.TokenIDs, close: r.Close}
+	err = s.readCopies(r.Dir, func() (*eventfile.Copies, error) {
+		return eventfile.OpenCopiesUntil(datadir.EventsPath(r.Dir), r.Events)
+	})
+	if err == nil {
+		err = errors.Join(s.readOutbox(ctx, r.Store), s.supersede(ctx, r.Store))
+	}
+	if err != nil {
+		return nil, errors.Join(err, s.close())
+	}
+	return s, nil
+}
+
+// openEvents opens the event file of the data folder. It needs no store, so a service
+// may use the folder.
+func (f *sourceFlags) openEvents(ctx context.Context) (*source, error) {
+	if err := datadir.CheckExisting(f.data); err != nil {
+		return nil, err
+	}
+	keys, err := datadir.ReadPeppers(f.data)
+	if err != nil {
+		return nil, err
+	}
+	s := &source{keys: keys, close: func() error { return nil }}
+	err = s.readCopies(f.data, func() (*eventfile.Copies, error) { return eventfile.OpenCopies(datadir.EventsPath(f.data)) })
+	if err == nil {
+		err = s.supersede(ctx, nil)
+	}
+	if err != nil {
 		return nil, errors.Join(err, s.close())
 	}
 	return s, nil
@@ -78,8 +128,8 @@ func (f *sourceFlags) openFolder(ctx context.Context, _ *console.Env) (*source, 
 // failed for a long time.
 const outboxPage = 100_000
 
-func (s *source) readOutbox(ctx context.Context, folder *datadir.Folder) error {
-	pending, err := folder.Store.Pending(ctx, time.Now().Add(time.Hour), outboxPage)
+func (s *source) readOutbox(ctx context.Context, store *bolt.Store) error {
+	pending, err := store.Pending(ctx, time.Now().Add(time.Hour), outboxPage)
 	s.unsent = map[string]bool{}
 	for _, m := range pending {
 		s.unsent[m.ID] = true
@@ -87,8 +137,11 @@ func (s *source) readOutbox(ctx context.Context, folder *datadir.Folder) error {
 	return err
 }
 
-func (s *source) openEventFile(folder *datadir.Folder) error {
-	file, err := eventfile.OpenCopies(folder.EventsPath())
+func (s *source) readCopies(dir string, open func() (*eventfile.Copies, error)) (err error) {
+	if s.superseded, err = datadir.ReadSuperseded(dir, s.keys); err != nil {
+		return err
+	}
+	file, err := open()
 	if errors.Is(err, os.ErrNotExist) {
 		s.copies = noCopies{}
 		return nil
@@ -96,9 +149,41 @@ func (s *source) openEventFile(folder *datadir.Folder) error {
 	if err != nil {
 		return err
 	}
-	s.copies, s.streams, s.faults, s.trimmed = file, file.Streams(), findingsOf(file.Faults), file.Trimmed
-	s.close = func() error { return errors.Join(file.Close(), folder.Close()) }
+	s.copies, s.file, s.trimmed = file, file, file.Trimmed
+	s.useFile()
+	closeLog := s.close
+	s.close = func() error { return errors.Join(file.Close(), closeLog()) }
 	return nil
+}
+
+// useFile takes over which lines of the file are copies.
+func (s *source) useFile() {
+	s.streams, s.faults = s.file.Streams(), findingsOf(s.file.Faults)
+}
+
+// supersede takes the superseded events out of the copies, except those that the store
+// has: the store may be a newer one than the one that was restored. Without a store
+// none is excepted.
+func (s *source) supersede(ctx context.Context, store *bolt.Store) (err error) {
+	if s.file == nil {
+		return nil
+	}
+	s.file.Supersede(func(stream events.Stream, seq uint64, hash events.Hash) bool {
+		if !s.superseded.Has(stream, seq, hash) {
+			return false
+		}
+		if store == nil {
+			return true
+		}
+		held, found, rerr := datadir.RecordHash(ctx, store, stream, seq)
+		err = errors.Join(err, rerr)
+		return !found || held != hash
+	})
+	s.useFile()
+	for _, f := range s.superseded.Faults {
+		s.faults = append(s.faults, audit.Finding{Kind: audit.Forged, ID: "superseded events", Detail: f.Error()})
+	}
+	return err
 }
 
 // noCopies replaces an event file that does not exist.

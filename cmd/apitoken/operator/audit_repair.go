@@ -45,7 +45,7 @@ is in the data folder DIR, which no server may use meanwhile.`,
 	}
 	c.Flags().StringVar(&f.data, "data", datadir.DefaultData, "the data folder DIR")
 	f.addLog(c)
-	c.Flags().StringVar(&f.stream, "stream", "", "the stream: user/NAME or settings")
+	c.Flags().StringVar(&f.stream, "stream", "", "the stream: user/NAME, session/NAME or settings")
 	c.MarkFlagsMutuallyExclusive("table", "data")
 	return c
 }
@@ -71,18 +71,22 @@ func streamNamed(text string) (events.Stream, error) {
 	if text == string(events.SettingsStream) {
 		return events.SettingsStream, nil
 	}
-	owner, user := events.Stream(text).Owner()
-	if !user || owner == "" {
-		return "", errors.New("the name of the stream is missing or unknown; allowed: user/NAME, settings")
+	given := events.Stream(text)
+	owner, owned := given.Owner()
+	if !owned || owner == "" {
+		return "", errors.New("the name of the stream is missing or unknown; allowed: user/NAME, session/NAME, settings")
 	}
 	if name.ValidOwner(owner) == nil {
-		return events.UserStream(owner), nil
+		return given, nil
 	}
-	stream, err := streamOfOwner(owner)
+	key, err := name.OwnerKey(owner)
 	if err != nil {
-		return "", fmt.Errorf("the NAME of user/NAME is invalid: %w", err)
+		return "", fmt.Errorf("the NAME of %s/NAME is invalid: %w", given.Kind(), err)
 	}
-	return stream, nil
+	if given.Kind() == events.SessionStreams {
+		return events.SessionStream(key), nil
+	}
+	return events.UserStream(key), nil
 }
 
 // withLog opens the log, calls do, and closes the log.

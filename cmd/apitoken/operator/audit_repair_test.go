@@ -85,7 +85,7 @@ func TestRepairRefusesADamagedHead(t *testing.T) {
 func TestStreamsAreReadByTheirNames(t *testing.T) {
 	for text, want := range map[string]events.Stream{
 		"settings": "settings", "user/ann": "user/ann", "user/ACTIVE_DIRECTORY:ann": "user/ACTIVE_DIRECTORY:ann",
-		"user/local:ann": "user/ann", "": "", "ann": "", "user": "", "user/": "", "users/ann": "", "settings/1": "", "session/ann": "",
+		"user/local:ann": "user/ann", "": "", "ann": "", "user": "", "user/": "", "users/ann": "", "settings/1": "", "session/ann": "session/ann", "session/local:ann": "session/ann", "session/": "",
 	} {
 		if got, err := streamNamed(text); got != want || (err == nil) != (want != "") {
 			t.Errorf("%q: got %q, %v, want %q", text, got, err, want)

@@ -2,7 +2,6 @@ package operator
 
 import (
 	"bytes"
-	"context"
 	"crypto/rand"
 	"encoding/json"
 	"fmt"
@@ -12,7 +11,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/spf13/cobra"
 
 	"apitoken/cmd/apitoken/console"
@@ -24,11 +22,9 @@ import (
 	"apitoken/events/token"
 	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
-	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/dynamotest"
 	"apitoken/infra/dynamo/item"
 	"apitoken/infra/eventfile"
-	"apitoken/localstack/engines"
 )
 
 // auditScene is a log with copies, in a data folder or in two tables. A test uses
@@ -106,15 +102,8 @@ func copyToFile(t *testing.T, path string) func(events.Stream, events.Message, s
 
 func tableScene(t *testing.T) *auditScene {
 	t.Helper()
-	client := engines.Connect(t, engines.DynamoDB)
-	for name, value := range map[string]string{
-		"AWS_ENDPOINT_URL": client.URL, "AWS_REGION": engines.Region,
-		"AWS_ACCESS_KEY_ID": client.Credentials.AccessKeyID, "AWS_SECRET_ACCESS_KEY": client.Credentials.SecretAccessKey,
-	} {
-		t.Setenv(name, value)
-	}
-	db := client.DynamoDB(t)
-	table, copies := newAuditTable(t, db), newAuditTable(t, db)
+	db := onDynamoDB(t)
+	table, copies := dynamotest.NewTable(t, db), dynamotest.NewTable(t, db)
 	peppers := "p1:" + strings.Repeat("QUJD", 11)
 	keys, err := events.ParseKeys(peppers)
 	if err != nil {
@@ -137,20 +126,6 @@ func tableScene(t *testing.T) *auditScene {
 			dynamotest.New(db, copies).PutItem(t, string(stream)+"\n"+item.Sequence(m.Seq), map[string]any{"detail": item.Text(text)})
 		},
 	}
-}
-
-func newAuditTable(t *testing.T, db *dynamodb.Client) string {
-	t.Helper()
-	name := "audit-" + rand.Text()
-	definition := dynamo.Table(name)
-	definition.StreamSpecification = nil
-	if _, err := db.CreateTable(t.Context(), definition); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() {
-		db.DeleteTable(context.WithoutCancel(t.Context()), &dynamodb.DeleteTableInput{TableName: &name})
-	})
-	return name
 }
 
 // run runs a command and returns its exit code and what it wrote.

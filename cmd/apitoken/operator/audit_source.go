@@ -12,6 +12,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/audit"
 	"apitoken/events/issuer"
+	"apitoken/infra/eventfile"
 )
 
 // sourceFlags say where a log and its copies are.
@@ -40,29 +41,37 @@ type source struct {
 	trimmed bool            // the oldest parts of the event file are not there
 	unsent  map[string]bool // ids of the events that are still in the outbox
 	close   func() error
+
+	folder     *datadir.Folder     // the open data folder of reapply
+	file       *eventfile.Copies   // the event file of a folder, if there is one
+	superseded *datadir.Superseded // the events that earlier restores left out; nil without a folder
 }
 
 // tokenIDs calls f for the id of each token that has a view.
 type tokenIDs func(ctx context.Context, f func(id string) error) error
 
+// opener opens the source in the data folder.
+type opener func(*sourceFlags, context.Context) (*source, error)
+
 // withLogAndCopies is withCopies for a command that needs the log too.
-func (f *sourceFlags) withLogAndCopies(c *cobra.Command, e *console.Env, do func(*source) error) error {
+func (f *sourceFlags) withLogAndCopies(c *cobra.Command, e *console.Env, open opener, do func(*source) error) error {
 	if (f.table == "") != (f.copies == "") {
 		return console.Usagef("--table and --audit-table go together")
 	}
-	return f.withCopies(c, e, do)
+	return f.withCopies(c, e, open, do)
 }
 
 // withCopies opens the source, calls do, and closes the source.
-func (f *sourceFlags) withCopies(c *cobra.Command, e *console.Env, do func(*source) error) (err error) {
-	open := f.openFolder
+func (f *sourceFlags) withCopies(c *cobra.Command, e *console.Env, open opener, do func(*source) error) (err error) {
+	var s *source
 	if f.copies != "" {
 		if c.Flags().Changed("data") {
 			return console.Usagef("give a data folder or tables, not both")
 		}
-		open = f.openTables
+		s, err = f.openTables(c.Context(), e)
+	} else {
+		s, err = open(f, c.Context())
 	}
-	s, err := open(c.Context(), e)
 	if err != nil {
 		return err
 	}
@@ -97,4 +106,28 @@ func (s *source) eachCopy(ctx context.Context, stream events.Stream, do func(eve
 			return nil
 		}
 	}
+}
+
+// eachLine is eachCopy, with the lines of the event file that have the id of an
+// earlier line and other content. They come directly after the copy.
+func (s *source) eachLine(ctx context.Context, stream events.Stream, do func(events.Message) error) error {
+	var others []events.Message
+	if s.file != nil {
+		var err error
+		if others, err = s.file.Others(stream); err != nil {
+			return err
+		}
+	}
+	return s.eachCopy(ctx, stream, func(m events.Message) error {
+		if err := do(m); err != nil {
+			return err
+		}
+		for len(others) > 0 && others[0].Seq <= m.Seq {
+			if err := do(others[0]); err != nil {
+				return err
+			}
+			others = others[1:]
+		}
+		return nil
+	})
 }

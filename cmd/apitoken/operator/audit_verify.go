@@ -3,6 +3,7 @@ package operator
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
 	"time"
 
@@ -12,6 +13,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/audit"
 	"apitoken/events/audit/compare"
+	"apitoken/events/instant"
 )
 
 func newAuditVerify(e *console.Env) *cobra.Command {
@@ -27,16 +29,18 @@ func newAuditVerify(e *console.Env) *cobra.Command {
 MAC and the event before it, the log with the copies, and the head with its seal
 and with the last event. Compare the view of every token with its seal and with the
 last event about the token, and look for views without a copy. Prints a line for
-each stream and a line for each finding. An item that cannot be decoded is a
-finding too. Fails if there is a finding. An event of the last 15 minutes may have
-no copy yet.
+each stream, a line for each finding, and at the end a summary if all agree. An item
+that cannot be decoded is a finding too. Fails if there is a finding. An event of the
+last 15 minutes may have no copy yet.
 
 With --table and --audit-table the log and the copies are tables of a deployed
 stack. The stack's peppers are in the variable PEPPERS (kid:base64, the current
 one first) or in --peppers-file. Credentials and region are found as AWS's own
-tools find them. Otherwise the log and the copies are in the data folder DIR,
-which no server may use meanwhile. Events that were moved away from
-DIR/events.jsonl count as missing.
+tools find them. Otherwise the log and the copies are in the data folder DIR. If a
+server uses the folder, the command verifies a snapshot of the store, which it keeps
+in a temporary file in TMPDIR or /tmp meanwhile. Events that were moved away from
+DIR/events.jsonl count as missing. After a restore and audit reapply, the events that
+the restore left out are a note and no finding.
 
 With --events there is no log: the command verifies FILE with all its older parts
 beside it, or the output of audit export. It compares each event with its own hash
@@ -49,7 +53,7 @@ server may write to the file meanwhile.`,
 			if c.Flags().Changed("events") {
 				return verifyEvents(c, e, file)
 			}
-			return f.withLogAndCopies(c, e, func(s *source) error { return newVerification(s, e).run(c.Context()) })
+			return f.withLogAndCopies(c, e, (*sourceFlags).openReading, func(s *source) error { return newVerification(s, e).run(c.Context()) })
 		},
 	}
 	f.addCopies(c)
@@ -65,6 +69,7 @@ type verification struct {
 	compare  compare.Comparison
 	once     compare.Once
 	found    int
+	events   int // in the log
 }
 
 func newVerification(s *source, e *console.Env) *verification {
@@ -96,7 +101,21 @@ func (v *verification) run(ctx context.Context) error {
 	if v.found > 0 {
 		return fmt.Errorf("the log and its copies do not agree: %d findings", v.found)
 	}
-	return nil
+	return v.summary()
+}
+
+// summary prints the known restores and the result.
+func (v *verification) summary() error {
+	if v.superseded != nil {
+		restores := v.superseded.Restores()
+		for _, at := range slices.SortedFunc(maps.Keys(restores), time.Time.Compare) {
+			if _, err := fmt.Fprintf(v.progress, "note: the restore that ended at %s left out %s of the file; their revocations are applied\n", instant.Format(at), console.Count(restores[at], "event")); err != nil {
+				return err
+			}
+		}
+	}
+	_, err := fmt.Fprintf(v.progress, "%s, %s, all agree\n", console.Count(v.progress.streams, "stream"), console.Count(v.events, "event"))
+	return err
 }
 
 func (v *verification) stream(ctx context.Context, stream events.Stream) error {
@@ -104,6 +123,7 @@ func (v *verification) stream(ctx context.Context, stream events.Stream) error {
 	if err != nil {
 		return fmt.Errorf("comparing stream %s: %w", stream, err)
 	}
+	v.events += r.Log
 	if _, err := fmt.Fprintf(v.progress, "%s: %d in the log, %d copies\n", console.Plain(string(stream)), r.Log, r.Copies); err != nil {
 		return err
 	}
@@ -134,13 +154,27 @@ func (v *verification) print(found []audit.Finding) error {
 }
 
 // allStreams are the streams that have copies, and the streams that the log may
-// have without copies: the settings, and one for each owner of a token. It prints
+// have without copies: the settings, and one for each owner of a token and of a
+// session. It prints
 // a finding for an entry of the list that cannot be decoded.
 func (v *verification) allStreams(ctx context.Context) ([]events.Stream, error) {
 	streams := append(slices.Clone(v.streams), events.SettingsStream)
+	for _, kind := range []string{"", events.KindSession} {
+		more, err := v.streamsOf(ctx, kind)
+		if err != nil {
+			return nil, err
+		}
+		streams = append(streams, more...)
+	}
+	slices.Sort(streams)
+	return slices.Compact(streams), nil
+}
+
+// streamsOf are the streams of the tokens of a kind.
+func (v *verification) streamsOf(ctx context.Context, kind string) (streams []events.Stream, err error) {
 	q := events.Query{
-		States: events.AllStates(),
-		Now:    time.Now(), Limit: 1000,
+		Kind: kind, States: events.AllStates(),
+		Now: time.Now(), Limit: 1000,
 	}
 	for {
 		page, err := v.log.Tokens(ctx, q)
@@ -148,7 +182,7 @@ func (v *verification) allStreams(ctx context.Context) ([]events.Stream, error) 
 			return nil, fmt.Errorf("listing the owners: %w", err)
 		}
 		for _, view := range page.Views {
-			streams = append(streams, events.UserStream(view.Owner))
+			streams = append(streams, view.Stream())
 		}
 		for _, d := range page.Damaged {
 			if err := v.print([]audit.Finding{audit.View(audit.Damaged, d.TokenID, d.Error())}); err != nil {

@@ -14,9 +14,9 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
-	"apitoken/events/secret"
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/chain"
+	"apitoken/infra/dynamo/probe"
 )
 
 // tableBootstrap is a bootstrap in the table of a deployed stack.
@@ -24,7 +24,6 @@ type tableBootstrap struct {
 	table   string
 	file    string
 	first   bool
-	create  bool
 	replace bool
 }
 
@@ -35,17 +34,17 @@ func withTable(e *console.Env, c *cobra.Command) *cobra.Command {
 	f.StringVar(&b.table, "table", "", "use this DynamoDB table in place of a folder")
 	f.StringVar(&b.file, "out", "", "with --table: the file for the token (default TABLE.token)")
 	f.BoolVar(&b.first, "first", false, "with --table: do nothing if an administrator exists")
-	f.BoolVar(&b.create, "create-table", false, "with --table: first create the table; only for local engines, which have no template")
 	c.MarkFlagsMutuallyExclusive("table", "data")
 	c.Long += `
 
-With --table the store is the table of a deployed stack. The variable PEPPERS has
-the peppers of the stack (kid:base64, the current one first), and TOKEN_PREFIX
-has the prefix of its tokens. Credentials and region are set as for AWS's own
-tools. The token is written to the file of --out.`
+With --table the store is the table of a deployed stack, or a table of
+apitoken table create. The variable PEPPERS has the peppers of the stack
+(kid:base64, the current one first), and TOKEN_PREFIX has the prefix of its tokens.
+Credentials and region are set as for AWS's own tools. The token is written to the
+file of --out.`
 	c.RunE = func(c *cobra.Command, args []string) error {
-		if b.table == "" && (b.first || b.create || b.file != "") {
-			return console.Usagef("--out, --first and --create-table need --table")
+		if b.table == "" && (b.first || b.file != "") {
+			return console.Usagef("--out and --first need --table")
 		}
 		if b.table == "" {
 			return local(c, args)
@@ -80,35 +79,14 @@ func (b tableBootstrap) run(ctx context.Context, e *console.Env) error {
 	return err
 }
 
-// config builds the configuration of an issuer on the table. With
-// --create-table it creates the table.
+// config builds the configuration of an issuer on the table.
 func (b tableBootstrap) config(ctx context.Context, e *console.Env) (c issuer.Config, err error) {
-	peppers, err := e.EnvValue("PEPPERS")
-	if err != nil {
+	if c.Keys, c.Prefix, err = TableSettings(e); err != nil {
 		return c, err
-	}
-	if peppers == "" {
-		return c, console.Usagef("PEPPERS is not set: --table needs the peppers of the stack")
-	}
-	if c.Keys, err = events.ParseKeys(peppers); err != nil {
-		return c, fmt.Errorf("reading PEPPERS: %w", err)
-	}
-	if c.Prefix, err = e.EnvValue("TOKEN_PREFIX"); err != nil {
-		return c, err
-	}
-	if c.Prefix != "" {
-		if err := secret.ValidPrefix(c.Prefix); err != nil {
-			return c, fmt.Errorf("reading TOKEN_PREFIX: %w", err)
-		}
 	}
 	client, err := chain.Client(ctx)
 	if err != nil {
 		return c, err
-	}
-	if b.create {
-		if err := dynamo.CreateTable(ctx, client, b.table); err != nil {
-			return c, err
-		}
 	}
 	c.Store = dynamo.New(client, b.table)
 	return c, nil
@@ -154,10 +132,26 @@ func (b tableBootstrap) write(ctx context.Context, i *issuer.Issuer) error {
 	}
 	_, text, err := i.Bootstrap(ctx, datadir.Admin, b.replace)
 	if err != nil {
-		return fmt.Errorf("making a token for %s: %w", datadir.Admin, err)
+		return b.explained(ctx, fmt.Errorf("making a token for %s: %w", datadir.Admin, err))
 	}
 	if err := datadir.WritePrivate(b.file, text.Reveal()); err != nil {
 		return fmt.Errorf("the new token is lost; run the command with --replace, which revokes the lost token and makes another: %w", err)
 	}
 	return nil
+}
+
+// explained returns what the service of the table lacks, if this may be why the
+// bootstrap failed: such a service answers in many ways. Otherwise it returns err.
+func (b tableBootstrap) explained(ctx context.Context, err error) error {
+	if _, refused := errors.AsType[*events.Refusal](err); refused || ctx.Err() != nil {
+		return err
+	}
+	client, cerr := chain.Client(ctx)
+	if cerr != nil {
+		return err
+	}
+	if missing, lacks := errors.AsType[*probe.MissingError](probe.Run(ctx, client, b.table)); lacks {
+		return missing
+	}
+	return err
 }
