@@ -1,11 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"crypto/hmac"
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"net/netip"
 	"strings"
 	"time"
@@ -17,43 +17,50 @@ import (
 	"go.etcd.io/bbolt"
 )
 
-const authorizeBudget = 4
+var (
+	authorizeSmall = budget{"authorize, 1,000 tokens in the embedded store", "a bbolt get and an HMAC of the same bytes", 4, "×"}
+	authorizeLarge = budget{"authorize, large store", "the same", 4, "×"}
+)
 
-func authorize(f folder, report func(budget), n, rounds int) error {
-	samples, err := f.fill(context.Background(), n)
+// authorize compares the time of an authorization, without HTTP, with the work that
+// no such store can avoid.
+func (b *bench) authorize(f folder) error {
+	samples, err := f.fill(context.Background(), 1000)
 	if err != nil {
 		return err
 	}
-	return f.authorize(report, samples, n, rounds)
+	return b.authorizeOn(f, samples, authorizeSmall)
 }
 
 // largeStore makes the measurements that need many tokens, all on one store.
-func largeStore(f folder, report func(budget), n, rounds int) error {
-	samples, err := f.fill(context.Background(), n)
+func (b *bench) largeStore(f folder) error {
+	samples, err := f.fill(context.Background(), b.tokens)
 	if err != nil {
 		return err
 	}
-	if err := f.authorize(report, samples, n, rounds); err != nil {
+	if err := b.authorizeOn(f, samples, authorizeLarge); err != nil {
 		return err
 	}
-	if err := f.list(report, n); err != nil {
+	if err := b.list(f); err != nil {
 		return err
 	}
-	return f.memory(report, samples, n)
+	return b.withBare(f, samples, b.tokens, func(ours, bare process) error {
+		return cmp.Or(b.memory(ours, samples), b.guardedTime(ours, bare, samples, 1000, guardedLarge))
+	})
 }
 
-func (f folder) authorize(report func(budget), samples []sample, n, rounds int) error {
+func (b *bench) authorizeOn(f folder, samples []sample, of budget) error {
 	texts := make([]string, len(samples))
 	for i, s := range samples {
 		texts[i] = "Bearer " + s.token.Text().Reveal()
 	}
-	r, err := ratio(rounds,
+	r, err := ratio(b.rounds,
 		func() (float64, error) { return f.authorizeTime(texts) },
 		func() (float64, error) { return f.getAndMACTime(samples) })
 	if err != nil {
 		return err
 	}
-	report(budget{fmt.Sprintf("authorize, %d tokens / bbolt get + HMAC of the same bytes", n), r, authorizeBudget, false, "x"})
+	b.report(of.of(r))
 	return nil
 }
 

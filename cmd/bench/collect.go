@@ -4,62 +4,49 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
-	"net/http"
-	"strings"
 	"time"
 
+	"apitoken/cmd/bench/load"
 	"apitoken/events"
+	"apitoken/events/issuer"
 	"apitoken/infra/bolt"
 )
 
+var collectCreates = budget{"creates while ended tokens are removed from the store, 99 % of the requests", "without a removal", 2, "×"}
+
 const (
-	collectBudget = 2
-	collectTime   = 15 * time.Second
-	goneInCommit  = 45
+	collectTime  = 15 * time.Second
+	goneInCommit = 45
 )
 
 // collecting compares the time of creates at a moderate rate with and without a
 // collection at the same time, on a store with n tokens that are past their retention.
-func collecting(f folder, report func(budget), n int) error {
+func (b *bench) collecting(f folder, n int) error {
 	if err := f.fillGone(context.Background(), n); err != nil {
 		return err
 	}
+	admin, err := f.admin()
+	if err != nil {
+		return err
+	}
+	compared, err := meanwhile(f, "collect", func(p process, word string) load.Job {
+		return besideJob(p, collectTime, []load.Request{createRequest(admin, word)})
+	})
+	if err != nil {
+		return err
+	}
+	b.report(collectCreates.compared(compared[0], "ms"))
+	return nil
+}
+
+// admin makes the token of an administrator.
+func (f folder) admin() (text string, err error) {
 	store, err := bolt.Open(f.file(), bolt.Options{})
 	if err != nil {
-		return err
+		return "", err
 	}
-	defer store.Close()
-	h, i := f.api(store, io.Discard)
-	_, admin, err := i.Bootstrap(context.Background(), "admin", false)
-	if err != nil {
-		return err
-	}
-	s, err := listen(h)
-	if err != nil {
-		return err
-	}
-	defer s.srv.Close()
-	idle, err := createTimes(s.url, admin.Reveal(), "idle")
-	if err != nil {
-		return err
-	}
-	ctx, stop := context.WithCancel(context.Background())
-	ended := make(chan error, 1)
-	go func() {
-		done, err := store.Collect(ctx, time.Now())
-		if done.Records == 0 {
-			err = errors.New("the collection removed nothing")
-		}
-		ended <- err
-	}()
-	busy, err := createTimes(s.url, admin.Reveal(), "busy")
-	stop()
-	if err := errors.Join(err, early(<-ended)); err != nil {
-		return err
-	}
-	report(budget{fmt.Sprintf("meanwhile a removal of %d ended tokens / without it, 99 %% of the creates", n), busy / idle, collectBudget, false, "x"})
-	return nil
+	_, secret, err := issuer.New(issuer.Config{Store: store, Keys: f.keys}).Bootstrap(context.Background(), "admin", false)
+	return secret.Reveal(), errors.Join(err, store.Close())
 }
 
 // fillGone writes n tokens that are past their retention, with their records.
@@ -88,18 +75,4 @@ func (f folder) fillGone(ctx context.Context, n int) error {
 		}
 	}
 	return errors.Join(err, store.Close(), f.emptyOutbox())
-}
-
-// createTimes creates tokens of new owners for some time, and returns the 99th
-// percentile in ms.
-func createTimes(url, admin, name string) (float64, error) {
-	all, err := requestTimes(collectTime, 1, func(client, n int) (kind int, r *http.Request, token string, err error) {
-		body := fmt.Sprintf(`{"user":{"name":"%s-%d-%d"}}`, name, client, n)
-		r, err = http.NewRequest(http.MethodPost, url+"/v1/auth/access-tokens/", strings.NewReader(body))
-		return 0, r, admin, err
-	})
-	if err != nil {
-		return 0, err
-	}
-	return all[0], nil
 }

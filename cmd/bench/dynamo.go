@@ -26,15 +26,14 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
-const (
-	dynamoBudget = 1.25
-	dynamoLoops  = 4000
-)
+var dynamoTime = budget{"authorize on DynamoDB, CPU time", "the SDK's read alone", 1.25, "×"}
+
+const dynamoLoops = 4000
 
 // authorizeOnDynamo compares the CPU time of an authorization, from the header
 // to the principal, with that of the SDK's read alone. Both get the same answer
 // from a transport that needs no network.
-func authorizeOnDynamo(report func(budget), rounds int) error {
+func (b *bench) authorizeOnDynamo(folder) error {
 	keys, err := events.ParseKeys(newPeppers())
 	if err != nil {
 		return err
@@ -70,11 +69,11 @@ func authorizeOnDynamo(report func(budget), rounds int) error {
 		}
 		return err
 	}
-	r, err := ratio(rounds, func() (float64, error) { return cpuTime(check) }, func() (float64, error) { return cpuTime(bare) })
+	r, err := ratio(b.rounds, func() (float64, error) { return cpuTime(check) }, func() (float64, error) { return cpuTime(bare) })
 	if err != nil {
 		return err
 	}
-	report(budget{"authorize on DynamoDB / the SDK's read alone, CPU time", r, dynamoBudget, false, "x"})
+	b.report(dynamoTime.of(r))
 	return nil
 }
 

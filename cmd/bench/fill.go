@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"apitoken/events"
@@ -47,7 +48,15 @@ func newFolder(dir string) (folder, error) {
 	if err := os.WriteFile(filepath.Join(dir, "peppers"), []byte(text+"\n"), 0o600); err != nil {
 		return folder{}, err
 	}
-	keys, err := events.ParseKeys(text)
+	return openFolder(dir)
+}
+
+func openFolder(dir string) (folder, error) {
+	text, err := os.ReadFile(filepath.Join(dir, "peppers"))
+	if err != nil {
+		return folder{}, err
+	}
+	keys, err := events.ParseKeys(strings.TrimSpace(string(text)))
 	return folder{dir: dir, keys: keys}, err
 }
 

@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"time"
 
 	"apitoken/events"
@@ -14,6 +12,8 @@ import (
 	"apitoken/events/token"
 	"apitoken/infra/bolt"
 )
+
+var historyTime = budget{"create for an owner with a long past, without sync", "an owner with 10 events", 1.3, "×"}
 
 const pairs = 300 // in a round, each a create and its revoke
 
@@ -26,7 +26,7 @@ type owner struct {
 // history compares a create for an owner with many past events with a create for
 // an owner with few. The store does not sync, because that would hide the
 // difference.
-func history(f folder, report func(budget), past, rounds int) error {
+func (b *bench) history(f folder) error {
 	store, err := bolt.Open(f.file(), bolt.Options{NoSync: true})
 	if err != nil {
 		return err
@@ -34,21 +34,21 @@ func history(f folder, report func(budget), past, rounds int) error {
 	if err := f.noChangeRate(store); err != nil { // the owners have far more changes in an hour than the default allows
 		return errors.Join(err, store.Close())
 	}
-	_, i := f.api(store, io.Discard)
+	_, i := f.api(store)
 	short, long := owner{i, guard.Principal{Owner: "short"}}, owner{i, guard.Principal{Owner: "long"}}
 	_, err1 := short.createAndRevoke(10 / 2)
-	_, err2 := long.createAndRevoke(past / 2)
+	_, err2 := long.createAndRevoke(b.past / 2)
 	if err := errors.Join(err1, err2); err != nil {
 		return errors.Join(err, store.Close())
 	}
 	// Each pair adds two events, so the short past stays far below the long one.
-	r, err := ratio(rounds,
+	r, err := ratio(b.rounds,
 		func() (float64, error) { return long.createAndRevoke(pairs) },
 		func() (float64, error) { return short.createAndRevoke(pairs) })
 	if err := errors.Join(err, store.Close()); err != nil {
 		return err
 	}
-	report(budget{fmt.Sprintf("create with %d past events / with 10", past), r, historyBudget, false, "x"})
+	b.report(historyTime.of(r))
 	return nil
 }
 

@@ -3,8 +3,12 @@
 // simple baseline, which is measured in the same run.
 //
 // The service and the baseline run in turns, for a number of rounds. The median
-// of the rounds' ratios counts. It prints one line for each budget and ends with
+// of the rounds' ratios counts. It prints each value with its budget and ends with
 // exit code 1 if a budget is missed.
+//
+// What answers HTTP is measured from outside: the servers and the load are processes of
+// their own, mostly this program in another mode (children). The package outside
+// measures a server process, and the package load sends requests.
 package main
 
 import (
@@ -12,75 +16,42 @@ import (
 	"fmt"
 	"os"
 	"slices"
+	"strings"
+	"time"
+
+	"apitoken/cmd/bench/outside"
 )
 
-// budget is one limit with its measured value.
-type budget struct {
-	name     string
-	measured float64
-	limit    float64
-	atLeast  bool // the limit is a minimum; otherwise a maximum
-	unit     string
-}
-
-func (b budget) kept() bool {
-	if b.atLeast {
-		return b.measured >= b.limit
-	}
-	return b.measured <= b.limit
-}
-
-func (b budget) String() string {
-	bound, verdict := "at most", "kept"
-	if b.atLeast {
-		bound = "at least"
-	}
-	if !b.kept() {
-		verdict = "MISSED"
-	}
-	return fmt.Sprintf("%-72s %8.2f %-2s  %s %g: %s", b.name, b.measured, b.unit, bound, b.limit, verdict)
-}
-
 func main() {
-	tokens := flag.Int("tokens", 1_000_000, "tokens in the large store")
-	past := flag.Int("past", 100_000, "past events of the busy owner")
-	rounds := flag.Int("rounds", 7, "rounds of each comparison")
+	if ran, code := childMain(os.Args[1:]); ran {
+		os.Exit(code)
+	}
+	var b bench
+	flag.IntVar(&b.tokens, "tokens", 1_000_000, "tokens in the large store")
+	flag.IntVar(&b.past, "past", 100_000, "past events of the busy owner")
+	flag.IntVar(&b.rounds, "rounds", 7, "rounds of each comparison")
+	flag.DurationVar(&b.slice, "slice", 2*time.Second, "time of one slice of a server that is measured from outside, in whole seconds")
+	flag.IntVar(&b.tries, "tries", 4, "how often such a slice is measured, until other processes leave the CPUs alone")
+	only := flag.String("only", "", "measure only these, separated by commas: "+strings.Join(names(), ", "))
+	readme := flag.String("readme", "", "write the results into the table of this file")
 	flag.Parse()
-	missed, err := run(*tokens, *past, *rounds)
+	exitOn(b.check(flag.Args()))
+	selected, err := selection(*only)
+	exitOn(err)
+	exitOn(b.run(selected))
+	if *readme != "" {
+		exitOn(renew(*readme, b.machine(), b.results))
+	}
+	if slices.ContainsFunc(b.results, func(r result) bool { return !r.kept() }) {
+		os.Exit(1)
+	}
+}
+
+func exitOn(err error) {
 	if err != nil {
 		fmt.Fprintln(os.Stderr, "bench:", err)
 		os.Exit(1)
 	}
-	if missed {
-		os.Exit(1)
-	}
-}
-
-func run(tokens, past, rounds int) (missed bool, err error) {
-	report := func(b budget) {
-		fmt.Println(b)
-		missed = missed || !b.kept()
-	}
-	for _, measure := range []func(folder) error{
-		func(f folder) error { return authorize(f, report, 1_000, rounds) },
-		func(f folder) error { return largeStore(f, report, tokens, rounds) },
-		func(folder) error {
-			return longEnough(tokens/5, func(f folder, n int) error { return sweeping(f, report, n) })
-		},
-		func(folder) error {
-			return longEnough(tokens/5, func(f folder, n int) error { return collecting(f, report, n) })
-		},
-		func(f folder) error { return whoAmI(f, report, rounds) },
-		func(f folder) error { return create(f, report, rounds) },
-		func(f folder) error { return refused(f, report, rounds) },
-		func(f folder) error { return history(f, report, past, rounds) },
-		func(folder) error { return authorizeOnDynamo(report, rounds) },
-	} {
-		if err := inFolder(measure); err != nil {
-			return missed, err
-		}
-	}
-	return missed, nil
 }
 
 // ratio runs both in turns and returns the median of ours / baseline. Both return
@@ -98,11 +69,5 @@ func ratio(rounds int, ours, baseline func() (float64, error)) (float64, error) 
 		}
 		all = append(all, a/b)
 	}
-	return median(all), nil
-}
-
-// median sorts its input.
-func median(all []float64) float64 {
-	slices.Sort(all)
-	return all[len(all)/2]
+	return outside.Median(all), nil
 }

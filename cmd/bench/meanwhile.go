@@ -5,17 +5,19 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/http"
-	"slices"
-	"sync"
+	"os/exec"
 	"time"
+
+	"apitoken/cmd/bench/load"
+	"apitoken/cmd/bench/outside"
 )
 
-// beat is the time between two requests of a client.
-const beat = 20 * time.Millisecond
-
-// mostDoublings is how often longEnough doubles the number of tokens.
-const mostDoublings = 3
+const (
+	besideRate        = 400 // requests in a second
+	besideConnections = 8
+	// mostDoublings is how often longEnough doubles the number of tokens.
+	mostDoublings = 3
+)
 
 // longEnough measures requests beside some work on n tokens. It measures again with
 // twice as many tokens if the work ended before the requests: on a fast disk it does.
@@ -39,41 +41,54 @@ func early(err error) error {
 	return cmp.Or(err, errEarly)
 }
 
-// requestTimes sends requests of some kinds for some time, at a moderate rate. It
-// returns the 99th percentile of each kind in ms. next makes the n-th request of a
-// client, with its token.
-func requestTimes(d time.Duration, kinds int, next func(client, n int) (kind int, r *http.Request, token string, err error)) ([]float64, error) {
-	all := make([][]float64, kinds)
-	var mu sync.Mutex
-	until := time.Now().Add(d)
-	err := runClients(func(hc *http.Client, client int) error {
-		for n := 0; time.Now().Before(until); n++ {
-			kind, r, token, err := next(client, n)
-			if err != nil {
-				return err
-			}
-			began := time.Now()
-			if err := send(hc, r, token); err != nil {
-				return err
-			}
-			ms := float64(time.Since(began)) / float64(time.Millisecond)
-			mu.Lock()
-			all[kind] = append(all[kind], ms)
-			mu.Unlock()
-			time.Sleep(beat)
-		}
-		return nil
-	})
+// meanwhile measures requests without and with some work of the server. It returns a
+// comparison for each kind of requests: of the 99th percentiles of their times. job
+// makes the requests, which have the given word in what they write.
+func meanwhile(f folder, work string, job func(p process, word string) load.Job) ([]outside.Comparison, error) {
+	p, err := child("beside", work, f.dir)
 	if err != nil {
 		return nil, err
 	}
-	percentiles := make([]float64, kinds)
-	for kind, some := range all {
-		if len(some) < 100 {
-			return nil, fmt.Errorf("only %d requests were answered in %v", len(some), d)
-		}
-		slices.Sort(some)
-		percentiles[kind] = some[len(some)*99/100]
+	idle, err1 := timesOf(p, job(p, "idle"))
+	err2 := p.startWork()
+	busy, err3 := timesOf(p, job(p, "busy"))
+	err = p.stop()
+	if failed := cmp.Or(err1, err2, err3); failed != nil {
+		return nil, failed
 	}
-	return percentiles, nil
+	if exit, ok := errors.AsType[*exec.ExitError](err); ok && exit.ExitCode() == exitEarly {
+		return nil, errEarly
+	}
+	if err != nil {
+		return nil, err
+	}
+	var all []outside.Comparison
+	for kind := range idle.percentiles {
+		all = append(all, outside.Pair(busy.slice, idle.slice, busy.percentiles[kind], idle.percentiles[kind]))
+	}
+	return all, nil
+}
+
+type besideTimes struct {
+	slice       outside.Slice
+	percentiles []float64 // in ms
+}
+
+func timesOf(p process, j load.Job) (t besideTimes, err error) {
+	t.slice, err = outside.Measure(p.pid, func() (outside.Sent, error) {
+		r, err := send(j)
+		for _, times := range r.Kinds {
+			if err == nil && len(times) < 100 {
+				err = fmt.Errorf("only %d requests were answered in %v", len(times), j.For)
+			}
+			t.percentiles = append(t.percentiles, outside.Percentile(load.Millis(times), 0.99))
+		}
+		return outside.Sent{Requests: r.Count()}, err
+	})
+	return t, err
+}
+
+// besideJob is a job at a moderate rate.
+func besideJob(p process, d time.Duration, requests []load.Request) load.Job {
+	return load.Job{Addr: p.addr, Connections: besideConnections, Rate: besideRate, For: d, Requests: requests}
 }

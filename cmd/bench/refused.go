@@ -4,58 +4,75 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"slices"
 	"strings"
-	"time"
 
+	"apitoken/cmd/bench/load"
+	"apitoken/cmd/bench/outside"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
 	"apitoken/events/token"
 	"apitoken/infra/bolt"
 )
 
-const (
-	refusedBudget = 1.1
-	refusals      = 1500 // for each of the two users in a round
-)
+var refusedTime = budget{"refused create, time for a user with five large tokens", "for an absent user", 1.1, "×"}
 
-// refused compares the times of two creates over HTTP that are refused, because
-// the caller may not make tokens for other users: for a user with five large
+// refused compares the times of two creates over HTTP that `apitoken serve` refuses,
+// because the caller may not make tokens for other users: for a user with five large
 // tokens, and for an absent user. The ratio shows whether the time of the answer
 // reveals what the other user has. Slower and faster are equally bad.
-func refused(f folder, report func(budget), rounds int) error {
-	store, err := bolt.Open(f.file(), bolt.Options{NoSync: true})
+func (b *bench) refused(f folder) error {
+	caller, err := f.fillUsers()
 	if err != nil {
 		return err
 	}
-	h, i := f.api(store, io.Discard)
-	caller, err := fillUsers(i)
+	p, err := b.serve(f)
 	if err != nil {
-		return errors.Join(err, store.Close())
-	}
-	s, err := listen(h)
-	if err != nil {
-		return errors.Join(err, store.Close())
-	}
-	var all []float64
-	for range rounds {
-		r, roundErr := refusedRatio(s.url, caller)
-		err = errors.Join(err, roundErr)
-		all = append(all, max(r, 1/r))
-	}
-	s.srv.Close()
-	if err := errors.Join(err, store.Close()); err != nil {
 		return err
 	}
-	report(budget{"refused create: for a user with five large tokens / an absent user, time", median(all), refusedBudget, false, "x"})
+	c, err := b.plan().Repeat(func() (outside.Slice, error) {
+		return outside.Measure(p.pid, refusedRatio(b.refusals(p, caller)))
+	})
+	if err := errors.Join(err, p.stop()); err != nil {
+		return err
+	}
+	b.report(refusedTime.compared(c, ""))
 	return nil
+}
+
+// refusals is a job of one connection, which asks for both users in turns, so that a
+// change of the machine's speed meets both.
+func (b *bench) refusals(p process, caller string) load.Job {
+	j := load.Job{Addr: p.addr, Connections: 1, For: b.slice}
+	for kind, user := range []string{"large", "absent"} {
+		body := fmt.Sprintf(`{"user":{"name":%q}}`, user)
+		j.Requests = append(j.Requests, load.Request{Text: load.Text(http.MethodPost, createPath, caller, body), Kind: kind, Status: http.StatusForbidden})
+	}
+	return j
+}
+
+// refusedRatio is a load with the ratio of the two medians.
+func refusedRatio(j load.Job) outside.Load {
+	return func() (outside.Sent, error) {
+		r, err := send(j)
+		if err != nil {
+			return outside.Sent{}, err
+		}
+		ratio := outside.Median(load.Millis(r.Kinds[0])) / outside.Median(load.Millis(r.Kinds[1]))
+		return outside.Sent{Requests: r.Count(), Value: max(ratio, 1/ratio)}, nil
+	}
 }
 
 // fillUsers gives the user large five tokens of the largest size, and returns a
 // token of a caller without permissions.
-func fillUsers(i *issuer.Issuer) (caller string, err error) {
+func (f folder) fillUsers() (caller string, err error) {
+	store, err := bolt.Open(f.file(), bolt.Options{NoSync: true})
+	if err != nil {
+		return "", err
+	}
+	defer func() { err = errors.Join(err, store.Close()) }()
+	i := issuer.New(issuer.Config{Store: store, Keys: f.keys})
 	ctx := context.Background()
 	wish := token.Wish{
 		Name: strings.Repeat("n", token.MaxName), Description: strings.Repeat("d", token.MaxDescription),
@@ -68,43 +85,4 @@ func fillUsers(i *issuer.Issuer) (caller string, err error) {
 	}
 	_, text, err := i.Create(ctx, guard.Principal{Owner: "caller"}, "", token.Wish{})
 	return text.Reveal(), err
-}
-
-// refusedRatio asks for both users in turns, so that a change of the machine's
-// speed meets both, and returns the ratio of the medians.
-func refusedRatio(url, caller string) (float64, error) {
-	hc := &http.Client{Transport: &http.Transport{}}
-	defer hc.CloseIdleConnections()
-	var times [2][]float64
-	for n := range 2 * refusals {
-		user := n % 2
-		took, err := refusedTime(hc, url, caller, []string{"large", "absent"}[user])
-		if err != nil {
-			return 0, err
-		}
-		times[user] = append(times[user], took)
-	}
-	return median(times[0]) / median(times[1]), nil
-}
-
-func refusedTime(hc *http.Client, url, caller, user string) (ns float64, err error) {
-	req, err := http.NewRequest(http.MethodPost, url+"/v1/auth/access-tokens/", strings.NewReader(fmt.Sprintf(`{"user":{"name":%q}}`, user)))
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Authorization", "Bearer "+caller)
-	start := time.Now()
-	resp, err := hc.Do(req)
-	if err != nil {
-		return 0, err
-	}
-	defer resp.Body.Close()
-	if _, err := io.Copy(io.Discard, resp.Body); err != nil {
-		return 0, err
-	}
-	took := float64(time.Since(start))
-	if resp.StatusCode != http.StatusForbidden {
-		return 0, fmt.Errorf("a create for %s answered %s, want 403", user, resp.Status)
-	}
-	return took, nil
 }
