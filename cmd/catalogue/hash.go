@@ -42,7 +42,7 @@ The events of one stream are in order. A line may be repeated. When the file is 
 const hashText = `
 ## The hash of an event
 
-` + "`hash`" + ` is the SHA-256 of ten parts, one directly after the other. Before each part, also before an empty one, is the number of its bytes
+` + "`hash`" + ` is the SHA-256 of ten parts, or of twelve if the event has ` + "`actorvia`" + `, one directly after the other. Before each part, also before an empty one, is the number of its bytes
 as an unsigned 64-bit integer, the highest byte first. Texts are in UTF-8. In JSON both hashes and the digest are 64 hexadecimal
 digits in lower case.
 
@@ -58,6 +58,8 @@ digits in lower case.
 | 8 | ` + "`keepuntil`" + ` | the text, 27 bytes; ` + "`" + forEver + "`" + ` if the member is absent |
 | 9 | ` + "`dataraw`" + ` | the text, after JSON's escapes of the member itself are decoded. Do not write ` + "`data`" + ` again in its place: the order of its members and its escapes count |
 | 10 | ` + "`privatedigest`" + ` | the 32 bytes of the SHA-256 of the part that is not published. That part has random bytes, so it cannot be guessed from the digest |
+| 11 | ` + "`actorvia`" + ` | the text; the event has no such part if the member is absent |
+| 12 | ` + "`actoraddress`" + ` | the text; empty if this member is absent; no such part without ` + "`actorvia`" + ` |
 
 The hash does not cover the other members. ` + "`id`, `subject`, `data` and `dataschema`" + ` repeat what it covers, so compare them: ` + "`id`" + ` is
 stream, slash and sequence in decimal, ` + "`subject`" + ` is ` + "`token_id`" + ` of ` + "`dataraw`" + `, ` + "`data`" + ` is the same JSON value as ` + "`dataraw`" + `, and

@@ -53,6 +53,7 @@ of one stream.
 | ` + "`stream`, `sequence`" + ` | the stream, and the number of the event in that stream, without gaps, in 12 digits |
 | ` + "`commandid`" + ` | the command that caused the event; the same for all events of one command |
 | ` + "`actor`, `actortokenid`" + ` | the user who acted, and the token that the user acted with |
+| ` + "`actorvia`, `actoraddress`" + ` | ` + "`ui`" + ` if the session of the user was opened for the page, as the caller said who opened it, and the address of the user that the page named; both are claims and no proof; else absent |
 | ` + "`keepuntil`" + ` | the log keeps the event at least until this time; absent: for ever |
 | ` + "`data`, `dataraw`" + ` | the content of the event, and the exact text of it that the hash covers |
 | ` + "`prevhash`, `hash`, `privatedigest`" + ` | the chain: the hash of the event before; the [hash of this event](#the-hash-of-an-event); the digest of the part that is not published |

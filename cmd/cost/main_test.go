@@ -67,11 +67,11 @@ func TestNearlyEveryRequestOfAQuietServiceIsTraced(t *testing.T) {
 	}
 }
 
-var update = flag.Bool("update", false, "write what the command prints into README.md")
+var update = flag.Bool("update", false, "write what the command prints into infra/sam/README.md")
 
-// TestTheREADMEShowsWhatTheCommandPrints, for each command line in it.
-func TestTheREADMEShowsWhatTheCommandPrints(t *testing.T) {
-	const path = "../../README.md"
+// TestThePageShowsWhatTheCommandPrints, for each command line in it.
+func TestThePageShowsWhatTheCommandPrints(t *testing.T) {
+	const path = "../../infra/sam/README.md"
 	b, err := os.ReadFile(path)
 	if err != nil {
 		t.Fatal(err)
@@ -79,14 +79,14 @@ func TestTheREADMEShowsWhatTheCommandPrints(t *testing.T) {
 	readme := string(b)
 	shown := regexp.MustCompile("(?m)^\\$ go run ./cmd/cost(.*)\n((?:[^$`\n].*\n)+)").FindAllStringSubmatch(readme, -1)
 	if len(shown) < 2 {
-		t.Fatalf("README.md shows the command %d times, want it with and without tracing", len(shown))
+		t.Fatalf("infra/sam/README.md shows the command %d times, want it with and without tracing", len(shown))
 	}
 	for _, s := range shown {
 		got := output(t, strings.Fields(s[1]))
 		if *update {
 			readme = strings.Replace(readme, s[0], strings.TrimSuffix(s[0], s[2])+got, 1)
 		} else if got != s[2] {
-			t.Errorf("README.md shows for go run ./cmd/cost%s\n%s\nthe command prints\n%s", s[1], s[2], got)
+			t.Errorf("infra/sam/README.md shows for go run ./cmd/cost%s\n%s\nthe command prints\n%s", s[1], s[2], got)
 		}
 	}
 	if *update {

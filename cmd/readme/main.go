@@ -6,10 +6,15 @@
 // which runs until the end. Ids, tokens, times and hashes differ from run to
 // run, so times and hashes are not compared, and the first id and token of the
 // README are replaced by those of the run.
+//
+// A line "<!-- needs PROGRAM... -->" before a block names programs that not each
+// machine has. Without them the commands of the block are left out, except with
+// -all. What a command that ends with & starts is stopped at the end.
 package main
 
 import (
 	"context"
+	"flag"
 	"fmt"
 	"os"
 	"path/filepath"
@@ -18,15 +23,17 @@ import (
 )
 
 func main() {
+	all := flag.Bool("all", false, "fail if a program is missing that a block needs, and leave nothing out")
+	flag.Parse()
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
-	if err := run(ctx); err != nil {
+	if err := run(ctx, *all); err != nil {
 		fmt.Fprintln(os.Stderr, "readme:", err)
 		os.Exit(1)
 	}
 }
 
-func run(ctx context.Context) error {
+func run(ctx context.Context, all bool) error {
 	dir, err := os.MkdirTemp("", "readme")
 	if err != nil {
 		return err
@@ -40,7 +47,7 @@ func run(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	s := &session{dir: clone}
+	s := newSession(clone, all)
 	defer s.stop()
 	return s.runAll(ctx, parseSteps(string(readme)))
 }

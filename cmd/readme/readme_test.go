@@ -6,6 +6,7 @@ import (
 	"reflect"
 	"strings"
 	"testing"
+	"time"
 )
 
 const (
@@ -149,4 +150,45 @@ func TestTooFewStepsAreAnError(t *testing.T) {
 	if err := s.runAll(t.Context(), []step{{line: 7, command: "false"}}); err == nil || !strings.Contains(err.Error(), "README line 7: $ false") {
 		t.Errorf("got %v, want the line", err)
 	}
+}
+
+// TestABlockWithoutItsProgramsIsLeftOut, and with -all that is an error.
+func TestABlockWithoutItsProgramsIsLeftOut(t *testing.T) {
+	steps := parseSteps("<!-- needs sh no-such-program -->\n```console\n$ touch left-out\n```\n<!-- needs sh -->\n```console\n$ touch made\n```\n```console\n$ touch plain\n```\n")
+	if len(steps) != 3 || len(steps[0].needs) != 2 || len(steps[1].needs) != 1 || steps[2].needs != nil {
+		t.Fatalf("got %+v", steps)
+	}
+	s := newSession(t.TempDir(), false)
+	if err := s.runAll(t.Context(), steps); err == nil || !strings.Contains(err.Error(), "shows too little") {
+		t.Errorf("got %v", err)
+	}
+	for name, want := range map[string]bool{"left-out": false, "made": true, "plain": true} {
+		if _, err := os.Stat(filepath.Join(s.dir, name)); (err == nil) != want {
+			t.Errorf("%s exists: %t, want %t", name, err == nil, want)
+		}
+	}
+	if err := newSession(t.TempDir(), true).runAll(t.Context(), steps); err == nil || !strings.Contains(err.Error(), "no-such-program, which is not installed") {
+		t.Errorf("got %v", err)
+	}
+}
+
+// TestWhatACommandLeavesRunningEndsWithTheSession also if a later command fails.
+func TestWhatACommandLeavesRunningEndsWithTheSession(t *testing.T) {
+	s := newSession(t.TempDir(), false)
+	if err := s.run(t.Context(), step{command: "(trap 'touch ended; exit' TERM; touch started; while :; do sleep 0.01; done) >log 2>&1 &"}); err != nil {
+		t.Fatal(err)
+	}
+	await := func(name string) {
+		t.Helper()
+		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+			if _, err := os.Stat(filepath.Join(s.dir, name)); err == nil {
+				return
+			} else if time.Now().After(deadline) {
+				t.Fatal(err)
+			}
+		}
+	}
+	await("started")
+	s.stop()
+	await("ended")
 }

@@ -20,12 +20,29 @@ type session struct {
 	exports  []string
 	examples examples
 	service  *exec.Cmd
+	started  []int // process groups of commands that end with &
+	all      bool  // no command is left out
+}
+
+// newSession returns a session that also finds the programs of root: Debian has nginx
+// in /usr/sbin.
+func newSession(dir string, all bool) *session {
+	return &session{dir: dir, exports: []string{`export PATH="$PATH:/usr/sbin"`}, all: all}
 }
 
 // runAll runs the steps. A README with few commands, without the service or
 // without a token is an error: then the parser did not find the commands.
 func (s *session) runAll(ctx context.Context, steps []step) error {
+	leftOut := 0
 	for _, step := range steps {
+		if missing := s.missing(ctx, step.needs); missing != "" {
+			if s.all {
+				return fmt.Errorf("README line %d: $ %s\nit needs %s, which is not installed", step.line, step.command, missing)
+			}
+			fmt.Printf("Left out, because it needs %s: $ %s\n", missing, step.command)
+			leftOut++
+			continue
+		}
 		if err := s.run(ctx, step); err != nil {
 			return fmt.Errorf("README line %d: $ %s\n%w", step.line, step.command, err)
 		}
@@ -33,7 +50,7 @@ func (s *session) runAll(ctx context.Context, steps []step) error {
 	if len(steps) < 8 || s.service == nil || len(s.examples) == 0 {
 		return fmt.Errorf("the README shows too little: %d commands, service started: %v, %d ids and tokens", len(steps), s.service != nil, len(s.examples))
 	}
-	fmt.Printf("all %d commands of the README give the output that it shows\n", len(steps))
+	fmt.Printf("%d of %d commands of the README give the output that it shows\n", len(steps)-leftOut, len(steps))
 	return nil
 }
 
@@ -49,11 +66,38 @@ func (s *session) run(ctx context.Context, st step) error {
 		return nil
 	}
 	fmt.Println("$", st.command)
-	out, err := shell(ctx, s.dir, strings.Join(append(slices.Clone(s.exports), command), "\n"))
+	script := strings.Join(append(slices.Clone(s.exports), command), "\n")
+	if strings.HasSuffix(command, "&") {
+		return s.background(ctx, script)
+	}
+	out, err := shell(ctx, s.dir, script)
 	if err != nil {
 		return fmt.Errorf("%w\n%s", err, out)
 	}
 	return s.examples.compare(st.output, out)
+}
+
+// missing returns the first program that is not installed, or "".
+func (s *session) missing(ctx context.Context, programs []string) string {
+	for _, p := range programs {
+		if _, err := shell(ctx, s.dir, strings.Join(append(slices.Clone(s.exports), "command -v "+p), "\n")); err != nil {
+			return p
+		}
+	}
+	return ""
+}
+
+// background runs a command that ends with & in a process group of its own, so that
+// stop also ends what the command has started.
+func (s *session) background(ctx context.Context, script string) error {
+	c := exec.CommandContext(ctx, "bash", "-euo", "pipefail", "-c", script)
+	c.Dir = s.dir
+	c.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	err := c.Run()
+	if c.Process != nil {
+		s.started = append(s.started, c.Process.Pid)
+	}
+	return err
 }
 
 // startService starts `make run` in a process group of its own, so that stop
@@ -92,6 +136,9 @@ func healthy() bool {
 }
 
 func (s *session) stop() {
+	for _, group := range s.started {
+		syscall.Kill(-group, syscall.SIGTERM)
+	}
 	if s.service != nil {
 		syscall.Kill(-s.service.Process.Pid, syscall.SIGTERM)
 		s.service.Wait()

@@ -1,5 +1,5 @@
-// Package readmetest compares the README's tables with the code. The tests of
-// the packages that a table describes use it.
+// Package readmetest compares the tables of the README, and of the page about AWS,
+// with the code. The tests of the packages that a table describes use it.
 //
 // A table is named by the first cell of its header. Each code span in the first
 // column of a row is one name of the table. Every other column is prose and is
@@ -16,39 +16,62 @@ import (
 	"testing"
 )
 
-// Name is a name in the first column of a table, with its line in the README.
+// pages are the files with tables, from the top of the module on.
+var pages = []string{"README.md", "infra/sam/README.md"}
+
+// Name is a name in the first column of a table, with its line in its page.
 type Name struct {
+	Page string
 	Line int
 	Text string
 }
 
 // Names returns the names of the one table with this header. The test fails if
-// the README has no such table, two of them, or a row without a name.
+// the pages have no such table, two of them, or a row without a name.
 func Names(t testing.TB, header string) []Name {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join(moduleRoot(t), "README.md"))
+	page, text := pageWith(t, header)
+	names, err := namesIn(text, header)
 	if err != nil {
-		t.Fatal(err)
+		t.Fatalf("%s: %v", page, err)
 	}
-	names, err := namesIn(string(readme), header)
-	if err != nil {
-		t.Fatalf("README.md: %v", err)
+	for i := range names {
+		names[i].Page = page
 	}
 	return names
 }
 
+// pageWith returns the only page that has a table with this header, with its text.
+func pageWith(t testing.TB, header string) (page, text string) {
+	t.Helper()
+	for _, p := range pages {
+		b, err := os.ReadFile(filepath.Join(moduleRoot(t), p))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !strings.Contains(string(b), "\n| "+header+" |") {
+			continue
+		}
+		if page != "" {
+			t.Fatalf("%s and %s have both a table %q", page, p, header)
+		}
+		page, text = p, string(b)
+	}
+	if page == "" {
+		t.Fatalf("none of %q has a table %q", pages, header)
+	}
+	return page, text
+}
+
 // Rows returns the cells of each row of the one table with this header, by the name
-// in the first cell. The test fails if the README has no such table, two of them, two
+// in the first cell. The test fails if the pages have no such table, two of them, two
 // rows with the same name, or a row without exactly one name.
 func Rows(t testing.TB, header string) map[string][]string {
 	t.Helper()
-	readme, err := os.ReadFile(filepath.Join(moduleRoot(t), "README.md"))
+	page, text := pageWith(t, header)
+	rows, err := rowsIn(text, header)
 	if err != nil {
-		t.Fatal(err)
-	}
-	rows, err := rowsIn(string(readme), header)
-	if err != nil {
-		t.Fatalf("README.md: %v", err)
+		t.Fatalf("%s: %v", page, err)
 	}
 	return rows
 }
@@ -83,16 +106,16 @@ func differences(header string, table []Name, code []string) (problems []string)
 	lines := map[string]int{}
 	for _, name := range table {
 		if first, twice := lines[name.Text]; twice {
-			problems = append(problems, fmt.Sprintf("README.md:%d: the table %q has `%s` already on line %d", name.Line, header, name.Text, first))
+			problems = append(problems, fmt.Sprintf("%s:%d: the table %q has `%s` already on line %d", name.Page, name.Line, header, name.Text, first))
 		}
 		lines[name.Text] = name.Line
 		if !slices.Contains(code, name.Text) {
-			problems = append(problems, fmt.Sprintf("README.md:%d: the table %q has `%s`, the code does not", name.Line, header, name.Text))
+			problems = append(problems, fmt.Sprintf("%s:%d: the table %q has `%s`, the code does not", name.Page, name.Line, header, name.Text))
 		}
 	}
 	for _, name := range code {
 		if lines[name] == 0 {
-			problems = append(problems, fmt.Sprintf("README.md: the table %q has no row for `%s`", header, name))
+			problems = append(problems, fmt.Sprintf("the table %q has no row for `%s`", header, name))
 		}
 	}
 	return problems

@@ -22,7 +22,7 @@ const sample = `# title
 
 func TestNamesAreTheCodeSpansOfTheFirstColumn(t *testing.T) {
 	got, err := namesIn(sample, "call")
-	want := []Name{{5, "GET /a"}, {5, "GET /b/"}, {6, "PUT /a"}}
+	want := []Name{{"", 5, "GET /a"}, {"", 5, "GET /b/"}, {"", 6, "PUT /a"}}
 	if err != nil || !slices.Equal(got, want) {
 		t.Errorf("got %v, %v, want %v", got, err, want)
 	}
@@ -54,12 +54,12 @@ func TestRowsHaveAllTheirCells(t *testing.T) {
 }
 
 func TestEachDifferenceNamesItsRow(t *testing.T) {
-	table := []Name{{3, "a"}, {4, "gone"}, {5, "a"}}
+	table := []Name{{"", 3, "a"}, {"", 4, "gone"}, {"", 5, "a"}}
 	got := differences("call", table, []string{"a", "new"})
 	want := []string{
-		"README.md:4: the table \"call\" has `gone`, the code does not",
-		"README.md:5: the table \"call\" has `a` already on line 3",
-		"README.md: the table \"call\" has no row for `new`",
+		":4: the table \"call\" has `gone`, the code does not",
+		":5: the table \"call\" has `a` already on line 3",
+		"the table \"call\" has no row for `new`",
 	}
 	if !slices.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
