@@ -1,20 +1,21 @@
 #!/usr/bin/env bash
-# Installs, starts and stops the emulators of AWS and the tools for the template, on a laptop and in CI, without Docker.
+# Installs, starts and stops the emulators of AWS, Keycloak, and the tools for the template, on a laptop and in CI, without Docker.
 #
 #   engines.sh start ENGINE      install the engine if needed, start it, wait until it answers; print only its endpoint
 #   engines.sh stop [ENGINE]     stop one engine, or all; no error if none runs
 #   engines.sh status [ENGINE]   print one line for each engine that runs; exit 1 if none runs
 #   engines.sh install ENGINE    only install the engine and print its folder, for a CI cache
 #   engines.sh tool NAME         install a tool if needed and print its path; NAME is sam, cfn-lint, rie,
-#                                qq or vastpy-cli
+#                                qq, vastpy-cli, nginx, caddy or traefik
 #
-# ENGINE is dynamodb (port 8021), ministack (4566) or localstack (4577), and for install also sam, generators, qumulo or
-# vast. The purpose of each is in engines/ENGINE/engine.sh. A second start prints the endpoint of the running engine.
+# ENGINE is dynamodb (port 8021), ministack (4566), localstack (4577) or keycloak (8577), and for install also sam, generators,
+# qumulo, vast, oauth, proxies or browser. The purpose of each is in engines/ENGINE/engine.sh. A second start prints the endpoint of
+# the running engine.
 # After a stop, a start has no old state.
 #
-# APITOKEN_DYNAMODB_PORT, APITOKEN_MINISTACK_PORT and APITOKEN_LOCALSTACK_PORT select other ports. Engines on different
+# APITOKEN_DYNAMODB_PORT, APITOKEN_MINISTACK_PORT, APITOKEN_LOCALSTACK_PORT and APITOKEN_KEYCLOAK_PORT select other ports. Engines on different
 # ports are independent. APITOKEN_ENGINES is the cache folder; the default is .engines at the top of the repository.
-# APITOKEN_ENGINES_WAIT is the maximum time of a start in seconds; the default is 60.
+# APITOKEN_ENGINES_WAIT is the maximum time of a start in seconds; the default is 60, for keycloak 180.
 #
 # An engine listens only on 127.0.0.1. Of the caller's environment it gets only PATH, so that no real AWS credential or
 # profile reaches the engine or the functions that it runs. Its HOME is CACHE/run/ENGINE-PORT/home. By this HOME `stop`
@@ -34,7 +35,7 @@ main() {
     "status 2") load "$2"; status_run "$run" | grep . ;;
     "install 2") load "$2"; install_once; echo "$home" ;;
     "tool 2") tool "$2" ;;
-    *) die "usage: ${0##*/} start|install ENGINE, stop|status [ENGINE], tool sam|cfn-lint|rie|qq|vastpy-cli; ENGINE is one of" \
+    *) die "usage: ${0##*/} start|install ENGINE, stop|status [ENGINE], tool sam|cfn-lint|rie|qq|vastpy-cli|nginx|caddy|traefik; ENGINE is one of" \
       "$(cd "$here/engines" && echo */engine.sh | sed 's,/engine.sh,,g')" ;;
   esac
 }
@@ -178,7 +179,8 @@ tool() {
     sam | cfn-lint | rie) load sam ;;
     qq) load qumulo ;;
     vastpy-cli) load vast ;;
-    *) die "tool '$1' is unknown; allowed: sam, cfn-lint, rie, qq, vastpy-cli" ;;
+    nginx | caddy | traefik) load proxies ;;
+    *) die "tool '$1' is unknown; allowed: sam, cfn-lint, rie, qq, vastpy-cli, nginx, caddy, traefik" ;;
   esac
   install_once
   echo "$(cd "$home/bin" && pwd -P)/$1"

@@ -1,5 +1,5 @@
 // Package engines connects tests to the engines that engines.sh starts:
-// DynamoDB Local, MiniStack and LocalStack. Require finds an engine, and skips
+// DynamoDB Local, MiniStack, LocalStack and Keycloak. Require finds an engine, and skips
 // the test if there is none. Tool does the same for a tool. A Client calls the engine's AWS interfaces.
 //
 // Only tests use this package.
@@ -24,6 +24,11 @@ const (
 	// Generators is no server. Its variable has the folder with the generators of
 	// clients.
 	Generators Engine = "generators"
+
+	// OAuth is no server. Its variable has the folder with the libraries of OAuth.
+	OAuth Engine = "oauth"
+
+	Keycloak Engine = "keycloak" // an identity provider: people, groups and programs sign in
 )
 
 // Require returns the URL or the folder of an engine, without a slash at the end. It
@@ -35,10 +40,16 @@ func Require(t testing.TB, e Engine) string {
 	return strings.TrimSuffix(require(t, string(e), "SKIPPED: needs the engine %s, with its URL or folder in %s (`make integration` starts it)"), "/")
 }
 
-// The Python tools that tests use, by the ends of their variables.
+// The tools that tests use, by the ends of their variables. The first two are Python
+// tools.
 const (
-	QQ     = "qq"     // Qumulo's command line
-	Vastpy = "vastpy" // vastpy-cli, VAST's command line
+	QQ      = "qq"     // Qumulo's command line
+	Vastpy  = "vastpy" // vastpy-cli, VAST's command line
+	Nginx   = "nginx"
+	Caddy   = "caddy"
+	Traefik = "traefik"
+
+	Chromium = "chromium" // of the engine browser
 )
 
 // Tool returns the path of a tool that engines.sh installs. The path is in a
