@@ -36,8 +36,9 @@ sed '/^ *TOKEN_TABLE:/{h;s/TOKEN_TABLE:.*/AWS_ENDPOINT_URL_DYNAMODB: ""/;p;g;}' 
 
 PEPPERS=1:$(head -c 33 /dev/urandom | base64)
 export PEPPERS
-AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:${APITOKEN_DYNAMODB_PORT:-8021} \
-  bin/apitoken bootstrap --table local --create-table --replace --out "$file"
+on_engine() { AWS_ENDPOINT_URL_DYNAMODB=http://127.0.0.1:${APITOKEN_DYNAMODB_PORT:-8021} "$@"; }
+on_engine bin/apitoken table create local
+on_engine bin/apitoken bootstrap --table local --replace --out "$file"
 (umask 077 && cat >"$work/variables.json") <<END
 {"Parameters": {"TOKEN_TABLE": "local", "PEPPERS": "$PEPPERS", "AWS_ENDPOINT_URL_DYNAMODB": "http://dynamodb:8000"}}
 END

@@ -76,6 +76,9 @@ var moved = []attack{
 			if a := s.call(s.admin, "GET", "/v1/users/ann/events?limit=1000", inRange, ""); a.status != http.StatusOK || strings.Contains(string(a.body), forged.ID) {
 				s.Errorf("%s: a history: got %s, want the one up to the head", after, a)
 			}
+			if _, damaged := s.allEvents(); len(damaged) != 1 || !strings.HasPrefix(damaged[0], "user/ann/") {
+				s.Errorf("%s: the events of all users name %q as damaged, want the planted one", after, damaged)
+			}
 		}},
 	{name: "a record of another user at the next sequence", repair: repaired,
 		do:    func(s *scene, all map[place]item) []place { return s.put(s.next(ann), all[s.victim.record(bob, 1)]) },

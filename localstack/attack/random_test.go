@@ -60,7 +60,14 @@ type damage struct {
 }
 
 func newProcess(t *testing.T, open func(testing.TB) victim, seed uint64) *process {
-	return &process{newScene(t, open), rand.New(rand.NewPCG(seed, 1)), map[place]damage{}, map[string]int{}}
+	return newProcessOn(newScene(t, open), seed)
+}
+
+func newProcessOn(s *scene, seed uint64) *process {
+	s.openSessions()
+	// The end of the first one is that of its token, which these users do not follow.
+	s.opened = s.opened[1:]
+	return &process{s, rand.New(rand.NewPCG(seed, 1)), map[place]damage{}, map[string]int{}}
 }
 
 func (p *process) run(steps int) {
@@ -95,7 +102,7 @@ func (p *process) step(n int) {
 		weight int
 		do     func()
 	}{
-		{"attack", 35, p.attack}, {"authorize", 30, p.authorize}, {"create", 10, p.tryCreate}, {"revoke", 8, p.tryRevoke},
+		{"attack", 35, p.attack}, {"authorize", 28, p.authorize}, {"create", 10, p.tryCreate}, {"sign in", 2, p.trySignIn}, {"revoke", 8, p.tryRevoke},
 		{"get", 6, p.get}, {"list", 2, p.list}, {"wait", 2, p.wait}, {"repair", 7, p.repairAll},
 	}
 	at := p.IntN(100)
@@ -170,7 +177,7 @@ func (p *process) target() place {
 // tokens are random.
 func (p *process) places() []place {
 	made := map[place]int{}
-	for n, h := range p.held {
+	for n, h := range p.all() {
 		made[p.victim.view(h.id)], made[p.victim.use(h.id)] = n, n
 	}
 	all := sorted(p.past)
@@ -239,7 +246,7 @@ func (p *process) streamAttacked(at place) bool {
 }
 
 // streams are the streams that the process uses. Nothing has ever written the last.
-var streams = []events.Stream{ann, bob, "user/evan", "user/admin", "user/carl", events.SettingsStream, "user/zoe"}
+var streams = []events.Stream{ann, bob, "user/evan", "user/admin", "user/carl", sue, "session/sue", annSessions, bobSessions, events.SettingsStream, "user/zoe"}
 
 func (p *process) streamOf(at place) (events.Stream, bool) {
 	if k := p.victim.kind(at); k != head && k != record {

@@ -84,10 +84,10 @@ func (p *process) repairAll() {
 	p.makeAndRevoke()
 }
 
-// putBack returns the revoked token at a place with an older view, nil at other
+// putBack returns the revoked token or session at a place with an older view, nil at other
 // places.
 func (p *process) putBack(at place) *held {
-	for _, h := range p.held {
+	for _, h := range p.all() {
 		if states, _ := p.allowed(h); at == p.victim.view(h.id) && h.revoked && len(states) > 1 {
 			return h
 		}

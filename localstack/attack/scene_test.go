@@ -51,14 +51,16 @@ type scene struct {
 	issuer  *issuer.Issuer // of the handler
 	admin   *held
 	held    []*held
+	opened  []*held          // sessions, see openSessions
 	past    map[place][]item // the earlier and the present states of each item
 	copies  copies
 	notices []place       // the items of notices
 	log     *bytes.Buffer // of the service since its last start
 	open    func(testing.TB) victim
+	remote  *remote // the service in other processes, which answers all calls; nil: handler answers
 }
 
-// held is a token of the scene, and the truth about it.
+// held is a token or a session of the scene, and the truth about it.
 type held struct {
 	name, id, text, owner string
 
@@ -68,6 +70,8 @@ type held struct {
 	revoked bool
 	off     bool // disabled, or its owner is suspended
 
+	permissions []string // of a session, from groups
+
 	old      string    // the outgoing secret with the id; empty: never rotated
 	oldUntil time.Time // the end of its grace
 }
@@ -76,8 +80,23 @@ type held struct {
 // kinds. Each item has its earlier states in past.
 func newScene(t testing.TB, open func(testing.TB) victim) *scene {
 	t.Helper()
+	return newSceneServed(t, open, nil)
+}
+
+// newSceneServed is newScene with a service in other processes, which serve starts
+// after the bootstrap. They use the clock of the machine, so the times of the scene are
+// short then.
+func newSceneServed(t testing.TB, open func(testing.TB) victim, serve func(*scene) *remote) *scene {
+	t.Helper()
 	s := &scene{TB: t, open: open, victim: open(t), now: time.Date(2026, 11, 21, 20, 59, 57, 642000000, time.UTC), past: map[place][]item{}, copies: copies{}}
+	if serve != nil {
+		s.now = time.Now().UTC()
+	}
 	s.bootstrap()
+	brief := "60s"
+	if serve != nil {
+		s.remote, brief = serve(s), "1s"
+	}
 	for _, wish := range []wish{
 		{Name: "plain", Owner: "ann"},
 		{Name: "scoped", Owner: "ann", Scopes: []string{"GET " + collection + "*", "POST /elsewhere"}},
@@ -86,8 +105,8 @@ func newScene(t testing.TB, open func(testing.TB) victim) *scene {
 		{Name: "other", Owner: "bob"},
 		{Name: "ended", Owner: "bob", Description: "of bob", ExpiresIn: "1H", Scopes: []string{"GET " + collection + "*"}, SourceIPs: []string{"10.0.0.0/8"}},
 		{Name: "revoked", Owner: "ann"},
-		{Name: "expired", Owner: "bob", ExpiresIn: "60s"},
-		{Name: "lapsed", Owner: "ann", ExpiresIn: "60s"},
+		{Name: "expired", Owner: "bob", ExpiresIn: brief},
+		{Name: "lapsed", Owner: "ann", ExpiresIn: brief},
 		{Name: "evan", Owner: "evan"},
 		{Name: "rotated", Owner: "ann"},
 		{Name: "replaced", Owner: "evan"},
@@ -143,7 +162,12 @@ func (s *scene) change(c settings.Command) {
 func (s *scene) clock() time.Time { return s.now }
 
 func (s *scene) advance(d time.Duration) {
-	s.now = s.now.Add(d)
+	if s.remote != nil {
+		time.Sleep(min(d/100, 2*time.Second))
+		s.now = time.Now().UTC()
+	} else {
+		s.now = s.now.Add(d)
+	}
 	s.restart()
 }
 
@@ -198,6 +222,11 @@ func (s *scene) call(by *held, method, path, from, body string) answer {
 	r.Header.Set("Authorization", "Bearer "+by.text)
 	if body != "" {
 		r.Header.Set("Content-Type", "application/json")
+	}
+	if s.remote != nil {
+		a := s.remote.call(s, r, from)
+		s.now = time.Now().UTC()
+		return a
 	}
 	w := httptest.NewRecorder()
 	s.handler.ServeHTTP(w, r)
@@ -258,12 +287,16 @@ func (s *scene) hold(w wish, a answer) *held {
 
 func (s *scene) token(name string) *held {
 	s.Helper()
-	n := slices.IndexFunc(s.held, func(h *held) bool { return h.name == name })
+	all := s.all()
+	n := slices.IndexFunc(all, func(h *held) bool { return h.name == name })
 	if n < 0 {
-		s.Fatalf("the scene has no token %s", name)
+		s.Fatalf("the scene has no token or session %s", name)
 	}
-	return s.held[n]
+	return all[n]
 }
+
+// all returns the tokens and the sessions.
+func (s *scene) all() []*held { return slices.Concat(s.held, s.opened) }
 
 func (s *scene) askRevoke(h *held) answer {
 	s.Helper()

@@ -2,11 +2,13 @@ package attack
 
 import (
 	"encoding/json"
+	"maps"
 	"net/http"
 	"net/netip"
 	"slices"
 	"strings"
 
+	"apitoken/events"
 	"apitoken/events/name"
 	"apitoken/functions/httpapi"
 )
@@ -50,7 +52,7 @@ func (s *scene) live(h *held) bool { return !h.revoked && !s.expired(h) }
 // says.
 func (s *scene) expectTruth(after string) {
 	s.Helper()
-	for _, token := range s.held {
+	for _, token := range s.all() {
 		for _, h := range token.secrets() {
 			for _, p := range probes(h.owner) {
 				if a := s.call(h, p.method, p.path, p.from, ""); a.status != s.want(h, p) {
@@ -80,8 +82,18 @@ func (s *scene) expectNoGainOf(h *held, p probe, after string) {
 	if a.status != s.want(h, p) && !a.fault() {
 		s.Errorf("%s: %s with the token %s: got %s, want %d or a fault", after, p.name, h.name, a, s.want(h, p))
 	}
-	if p.path == whoAmI && a.status == http.StatusOK && decoded[httpapi.WhoAmI](s, a).ID != name.Number(h.owner) {
-		s.Errorf("%s: the token %s acts for another owner: %s", after, h.name, a)
+	if p.path == whoAmI && a.status == http.StatusOK {
+		s.expectSelf(h, a, after)
+	}
+}
+
+// expectSelf expects that an answer of who-am-i has the owner, and of a session the
+// permissions.
+func (s *scene) expectSelf(h *held, a answer, after string) {
+	s.Helper()
+	self := decoded[httpapi.WhoAmI](s, a)
+	if self.ID != name.Number(h.owner) || slices.Contains(s.opened, h) && !slices.Equal(self.Permissions, h.permissions) {
+		s.Errorf("%s: the token %s acts for another owner, or has other permissions: %s", after, h.name, a)
 	}
 }
 
@@ -124,16 +136,23 @@ func (s *scene) expectLog(text, after string) {
 	}
 }
 
-// entries returns what an administrator sees of all tokens, by id, without their
-// last uses.
+// entries returns what an administrator sees of all tokens and sessions, by id,
+// without their last uses.
 func (s *scene) entries() map[string]string {
 	s.Helper()
-	a := s.call(s.admin, "GET", collection+"?limit=1000&state=active,disabled,expired,revoked", inRange, "")
-	if a.status != http.StatusOK {
-		s.Errorf("a list of all tokens: got %s", a)
-		return nil
-	}
+	all := s.entriesOf("token")
+	maps.Copy(all, s.entriesOf(events.KindSession))
+	return all
+}
+
+func (s *scene) entriesOf(kind string) map[string]string {
+	s.Helper()
 	all := map[string]string{}
+	a := s.call(s.admin, "GET", collection+"?limit=1000&"+allStates+"&kind="+kind, inRange, "")
+	if a.status != http.StatusOK {
+		s.Errorf("a list of all entries of kind %s: got %s", kind, a)
+		return all
+	}
 	for _, e := range decoded[httpapi.List](s, a).Entries {
 		if _, twice := all[e.ID]; twice {
 			s.Errorf("a list has the token %s twice", e.ID)

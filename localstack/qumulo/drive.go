@@ -17,6 +17,9 @@ var (
 	//go:embed testdata/session.txt
 	session string
 
+	//go:embed testdata/login.txt
+	logins string
+
 	//go:embed testdata/bindings.py
 	bindings []byte
 )
@@ -41,6 +44,19 @@ func Commands(t *testing.T, to Target) {
 func Session(t *testing.T, to Target) string {
 	t.Helper()
 	return drive.Run(session, newPlace(t, to).qq)
+}
+
+// Logins runs the commands of testdata/login.txt as Session does. The service has the
+// passwords of drive.Passwords.
+func Logins(t *testing.T, to Target) string {
+	t.Helper()
+	return drive.Run(logins, newPlace(t, to).qq)
+}
+
+// CheckLogins compares what Logins returns with testdata/login.txt.
+func CheckLogins(t *testing.T, to Target) {
+	t.Helper()
+	drive.Check(t, Logins(t, to), logins, nil)
 }
 
 // Bindings runs testdata/bindings.py, which checks every answer itself. The target

@@ -51,7 +51,7 @@ func deploy(t *testing.T) *stack {
 	runTool(t, "sam", s.root.URL, "deploy", "-t", withoutMetricMath(t, build), "--stack-name", s.name, "--resolve-s3",
 		"--capabilities", "CAPABILITY_IAM", "--no-confirm-changeset", "--no-progressbar",
 		// MiniStack has no archives, so ArchiveDays is 0.
-		"--parameter-overrides", "Arch="+arch(), "StageName="+stage, "Example=true", "ArchiveDays=0", "DeletionProtection=false", "Vast=true", "RequestsPerSecond=1000", "RequestBurst=1000")
+		"--parameter-overrides", "Arch="+arch(), "StageName="+stage, "Example=true", "ArchiveDays=0", "DeletionProtection=false", "Vast=true", "SignIn=true", "RequestsPerSecond=1000", "RequestBurst=1000")
 	t.Logf("sam deploy: %v", time.Since(start).Round(time.Millisecond))
 	s.readStack(t)
 	s.allowDescribeBus(t)
@@ -148,6 +148,9 @@ func (s *stack) readStack(t *testing.T) {
 func (s *stack) putGatewayResponses(t *testing.T) {
 	t.Helper()
 	all, err := template.Read(top + "template.yaml")
+	if err == nil {
+		all, err = template.Deployed(all, nil) // the challenge depends on a domain, which the stack does not have
+	}
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"maps"
 	"net/http"
+	"net/url"
 	"strings"
 	"testing"
 	"time"
@@ -74,14 +75,16 @@ func (s *stack) exercises() map[string]exercise {
 		"Update ReadTokenAndStreams": s.updateCall,
 		"Update Commit":              s.updateCall,
 
-		"Settings ReadStreams": s.apiCall("GET", "/v1/settings", nil),
-		"Settings Commit":      s.settingsCalls,
-		"Suspend ReadStreams": func(t *testing.T) string {
+		"Settings ReadTokenAndStreams": s.apiCall("GET", "/v1/settings", nil),
+		"Settings Commit":              s.settingsCalls,
+		"Suspend ReadTokenStreamsAndSessions": func(t *testing.T) string {
 			return s.apiCall("GET", "/v1/users/"+other(t).User.Name+"/suspension", nil)(t)
 		},
 		"Suspend Commit": s.suspendCalls,
 
 		"History ReadTokenAndStreams": func(t *testing.T) string { return s.apiCall("GET", "/v1/users/"+other(t).User.Name+"/events", nil)(t) },
+
+		"History ReadAllStreams": s.apiCall("GET", "/v1/events", nil),
 
 		"Introspect ReadToken": func(t *testing.T) string {
 			return s.apiCall("POST", "/v1/auth/authorize", object{"token": second(t).BearerToken.Reveal()})(t)
@@ -95,6 +98,22 @@ func (s *stack) exercises() map[string]exercise {
 		"Introspect NoteReuse": s.notedReuse(http.StatusOK, func(t *testing.T, bearer string) engines.Answer {
 			return s.api.request(t, "POST", "/v1/auth/authorize", s.admin, object{"token": bearer})
 		}),
+
+		"Oauth ReadToken":   s.oauthIntrospection(second),
+		"Oauth ReadStreams": s.oauthIntrospection(second),
+		"Oauth NoteLastUse": s.notedUse(func(t *testing.T, bearer string) engines.Answer {
+			return s.postForm(t, "/v1/oauth/introspect", s.admin, url.Values{"token": {bearer}})
+		}),
+		"Oauth NoteReuse": s.notedReuse(http.StatusOK, func(t *testing.T, bearer string) engines.Answer {
+			return s.postForm(t, "/v1/oauth/introspect", s.admin, url.Values{"token": {bearer}})
+		}),
+		"Oauth Commit": s.oauthRevocation,
+
+		"Login ReadToken":   s.exchangeCall,
+		"Login ReadStreams": s.exchangeCall,
+		"Login Commit":      s.exchangeCall,
+		"Login NoteLastUse": s.notedUse(s.exchange),
+		"Login NoteReuse":   s.notedReuse(http.StatusBadRequest, s.exchange),
 
 		"About SeeThatTheTableAnswers": func(t *testing.T) string {
 			time.Sleep(1100 * time.Millisecond) // the function uses its last check again for a second

@@ -26,7 +26,7 @@ var notOnMiniStack = map[string]string{
 	"aws sqs start-message-move-task": "InvalidAction",  // MiniStack has no such task
 }
 
-// TestTheRunbook runs the commands of the README's runbook, with their words in capital
+// TestTheRunbook runs the commands of the runbook, with their words in capital
 // letters replaced by the names of a stack. The stack is deployed, deleted, restored and
 // deployed again by the real scripts.
 //
@@ -45,7 +45,7 @@ func TestTheRunbook(t *testing.T) {
 	r.stack.waitForCopy(t, events.UserStream(ann.Name), 2)
 	r.fill(t)
 
-	commands := runbookCommands(t, r.file(t, "README.md"))
+	commands := runbookCommands(t, r.file(t, "infra/sam/README.md"))
 	restored := func(c string) bool { return strings.Contains(c, "restore-table-to-point-in-time") }
 	for _, c := range commands {
 		if restored(c) {
@@ -91,7 +91,7 @@ func TestTheRunbook(t *testing.T) {
 // This test needs no engine. It finds a line of the runbook that is no command, and a
 // missing step of the restore, before any deployment.
 func TestTheRunbookHasCommands(t *testing.T) {
-	b, err := os.ReadFile(top + "README.md")
+	b, err := os.ReadFile(top + "infra/sam/README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,7 +108,7 @@ type runbook struct {
 	stack   *stack
 	dir     string
 	path    string
-	words   map[string]string // the README's words in capital letters
+	words   map[string]string // the runbook's words in capital letters
 	exports []string
 }
 
@@ -207,7 +207,7 @@ func (r *runbook) file(t *testing.T, name string) string {
 	return string(b)
 }
 
-// fill gives the README's words their values in this stack.
+// fill gives the runbook's words their values in this stack.
 func (r *runbook) fill(t *testing.T) {
 	t.Helper()
 	var secret struct{ ARN string }
@@ -226,10 +226,10 @@ var commandLine = regexp.MustCompile(`^(aws|apitoken|make|infra/sam/|export) ?`)
 // runbookCommands returns the commands in the blocks of the runbook, in order.
 func runbookCommands(t *testing.T, readme string) (all []string) {
 	t.Helper()
-	_, text, _ := strings.Cut(readme, "\n### Runbook\n")
+	_, text, _ := strings.Cut(readme, "\n## Runbook\n")
 	text, _, found := strings.Cut(text, "\n## ")
 	if !found {
-		t.Fatal("README.md has no runbook")
+		t.Fatal("infra/sam/README.md has no runbook")
 	}
 	inside := false
 	for line := range strings.Lines(text) {

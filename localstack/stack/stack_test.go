@@ -57,6 +57,10 @@ func (s *stack) routes(t *testing.T) {
 			switch {
 			case r.Function == "vast":
 				s.checkVASTRoute(t, r, path)
+			case r.Function == "oauth":
+				s.checkOAuthRoute(t, r, path)
+			case r.Function == "login":
+				s.checkLoginRoute(t, r, path)
 			case r.Open:
 				s.checkOpenRoute(t, r, path)
 			case r.Direct:
@@ -72,8 +76,11 @@ func (s *stack) routes(t *testing.T) {
 func (s *stack) checkOpenRoute(t *testing.T, r machine.Route, path string) {
 	t.Helper()
 	want := http.StatusOK
-	if r.Refuses {
+	switch {
+	case r.Refuses:
 		want = http.StatusUnauthorized
+	case r.Path == machine.MetadataPath: // the stack has no domain, so no place for them
+		want = http.StatusNotFound
 	}
 	if a := s.api.request(t, r.Method, path, "", nil); a.Status != want {
 		t.Errorf("%s %s without a token: got %s, want %d", r.Method, path, a, want)
@@ -209,12 +216,20 @@ func (s *stack) heads(t *testing.T) {
 		if r.Method != http.MethodGet {
 			continue
 		}
-		without := http.StatusUnauthorized
-		if r.Open {
+		without, with := http.StatusUnauthorized, http.StatusOK
+		switch {
+		case r.Path == machine.MetadataPath:
+			without, with = http.StatusNotFound, http.StatusNotFound // the stack has no domain of its own
+		case strings.HasPrefix(r.Path, "/ui/"):
+			without, with = http.StatusNotFound, http.StatusNotFound // the stack has no issuer
+			if kind := s.api.request(t, http.MethodGet, r.Path, "", nil).Header.Get("Content-Type"); !strings.HasPrefix(kind, "text/html") {
+				t.Errorf("GET %s: got the type %q, want the page of the function login", r.Path, kind)
+			}
+		case r.Open:
 			without = http.StatusOK
 		}
 		path := strings.NewReplacer("{id}", s.admin[:8], "{user}", "admin", "{vms}", "1").Replace(r.Path)
-		for bearer, status := range map[string]int{"": without, s.admin: http.StatusOK} {
+		for bearer, status := range map[string]int{"": without, s.admin: with} {
 			for _, path := range []string{path, path + "/"} {
 				a := s.api.request(t, http.MethodHead, path, bearer, nil)
 				if a.Status != status || len(a.Body) != 0 {

@@ -16,7 +16,11 @@ var (
 	cells   = regexp.MustCompile(` *\|`)
 	ends    = regexp.MustCompile(`(?m) +$`)
 	lines   = regexp.MustCompile(`-+\+`)
-	port    = regexp.MustCompile(`port=[0-9]+`)
+
+	// The proxy of the deployed stack has a certificate that signs itself. That of serve
+	// is signed by a root of its own.
+	chain = strings.NewReplacer("self-signed certificate in certificate chain", "self-signed certificate")
+	port  = regexp.MustCompile(`port=[0-9]+`)
 
 	// lastUses are the times of the last use. A busy machine does not store each use.
 	lastUses = regexp.MustCompile(`("last_used": |(?m)^last_used \|)[^,\n]+|[^|\n]+?( \|(?:True|False) \|)`)
@@ -32,6 +36,7 @@ func (p *place) masked(text string) string {
 		}
 	}
 	text = port.ReplaceAllString(times.ReplaceAllString(p.ids.Mask(text), "2026-01-01T00:00:00.000000Z"), "port=443")
+	text = chain.Replace(text)
 	text = lines.ReplaceAllString(ends.ReplaceAllString(cells.ReplaceAllString(text, " |"), ""), "-+")
 	return lastUses.ReplaceAllString(text, "${1}(last use)${2}")
 }

@@ -15,15 +15,35 @@ import (
 var update = flag.Bool("update", false, "write the session again")
 
 func TestVASTsClientsWorkAgainstTheService(t *testing.T) {
-	to := vast.Target{CLI: engines.Tool(t, engines.Vastpy), Python: engines.Python(t, engines.Vastpy)}
-	s := drive.Serve(t)
-	to.Host, to.Port, to.Admin, to.Certificate = s.Host, s.Port, s.Admin, s.Certificate
-	t.Run("vastpy-cli", func(t *testing.T) {
-		if !*update {
-			vast.Commands(t, to)
-		} else if err := os.WriteFile(filepath.Join("testdata", "session.txt"), []byte(vast.Session(t, to)), 0o644); err != nil {
+	if *update {
+		_, to := start(t, folder)
+		if err := os.WriteFile(filepath.Join("testdata", "session.txt"), []byte(vast.Session(t, to)), 0o644); err != nil {
 			t.Fatal(err)
 		}
+	}
+	for name, serve := range map[string]func(*testing.T) *drive.Service{"a folder": folder, "a table": drive.ServeBalanced} {
+		t.Run(name, func(t *testing.T) {
+			s, to := start(t, serve)
+			driveBoth(t, s, to)
+		})
+	}
+}
+
+func folder(t *testing.T) *drive.Service { return drive.Serve(t) }
+
+func start(t *testing.T, serve func(*testing.T) *drive.Service) (*drive.Service, vast.Target) {
+	t.Helper()
+	to := vast.Target{CLI: engines.Tool(t, engines.Vastpy), Python: engines.Python(t, engines.Vastpy)}
+	s := serve(t)
+	to.Host, to.Port, to.Admin, to.Certificate = s.Host, s.Port, s.Admin, s.Certificate
+	return s, to
+}
+
+// driveBoth drives a service with both clients.
+func driveBoth(t *testing.T, s *drive.Service, to vast.Target) {
+	t.Helper()
+	t.Run("vastpy-cli", func(t *testing.T) {
+		vast.Commands(t, to)
 		checkLimits(t, s, 1)
 	})
 	before := limits(s)

@@ -1,0 +1,9 @@
+package vast
+
+import (
+	"testing"
+
+	"apitoken/localstack/drive"
+)
+
+func TestMain(m *testing.M) { drive.Main(m) }
