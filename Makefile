@@ -30,6 +30,22 @@ install: build ## Install apitoken and its completions for bash, zsh and fish (P
 	bin/apitoken completion fish >"$(SHARE)/fish/vendor_completions.d/apitoken.fish"
 	chmod 0644 "$(SHARE)"/bash-completion/completions/apitoken "$(SHARE)"/zsh/site-functions/_apitoken "$(SHARE)"/fish/vendor_completions.d/apitoken.fish
 
+SYSTEMD  = $(DESTDIR)/etc/systemd/system
+SYSUSERS = $(DESTDIR)/etc/sysusers.d
+.PHONY: install-service
+install-service: install ## Install also the unit for systemd, for apitoken in PREFIX (PREFIX=/usr/local DESTDIR=)
+	install -d "$(SYSTEMD)" "$(SYSUSERS)" "$(SHARE)/apitoken"
+	sed 's|/usr/local/bin/|$(PREFIX)/bin/|' infra/systemd/apitoken.service >"$(SYSTEMD)/apitoken.service"
+	chmod 0644 "$(SYSTEMD)/apitoken.service"
+	install -m 0644 infra/systemd/sysusers.conf "$(SYSUSERS)/apitoken.conf"
+	install -m 0644 infra/systemd/tls-files.conf infra/systemd/tls-credentials.conf infra/systemd/socket.conf "$(SHARE)/apitoken"
+	install -m 0755 infra/systemd/certbot-deploy.sh "$(SHARE)/apitoken/certbot-deploy"
+
+IMAGE   ?= apitoken
+.PHONY: image
+image: ## Build the container image (IMAGE=apitoken ARCH=amd64 or arm64, default this machine's; needs Docker, Podman or Buildah)
+	ARCH=$(call given,ARCH) localstack/image.sh $(IMAGE)
+
 .PHONY: test
 test: ## Run the tests
 	go test ./...
@@ -65,8 +81,8 @@ fuzz: ## Fuzz every parser (FUZZTIME=30s or 20000x each)
 	.ci/fuzz $(FUZZTIME)
 
 .PHONY: readme
-readme: ## Run the README's commands in a fresh clone and compare what it promises
-	go run ./cmd/readme
+readme: ## Run the README's commands in a fresh clone and compare what it promises (one part needs nginx, Python 3 and curl)
+	go run ./cmd/readme $(if $(filter true,$(CI)),-all)
 
 .PHONY: bench
 bench: ## Measure the budgets, each against its baseline in the same run
@@ -83,14 +99,15 @@ CHECKS ?= 20000
 histories: ## Check the rules on random histories (CHECKS=20000 for each; make test checks 100)
 	go test -count 1 -timeout 60m $$(grep -rlE --include='*_test.go' 'rapid\.Check|lifetest\.Machine' . | xargs dirname | sort -u) -rapid.checks=$(CHECKS)
 
-# grep fails if a test was renamed, because go test passes without a test.
+# A target names its tests, and fails if one of the names has no test any more: go test passes without a test.
 ROUNDS ?= 50
-RACES = LimitHolds|RateHolds|NothingPasses|EveryAnswerAgrees|OfTwoHolders|TwoEditors|AnEditorWho
+RACES = LimitHolds RateHolds NothingPasses EveryAnswerAgrees OfTwoHolders TwoEditors AnEditorWho
+empty =
 .PHONY: races
 races: ## Repeat the tests of simultaneous calls: limits, rate, settings, suspensions (ROUNDS=50)
-	go test -list '$(RACES)' ./events/issuer ./functions/httpapi | grep -c ^Test | grep -qx 12
+	for name in $(RACES); do go test -list $$name ./events/issuer ./functions/httpapi | grep ^Test || exit 1; done
 	go test -list SuspensionStops ./infra/bolt | grep SuspensionStops
-	go test -count $(ROUNDS) -timeout 60m -run '$(RACES)' ./events/issuer ./functions/httpapi
+	go test -count $(ROUNDS) -timeout 60m -run '$(subst $(empty) $(empty),|,$(RACES))' ./events/issuer ./functions/httpapi
 	go test -count $(ROUNDS) -timeout 60m -run SuspensionStops ./infra/bolt
 
 .PHONY: crashes
@@ -154,6 +171,10 @@ undeploy: ## Delete the stack; print what stays and what that costs (CONFIG_ENV=
 .PHONY: integration
 integration: ## Run the tests that need emulators, which it starts and stops (Java 17, Maven, Python 3.13, Node.js 20)
 	localstack/integration.sh
+
+.PHONY: browser
+browser: ## Drive the page in chromium, keep pictures of it outside of the repository (Debian's apt-get or chromium, Node.js 20)
+	localstack/browser.sh
 
 .PHONY: localstack
 localstack: build ## Deploy to LocalStack in Docker, try it with and without a token, stop it
