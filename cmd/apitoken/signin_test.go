@@ -13,6 +13,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -21,11 +22,10 @@ import (
 	"apitoken/infra/oidc/oidctest"
 )
 
-// issuerFiles writes the files of serve for a provider.
-func issuerFiles(t *testing.T, p *oidctest.Provider) []string {
+// issuerFiles writes the files of serve for a provider into a folder.
+func issuerFiles(t *testing.T, dir string, p *oidctest.Provider) []string {
 	t.Helper()
 	id, secret := p.Client()
-	dir := t.TempDir()
 	var flags []string
 	for flag, content := range map[string]any{
 		"oidc-issuers": []map[string]string{{"alias": "work", "url": p.URL(), "client_id": id, "cli_client_id": "cli"}}, "oidc-secrets": map[string]string{"work": secret},
@@ -47,27 +47,13 @@ func issuerFiles(t *testing.T, p *oidctest.Provider) []string {
 func TestPeopleSignInAtServe(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
 	p := oidctest.Start(t, time.Now)
-	s := run(t, dir, append(issuerFiles(t, p), "--tls-self-signed", "--tls-name", "tokens.example.com", "--public-url", "https://tokens.example.com")...)
+	s := run(t, dir, append(issuerFiles(t, t.TempDir(), p), "--tls-self-signed", "--tls-name", "tokens.example.com", "--public-url", "https://tokens.example.com")...)
 	client := browserFor(t, s, filepath.Join(dir, "tls.crt"))
 	p.SignIn(map[string]any{"sub": "ann", "name": "Ann"})
-
-	address := "https://tokens.example.com/ui/login?issuer=work"
-	for range 3 { // to the issuer, back, to the page
-		answer, err := client.Get(address)
-		if err != nil {
-			t.Fatal(err)
-		}
-		answer.Body.Close()
-		next, err := answer.Location()
-		if err != nil {
-			t.Fatalf("%s answers %s: %v", address, answer.Status, err)
-		}
-		address = next.String()
+	if at, status := signInAt(t, client); at != "https://tokens.example.com/ui/" || status != http.StatusSeeOther {
+		t.Errorf("the sign-in ends at %s after %d", at, status)
 	}
-	if address != "https://tokens.example.com/ui/" {
-		t.Errorf("the sign-in ends at %s", address)
-	}
-	u, _ := url.Parse(address)
+	u, _ := url.Parse("https://tokens.example.com/ui/")
 	var session string
 	for _, c := range client.Jar.Cookies(u) {
 		if c.Name == signin.SessionCookie {
@@ -94,6 +80,46 @@ func TestPeopleSignInAtServe(t *testing.T) {
 	}
 	if _, secret := p.Client(); strings.Contains(s.out.String()+s.log.String(), session) || strings.Contains(s.out.String()+s.log.String(), secret) {
 		t.Error("the output of the server has a secret")
+	}
+}
+
+// signInAt goes to the issuer, back, and to the page. It returns the last address that it
+// was sent to, and the status of the answer there before.
+func signInAt(t *testing.T, client *http.Client) (address string, status int) {
+	t.Helper()
+	address = "https://tokens.example.com/ui/login?issuer=work"
+	for range 3 {
+		answer, err := client.Get(address)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer.Body.Close()
+		status = answer.StatusCode
+		next, err := answer.Location()
+		if err != nil {
+			break
+		}
+		address = next.String()
+	}
+	return address, status
+}
+
+// TestANewSecretOfAnIssuerIsUsedAfterSIGHUP: with the secret before, the issuer refuses
+// the code of each sign-in.
+func TestANewSecretOfAnIssuerIsUsedAfterSIGHUP(t *testing.T) {
+	dir, files := filepath.Join(t.TempDir(), "data"), t.TempDir()
+	p := oidctest.Start(t, time.Now)
+	s := run(t, dir, append(issuerFiles(t, files, p), "--tls-self-signed", "--tls-name", "tokens.example.com", "--public-url", "https://tokens.example.com")...)
+	client := browserFor(t, s, filepath.Join(dir, "tls.crt"))
+	p.NewSecret()
+	if at, status := signInAt(t, client); !strings.HasPrefix(at, "https://tokens.example.com/ui/callback") || status < 400 {
+		t.Fatalf("with the secret before, the sign-in ends at %s after %d", at, status)
+	}
+	issuerFiles(t, files, p)
+	s.cmd.Process.Signal(syscall.SIGHUP)
+	awaitLog(s, "the new issuers and secrets are in use")
+	if at, status := signInAt(t, client); at != "https://tokens.example.com/ui/" || status != http.StatusSeeOther {
+		t.Errorf("with the new secret, the sign-in ends at %s after %d", at, status)
 	}
 }
 

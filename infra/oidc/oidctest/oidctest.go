@@ -69,6 +69,12 @@ func (p *Provider) URL() string { return p.mock.Issuer() }
 // Client returns the id and the secret of the client that the provider knows.
 func (p *Provider) Client() (id, secret string) { return p.mock.ClientID, p.mock.ClientSecret }
 
+// NewSecret gives the client a new secret, and returns it. The one before works no longer.
+func (p *Provider) NewSecret() string {
+	p.change(func() { p.mock.ClientSecret = rand.Text() })
+	return p.mock.ClientSecret
+}
+
 // rsaKey is the key that signs ID tokens.
 func (p *Provider) rsaKey() jose.JSONWebKey {
 	kid, err := p.mock.Keypair.KeyID()
