@@ -29,6 +29,11 @@ const (
 	// would cost as much as reading the token.
 	renewTime = 30 * time.Second
 
+	// StrangerTime is how long a peer that is not Known may take for its one request and
+	// the answer.
+	StrangerTime  = 5 * time.Second
+	strangerBytes = 8 << 10
+
 	// A body that nobody reads must not reset the connection before the peer has read
 	// the answer. So this much of it is read and dropped, for so long.
 	maxDrain  = 256 << 10
@@ -46,6 +51,7 @@ const (
 type conn struct {
 	net.Conn
 	server  *Server
+	known   bool
 	ctx     context.Context // of all its requests
 	limited io.LimitedReader
 	in      *bufio.Reader
@@ -55,7 +61,7 @@ type conn struct {
 }
 
 func newConn(s *Server, raw net.Conn) *conn {
-	c := &conn{Conn: raw, server: s, ctx: context.WithValue(context.Background(), http.LocalAddrContextKey, raw.LocalAddr())}
+	c := &conn{Conn: raw, server: s, known: s.Known == nil || s.Known(raw), ctx: context.WithValue(context.Background(), http.LocalAddrContextKey, raw.LocalAddr())}
 	c.limited.R = raw
 	c.in = bufio.NewReader(&c.limited)
 	c.answer.header = http.Header{}
@@ -86,7 +92,7 @@ func (c *conn) serve() {
 
 // next answers the next request. It reports whether the connection goes on.
 func (c *conn) next() bool {
-	c.limited.N = c.server.MaxHeaderBytes
+	c.limited.N = c.maxHeader()
 	if c.renew() != nil {
 		return false
 	}
@@ -105,7 +111,7 @@ func (c *conn) next() bool {
 	if c.renew() != nil || c.respond(r) != nil {
 		return false
 	}
-	if hasBody(r) {
+	if hasBody(r) || !c.known { // it may have sent more
 		c.drain()
 		return false
 	}
@@ -113,13 +119,25 @@ func (c *conn) next() bool {
 	return !r.Close && !c.server.isClosing()
 }
 
-// renew moves the limit of the connection, if it is older than renewTime.
+func (c *conn) maxHeader() int64 {
+	if c.known {
+		return c.server.MaxHeaderBytes
+	}
+	return min(strangerBytes, c.server.MaxHeaderBytes)
+}
+
+// renew moves the limit of the connection, if it is older than renewTime. That of a
+// stranger stays.
 func (c *conn) renew() error {
 	now := time.Now()
-	if c.limit.Sub(now) >= IdleTime {
+	switch {
+	case c.known && c.limit.Sub(now) >= IdleTime, !c.known && !c.limit.IsZero():
 		return nil
+	case c.known:
+		c.limit = now.Add(IdleTime + renewTime)
+	default:
+		c.limit = now.Add(StrangerTime)
 	}
-	c.limit = now.Add(IdleTime + renewTime)
 	return c.SetDeadline(c.limit)
 }
 
@@ -172,7 +190,7 @@ func (c *conn) respond(r *http.Request) error {
 	a := &c.answer
 	a.reset()
 	c.server.Handler.ServeHTTP(a, r)
-	if hasBody(r) || r.ProtoMinor == 0 || c.server.isClosing() {
+	if hasBody(r) || r.ProtoMinor == 0 || !c.known || c.server.isClosing() {
 		r.Close = true
 	}
 	_, err := c.Write(a.encode(r))

@@ -14,7 +14,8 @@
 //     connection ends.
 //   - What net/http cannot read, or is too large, is refused, and the connection ends.
 //   - A peer that sends its request slowly, does not read its answer or asks nothing
-//     more loses its connection, see IdleTime.
+//     more loses its connection, see IdleTime. A peer that is not Known loses it much
+//     sooner.
 //
 // The context of a request does not end when the peer leaves: a brief request is soon
 // answered.
@@ -42,6 +43,11 @@ type Server struct {
 	// http.DefaultMaxHeaderBytes is usual.
 	MaxHeaderBytes int64
 
+	// Known reports whether a peer may keep its connection; nil: every peer may. Each
+	// other peer is a stranger: it has StrangerTime for one request with a header of at
+	// most strangerBytes, so that it takes no memory and no files from the others.
+	Known func(net.Conn) bool
+
 	Logger *slog.Logger // for panics of the handler, and for a listener that fails
 
 	mu       sync.Mutex
@@ -60,6 +66,7 @@ func (s *Server) Serve(l net.Listener) error {
 	closing := s.closing
 	s.mu.Unlock()
 	if closing {
+		_ = l.Close()
 		return http.ErrServerClosed
 	}
 	for wait := time.Duration(0); ; {

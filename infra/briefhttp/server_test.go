@@ -327,21 +327,81 @@ func TestAConnectionOfAPeerCannotStayForEver(t *testing.T) {
 		"it reads a part of it": func(c net.Conn) time.Time { io.WriteString(c, request); c.Read(make([]byte, 10)); return time.Now() },
 	} {
 		t.Run(name, func(t *testing.T) {
-			synctest.Test(t, func(t *testing.T) {
-				s, l := newServer(echo, io.Discard), pipes{make(chan any)}
-				go s.Serve(l)
-				ours, theirs := net.Pipe()
-				ends := make(chan time.Time, 1)
-				l.accepted <- watched{theirs, ends}
-				last := act(ours)
-				if took := (<-ends).Sub(last); took < 2*time.Minute || took > 2*time.Minute+30*time.Second {
-					t.Errorf("the connection ended after %v, want 2 minutes and at most 30 s more", took)
-				}
-				if err := s.Shutdown(t.Context()); err != nil {
-					t.Error(err)
-				}
-			})
+			if took := life(t, nil, act); took < 2*time.Minute || took > 2*time.Minute+30*time.Second {
+				t.Errorf("the connection ended after %v, want 2 minutes and at most 30 s more", took)
+			}
 		})
+	}
+}
+
+// life returns the time from the last act of a peer to the end of its connection.
+func life(t *testing.T, known func(net.Conn) bool, act func(net.Conn) (last time.Time)) (took time.Duration) {
+	t.Helper()
+	synctest.Test(t, func(t *testing.T) {
+		s, l := newServer(echo, io.Discard), pipes{make(chan any)}
+		s.Known = known
+		go s.Serve(l)
+		ours, theirs := net.Pipe()
+		ends := make(chan time.Time, 1)
+		l.accepted <- watched{theirs, ends}
+		last := act(ours)
+		took = (<-ends).Sub(last)
+		if err := s.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+	return took
+}
+
+// TestAStrangerHasOneBriefRequest: it gets its answer, and cannot hold a connection or
+// the memory of a long header.
+func TestAStrangerHasOneBriefRequest(t *testing.T) {
+	const request = "GET / HTTP/1.1\r\nHost: a\r\n\r\n"
+	stranger := func(net.Conn) bool { return false }
+	for name, act := range map[string]func(c net.Conn) (last time.Time){
+		"it asks nothing":    func(net.Conn) time.Time { return time.Now() },
+		"it ends no request": func(c net.Conn) time.Time { io.WriteString(c, request[:20]); return time.Now() },
+		"it sends slowly":    func(c net.Conn) time.Time { return trickle(c, request) },
+		"it does not read":   func(c net.Conn) time.Time { io.WriteString(c, request); return time.Now() },
+	} {
+		t.Run(name, func(t *testing.T) {
+			if took := life(t, stranger, act); took != briefhttp.StrangerTime {
+				t.Errorf("the connection ended after %v, want %v", took, briefhttp.StrangerTime)
+			}
+		})
+	}
+	s := newServer(echo, io.Discard)
+	s.Known, s.MaxHeaderBytes = stranger, 1<<20
+	address := serve(t, s)
+	c := dial(t, address)
+	in := bufio.NewReader(c)
+	send(t, c, request+request)
+	if a, body := receive(t, in, "GET"); a.StatusCode != 200 || !a.Close || body != "the answer" {
+		t.Errorf("got %d %q, close %v, want the answer and the end", a.StatusCode, body, a.Close)
+	}
+	expectEnd(t, in)
+	c = dial(t, address)
+	send(t, c, "GET / HTTP/1.1\r\nHost: a\r\nX-Long: "+strings.Repeat("a", 12<<10)+"\r\n\r\n")
+	if a, _ := receive(t, bufio.NewReader(c), "GET"); a.StatusCode != 431 {
+		t.Errorf("a long header got %d, want 431", a.StatusCode)
+	}
+}
+
+// TestAServerThatWasEndedBeforeClosesItsListener.
+func TestAServerThatWasEndedBeforeClosesItsListener(t *testing.T) {
+	s := newServer(echo, io.Discard)
+	if err := s.Shutdown(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Serve(l); !errors.Is(err, http.ErrServerClosed) {
+		t.Errorf("Serve ended with %v", err)
+	}
+	if _, err := l.Accept(); !errors.Is(err, net.ErrClosed) {
+		t.Errorf("the listener is open: %v", err)
 	}
 }
 

@@ -101,5 +101,6 @@ func (f *forwarding) servers(c Config, g *guard.Guard, trusted proxies) []server
 	return []server{{&briefhttp.Server{
 		Handler: forward.New(forward.Config{Guard: g, Logger: c.Logger, Peers: f.peers, Client: trusted.client, Observe: c.metrics.Request}),
 		Refuse:  machine.Refuser(c.Logger, httpapi.Face(), "1 MB"), MaxHeaderBytes: http.DefaultMaxHeaderBytes, Logger: c.Logger,
+		Known: func(peer net.Conn) bool { return forward.Known(f.peers, peer.LocalAddr(), peer.RemoteAddr().String()) },
 	}, f.Listener}}
 }

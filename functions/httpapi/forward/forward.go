@@ -120,7 +120,7 @@ func (h *handler) judge(i *inquiry) {
 			i.problem = machine.VerdictProblem(i.verdict)
 		}
 	}()
-	if !h.allowsPeer(i.Request) {
+	if !h.knows(i.Request) {
 		i.problem = machine.NewProblem("permission_denied_by_peer", peerDetail)
 		return
 	}

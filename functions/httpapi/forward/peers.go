@@ -9,15 +9,14 @@ import (
 
 const peerDetail = "This address may not ask for verdicts. Proxies on other machines must be named with the flag --forward-peers of apitoken serve."
 
-// allowsPeer reports whether the peer of the connection may ask: it is on this
-// machine, or one of Peers. A process of this machine may connect to one of its
-// other addresses, and then it has the same address itself.
-func (h *handler) allowsPeer(r *http.Request) bool {
-	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+// Known reports whether the peer of a connection may ask: it is on this machine, or one
+// of peers. A process of this machine may connect to one of its other addresses, and then
+// it has the same address itself.
+func Known(peers []netip.Prefix, local net.Addr, remote string) bool {
 	if _, ok := local.(*net.UnixAddr); ok {
 		return true // the mode of the socket says which processes can be this peer
 	}
-	peer, ok := addressOf(r.RemoteAddr)
+	peer, ok := addressOf(remote)
 	if !ok {
 		return false
 	}
@@ -26,7 +25,12 @@ func (h *handler) allowsPeer(r *http.Request) bool {
 			return true
 		}
 	}
-	return peer.IsLoopback() || slices.ContainsFunc(h.Peers, func(p netip.Prefix) bool { return p.Contains(peer) })
+	return peer.IsLoopback() || slices.ContainsFunc(peers, func(p netip.Prefix) bool { return p.Contains(peer) })
+}
+
+func (h *handler) knows(r *http.Request) bool {
+	local, _ := r.Context().Value(http.LocalAddrContextKey).(net.Addr)
+	return Known(h.Peers, local, r.RemoteAddr)
 }
 
 func addressOf(text string) (netip.Addr, bool) {
