@@ -62,7 +62,7 @@ var operatorMaker = token.Maker{Owner: token.Operator, Operator: true}
 
 func (i *Issuer) grantAll(ctx context.Context, set settings.State, owner string) error {
 	m := i.meta(operator, set)
-	_, err := Do(ctx, i.store, i.keys, settingsRules, events.SettingsStream, m, func(at time.Time) settings.Command {
+	_, err := do(ctx, i, settingsRules, events.SettingsStream, m, func(at time.Time) settings.Command {
 		return settings.Grant{At: at, By: operatorMaker, User: owner, Actions: settings.Actions()}
 	})
 	i.cache.last.Store(nil) // drop the cache, so that the owner sees the new permissions in the next call
@@ -125,7 +125,7 @@ func (i *Issuer) SuspendAgain(ctx context.Context, owner string) (bool, error) {
 // suspendByOperator suspends the tokens and the sessions of an owner.
 func (i *Issuer) suspendByOperator(ctx context.Context, set settings.State, owner, reason string) error {
 	suspend := token.Suspend{By: operatorMaker, Owner: owner, Reason: reason}
-	_, err := Do(ctx, i.store, i.keys, urgentRules(), events.UserStream(owner), i.meta(operator, set), func(at time.Time) token.Command { return token.At(suspend, at) })
+	_, err := do(ctx, i, urgentRules(), events.UserStream(owner), i.meta(operator, set), func(at time.Time) token.Command { return token.At(suspend, at) })
 	if err != nil {
 		return err
 	}

@@ -70,7 +70,7 @@ func (i *Issuer) change(ctx context.Context, by guard.Principal, id string, r Ru
 	if err := endedRefusal(t); err != nil {
 		return Token{}, err
 	}
-	after, err := Do(ctx, i.store, i.keys, i.actingRules(ctx, by, t.Owner, r), events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
+	after, err := do(ctx, i, i.actingRules(ctx, by, t.Owner, r), events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
 		c, _ := build(set, t, at) // its error does not depend on the time
 		return c
 	})

@@ -34,7 +34,7 @@ func (i *Issuer) closeSession(ctx context.Context, m events.Meta, v events.View,
 	r := urgentSessionRules()
 	r.Decode = withPutBack(ctx, i, v, session.DecodeState, session.PutBack)
 	c := session.Close{ID: v.ID, Owner: v.Owner, IfMatch: ifMatch, Cause: cause}
-	_, err := Do(ctx, i.store, i.keys, r, events.SessionStream(v.Owner), m, func(at time.Time) session.Command { return session.At(c, at) })
+	_, err := do(ctx, i, r, events.SessionStream(v.Owner), m, func(at time.Time) session.Command { return session.At(c, at) })
 	if isNotFound(err) {
 		return token.NotFound()
 	}
@@ -64,7 +64,7 @@ func (i *Issuer) closeUnbacked(ctx context.Context, m events.Meta, c session.Clo
 		}
 		return session.Decide(s, c)
 	}
-	_, err := Do(ctx, i.store, i.keys, r, events.SessionStream(c.Owner), m, func(at time.Time) session.Command { return session.At(c, at) })
+	_, err := do(ctx, i, r, events.SessionStream(c.Owner), m, func(at time.Time) session.Command { return session.At(c, at) })
 	if err != nil {
 		return fmt.Errorf("closing the sessions of the token: %w", err)
 	}

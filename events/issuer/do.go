@@ -39,6 +39,10 @@ type Rules[S, C any] struct {
 	// the stream all the time: it tries again sooner and much more often.
 	Urgent bool
 
+	// Turn runs at the beginning of each try, and may wait. Its error ends the command;
+	// nil: it does nothing.
+	Turn func(context.Context) error
+
 	// Before runs on each try, after the head is read and before the decision. Its
 	// error ends the command; nil: it does nothing.
 	Before func() error
@@ -67,6 +71,11 @@ func Do[S, C any](ctx context.Context, log events.Log, k events.Keys, r Rules[S,
 		most = urgentTries
 	}
 	for try := range most {
+		if r.Turn != nil {
+			if err := r.Turn(ctx); err != nil {
+				return none, fmt.Errorf("stream %s: waiting for an urgent command: %w: %w", s, ErrBusy, err)
+			}
+		}
 		before, head, err := load(ctx, log, k, r, s)
 		if err == nil {
 			err = lost.check(ctx, log, k, s, head.Version)

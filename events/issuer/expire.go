@@ -27,7 +27,7 @@ func (i *Issuer) Expire(ctx context.Context, owner string) (recorded int, err er
 	}
 	for range maxSteps {
 		m := i.meta(operator, set)
-		after, err := Do(ctx, i.store, i.keys, rules, events.UserStream(owner), m, func(at time.Time) token.Command {
+		after, err := do(ctx, i, rules, events.UserStream(owner), m, func(at time.Time) token.Command {
 			return token.At(token.Expire{Owner: owner}, at)
 		})
 		if err != nil {
@@ -54,7 +54,7 @@ func (i *Issuer) ExpireSessions(ctx context.Context, owner string) (recorded int
 		recorded = len(facts)
 		return facts, err
 	}
-	_, err = Do(ctx, i.store, i.keys, rules, events.SessionStream(owner), i.meta(operator, set), func(at time.Time) session.Command {
+	_, err = do(ctx, i, rules, events.SessionStream(owner), i.meta(operator, set), func(at time.Time) session.Command {
 		return session.At(session.Expire{Owner: owner}, at)
 	})
 	if err != nil {

@@ -40,7 +40,7 @@ func (i *Issuer) RevokeWithChildren(ctx context.Context, by guard.Principal, id 
 		c.IfMatch = nil // the rules do not have the Seq of an ended token
 	}
 	for step := range maxSteps {
-		after, err := Do(ctx, i.store, i.keys, i.revokeRules(ctx, t.View), events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
+		after, err := do(ctx, i, i.revokeRules(ctx, t.View), events.UserStream(t.Owner), i.meta(by, set), func(at time.Time) token.Command {
 			c.At = at
 			return c
 		})

@@ -48,6 +48,7 @@ type Issuer struct {
 	clock  func() time.Time
 	log    *slog.Logger
 	cache  settingsCache
+	turns  turns
 
 	introspected func(reason string)
 }

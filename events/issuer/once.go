@@ -94,7 +94,7 @@ func (o *once) do(ctx context.Context, r Rules[token.State, token.Command], owne
 			return reply, expired, err
 		}
 	}
-	after, err := Do(ctx, o.issuer.store, o.issuer.keys, o.issuer.actingRules(ctx, o.by, owner, r), events.UserStream(owner), m, command)
+	after, err := do(ctx, o.issuer, o.issuer.actingRules(ctx, o.by, owner, r), events.UserStream(owner), m, command)
 	if errors.Is(err, errReplay) {
 		return o.replay(ctx, *earlier)
 	}

@@ -85,7 +85,7 @@ func (i *Issuer) revoke(ctx context.Context, m events.Meta, by token.Maker, p to
 	if err := token.Check(c); err != nil {
 		return fmt.Errorf("checking the revocation: %w", err)
 	}
-	_, err := Do(ctx, i.store, i.keys, i.revokeRules(ctx, v), events.UserStream(v.Owner), m, func(at time.Time) token.Command {
+	_, err := do(ctx, i, i.revokeRules(ctx, v), events.UserStream(v.Owner), m, func(at time.Time) token.Command {
 		c.At = at
 		return c
 	})

@@ -127,7 +127,7 @@ func settingsMaker(by guard.Principal) token.Maker {
 // runSettings runs a command on the settings, which were set before, with the rules. It
 // drops the cache, so that the next call of this process sees the change.
 func (i *Issuer) runSettings(ctx context.Context, r Rules[settings.State, settings.Command], by guard.Principal, set settings.State, command func(at time.Time) settings.Command) (settings.State, error) {
-	after, err := Do(ctx, i.store, i.keys, r, events.SettingsStream, i.meta(by, set), command)
+	after, err := do(ctx, i, r, events.SettingsStream, i.meta(by, set), command)
 	i.cache.last.Store(nil)
 	return after, err
 }

@@ -93,7 +93,7 @@ func (i *Issuer) revokeShown(ctx context.Context, by guard.Principal, v events.V
 	if !outgoing {
 		rules = i.revokeRules(ctx, v)
 	}
-	_, err = Do(ctx, i.store, i.keys, rules, events.UserStream(v.Owner), i.meta(by, set), func(at time.Time) token.Command {
+	_, err = do(ctx, i, rules, events.UserStream(v.Owner), i.meta(by, set), func(at time.Time) token.Command {
 		return token.RevokeShown{At: at, Now: i.now(), ID: v.ID, Owner: v.Owner, Shown: shown, Outgoing: outgoing}
 	})
 	return err

@@ -127,7 +127,7 @@ func (i *Issuer) open(ctx context.Context, m events.Meta, c session.Open) (Token
 			return Token{}, secret.Secret{}, fmt.Errorf("making the verifier of session %s: %w", minted.ID, err)
 		}
 		c.ID, c.Verifier = minted.ID, verifier
-		after, err := Do(ctx, i.store, i.keys, sessionRules, events.SessionStream(c.Owner), m, func(at time.Time) session.Command { return session.At(c, at) })
+		after, err := do(ctx, i, sessionRules, events.SessionStream(c.Owner), m, func(at time.Time) session.Command { return session.At(c, at) })
 		switch {
 		case errors.Is(err, events.ErrIDTaken):
 			continue

@@ -57,7 +57,7 @@ func (i *Issuer) reinstate(ctx context.Context, r Rules[token.State, token.Comma
 	if err != nil {
 		return after, err
 	}
-	_, err = Do(ctx, i.store, i.keys, urgentSessionRules(), events.SessionStream(owner), i.meta(by, set), func(at time.Time) session.Command {
+	_, err = do(ctx, i, urgentSessionRules(), events.SessionStream(owner), i.meta(by, set), func(at time.Time) session.Command {
 		return session.Reinstate{At: at, Owner: owner, Reason: reason}
 	})
 	return after, err
@@ -66,7 +66,7 @@ func (i *Issuer) reinstate(ctx context.Context, r Rules[token.State, token.Comma
 // suspendSessions ends the sessions of an owner whose tokens were suspended before, and
 // bars new ones.
 func (i *Issuer) suspendSessions(ctx context.Context, m events.Meta, owner, reason string) error {
-	_, err := Do(ctx, i.store, i.keys, urgentSessionRules(), events.SessionStream(owner), m, func(at time.Time) session.Command {
+	_, err := do(ctx, i, urgentSessionRules(), events.SessionStream(owner), m, func(at time.Time) session.Command {
 		return session.Suspend{At: at, Owner: owner, Reason: reason}
 	})
 	return err
@@ -159,7 +159,7 @@ func (i *Issuer) suspend(ctx context.Context, by guard.Principal, owner string, 
 		return token.State{}, set, err
 	}
 	c := build(m, last)
-	after, err := Do(ctx, i.store, i.keys, whileActing(ctx, i, by, r), events.UserStream(owner), i.meta(by, set), func(at time.Time) token.Command { return token.At(c, at) })
+	after, err := do(ctx, i, whileActing(ctx, i, by, r), events.UserStream(owner), i.meta(by, set), func(at time.Time) token.Command { return token.At(c, at) })
 	return after, set, err
 }
 
@@ -222,5 +222,5 @@ func (i *Issuer) run(ctx context.Context, r Rules[token.State, token.Command], m
 	if err := token.Check(c); err != nil {
 		return token.State{}, fmt.Errorf("checking the command: %w", err)
 	}
-	return Do(ctx, i.store, i.keys, r, events.UserStream(owner), m, func(at time.Time) token.Command { return token.At(c, at) })
+	return do(ctx, i, r, events.UserStream(owner), m, func(at time.Time) token.Command { return token.At(c, at) })
 }
