@@ -116,7 +116,7 @@ func newRunbook(t *testing.T) *runbook {
 	t.Helper()
 	r := &runbook{stack: &stack{root: engines.Connect(t, engines.MiniStack), name: "runbook-" + newUser("x").Name}, dir: t.TempDir()}
 	copyTree(t, r.dir)
-	if err := os.Rename(withoutMetricMath(t, r.dir), filepath.Join(r.dir, "template.yaml")); err != nil { // JSON is YAML
+	if err := os.Rename(forMiniStack(t, r.dir), filepath.Join(r.dir, "template.yaml")); err != nil { // JSON is YAML
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { r.stack.root.DeleteStack(t, r.stack.name) })

@@ -39,6 +39,7 @@ func TestTheDeployedStack(t *testing.T) {
 	t.Run("VAST's calls work, and the limit is no fault", s.vastCalls)
 	t.Run("a scoped token reaches only its scopes", s.scopedToken)
 	t.Run("a token passes only from its ranges", s.tokenWithRanges)
+	t.Run("people manage their tokens on the page", s.managedOnThePage)
 	t.Run("the authorizer guards another API", s.exampleAPI)
 	t.Run("the smoke test passes", s.smokeTest)
 	t.Run("the administrator is made once", s.secondBootstrap)
