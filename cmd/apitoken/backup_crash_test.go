@@ -26,7 +26,7 @@ func TestAKilledBackupOrRestoreLeavesNothingThatLooksComplete(t *testing.T) {
 	}
 	fillOutbox(t, dir, killedEvents)
 	out, killed := filepath.Join(t.TempDir(), "backup.tar"), 0
-	for pause := 0 * time.Millisecond; ; pause += 4 * time.Millisecond {
+	for pause := time.Duration(0); ; pause = longer(pause) {
 		if endedBeforeKill(t, pause, "backup", "--data", dir, "--out", out) {
 			break
 		}
@@ -36,7 +36,7 @@ func TestAKilledBackupOrRestoreLeavesNothingThatLooksComplete(t *testing.T) {
 	}
 	expectCompleteOrMissing(t, out)
 	restored, peppers := filepath.Join(t.TempDir(), "restored"), filepath.Join(dir, "peppers")
-	for pause := 0 * time.Millisecond; ; pause += 4 * time.Millisecond {
+	for pause := time.Duration(0); ; pause = longer(pause) {
 		if endedBeforeKill(t, pause, "restore", out, "--data", restored, "--peppers-file", peppers) {
 			break
 		}
@@ -53,6 +53,10 @@ func TestAKilledBackupOrRestoreLeavesNothingThatLooksComplete(t *testing.T) {
 	}
 	t.Logf("%d processes were killed", killed)
 }
+
+// longer returns the next pause before a kill. Equal steps would take the square of the
+// time of a command: many minutes on a machine where the command takes seconds.
+func longer(pause time.Duration) time.Duration { return pause + 4*time.Millisecond + pause/20 }
 
 // endedBeforeKill runs a command and kills it after the pause. It reports whether the
 // command had ended with success.

@@ -37,7 +37,7 @@ func TestCompletionOnATerminal(t *testing.T) {
 	if err := os.WriteFile(setup, []byte(bashSetup), 0o600); err != nil {
 		t.Fatal(err)
 	}
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second) // a shell waits for ever
+	ctx, cancel := context.WithTimeout(t.Context(), 2*time.Minute) // a shell waits for ever
 	defer cancel()
 	c := exec.CommandContext(ctx, bash, "--noprofile", "--rcfile", setup, "-i")
 	c.Env = []string{"PATH=" + os.Getenv("PATH"), "HOME=" + t.TempDir(), "TERM=dumb", "INPUTRC=/dev/null", "LC_ALL=C.UTF-8",

@@ -65,7 +65,7 @@ func interruptCommand(dir string, env, args []string, hold func(method string) b
 		c.Process.Signal(syscall.SIGINT)
 		err = <-ended
 	case err = <-ended:
-	case <-time.After(30 * time.Second):
+	case <-time.After(time.Minute):
 		c.Process.Kill()
 		return i, errors.New("the command sent no request and did not end")
 	}

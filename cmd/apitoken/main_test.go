@@ -55,6 +55,7 @@ func TestScripts(t *testing.T) {
 			"issue":        scriptIssue,
 			"hangup":       scriptHangup,
 			"killserver":   scriptKill,
+			"published":    scriptPublished,
 			"calling":      scriptCalling,
 			"called":       scriptCalled,
 			"issuer":       scriptIssuer,

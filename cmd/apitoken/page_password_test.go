@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"regexp"
 	"strings"
+	"syscall"
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
@@ -131,6 +132,9 @@ func TestAPersonSignsInAtThePageWithAPassword(t *testing.T) {
 		}
 	}
 
+	if err := s.end(syscall.SIGTERM); err != nil { // until then an event or a line may be on its way
+		t.Fatal(err)
+	}
 	events, err := os.ReadFile(filepath.Join(dir, "events.jsonl"))
 	if err != nil {
 		t.Fatal(err)

@@ -193,7 +193,7 @@ func machineIn(t *testing.T, root string) *net.UnixConn {
 }
 
 func read(l *net.UnixConn) string {
-	l.SetReadDeadline(time.Now().Add(10 * time.Second))
+	l.SetReadDeadline(time.Now().Add(time.Minute))
 	b := make([]byte, 100)
 	n, err := l.Read(b)
 	if err != nil {

@@ -180,7 +180,7 @@ func TestWhatACommandLeavesRunningEndsWithTheSession(t *testing.T) {
 	}
 	await := func(name string) {
 		t.Helper()
-		for deadline := time.Now().Add(20 * time.Second); ; time.Sleep(10 * time.Millisecond) {
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(10 * time.Millisecond) {
 			if _, err := os.Stat(filepath.Join(s.dir, name)); err == nil {
 				return
 			} else if time.Now().After(deadline) {

@@ -89,7 +89,7 @@ func put(t *testing.T, s Subject, ms ...events.Message) {
 }
 
 // maxDelay is how long a check waits for messages to arrive.
-const maxDelay = 30 * time.Second
+const maxDelay = time.Minute
 
 // expectArrived waits until each message has arrived at least once. It compares
 // the arrived messages with the wanted ones and returns the number of repeats.

@@ -37,7 +37,8 @@ func Suspension(t *testing.T, open Open) {
 	for n := range racers {
 		all.Go(func() { s.race(t, n, done) })
 	}
-	for s.calls.Load() < 2*racers {
+	shown := func() bool { return s.accepted.Load() > 0 && s.version(t, events.SessionStream("judy")) > 0 }
+	for end := time.Now().Add(time.Minute); s.calls.Load() < 2*racers || !shown() && time.Now().Before(end); {
 		time.Sleep(time.Millisecond)
 	}
 	if err := s.Revoke(t.Context(), s.boss, s.secrets()[0].ID); err != nil {

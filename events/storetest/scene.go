@@ -225,7 +225,7 @@ func (x *scene) list(q events.Query, owners ...string) (vs []events.View) {
 
 // maxLag is how long a check waits until a write is visible in a port that may
 // lag, such as a list. The suite's own tests shorten maxLag.
-var maxLag = 15 * time.Second
+var maxLag = time.Minute
 
 // eventually repeats ask until the answer is the wanted one, for maxLag at most.
 func eventually[V any](x *scene, what string, want V, ask func() V) {

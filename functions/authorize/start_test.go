@@ -87,15 +87,15 @@ func (s *sandbox) start(t testing.TB, file string) time.Duration {
 	return wait(t, s.polled).Sub(began)
 }
 
-// wait returns the next value of the channel. It fails the test after 30 seconds
+// wait returns the next value of the channel. It fails the test after a minute
 // without one.
 func wait[T any](t testing.TB, values <-chan T) T {
 	t.Helper()
 	select {
 	case v := <-values:
 		return v
-	case <-time.After(30 * time.Second):
-		t.Fatal("the function sent nothing for 30 seconds")
+	case <-time.After(time.Minute):
+		t.Fatal("the function sent nothing for a minute")
 		panic("unreachable")
 	}
 }

@@ -25,7 +25,7 @@ func (w *scene) listen() string {
 		w.t.Fatal(err)
 	}
 	server := &http.Server{
-		Handler: w.handler(), MaxHeaderBytes: 32 << 10, ReadTimeout: 30 * time.Second, DisableGeneralOptionsHandler: true,
+		Handler: w.handler(), MaxHeaderBytes: 32 << 10, ReadTimeout: 5 * time.Minute, DisableGeneralOptionsHandler: true,
 		ErrorLog: slog.NewLogLogger(slog.DiscardHandler, slog.LevelWarn),
 	}
 	go server.Serve(machine.Listener(l, slog.New(slog.NewJSONHandler(w.log, nil)), httpapi.Face()))
@@ -203,13 +203,13 @@ func TestAnswerDoesNotWaitForAnUnreadBody(t *testing.T) {
 			if s.status != c.status || !res.Close {
 				t.Errorf("got %d, closing %t; want %d and a connection that is closed", s.status, res.Close, c.status)
 			}
-			if took := time.Since(began); took > 10*time.Second {
+			if took := time.Since(began); took > 50*time.Second { // before the deadline of dial, and long before that of the service
 				t.Errorf("the answer came after %s", took)
 			}
 			if _, err := from.ReadByte(); err == nil {
 				t.Error("the connection has more than one answer")
 			}
-			if took := time.Since(began); took > 20*time.Second {
+			if took := time.Since(began); took > 50*time.Second {
 				t.Errorf("the connection was open for %s", took)
 			}
 		})

@@ -29,8 +29,20 @@ import (
 // token that ended, are past their retention. Everything is decided the same
 // before DynamoDB collects them and after, and the log that lost its beginning
 // still verifies.
+//
+// The worker of DynamoDB Local that collects may come late or, on a busy machine, not at
+// all for one table. So the test begins once more with a fresh table.
 func TestDecisionsDoNotDependOnCollection(t *testing.T) {
 	c := client(t)
+	if !decidesWithoutCollected(t, c) && !decidesWithoutCollected(t, c) {
+		t.Fatal("the engine did not collect in two tables")
+	}
+}
+
+// decidesWithoutCollected is one try with a table of its own. It returns false if the
+// engine did not collect in time, which says nothing about the service.
+func decidesWithoutCollected(t *testing.T, c *dynamodb.Client) bool {
+	t.Helper()
 	table := "apitoken-" + rand.Text()
 	dynamotest.RemoveAfter(t, c, table)
 	if _, err := newtable.Create(t.Context(), c, table, newtable.Options{}); err != nil {
@@ -70,7 +82,9 @@ func TestDecisionsDoNotDependOnCollection(t *testing.T) {
 		}
 		if when == "before collection" {
 			completeForEngine(t, c, table, pastRetention(t, ended.ID))
-			awaitCollection(t, c, table, pastRetention(t, ended.ID))
+			if !awaitCollection(t, c, table, pastRetention(t, ended.ID)) {
+				return false
+			}
 		}
 	}
 	if made, err := create(); err == nil {
@@ -84,6 +98,7 @@ func TestDecisionsDoNotDependOnCollection(t *testing.T) {
 		t.Errorf("a log without its beginning: %v", err)
 	}
 	expectCollector(t, c, table)
+	return true
 }
 
 func isDenied(err error, code string) bool {
@@ -146,12 +161,13 @@ func pastRetention(t *testing.T, id string) []item.Item {
 	return keys
 }
 
-// collectionTime is what DynamoDB Local may take, also on a busy machine; DynamoDB
-// takes days.
+// collectionTime is what DynamoDB Local may take for one table, also on a busy machine;
+// DynamoDB takes days. It is bounded, so that a worker that forgot the table ends the try.
 const collectionTime = 4 * time.Minute
 
-// awaitCollection waits until these items are gone.
-func awaitCollection(t *testing.T, c *dynamodb.Client, table string, keys []item.Item) {
+// awaitCollection waits until these items are gone. It returns false if they are not gone
+// in time.
+func awaitCollection(t *testing.T, c *dynamodb.Client, table string, keys []item.Item) bool {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(t.Context(), collectionTime)
 	defer cancel()
@@ -161,11 +177,12 @@ func awaitCollection(t *testing.T, c *dynamodb.Client, table string, keys []item
 			return err == nil && out.Item == nil
 		})
 		if len(keys) == 0 {
-			return
+			return true
 		}
 		select {
 		case <-ctx.Done():
-			t.Fatalf("after %v %d items are still there, the first is %s", collectionTime, len(keys), item.Name(keys[0]))
+			t.Logf("after %v %d items are still there, the first is %s", collectionTime, len(keys), item.Name(keys[0]))
+			return false
 		case <-every.C:
 		}
 	}

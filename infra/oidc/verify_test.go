@@ -378,7 +378,7 @@ func TestAProviderThatDoesNotAnswerIsAFault(t *testing.T) {
 	began := time.Now()
 	_, err := w.verify(w.JWT(nil))
 	wantCode(t, err, "fault", "metadata")
-	if took := time.Since(began); took > 10*time.Second {
+	if took := time.Since(began); took > time.Minute {
 		t.Errorf("the answer took %s", took)
 	}
 }

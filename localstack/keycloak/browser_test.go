@@ -90,7 +90,7 @@ type tab struct {
 }
 
 // patience is the time in which a page must be there.
-const patience = 30 * time.Second
+const patience = time.Minute
 
 // openTab starts a browser at an address of the page.
 func openTab(t *testing.T, address string) *tab {

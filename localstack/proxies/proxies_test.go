@@ -45,7 +45,7 @@ func TestTheMatrix(t *testing.T) {
 // ready returns when the proxy has read its file: Traefik listens before it has.
 func (s *scene) ready() {
 	s.Helper()
-	for deadline := time.Now().Add(20 * time.Second); s.send(call{}).StatusCode == http.StatusNotFound; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); s.send(call{}).StatusCode == http.StatusNotFound; time.Sleep(20 * time.Millisecond) {
 		if time.Now().After(deadline) {
 			s.Fatal("the proxy has no route")
 		}

@@ -227,7 +227,7 @@ func (c call) text() (method, text string) {
 // await returns when the proxy listens.
 func (s *scene) await() {
 	s.Helper()
-	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
+	for deadline := time.Now().Add(time.Minute); ; time.Sleep(20 * time.Millisecond) {
 		conn, err := net.Dial("tcp", s.address)
 		if err == nil {
 			conn.Close()

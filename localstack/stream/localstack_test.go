@@ -91,7 +91,7 @@ func (l localStack) setVariable(t *testing.T, function, name, value string) {
 	update := configuration
 	update.Method, update.Body = "PUT", engines.Encode(t, object{"Environment": got.Environment})
 	l.MustSend(t, update)
-	engines.Eventually(t, 30*time.Second, "the function has its new environment", func() string {
+	engines.Eventually(t, time.Minute, "the function has its new environment", func() string {
 		engines.Decode(t, l.MustSend(t, configuration).Body, &got)
 		if got.LastUpdateStatus != "Successful" {
 			return "its update is " + got.LastUpdateStatus

@@ -95,7 +95,7 @@ func TestCompletionGivesUpSoon(t *testing.T) {
 	for _, url := range []string{silent.URL, refusing.URL, "http://127.0.0.1:1"} {
 		start := time.Now()
 		got, _ := complete(t, map[string]string{"APITOKEN_URL": url, "APITOKEN_TOKEN": secret.Mint("").Text().Reveal()}, "revoke", "")
-		if took := time.Since(start); got != nothing || took > 5*completionTime {
+		if took := time.Since(start); got != nothing || took > time.Minute {
 			t.Errorf("got %q after %s", got, took)
 		}
 	}

@@ -110,7 +110,7 @@ func TestAnotherServiceGetsNoToken(t *testing.T) {
 func TestAServiceWithoutAnswerEndsTheCommand(t *testing.T) {
 	begin := time.Now()
 	out, code := (&fake{version: someVersion, hang: true}).examine(t)
-	if code != 1 || !strings.Contains(out, "problem  works        no answer within 5 seconds") || time.Since(begin) > 3*callTimeout {
+	if code != 1 || !strings.Contains(out, "problem  works        no answer within 5 seconds") || time.Since(begin) > time.Minute {
 		t.Errorf("exit code %d after %s\n%s", code, time.Since(begin), out)
 	}
 }

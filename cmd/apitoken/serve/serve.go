@@ -85,6 +85,7 @@ type Config struct {
 	identities   *identities          // nil without --oidc-issuers
 	passwords    *passwords.Passwords // nil without --password-file
 	collectEvery time.Duration        // 0: the constant; tests make it shorter
+	sweepEvery   time.Duration        // as collectEvery
 	readyEvery   time.Duration        // as collectEvery
 }
 
@@ -203,7 +204,7 @@ func assemble(ctx context.Context, c Config, f *datadir.Folder) (*issuer.Issuer,
 	}
 	reportStart(c, f, started)
 	s := sweep.New(sweep.Config{Store: store, Issuer: i, Keys: f.Keys, Logger: c.Logger})
-	return i, &sweepLoop{run: countedSweep(c, s), logger: c.Logger}, nil
+	return i, &sweepLoop{run: countedSweep(c, s), every: cmp.Or(c.sweepEvery, sweepEvery), logger: c.Logger}, nil
 }
 
 func reportStart(c Config, f *datadir.Folder, started datadir.Start) {

@@ -20,13 +20,14 @@ const (
 // sweepLoop warns before tokens expire, and records expiries.
 type sweepLoop struct {
 	run    func(context.Context) (sweep.Result, error)
+	every  time.Duration
 	logger *slog.Logger
 }
 
 // start starts the loop. The returned function stops the sweep that runs, and
 // returns when it has stopped. What it did not reach is for the next start.
 func (l *sweepLoop) start(ctx context.Context) (stop func()) {
-	return repeat(ctx, firstSweep, sweepEvery, l.once)
+	return repeat(ctx, firstSweep, l.every, l.once)
 }
 
 // repeat calls once after the time first, and then again a time every after its last

@@ -18,7 +18,7 @@ func TestASweepRunsAfterTheStartAndThenRegularly(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		began := time.Now()
 		var at []time.Duration
-		l := &sweepLoop{logger: slog.New(slog.DiscardHandler), run: func(context.Context) (sweep.Result, error) {
+		l := &sweepLoop{every: sweepEvery, logger: slog.New(slog.DiscardHandler), run: func(context.Context) (sweep.Result, error) {
 			at = append(at, time.Since(began))
 			time.Sleep(time.Minute)
 			return sweep.Result{}, errors.New("a fault ends no loop")
@@ -41,7 +41,7 @@ func TestTheEndStopsTheSweepThatRuns(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		ended := false
 		var log bytes.Buffer
-		l := &sweepLoop{logger: slog.New(slog.NewTextHandler(&log, nil)), run: func(ctx context.Context) (sweep.Result, error) {
+		l := &sweepLoop{every: sweepEvery, logger: slog.New(slog.NewTextHandler(&log, nil)), run: func(ctx context.Context) (sweep.Result, error) {
 			<-ctx.Done()
 			time.Sleep(time.Second) // the last write
 			ended = true

@@ -80,7 +80,7 @@ func serveTable(c Config, l *listeners, given *certificate, trusted proxies, t *
 	w := &wakeUp{}
 	store := c.metrics.Counted(wakingStore{t.store, w})
 	i := issuer.New(issuer.Config{Store: store, Keys: t.Keys, Prefix: t.Prefix, Logger: c.Logger, Judged: c.metrics.Verdict, Introspected: c.metrics.Introspected})
-	expiries := &sweepLoop{run: countedSweep(c, sweep.New(sweep.Config{Store: store, Issuer: i, Keys: t.Keys, Logger: c.Logger})), logger: c.Logger}
+	expiries := &sweepLoop{run: countedSweep(c, sweep.New(sweep.Config{Store: store, Issuer: i, Keys: t.Keys, Logger: c.Logger})), every: sweepEvery, logger: c.Logger}
 	work := []func(context.Context){t.alone(c.Logger, expireLease).sweeping(expiries)}
 	if out != nil {
 		work = append(work, out.relaying(c, t, w))

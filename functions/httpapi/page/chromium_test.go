@@ -30,7 +30,7 @@ const (
 )
 
 // patience is the time in which a page must be there.
-const patience = 10 * time.Second
+const patience = time.Minute
 
 // browserProcess is the one browser of all tests. Each tab has its own cookies.
 var browserProcess struct {
