@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -187,9 +188,10 @@ func validHeader(h http.Header) bool {
 }
 
 // hasLeft reports whether an error is that of the connection, and not of the request.
+// The error of a target that cannot be read is a net.Error too, so its type is not asked.
 func hasLeft(err error) bool {
-	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func hasBody(r *http.Request) bool { return r.ContentLength != 0 }

@@ -191,6 +191,8 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 		"CONNECT of a path":     {"CONNECT /a HTTP/1.1\r\nHost: a\r\n\r\n", 400},
 		"two Hosts":             {"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n", 400},
 		"an empty Host":         {"GET / HTTP/1.1\r\nHost:\r\n\r\n", 400},
+		"a wrong escape":        {"GET /%zz HTTP/1.1\r\nHost: a\r\n\r\n", 400},
+		"a NUL in the path":     {"GET /a\x00b HTTP/1.1\r\nHost: a\r\n\r\n", 400},
 		"no version":            {"GET /\r\n\r\n", 400},
 		"an empty line first":   {"\r\nGET / HTTP/1.1\r\nHost: a\r\n\r\n", 400},
 		"a bare CR":             {"GET / HTTP/1.1\r\nHost: a\r\nX-A: a\rb\r\n\r\n", 400},
