@@ -9,6 +9,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"os"
 	"runtime/debug"
 	"slices"
 	"strconv"
@@ -28,6 +29,11 @@ const (
 	// renewTime is how old the limit of a connection may be: a new limit for each request
 	// would cost as much as reading the token.
 	renewTime = 30 * time.Second
+
+	// HeaderTime is the longest time for the rest of a request after its first bytes. A
+	// proxy sends its request in one piece. A connection without a request may wait for
+	// IdleTime: proxies open connections in advance.
+	HeaderTime = 10 * time.Second
 
 	// StrangerTime is how long a peer that is not Known may take for its one request and
 	// the answer.
@@ -53,6 +59,7 @@ type conn struct {
 	server  *Server
 	known   bool
 	ctx     context.Context // of all its requests
+	remote  string          // the address of the peer
 	limited io.LimitedReader
 	in      *bufio.Reader
 	answer  answer
@@ -62,6 +69,9 @@ type conn struct {
 
 func newConn(s *Server, raw net.Conn) *conn {
 	c := &conn{Conn: raw, server: s, known: s.Known == nil || s.Known(raw), ctx: context.WithValue(context.Background(), http.LocalAddrContextKey, raw.LocalAddr())}
+	if peer := raw.RemoteAddr(); peer != nil { // nil if the peer left before the system named it
+		c.remote = peer.String()
+	}
 	c.limited.R = raw
 	c.in = bufio.NewReader(&c.limited)
 	c.answer.header = http.Header{}
@@ -98,6 +108,9 @@ func (c *conn) next() bool {
 	}
 	if _, err := c.in.Peek(1); err != nil || !c.state.CompareAndSwap(idle, busy) {
 		return false // the peer has left, or the server ends
+	}
+	if c.limitHeader() != nil {
+		return false
 	}
 	r, status := c.read()
 	if status == 0 {
@@ -141,6 +154,19 @@ func (c *conn) renew() error {
 	return c.SetDeadline(c.limit)
 }
 
+var endOfHeader = []byte("\r\n\r\n")
+
+// limitHeader sets the limit for the rest of a header that did not come in one piece. A
+// peer could otherwise keep a header of MaxHeaderBytes in memory for IdleTime, on each of
+// its connections. The next renew sets the usual limit.
+func (c *conn) limitHeader() error {
+	if come, _ := c.in.Peek(c.in.Buffered()); !c.known || bytes.Contains(come, endOfHeader) {
+		return nil
+	}
+	c.limit = time.Time{}
+	return c.SetDeadline(time.Now().Add(HeaderTime)) // also for a refusal, which a slow peer may not read
+}
+
 // read reads a request. The status says why it is refused: 0 if the peer has left, 200
 // if it is not refused.
 func (c *conn) read() (*http.Request, int) {
@@ -156,13 +182,15 @@ func (c *conn) read() (*http.Request, int) {
 		return nil, http.StatusHTTPVersionNotSupported
 	case !strings.HasPrefix(r.RequestURI, "/"): // a whole address would hide a missing Host
 		return nil, http.StatusBadRequest
+	case r.Method == http.MethodConnect: // after its 200 no answer has a length, and the peer reads all bytes as those of a tunnel
+		return nil, http.StatusBadRequest
 	case r.Host == "" && r.ProtoMinor > 0: // RFC 9112, section 3.2
 		return nil, http.StatusBadRequest
 	case !httpguts.ValidHostHeader(r.Host) || !validHeader(r.Header):
 		return nil, http.StatusBadRequest
 	}
 	r = r.WithContext(c.ctx)
-	r.RemoteAddr = c.RemoteAddr().String()
+	r.RemoteAddr = c.remote
 	return r, http.StatusOK
 }
 
@@ -178,9 +206,10 @@ func validHeader(h http.Header) bool {
 }
 
 // hasLeft reports whether an error is that of the connection, and not of the request.
+// The error of a target that cannot be read is a net.Error too, so its type is not asked.
 func hasLeft(err error) bool {
-	_, network := errors.AsType[net.Error](err)
-	return network || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
+	_, network := errors.AsType[*net.OpError](err)
+	return network || errors.Is(err, os.ErrDeadlineExceeded) || errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 func hasBody(r *http.Request) bool { return r.ContentLength != 0 }
@@ -190,7 +219,7 @@ func (c *conn) respond(r *http.Request) error {
 	a := &c.answer
 	a.reset()
 	c.server.Handler.ServeHTTP(a, r)
-	if hasBody(r) || r.ProtoMinor == 0 || !c.known || c.server.isClosing() {
+	if hasBody(r) || r.ProtoMinor == 0 || !c.known || c.server.isClosing() || a.closes() {
 		r.Close = true
 	}
 	_, err := c.Write(a.encode(r))
@@ -224,9 +253,13 @@ func (a *answer) reset() {
 // Header implements http.ResponseWriter.
 func (a *answer) Header() http.Header { return a.header }
 
-// WriteHeader implements http.ResponseWriter. Only the first status counts.
+// WriteHeader implements http.ResponseWriter. Only the first status counts. A status
+// below 200 is not sent: a brief answer comes at once.
 func (a *answer) WriteHeader(status int) {
-	if a.status == 0 {
+	switch {
+	case status < 100 || status > 999: // as net/http does
+		panic(fmt.Sprintf("the status %d does not have three digits", status))
+	case status >= 200 && a.status == 0:
 		a.status = status
 	}
 }
@@ -234,7 +267,21 @@ func (a *answer) WriteHeader(status int) {
 // Write implements http.ResponseWriter.
 func (a *answer) Write(b []byte) (int, error) {
 	a.WriteHeader(http.StatusOK)
+	if !hasLength(a.status) {
+		return 0, http.ErrBodyNotAllowed
+	}
 	return a.body.Write(b)
+}
+
+// hasLength reports whether an answer with this status may have a body. After another
+// one, the peer would read the body as the beginning of the next answer.
+func hasLength(status int) bool {
+	return status != http.StatusNoContent && status != http.StatusNotModified
+}
+
+// closes reports whether the handler ends the connection.
+func (a *answer) closes() bool {
+	return httpguts.HeaderValuesContainsToken(a.header["Connection"], "close")
 }
 
 // encode returns the bytes of the answer. They are valid until the next request.
@@ -242,9 +289,8 @@ func (a *answer) encode(r *http.Request) []byte {
 	a.WriteHeader(http.StatusOK)
 	fmt.Fprintf(&a.out, "HTTP/1.1 %d %s\r\n", a.status, http.StatusText(a.status))
 	a.header["Date"] = []string{time.Now().UTC().Format(http.TimeFormat)}
-	if len(a.header["Content-Length"]) == 0 { // the handler knows it better for HEAD
-		a.header["Content-Length"] = []string{strconv.Itoa(a.body.Len())}
-	}
+	a.setLength(r.Method)
+	delete(a.header, "Connection")
 	if r.Close {
 		a.header["Connection"] = []string{"close"}
 	}
@@ -254,4 +300,18 @@ func (a *answer) encode(r *http.Request) []byte {
 		a.out.Write(a.body.Bytes())
 	}
 	return a.out.Bytes()
+}
+
+// setLength sets the headers that say where the answer ends. Those of the handler do not
+// count: if the length were wrong, each later answer on the connection would begin at a
+// wrong place, and a client would get the verdict about another one. For HEAD the handler
+// may know the length better.
+func (a *answer) setLength(method string) {
+	delete(a.header, "Transfer-Encoding")
+	switch {
+	case !hasLength(a.status):
+		delete(a.header, "Content-Length")
+	case method != http.MethodHead || len(a.header["Content-Length"]) != 1:
+		a.header["Content-Length"] = []string{strconv.Itoa(a.body.Len())}
+	}
 }

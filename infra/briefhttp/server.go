@@ -12,13 +12,23 @@
 //   - One request after the other is answered on a connection, whole and in order.
 //   - A request with a body gets its answer at once. The body is not read, and the
 //     connection ends.
+//   - The server says where an answer ends, and not the handler. So no error of a handler
+//     moves the answer to one request to another request.
 //   - What net/http cannot read, or is too large, is refused, and the connection ends.
 //   - A peer that sends its request slowly, does not read its answer or asks nothing
-//     more loses its connection, see IdleTime. A peer that is not Known loses it much
-//     sooner.
+//     more loses its connection, see IdleTime and HeaderTime. One that is not
+//     Known loses it much sooner.
 //
-// The context of a request does not end when the peer leaves: a brief request is soon
-// answered.
+// These differences from the server of net/http are intended:
+//   - A target must begin with a slash, HTTP/1.1 needs a Host that is not empty, and
+//     CONNECT is refused. The peers are proxies, and none of them asks in another way.
+//   - The answer to HTTP/1.0 ends the connection. An empty line before a request is refused.
+//   - Expect is ignored: the answer never waits for a body, so there is no 100 Continue.
+//     An unknown encoding of a body is refused with 400, and not with 501.
+//   - There are no informational answers, trailers, upgrades, flushes and hijacks.
+//   - The context of a request does not end when the peer leaves: a brief request is soon
+//     answered.
+//   - As in net/http, the number of connections has no limit but that of the open files.
 package briefhttp
 
 import (
@@ -66,7 +76,7 @@ func (s *Server) Serve(l net.Listener) error {
 	closing := s.closing
 	s.mu.Unlock()
 	if closing {
-		_ = l.Close()
+		_ = l.Close() // as net/http does: nothing else would close it
 		return http.ErrServerClosed
 	}
 	for wait := time.Duration(0); ; {
