@@ -89,21 +89,13 @@ func (w *world) rotate(t *rapid.T, by caller, r rotation) (code string, replayed
 		t.Fatalf("a rotation of token %s with the key %q: replayed is %v, want %v", r.id, r.key, made.Replayed, again)
 	case again && by.Credential == guard.CredentialOutgoing:
 		w.replayedToOutgoing(t, by, made, earlier, mayReplay)
-		w.endsOlder(by, r.held, earlier.at)
 	case again:
 		w.accepted(t, by, r.owner, settings.ActionCreate)
 		w.replayed(t, by, made, earlier)
-		w.endsOlder(by, r.held, earlier.at)
 	default:
 		w.rotated(t, by, r, made, live)
 	}
 	return "", again
-}
-
-// endsOlder: the repeat of a rotation ends the sessions that were opened with the token
-// until then, as the rotation did: it may have been interrupted.
-func (w *world) endsOlder(by caller, h *held, at time.Time) {
-	w.closeWhere(func(s *signedIn) bool { return w.passes(s) && s.from == h && s.id != by.TokenID && !s.opened.After(at) })
 }
 
 // replayedToOutgoing checks the one answer that an outgoing secret gets.
