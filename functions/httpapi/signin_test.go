@@ -208,6 +208,57 @@ func TestAPersonSignsInWithABrowser(t *testing.T) {
 	}
 }
 
+// TestASecondSignInEndsTheEarlierSessionOfTheBrowser, whoever had it. Nothing else ends: no
+// session of another browser, and no token that somebody put into the cookie.
+func TestASecondSignInEndsTheEarlierSessionOfTheBrowser(t *testing.T) {
+	w := newScene(t)
+	p := w.withProvider()
+	_, text := w.make(httpapi.CreateRequest{User: named("ann")})
+	b, other := w.browser(), w.browser()
+	state := func(session string) string {
+		got := w.do("GET", "/v1/auth/access-tokens/self", session, "")
+		if got.status == http.StatusOK {
+			return "open"
+		}
+		return decodeAs[httpapi.Problem](t, got).Code
+	}
+	p.SignIn(claims{"sub": "ann"})
+	other.signIn("issuer=work")
+	b.signIn("issuer=work")
+	first := b.cookies()[signin.SessionCookie]
+	p.SignIn(claims{"sub": "bob"})
+	if a := b.signIn("issuer=work"); a.status != http.StatusSeeOther {
+		t.Fatalf("got %d %s", a.status, a.body)
+	}
+	second := b.cookies()[signin.SessionCookie]
+	if got := state(first); got != "token_revoked" {
+		t.Errorf("the earlier session: got %s, want token_revoked", got)
+	}
+	if got := state(second) + " " + state(other.cookies()[signin.SessionCookie]); got != "open open" {
+		t.Errorf("the new session, and the one of another browser: got %s", got)
+	}
+	history := w.do("GET", "/v1/auth/access-tokens/"+first[:8]+"/events", w.admin, "").expect(t, http.StatusOK, "")
+	if !strings.Contains(string(history.body), `"sign_out"`) {
+		t.Errorf("the history of the earlier session lacks the cause: %s", history.body)
+	}
+	at, err := url.Parse(b.server.URL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, value := range []string{text, first, "none", "JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F"} {
+		b.client.Jar.SetCookies(at, []*http.Cookie{{Name: signin.SessionCookie, Value: value, Path: "/", Secure: true}})
+		if a := b.signIn("issuer=work"); a.status != http.StatusSeeOther {
+			t.Errorf("with another cookie: got %d %s", a.status, a.body)
+		}
+	}
+	if got := state(text); got != "open" {
+		t.Errorf("a token in the cookie: got %s", got)
+	}
+	if log := w.log.String(); strings.Contains(log, "could not be closed") || strings.Contains(log, first) {
+		t.Errorf("the log has a fault or a session:\n%s", log)
+	}
+}
+
 // TestTwoPeopleWithOneEMailStayTwo also if they have one name, and at two issuers.
 func TestTwoPeopleWithOneEMailStayTwo(t *testing.T) {
 	w := newScene(t)

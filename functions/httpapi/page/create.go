@@ -3,9 +3,11 @@ package page
 import (
 	"crypto/rand"
 	"errors"
+	"math"
 	"net/http"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"time"
 
@@ -69,12 +71,17 @@ func (v *visit) showCreate() error {
 	return v.renderCreate(http.StatusOK, newForm(values), byLink)
 }
 
+// renderCreate shows the form, with the maximum as the API says it now.
 func (v *visit) renderCreate(status int, f *form, byLink bool) error {
 	limit, err := v.api.Limit(v.context(), v.me())
 	if err != nil {
 		return err
 	}
-	body := createPage{Form: f, ByLink: byLink, ForOthers: v.may("create"), Maximum: limit.ExpirationTimeout}
+	return v.renderCreateWith(status, f, byLink, limit.ExpirationTimeout)
+}
+
+func (v *visit) renderCreateWith(status int, f *form, byLink bool, maximum int64) error {
+	body := createPage{Form: f, ByLink: byLink, ForOthers: v.may("create"), Maximum: maximum}
 	body.Presets = presets(v.Now(), body.Maximum)
 	body.Default = defaultPreset(body.Presets)
 	if chosen := f.Value("expires"); !slices.ContainsFunc(body.Presets, func(p preset) bool { return p.Value == chosen }) && chosen != expiresUntil {
@@ -113,7 +120,7 @@ func defaultPreset(list []preset) string {
 // create shows the summary, the form again, or makes the token.
 func (v *visit) create() error {
 	f := newForm(url.Values{})
-	for _, name := range append(slices.Clone(createFields), "link") {
+	for _, name := range append(slices.Clone(createFields), "link", "maximum") {
 		f.Values.Set(name, strings.ReplaceAll(v.r.PostForm.Get(name), "\r\n", "\n"))
 	}
 	if v.r.PostForm.Get("step") == "change" {
@@ -133,9 +140,20 @@ func (v *visit) create() error {
 		if err != nil {
 			return err
 		}
-		return v.renderCreate(status, f, false)
+		return v.renderRefused(status, f)
 	}
 	return v.showSecret(made, "created")
+}
+
+// renderRefused shows the form after the API has refused the create, and so has read the
+// user's stream. It does not ask for the maximum again: the form says which one it had.
+// If the refusal is about the end of the token, this maximum may be too old.
+func (v *visit) renderRefused(status int, f *form) error {
+	maximum, err := strconv.ParseInt(f.Value("maximum"), 10, 64)
+	if err != nil || maximum < 0 || maximum > math.MaxInt64/int64(time.Second) || f.Error("expires") != "" {
+		return v.renderCreate(status, f, false)
+	}
+	return v.renderCreateWith(status, f, false, maximum)
 }
 
 // wish reads the form. It records what is wrong by the rules of the service, before

@@ -26,7 +26,8 @@ type Config struct {
 	API func(*http.Request) http.RoundTripper
 
 	// Base is the address of the API for this transport, without a slash at its end.
-	// Default: a name that only InProcess knows.
+	// Default: a name that only InProcess knows. With a Base, the API sees the page as
+	// the source of its calls.
 	Base string
 
 	// Source returns the address that a request came from, or the zero Addr if the

@@ -9,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"apitoken/events"
 	"apitoken/functions/httpapi"
@@ -101,6 +102,39 @@ func TestAPageReadsAUsersHeadOnce(t *testing.T) {
 			t.Errorf("%s %v: reads %q, want %q", c.path, c.form, heads, c.want)
 		}
 	}
+}
+
+// TestARefusedCreateReadsTheUsersHeadOnce: the form then has the maximum that it had before.
+// A form without it, and a refusal because of the maximum, ask for the maximum.
+func TestARefusedCreateReadsTheUsersHeadOnce(t *testing.T) {
+	const maximum = 60 * 24 * 3600
+	s := newScene(t)
+	admin := s.client(s.admin)
+	if _, err := admin.ChangeSettings(t.Context(), httpapi.SettingsChange{ExpirationTimeout: new(int64(maximum))}); err != nil {
+		t.Fatal(err)
+	}
+	s.sleep(6 * time.Second) // other callers see the settings then
+	b := s.signedIn(s.admin)
+	form := with(b.get("create").expect(http.StatusOK).hidden(), "name", "n", "expires", "60D", "step", "review")
+	review := with(b.post("create", form).expect(http.StatusOK).hidden(), "step", "make")
+	if _, err := admin.SetLimit(t.Context(), "admin", new(1)); err != nil {
+		t.Fatal(err)
+	}
+	refused := func(form url.Values, status int) seen {
+		s.reads.taken()
+		return b.post("create", form).expect(status)
+	}
+	refused(review, http.StatusConflict).has("at most 1 are allowed", "The maximum is 60 days").hasNot("Never", "90 days")
+	if got := s.reads.taken()["user/admin"]; got != 1 {
+		t.Errorf("a refused create reads the user's head %d times, want once", got)
+	}
+	for _, other := range []string{"", "x", "-1", "9223372037", "99999999999999999999"} {
+		refused(with(review, "maximum", other), http.StatusConflict).has("at most 1 are allowed", "The maximum is 60 days").hasNot("Never", "90 days")
+	}
+	if _, err := admin.SetLimit(t.Context(), "admin", new(5)); err != nil {
+		t.Fatal(err)
+	}
+	refused(with(review, "expires", "365D", "maximum", "0"), http.StatusUnprocessableEntity).has("The maximum is 60 days").hasNot("Never", "90 days")
 }
 
 // TestTheListOfTheOwnTokensIsOneCall beside the question who the person is.

@@ -1,6 +1,7 @@
 package page_test
 
 import (
+	"encoding/json"
 	"maps"
 	"net/http"
 	"net/http/httptest"
@@ -254,6 +255,45 @@ func TestATokenWithOtherRangesCannotSignIn(t *testing.T) {
 		t.Errorf("the reason is not at the field, or there is a cookie %v:\n%s", answer.header["Set-Cookie"], answer.body)
 	}
 	b.get("").to("sign-in")
+}
+
+// TestTheReasonIsTheAddressOfThePage: a page that calls the API from elsewhere does not say
+// that the address of the person is wrong.
+func TestTheReasonIsTheAddressOfThePage(t *testing.T) {
+	s := newScene(t, func(c *page.Config) {
+		local := c.API
+		c.Base, c.PublicURL = "https://tokens.example.com", "https://tokens.example.com"
+		c.API = func(*http.Request) http.RoundTripper {
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.RemoteAddr = "203.0.113.1:443"
+			return local(r)
+		}
+	})
+	text := s.make(httpapi.CreateRequest{SourceIPs: []string{"127.0.0.0/8"}})
+	b := s.browser()
+	b.post("sign-in", url.Values{"way": {"token"}, "token": {text}}).expect(http.StatusForbidden).
+		has("calls the service from an address of its own", "Use another token").hasNot("address of this request")
+	session, err := exchanged(s, text)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b.http.Jar.SetCookies(parsed(t, s.server.URL), []*http.Cookie{{Name: "__Host-apitoken", Value: session, Path: "/", Secure: true}})
+	b.get("").expect(http.StatusForbidden).has("calls the service from an address of its own").hasNot("address of this request")
+}
+
+// exchanged opens a session with a token at the API itself, from 127.0.0.1.
+func exchanged(s *scene, token string) (string, error) {
+	form := url.Values{"grant_type": {"urn:ietf:params:oauth:grant-type:token-exchange"}, "subject_token": {token}, "subject_token_type": {"urn:ietf:params:oauth:token-type:access_token"}}
+	r := httptest.NewRequest(http.MethodPost, "/v1/session/exchange", strings.NewReader(form.Encode()))
+	r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
+	r.RemoteAddr = "127.0.0.1:1"
+	answer := httptest.NewRecorder()
+	s.api.ServeHTTP(answer, r)
+	var out struct {
+		AccessToken string `json:"access_token"`
+	}
+	err := json.Unmarshal(answer.Body.Bytes(), &out)
+	return out.AccessToken, err
 }
 
 // TestAPageRepeatsNoToken that somebody has entered into a wrong field.

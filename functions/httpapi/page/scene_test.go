@@ -143,6 +143,17 @@ func (s *scene) signedIn(token string) *browser {
 	return b
 }
 
+// cookie returns the value of a cookie of the browser, "" if it has none.
+func (b *browser) cookie(name string) string {
+	b.t.Helper()
+	for _, c := range b.http.Jar.Cookies(parsed(b.t, b.server.URL+page.Under)) {
+		if c.Name == name {
+			return c.Value
+		}
+	}
+	return ""
+}
+
 // seen is what a browser got.
 type seen struct {
 	t      *testing.T

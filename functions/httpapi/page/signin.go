@@ -2,6 +2,7 @@ package page
 
 import (
 	"errors"
+	"log/slog"
 	"net/http"
 	"net/url"
 	"strings"
@@ -77,15 +78,25 @@ func (v *visit) signIn() error {
 		return v.renderSignIn(http.StatusUnprocessableEntity, f, "")
 	}
 	if err != nil {
-		status, err := refused(f, err)
+		status, err := v.refused(f, err)
 		if err != nil {
 			return err
 		}
 		return v.renderSignIn(status, f, "")
 	}
+	v.endEarlier()
 	v.keep(session)
 	redirect(v.w, v.target(f.Value("to")))
 	return nil
+}
+
+// endEarlier closes the session that the browser had before a new sign-in, because the
+// browser forgets its text. The person is signed in also if this fails: the session then
+// is in the list of the person's sessions until it expires.
+func (v *visit) endEarlier() {
+	if err := v.closeOwn(); err != nil && v.context().Err() == nil {
+		v.Logger.LogAttrs(v.context(), slog.LevelError, "the earlier session of a browser could not be closed", slog.String("token_id", sessionID(v.session)), slog.Any("error", err))
+	}
 }
 
 func (v *visit) openSession(f *form) (secret.Secret, error) {
@@ -120,7 +131,7 @@ func (v *visit) openSession(f *form) (secret.Secret, error) {
 }
 
 // refused records why a sign-in was refused. A fault of the service is an error.
-func refused(f *form, err error) (int, error) {
+func (v *visit) refused(f *form, err error) (int, error) {
 	p, ok := errors.AsType[*httpapi.Problem](err)
 	if !ok || p.Status >= http.StatusInternalServerError && p.Status != http.StatusServiceUnavailable {
 		return 0, err
@@ -129,7 +140,7 @@ func refused(f *form, err error) (int, error) {
 	if f.Is("way", "password") {
 		at = "password"
 	}
-	detail := p.Detail
+	detail := v.detailOf(p)
 	if detail == "" {
 		detail = "The sign-in was refused."
 	}
@@ -151,6 +162,11 @@ func (v *visit) signOut() error {
 func (v *visit) endSession() error {
 	v.forget()
 	v.w.Header().Set("Clear-Site-Data", `"cache"`)
+	return v.closeOwn()
+}
+
+// closeOwn closes the session that the browser sent, if it sent one.
+func (v *visit) closeOwn() error {
 	if v.session.Reveal() == "" {
 		return nil
 	}

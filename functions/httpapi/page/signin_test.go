@@ -10,6 +10,7 @@ import (
 
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/functions/httpapi"
 )
 
 // withPasswords lets the API accept one password of ann, in the form of its call.
@@ -92,4 +93,54 @@ func TestAnAPIThatDoesNotAnswerIsNoSignOut(t *testing.T) {
 	}
 	api.Handler = works
 	b.get("").expect(http.StatusOK)
+}
+
+// TestASecondSignInEndsTheEarlierSession of this browser, and no other session.
+func TestASecondSignInEndsTheEarlierSession(t *testing.T) {
+	s := newScene(t)
+	ann := s.make(httpapi.CreateRequest{User: user("ann")})
+	b, other := s.signedIn(ann), s.signedIn(ann)
+	open := func(of string) (ids []string) {
+		list, err := s.client(s.admin).List(t.Context(), httpapi.ListQuery{User: of, Kind: "session"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, e := range list.Entries {
+			ids = append(ids, e.ID)
+		}
+		return ids
+	}
+	first := b.cookie("__Host-apitoken")
+	b.post("sign-in", url.Values{"way": {"token"}, "token": {"not a token"}}).expect(http.StatusUnprocessableEntity)
+	b.get("").expect(http.StatusOK)
+	b.post("sign-in", url.Values{"way": {"token"}, "token": {s.admin}}).to("./")
+	b.get("").expect(http.StatusOK).has("admin")
+	other.get("").expect(http.StatusOK).has("ann")
+	if got := open("ann"); len(got) != 1 || got[0] == first[:8] {
+		t.Errorf("the open sessions of ann are %v; %s has ended", got, first[:8])
+	}
+	page, err := s.client(s.admin).TokenEvents(t.Context(), first[:8], httpapi.HistoryQuery{})
+	if err != nil || !strings.Contains(string(page.Entries[len(page.Entries)-1]), `"sign_out"`) {
+		t.Errorf("the end of the session: %s, %v", page.Entries, err)
+	}
+}
+
+// TestASignInDoesNotNeedTheEndOfTheEarlierSession: the service may not answer this call.
+func TestASignInDoesNotNeedTheEndOfTheEarlierSession(t *testing.T) {
+	s := newScene(t)
+	b := s.signedIn(s.admin)
+	api := s.api.(*switched)
+	next := api.Handler
+	api.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method == http.MethodDelete {
+			w.WriteHeader(http.StatusServiceUnavailable)
+			return
+		}
+		next.ServeHTTP(w, r)
+	})
+	b.post("sign-in", url.Values{"way": {"token"}, "token": {s.admin}}).to("./")
+	b.get("").expect(http.StatusOK)
+	if !strings.Contains(s.log.String(), "the earlier session of a browser could not be closed") {
+		t.Errorf("the log does not say so:\n%s", s.log.String())
+	}
 }

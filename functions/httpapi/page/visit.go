@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 
+	"apitoken/events/guard"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
 )
@@ -117,13 +118,23 @@ func (v *visit) fail(err error) {
 		v.forget()
 		v.toSignIn(endedCode(p.Code))
 	case ok && p.Code != "":
-		v.failed(p.Status, p.Title, p.Detail, p.RequestID)
+		v.failed(p.Status, p.Title, v.detailOf(p), p.RequestID)
 	default:
 		if v.r.Context().Err() == nil {
 			v.Logger.LogAttrs(v.r.Context(), slog.LevelError, "the page did not get an answer from the API", slog.Any("error", err))
 		}
 		v.failed(http.StatusBadGateway, "The service does not answer", "The page works, but the service behind it does not answer. Try again in a minute.", "")
 	}
+}
+
+// detailOf returns what a problem says to the person. If the API sees the page as the
+// source of its calls, the address in the refusal of a token with source ranges is that of
+// the page, and the person's own address has no part in the refusal.
+func (v *visit) detailOf(p *httpapi.Problem) string {
+	if p.Code == guard.CodeWrongSource && v.Base != inProcess {
+		return "A token with source ranges cannot sign in at this page. The page calls the service from an address of its own, and the ranges do not have this address. Your own address does not matter here. Use another token, or call the service without the page."
+	}
+	return p.Detail
 }
 
 // failed answers with a page that says what is wrong.

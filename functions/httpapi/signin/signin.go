@@ -93,6 +93,7 @@ func finish(x *machine.Exchange) (machine.Answer, error) {
 	if err != nil {
 		return machine.Answer{}, err
 	}
+	endEarlier(x)
 	x.SetCookie(Session(text))
 	return redirect(fromCallback(b.To)), nil
 }
