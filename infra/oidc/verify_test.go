@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	jose "github.com/go-jose/go-jose/v4"
 
@@ -441,6 +443,8 @@ func TestNonsenseOfAProviderIsAFault(t *testing.T) {
 	}{
 		{"metadata that are no JSON", oidctest.Discovery, text("<html>"), "failed to decode"},
 		{"metadata of another issuer", oidctest.Discovery, text(`{"issuer":"https://evil.example.com"}`), "did not match"},
+		{"metadata of an issuer with a long name", oidctest.Discovery, text(`{"issuer":"` + strings.Repeat("x\u202e", 50_000) + `"}`), "did not match"},
+		{"metadata elsewhere, far away", oidctest.Discovery, to("/" + strings.Repeat("x", 8_000)), "404"},
 		{"large metadata", oidctest.Discovery, text(`"` + strings.Repeat("a", 256<<10) + `"`), "more than 262144 bytes"},
 		{"metadata elsewhere without TLS", oidctest.Discovery, to("http://192.0.2.1/"), "no https"},
 		{"metadata elsewhere in a file", oidctest.Discovery, to("file:///etc/passwd"), "no https"},
@@ -455,19 +459,39 @@ func TestNonsenseOfAProviderIsAFault(t *testing.T) {
 			w.Answer(row.path, row.answer)
 			_, err := w.verify(w.JWT(nil))
 			wantCode(t, err, "fault", row.part)
+			wantBrief(t, err)
 			if n := w.Asked(row.path); n > 4 {
 				t.Errorf("%d fetches", n)
 			}
 		})
 	}
-	wrong := changes{"jwks_uri": nil, "token_endpoint": "http://192.0.2.1/token", "authorization_endpoint": "javascript:alert(1)", "scopes_supported": 7}
-	for name, value := range wrong {
-		t.Run("metadata with "+name, func(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		value any
+	}{
+		{"jwks_uri", nil},
+		{"jwks_uri", "https://192.0.2.1/" + strings.Repeat("x", 1024)},
+		{"jwks_uri", "https://user:password@192.0.2.1/keys"},
+		{"token_endpoint", "http://192.0.2.1/token"},
+		{"authorization_endpoint", "javascript:alert(1)"},
+		{"scopes_supported", 7},
+	} {
+		t.Run(fmt.Sprintf("metadata with %s %.30v", row.name, row.value), func(t *testing.T) {
 			w := newScene(t)
-			w.Metadata(changes{name: value})
+			w.Metadata(changes{row.name: row.value})
 			_, err := w.verify(w.JWT(nil))
 			wantCode(t, err, "fault", "member")
+			wantBrief(t, err)
 		})
+	}
+}
+
+// wantBrief fails the test if an error is long, or has characters that a terminal obeys: a
+// log has it.
+func wantBrief(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && (len(err.Error()) > 600 || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsGraphic(r) })) {
+		t.Errorf("the error has %d bytes, or other than printable characters: %.300q", len(err.Error()), err)
 	}
 }
 
