@@ -189,7 +189,6 @@ func TestAPersonSignsInWithAFreshIDTokenOfOurClient(t *testing.T) {
 		{"access token of Keycloak", changes{"typ": "Bearer"}, false},
 		{"marked as an ID token by Cognito", changes{"token_use": "id"}, true},
 		{"access token of Cognito", changes{"token_use": "access"}, false},
-		{"logout token", changes{"events": changes{"http://schemas.openid.net/event/backchannel-logout": changes{}}}, false},
 		{"for others too, given to us", changes{"aud": []string{client, "other"}, "azp": client}, true},
 	} {
 		id, err := w.verify(w.JWT(row.changes))
@@ -197,30 +196,54 @@ func TestAPersonSignsInWithAFreshIDTokenOfOurClient(t *testing.T) {
 			t.Errorf("%s: got %t (%v), want %t", row.name, id.Person, err, row.person)
 		}
 	}
-	for typ, person := range map[string]bool{"JWT": true, "jwt": true, "at+jwt": false, "application/at+jwt": false, "logout+jwt": false} {
-		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: w.Key()}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		payload, err := json.Marshal(w.Claims(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		signed, err := signer.Sign(payload)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := signed.CompactSerialize()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if id, err := w.verify(text); err != nil || id.Person != person {
-			t.Errorf("typ %s: got %t (%v), want %t", typ, id.Person, err, person)
+	for typ, person := range map[any]bool{"JWT": true, "jwt": true, 7: false, "at+jwt": false, "application/at+jwt": false, "other+jwt": false} {
+		if id, err := w.verify(w.typed(typ)); err != nil || id.Person != person {
+			t.Errorf("typ %v: got %t (%v), want %t", typ, id.Person, err, person)
 		}
 	}
 	id, err := w.providers.Verify(t.Context(), secret.New(w.JWT(nil)), false)
 	if err != nil || id.Person {
 		t.Errorf("not sent as an ID token: got %+v (%v), want no person", id, err)
+	}
+}
+
+// typed is a good JWT with a type in its header.
+func (w *scene) typed(typ any) string {
+	w.t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: w.Key()}, (&jose.SignerOptions{}).WithHeader(jose.HeaderType, typ))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	payload, err := json.Marshal(w.Claims(nil))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	text, err := signed.CompactSerialize()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+// TestAJWTThatReportsAnEventSignsNobodyIn, not even a program: an issuer sends a logout
+// token when a session of the person has ended.
+func TestAJWTThatReportsAnEventSignsNobodyIn(t *testing.T) {
+	w := newScene(t)
+	logout := changes{"http://schemas.openid.net/event/backchannel-logout": changes{}}
+	for name, jwt := range map[string]string{
+		"logout token": w.JWT(changes{"events": logout}), "events that are null": w.JWT(changes{"events": json.RawMessage("null")}),
+		"for programs": w.JWT(changes{"events": logout, "aud": "api"}),
+		"logout+jwt":   w.typed("logout+jwt"), "Application/LogOut+JWT": w.typed("Application/LogOut+JWT"), "secevent+jwt": w.typed("secevent+jwt"),
+	} {
+		for _, idToken := range []bool{true, false} {
+			if _, err := w.providers.Verify(t.Context(), secret.New(jwt), idToken); codeOf(err) != identity.CodeInvalid || !strings.Contains(err.Error(), "reports an event") {
+				t.Errorf("%s: got %v, want a refusal", name, err)
+			}
+		}
 	}
 }
 
