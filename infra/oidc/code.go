@@ -143,7 +143,7 @@ func (i *issuer) exchange(ctx context.Context, m metadata, a identity.Attempt, r
 		return secret.Secret{}, fmt.Errorf("getting the ID token from issuer %s: it answers %d %s", i.Alias, answered.Response.StatusCode, secret.Quote(answered.ErrorCode))
 	}
 	if err != nil {
-		return secret.Secret{}, fmt.Errorf("getting the ID token from issuer %s: %w", i.Alias, err)
+		return secret.Secret{}, fmt.Errorf("getting the ID token from issuer %s: %w", i.Alias, brief(err))
 	}
 	text, ok := t.Extra("id_token").(string)
 	if !ok {

@@ -207,6 +207,7 @@ func TestFaultsOfTheTokenEndpoint(t *testing.T) {
 			})
 			_, err := w.finish(a, answer)
 			wantCode(t, err, "fault", row.part)
+			wantBrief(t, err)
 			if strings.Contains(err.Error(), "text of the provider") {
 				t.Errorf("the error has a text of the provider: %v", err)
 			}

@@ -103,7 +103,7 @@ func (k *keySet) fetch(ctx context.Context) {
 	keys, err := fetchKeys(context.WithoutCancel(ctx), k.client, k.url)
 	k.asked, k.failed = k.now(), nil
 	if err != nil {
-		k.failed = fmt.Errorf("fetching the keys: %w", err)
+		k.failed = fmt.Errorf("fetching the keys: %w", brief(err))
 		return
 	}
 	k.keys = append([]jose.JSONWebKey{}, keys...) // an empty list is fetched too

@@ -20,6 +20,10 @@ const (
 	// failedFor is how long a failure is answered again. The requests of a busy service
 	// would otherwise all wait for a provider that is down.
 	failedFor = 5 * time.Second
+
+	// maxAddress is the longest address in the metadata, in bytes. Browsers get one of them
+	// in a header.
+	maxAddress = 1024
 )
 
 // Config is what Providers need. The default of Transport is one without idle
@@ -122,7 +126,7 @@ func isRecent(at, now time.Time, most time.Duration) bool {
 func (i *issuer) discover(ctx context.Context) (*published, error) {
 	provider, err := oidc.NewProvider(oidc.ClientContext(ctx, i.client), i.URL)
 	if err != nil {
-		return nil, err
+		return nil, brief(err)
 	}
 	p := &published{provider: provider}
 	if err := provider.Claims(&p.metadata); err != nil {
@@ -132,8 +136,8 @@ func (i *issuer) discover(ctx context.Context) (*published, error) {
 		name, address string
 		optional      bool // only sign-ins with a browser need it
 	}{{"jwks_uri", p.metadata.JWKS, false}, {"authorization_endpoint", p.metadata.Authorization, i.ClientID == ""}, {"token_endpoint", p.metadata.Token, i.ClientID == ""}} {
-		if u, err := url.Parse(m.address); !m.optional && (err != nil || !mayFetch(u, i.local)) {
-			return nil, fmt.Errorf("the member %s of the metadata is no https address", m.name)
+		if u, err := url.Parse(m.address); !m.optional && (err != nil || u.User != nil || len(m.address) > maxAddress || !mayFetch(u, i.local)) {
+			return nil, fmt.Errorf("the member %s of the metadata is no https address without a user and of at most %d bytes", m.name, maxAddress)
 		}
 	}
 	p.keys = newKeySet(p.metadata.JWKS, i.client, i.now)

@@ -120,6 +120,9 @@ func (i *issuer) verify(ctx context.Context, jwt secret.Secret, signed *jose.JSO
 	if !ok {
 		return nil, malformed("the JWT has no JSON object with claims")
 	}
+	if isEvent(signed, c) {
+		return nil, invalid("the JWT reports an event, such as a logout, and signs nobody in")
+	}
 	if err := i.checkComplete(c); err != nil {
 		return nil, err // before the next refusal, which could be about the same claim
 	}
@@ -147,14 +150,29 @@ func (s *signatureCheck) VerifySignature(ctx context.Context, _ string) ([]byte,
 	return payload, err
 }
 
+// isEvent reports whether a JWT reports an event about the subject (RFC 8417), such as a
+// logout token. It has the signature and the audience of an ID token, and is no credential:
+// it is sent when the person's session at the issuer has ended.
+func isEvent(signed *jose.JSONWebSignature, c claims) bool {
+	kind, _ := typeOf(signed)
+	kind = strings.TrimPrefix(strings.ToLower(kind), "application/")
+	_, events := c["events"]
+	return events || kind == "secevent+jwt" || kind == "logout+jwt"
+}
+
+// typeOf returns the type in the header of a JWT, and whether there is one.
+func typeOf(signed *jose.JSONWebSignature) (text string, given bool) {
+	value, given := signed.Signatures[0].Header.ExtraHeaders[jose.HeaderType]
+	text, _ = value.(string)
+	return text, given
+}
+
 // isIDToken reports whether nothing says that a JWT is another one than an ID token.
-// Access tokens and logout tokens of some issuers have the same signature and audience,
-// and others than the person hold them (RFC 8725 section 3.12). Each issuer marks them in
-// its own way: RFC 9068 in the header, Keycloak in the claim typ, Cognito in token_use,
-// and logout tokens have the claim events.
+// Access tokens of some issuers have the same signature and audience, and others than the
+// person hold them (RFC 8725 section 3.12). Each issuer marks them in its own way: RFC 9068
+// in the header, Keycloak in the claim typ, Cognito in token_use.
 func isIDToken(signed *jose.JSONWebSignature, c claims) bool {
-	header, given := signed.Signatures[0].Header.ExtraHeaders[jose.HeaderType]
-	if text, ok := header.(string); given && !(ok && strings.EqualFold(text, "JWT")) {
+	if text, given := typeOf(signed); given && !strings.EqualFold(text, "JWT") {
 		return false
 	}
 	for name, value := range map[string]string{"typ": `"ID"`, "token_use": `"id"`} {
@@ -162,8 +180,7 @@ func isIDToken(signed *jose.JSONWebSignature, c claims) bool {
 			return false
 		}
 	}
-	_, logout := c["events"]
-	return !logout
+	return true
 }
 
 func names(algorithms []jose.SignatureAlgorithm) (names []string) {

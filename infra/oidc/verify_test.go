@@ -6,12 +6,14 @@ import (
 	"encoding/json"
 	"encoding/pem"
 	"errors"
+	"fmt"
 	"net/http"
 	"reflect"
 	"strings"
 	"sync"
 	"testing"
 	"time"
+	"unicode"
 
 	jose "github.com/go-jose/go-jose/v4"
 
@@ -187,7 +189,6 @@ func TestAPersonSignsInWithAFreshIDTokenOfOurClient(t *testing.T) {
 		{"access token of Keycloak", changes{"typ": "Bearer"}, false},
 		{"marked as an ID token by Cognito", changes{"token_use": "id"}, true},
 		{"access token of Cognito", changes{"token_use": "access"}, false},
-		{"logout token", changes{"events": changes{"http://schemas.openid.net/event/backchannel-logout": changes{}}}, false},
 		{"for others too, given to us", changes{"aud": []string{client, "other"}, "azp": client}, true},
 	} {
 		id, err := w.verify(w.JWT(row.changes))
@@ -195,30 +196,54 @@ func TestAPersonSignsInWithAFreshIDTokenOfOurClient(t *testing.T) {
 			t.Errorf("%s: got %t (%v), want %t", row.name, id.Person, err, row.person)
 		}
 	}
-	for typ, person := range map[string]bool{"JWT": true, "jwt": true, "at+jwt": false, "application/at+jwt": false, "logout+jwt": false} {
-		signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: w.Key()}, (&jose.SignerOptions{}).WithType(jose.ContentType(typ)))
-		if err != nil {
-			t.Fatal(err)
-		}
-		payload, err := json.Marshal(w.Claims(nil))
-		if err != nil {
-			t.Fatal(err)
-		}
-		signed, err := signer.Sign(payload)
-		if err != nil {
-			t.Fatal(err)
-		}
-		text, err := signed.CompactSerialize()
-		if err != nil {
-			t.Fatal(err)
-		}
-		if id, err := w.verify(text); err != nil || id.Person != person {
-			t.Errorf("typ %s: got %t (%v), want %t", typ, id.Person, err, person)
+	for typ, person := range map[any]bool{"JWT": true, "jwt": true, 7: false, "at+jwt": false, "application/at+jwt": false, "other+jwt": false} {
+		if id, err := w.verify(w.typed(typ)); err != nil || id.Person != person {
+			t.Errorf("typ %v: got %t (%v), want %t", typ, id.Person, err, person)
 		}
 	}
 	id, err := w.providers.Verify(t.Context(), secret.New(w.JWT(nil)), false)
 	if err != nil || id.Person {
 		t.Errorf("not sent as an ID token: got %+v (%v), want no person", id, err)
+	}
+}
+
+// typed is a good JWT with a type in its header.
+func (w *scene) typed(typ any) string {
+	w.t.Helper()
+	signer, err := jose.NewSigner(jose.SigningKey{Algorithm: jose.RS256, Key: w.Key()}, (&jose.SignerOptions{}).WithHeader(jose.HeaderType, typ))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	payload, err := json.Marshal(w.Claims(nil))
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	signed, err := signer.Sign(payload)
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	text, err := signed.CompactSerialize()
+	if err != nil {
+		w.t.Fatal(err)
+	}
+	return text
+}
+
+// TestAJWTThatReportsAnEventSignsNobodyIn, not even a program: an issuer sends a logout
+// token when a session of the person has ended.
+func TestAJWTThatReportsAnEventSignsNobodyIn(t *testing.T) {
+	w := newScene(t)
+	logout := changes{"http://schemas.openid.net/event/backchannel-logout": changes{}}
+	for name, jwt := range map[string]string{
+		"logout token": w.JWT(changes{"events": logout}), "events that are null": w.JWT(changes{"events": json.RawMessage("null")}),
+		"for programs": w.JWT(changes{"events": logout, "aud": "api"}),
+		"logout+jwt":   w.typed("logout+jwt"), "Application/LogOut+JWT": w.typed("Application/LogOut+JWT"), "secevent+jwt": w.typed("secevent+jwt"),
+	} {
+		for _, idToken := range []bool{true, false} {
+			if _, err := w.providers.Verify(t.Context(), secret.New(jwt), idToken); codeOf(err) != identity.CodeInvalid || !strings.Contains(err.Error(), "reports an event") {
+				t.Errorf("%s: got %v, want a refusal", name, err)
+			}
+		}
 	}
 }
 
@@ -441,6 +466,8 @@ func TestNonsenseOfAProviderIsAFault(t *testing.T) {
 	}{
 		{"metadata that are no JSON", oidctest.Discovery, text("<html>"), "failed to decode"},
 		{"metadata of another issuer", oidctest.Discovery, text(`{"issuer":"https://evil.example.com"}`), "did not match"},
+		{"metadata of an issuer with a long name", oidctest.Discovery, text(`{"issuer":"` + strings.Repeat("x\u202e", 50_000) + `"}`), "did not match"},
+		{"metadata elsewhere, far away", oidctest.Discovery, to("/" + strings.Repeat("x", 8_000)), "404"},
 		{"large metadata", oidctest.Discovery, text(`"` + strings.Repeat("a", 256<<10) + `"`), "more than 262144 bytes"},
 		{"metadata elsewhere without TLS", oidctest.Discovery, to("http://192.0.2.1/"), "no https"},
 		{"metadata elsewhere in a file", oidctest.Discovery, to("file:///etc/passwd"), "no https"},
@@ -455,19 +482,39 @@ func TestNonsenseOfAProviderIsAFault(t *testing.T) {
 			w.Answer(row.path, row.answer)
 			_, err := w.verify(w.JWT(nil))
 			wantCode(t, err, "fault", row.part)
+			wantBrief(t, err)
 			if n := w.Asked(row.path); n > 4 {
 				t.Errorf("%d fetches", n)
 			}
 		})
 	}
-	wrong := changes{"jwks_uri": nil, "token_endpoint": "http://192.0.2.1/token", "authorization_endpoint": "javascript:alert(1)", "scopes_supported": 7}
-	for name, value := range wrong {
-		t.Run("metadata with "+name, func(t *testing.T) {
+	for _, row := range []struct {
+		name  string
+		value any
+	}{
+		{"jwks_uri", nil},
+		{"jwks_uri", "https://192.0.2.1/" + strings.Repeat("x", 1024)},
+		{"jwks_uri", "https://user:password@192.0.2.1/keys"},
+		{"token_endpoint", "http://192.0.2.1/token"},
+		{"authorization_endpoint", "javascript:alert(1)"},
+		{"scopes_supported", 7},
+	} {
+		t.Run(fmt.Sprintf("metadata with %s %.30v", row.name, row.value), func(t *testing.T) {
 			w := newScene(t)
-			w.Metadata(changes{name: value})
+			w.Metadata(changes{row.name: row.value})
 			_, err := w.verify(w.JWT(nil))
 			wantCode(t, err, "fault", "member")
+			wantBrief(t, err)
 		})
+	}
+}
+
+// wantBrief fails the test if an error is long, or has characters that a terminal obeys: a
+// log has it.
+func wantBrief(t *testing.T, err error) {
+	t.Helper()
+	if err != nil && (len(err.Error()) > 600 || strings.ContainsFunc(err.Error(), func(r rune) bool { return !unicode.IsGraphic(r) })) {
+		t.Errorf("the error has %d bytes, or other than printable characters: %.300q", len(err.Error()), err)
 	}
 }
 
