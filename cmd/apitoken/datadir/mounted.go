@@ -20,11 +20,21 @@ type Mounted struct {
 	Credentials string
 	// Shared accepts a file that all users may read, if this user cannot change it.
 	Shared bool
+	// Guarded says that the file decides what others may do. Then a user other than root
+	// and this one must be able neither to change it nor to replace it.
+	Guarded bool
 }
 
 // check refuses a file that others may change, and a file that others may read
 // without being mounted for this process.
 func (m Mounted) check(path string, file *os.File, info fs.FileInfo) error {
+	if err := m.checkReaders(path, file, info); err != nil || !m.Guarded || m.isCredential(path) || readOnly(file) {
+		return err
+	}
+	return checkGuarded(path, info)
+}
+
+func (m Mounted) checkReaders(path string, file *os.File, info fs.FileInfo) error {
 	open := info.Mode().Perm() & 0o077
 	switch {
 	case open == 0o040 && (owner(info) == 0 || m.isCredential(path)):
@@ -58,11 +68,13 @@ func realPath(path string) (string, error) {
 // mounted read-only, or the file is another user's and the mode allows no writing.
 // Otherwise the user can close the file, and needs no exception.
 func fixed(path string, file *os.File, info fs.FileInfo) bool {
+	return readOnly(file) || owner(info) != os.Geteuid() && unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS) != nil
+}
+
+// readOnly reports whether the file system of the file is mounted read-only.
+func readOnly(file *os.File) bool {
 	var fsInfo unix.Statfs_t
-	if err := unix.Fstatfs(int(file.Fd()), &fsInfo); err == nil && fsInfo.Flags&mountedReadOnly != 0 {
-		return true
-	}
-	return owner(info) != os.Geteuid() && unix.Faccessat(unix.AT_FDCWD, path, unix.W_OK, unix.AT_EACCESS) != nil
+	return unix.Fstatfs(int(file.Fd()), &fsInfo) == nil && fsInfo.Flags&mountedReadOnly != 0
 }
 
 // mountedReadOnly is ST_RDONLY of Linux and MNT_RDONLY of the BSDs.

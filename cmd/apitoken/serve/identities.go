@@ -65,9 +65,9 @@ func identitiesOf(c Config) (*identities, error) {
 
 // loadIssuers reads both files. Who can change the file of issuers can sign in as anybody,
 // so it is read like a secret, except that others may read it if this user cannot change
-// it.
+// it, and no other user may own or replace it.
 func loadIssuers(c Config) (*issuers, error) {
-	text, err := datadir.ReadMounted(c.OIDCIssuers, datadir.Mounted{Credentials: c.Credentials, Shared: true})
+	text, err := datadir.ReadMounted(c.OIDCIssuers, datadir.Mounted{Credentials: c.Credentials, Shared: true, Guarded: true})
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", issuersFlag, err)
 	}
