@@ -33,7 +33,10 @@ func states(s *scene, ids map[string]string) []state {
 			b.press("Continue to the summary", "Check the new token")
 		}, needs{"dl.facts dd": 5, "button[value=make]": 1}},
 		{"token", "token?" + id("job"), "backup job", nil, needs{"dl.facts dd": 8, "form": 3, "a.danger": 1}},
-		{"token-saved", "token?done=saved&" + id("job"), "backup job", nil, needs{".notice[role=status]": 1}},
+		{"token-saved", "token?" + id("job"), "backup job", func(b *tab) {
+			b.press("Save", "backup job")
+			b.wait("the notice", "document.querySelector('.notice')")
+		}, needs{".notice[role=status]": 1}},
 		{"token-wrong", "token?" + id("job"), "backup job", func(b *tab) {
 			b.fill("name", strings.Repeat("long ", 40))
 			b.press("Save", "backup job")
@@ -251,6 +254,32 @@ func TestBrowserAPlantedFaultIsFound(t *testing.T) {
 			t.Errorf("%s: axe-core found %q, want %s", plant, got, rule)
 		}
 	}
+}
+
+// TestBrowserNothingIsCrowded: a long name breaks no button, and texts keep a distance.
+func TestBrowserNothingIsCrowded(t *testing.T) {
+	s := newScene(t)
+	text := s.make(httpapi.CreateRequest{User: user("Maximiliane-von-und-zu-Beispielhausen"), Name: "only"})
+	b := open(t, s.server.URL+page.Under)
+	b.size(320)
+	number := func(what, expression string, least, most float64) {
+		t.Helper()
+		if got := eval[float64](b, expression); got < least || got > most {
+			t.Errorf("%s: got %g pixels, want %g to %g", what, got, least, most)
+		}
+	}
+	b.visit("sign-in", "Sign in")
+	number("the line above the only way to sign in", "parseFloat(getComputedStyle(document.querySelector('h1 + section')).borderTopWidth)", 0, 0)
+	b.signIn(text)
+	number("the height of the button Sign out", "document.querySelector('.out button').offsetHeight", 20, 42)
+	b.visit("?state=ended", "My tokens")
+	number("the distance above the empty list", "document.querySelector('.empty').getBoundingClientRect().top - document.querySelector('.tabs').getBoundingClientRect().bottom", 12, 40)
+	_, err := s.client(s.admin).SetLimit(t.Context(), "Maximiliane-von-und-zu-Beispielhausen", new(1))
+	must(t, err)
+	b.visit("create", "New token")
+	b.press("Continue to the summary", "Check the new token")
+	b.press("Make the token", "New token")
+	number("the distance below the problem of the form", "document.querySelector('form[action=create]').getBoundingClientRect().top - document.querySelector('[role=alert]').getBoundingClientRect().bottom", 12, 40)
 }
 
 // TestBrowserForcedColoursKeepWhatThePageSays: borders of buttons and fields stay, and

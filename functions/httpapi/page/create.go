@@ -82,9 +82,10 @@ func (v *visit) renderCreate(status int, f *form, byLink bool) error {
 
 func (v *visit) renderCreateWith(status int, f *form, byLink bool, maximum int64) error {
 	body := createPage{Form: f, ByLink: byLink, ForOthers: v.may("create"), Maximum: maximum}
-	body.Presets = presets(v.Now(), body.Maximum)
+	chosen := f.Value("expires")
+	body.Presets = presets(v.Now(), body.Maximum, chosen)
 	body.Default = defaultPreset(body.Presets)
-	if chosen := f.Value("expires"); !slices.ContainsFunc(body.Presets, func(p preset) bool { return p.Value == chosen }) && chosen != expiresUntil {
+	if !offers(body.Presets, chosen) && chosen != expiresUntil {
 		f.Values.Set("expires", body.Default)
 	}
 	if !f.Values.Has("link") && byLink {
@@ -95,8 +96,22 @@ func (v *visit) renderCreateWith(status int, f *form, byLink bool, maximum int64
 	return nil
 }
 
-// presets are the choices that the maximum allows.
-func presets(now time.Time, maximum int64) (list []preset) {
+// presets are the choices that the maximum allows. The one that is chosen is among them,
+// if it is a lifetime: a link may name any.
+func presets(now time.Time, maximum int64, chosen string) (list []preset) {
+	list = usualPresets(now, maximum)
+	d, err := token.ParseLifetime(chosen)
+	if err != nil || offers(list, chosen) || maximum != 0 && d > time.Duration(maximum)*time.Second {
+		return list
+	}
+	return append([]preset{{chosen, lifetimeText(int64(d / time.Second)), now.Add(d)}}, list...)
+}
+
+func offers(list []preset, value string) bool {
+	return slices.ContainsFunc(list, func(p preset) bool { return p.Value == value })
+}
+
+func usualPresets(now time.Time, maximum int64) (list []preset) {
 	longest := time.Duration(maximum) * time.Second
 	for _, days := range []int{7, 30, 90, 365} {
 		if d := time.Duration(days) * day; maximum == 0 || d < longest {
@@ -111,7 +126,7 @@ func presets(now time.Time, maximum int64) (list []preset) {
 
 // defaultPreset is 30 days, or the longest choice below.
 func defaultPreset(list []preset) string {
-	if slices.ContainsFunc(list, func(p preset) bool { return p.Value == "30D" }) {
+	if offers(list, "30D") {
 		return "30D"
 	}
 	return list[len(list)-1].Value

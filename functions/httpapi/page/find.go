@@ -38,7 +38,13 @@ func (v *visit) find() error {
 			redirect(v.w, "token?"+url.Values{"id": {text}}.Encode())
 			return nil
 		}
-		f.wrong("what", "You can see no token with the id "+text+".")
+		users, err := v.hasTokens(text)
+		if err != nil {
+			return err
+		}
+		if !users {
+			f.wrong("what", "You can see no token with the id "+text+".")
+		}
 	}
 	if _, err := name.OwnersNamed(text); f.ok() {
 		f.check("what", err)
@@ -52,6 +58,16 @@ func (v *visit) find() error {
 	}
 	v.render(http.StatusUnprocessableEntity, "find", view{Title: "Find a token", Body: found{Form: f}})
 	return nil
+}
+
+// hasTokens reports whether a user with a live token has this name. A name of 8 letters and
+// digits looks like an id.
+func (v *visit) hasTokens(user string) (bool, error) {
+	if !v.may("view") {
+		return false, nil
+	}
+	list, err := v.api.List(v.context(), httpapi.ListQuery{User: user, Limit: 1})
+	return len(list.Entries) > 0, err
 }
 
 func (v *visit) findPasted(text string) error {

@@ -14,6 +14,7 @@ import (
 type sessionsPage struct {
 	User     string
 	Mine     bool
+	Closes   bool // the person may close them; the API decides again
 	Sessions []httpapi.Entry
 	Here     string // the id of the session of this page
 	Next     string // the address of the next page, "" at the end
@@ -46,7 +47,7 @@ func (v *visit) showSessions() error {
 	if err != nil {
 		return err
 	}
-	body := sessionsPage{User: user, Mine: user == me, Sessions: list.Entries, Here: sessionID(v.session)}
+	body := sessionsPage{User: user, Mine: user == me, Closes: user == me || v.may("delete"), Sessions: list.Entries, Here: sessionID(v.session)}
 	if list.Paging.After != "" {
 		body.Next = "sessions?" + url.Values{"user": {user}, "after": {list.Paging.After}}.Encode()
 	}
@@ -71,6 +72,10 @@ func (v *visit) closeSession() error {
 	if err := v.api.Revoke(v.context(), id); err != nil && !isNotFound(err) {
 		return err
 	}
-	redirect(v.w, "sessions?"+url.Values{"user": {v.r.PostForm.Get("user")}, "done": {"closed"}}.Encode())
+	back := url.Values{"done": {"closed"}}
+	if user := v.r.PostForm.Get("user"); !secret.WithinEscaped(user) { // an address has no token
+		back.Set("user", user)
+	}
+	redirect(v.w, "sessions"+querySuffix(back))
 	return nil
 }

@@ -9,6 +9,7 @@ import (
 
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
+	"apitoken/functions/httpapi/signin"
 )
 
 // The words in the address of the sign-in that say why a session has ended.
@@ -65,8 +66,12 @@ func (v *visit) renderSignIn(status int, f *form, notice string) error {
 	if p, ok := errors.AsType[*httpapi.Problem](err); err != nil && !(ok && p.Status == http.StatusNotFound) {
 		return err
 	}
+	path := Under + strings.TrimPrefix(v.target(f.Shown("to")), "./")
+	if !signin.IsTarget(path) { // a cookie has no room for it
+		path = Under
+	}
 	v.who = httpapi.WhoAmI{}
-	v.render(status, "signin", view{Title: "Sign in", Notice: notice, Body: signInPage{Ways: ways, Form: f, Path: Under + strings.TrimPrefix(v.target(f.Shown("to")), "./")}})
+	v.render(status, "signin", view{Title: "Sign in", Notice: notice, Body: signInPage{Ways: ways, Form: f, Path: path}})
 	return nil
 }
 

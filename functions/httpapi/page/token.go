@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"apitoken/events/secret"
@@ -15,8 +16,10 @@ import (
 type tokenPage struct {
 	Entry httpapi.Entry
 	Form  *form
-	Mine  bool
 	Key   string // the Idempotency-Key of a rotation
+
+	// What the person may do with the token. The API decides again.
+	Rotates, Changes, Revokes bool
 }
 
 // showToken shows one token and what can be done with it.
@@ -29,8 +32,13 @@ func (v *visit) showToken() error {
 }
 
 func (v *visit) renderToken(status int, e httpapi.Entry, f *form) error {
-	v.render(status, "token", view{Title: e.Name, Notice: v.notice(), Body: tokenPage{Entry: e, Form: f, Mine: v.mine(e)}})
+	v.render(status, "token", view{Title: e.Name, Notice: v.notice(), Body: v.tokenPage(e, f)})
 	return nil
+}
+
+func (v *visit) tokenPage(e httpapi.Entry, f *form) tokenPage {
+	mine := v.mine(e)
+	return tokenPage{Entry: e, Form: f, Rotates: mine || v.may("create"), Changes: mine || v.may("edit"), Revokes: mine || v.may("delete")}
 }
 
 // entry reads the token that the address names, in every state. Another text than an
@@ -110,7 +118,9 @@ func (v *visit) showRotate() error {
 
 // renderAsk shows the question before an act.
 func (v *visit) renderAsk(status int, template, title string, e httpapi.Entry, f *form) error {
-	v.render(status, template, view{Title: title, Body: tokenPage{Entry: e, Form: f, Mine: v.mine(e), Key: rand.Text()}})
+	body := v.tokenPage(e, f)
+	body.Key = rand.Text()
+	v.render(status, template, view{Title: title, Body: body})
 	return nil
 }
 
@@ -142,9 +152,13 @@ func (v *visit) rotate() error {
 }
 
 // confirm checks that the person has typed the name.
-func (f *form) confirm(name string) {
-	if strings.TrimSpace(f.Value("confirm")) != strings.TrimSpace(name) {
-		f.wrong("confirm", "Type exactly this: "+name)
+func (f *form) confirm(name string) { f.confirmAt("confirm", name) }
+
+// confirmAt is confirm for one of several forms. One blank is as good as several: a
+// person does not see how many there are, nor of which kind.
+func (f *form) confirmAt(field, name string) {
+	if !slices.Equal(strings.Fields(f.Value(field)), strings.Fields(name)) {
+		f.wrong(field, "Type exactly this: "+name)
 	}
 }
 

@@ -85,4 +85,11 @@ var notices = map[string]string{
 	"grouped":    "The permissions of the group are saved. Its members have them from their next sign-in.",
 }
 
-func (v *visit) notice() string { return notices[v.r.URL.Query().Get("done")] }
+// notice returns what the act before has done. A link of another site must not say that
+// something was done: the address comes from the page itself then.
+func (v *visit) notice() string {
+	if site := v.r.Header.Get("Sec-Fetch-Site"); site != "" && site != "same-origin" {
+		return ""
+	}
+	return notices[v.r.URL.Query().Get("done")]
+}

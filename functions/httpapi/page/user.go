@@ -90,10 +90,8 @@ func (v *visit) changeUser() error {
 // this act.
 func (v *visit) confirmed(f *form, act, user string) bool {
 	field := "confirm-" + act
-	if strings.TrimSpace(v.r.PostForm.Get(field)) != user {
-		f.Values.Set(field, v.r.PostForm.Get(field))
-		f.wrong(field, "Type exactly this: "+user)
-	}
+	f.Values.Set(field, v.r.PostForm.Get(field))
+	f.confirmAt(field, user)
 	return f.ok()
 }
 

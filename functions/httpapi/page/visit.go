@@ -143,10 +143,10 @@ func (v *visit) failed(status int, title, detail, requestID string) {
 }
 
 // toSignIn sends the browser to the sign-in. A page that only shows something is
-// opened again after it.
+// opened again after it, unless its address has a token: such an address is not repeated.
 func (v *visit) toSignIn(ended string) {
 	query := url.Values{}
-	if v.r.Method == http.MethodGet && v.path != "" {
+	if v.r.Method == http.MethodGet && v.path != "" && !secret.WithinEscaped(v.r.URL.RawQuery) {
 		query.Set("to", v.path+querySuffix(v.r.URL.Query()))
 	}
 	if ended != "" {

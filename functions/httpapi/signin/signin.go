@@ -54,7 +54,7 @@ func begin(x *machine.Exchange) (machine.Answer, error) {
 		return machine.Answer{}, err
 	}
 	to := cmp.Or(x.Query.Get("to"), root)
-	if !isTarget(to) {
+	if !IsTarget(to) {
 		return machine.Answer{}, machine.FieldProblem("invalid_parameter", "to", "is no page of this service; allowed: a path that begins with "+root+", with or without a query")
 	}
 	a, address, err := x.Config.Identities.Begin(x.Request.Context(), x.Query.Get("issuer"), back)

@@ -15,9 +15,9 @@ const maxTarget = 1024
 // only in the query: browsers read %2e%2e in a path as two dots (WHATWG URL section 4.4).
 var targetForm = regexp.MustCompile(`^/ui/[A-Za-z0-9_~.\-/]*(\?[A-Za-z0-9_~.\-/%&=+:@!$'()*,;?]*)?$`)
 
-// isTarget reports whether a sign-in may end at a path: it is below /ui/, and no call of
+// IsTarget reports whether a sign-in may end at a path: it is below /ui/, and no call of
 // this package.
-func isTarget(to string) bool {
+func IsTarget(to string) bool {
 	path, _, _ := strings.Cut(to, "?")
 	if len(to) > maxTarget || !targetForm.MatchString(to) || strings.Contains(path, "//") {
 		return false
