@@ -66,12 +66,17 @@ func checkFolders(path string) error {
 }
 
 // checkFolder accepts a folder with the sticky bit, like /tmp: there, users replace only
-// their own files.
+// their own files. It also accepts one that the group of this process may write: with the
+// usual umask of 002, each folder of a user is so, and the group has only this user.
 func checkFolder(path, dir string, info fs.FileInfo) error {
 	if user := os.Geteuid(); owner(info) != user && owner(info) != 0 {
 		return fmt.Errorf("the folder %s belongs to user %d, who could replace %s; allowed: root and user %d, who runs this process", dir, owner(info), path, user)
 	}
-	if mode := info.Mode(); mode.Perm()&0o022 != 0 && mode&fs.ModeSticky == 0 {
+	writers := fs.FileMode(0o022)
+	if group(info) == os.Getegid() {
+		writers = 0o002
+	}
+	if mode := info.Mode(); mode.Perm()&writers != 0 && mode&fs.ModeSticky == 0 {
 		return fmt.Errorf("other users may replace %s, because they may write into its folder %s (mode %03o): run `chmod go-w %s`", path, dir, mode.Perm(), dir)
 	}
 	return nil

@@ -40,11 +40,11 @@ func TestAGuardedFileKeepsItsLines(t *testing.T) {
 // password or an issuer that was taken away.
 func TestAFileThatOthersCanReplaceIsRefused(t *testing.T) {
 	type folder struct {
-		mode os.FileMode
-		user int
+		mode        os.FileMode
+		user, group int
 	}
 	const me, other = -1, 65534
-	own, sticky, open, foreign := folder{0o755, me}, folder{0o777 | os.ModeSticky, me}, folder{0o777, me}, folder{0o755, other}
+	own, sticky, open, foreign := folder{0o755, me, me}, folder{0o777 | os.ModeSticky, me, me}, folder{0o777, me, me}, folder{0o755, other, me}
 	for name, row := range map[string]struct {
 		link, target folder
 		want         string // "LINK" and "TARGET" are the folders; "": accepted
@@ -53,14 +53,15 @@ func TestAFileThatOthersCanReplaceIsRefused(t *testing.T) {
 		"like /tmp":                          {sticky, sticky, ""},
 		"the target in an open folder":       {own, open, "run `chmod go-w TARGET`"},
 		"the link in an open folder":         {open, own, "run `chmod go-w LINK`"},
-		"a folder that the group may change": {folder{0o770, me}, own, "(mode 770)"},
+		"a folder of this group":             {folder{0o775, me, me}, folder{0o770, me, me}, ""},
+		"a folder of another group":          {folder{0o770, me, other}, own, "(mode 770)"},
 		"the target in another's folder":     {own, foreign, "the folder TARGET belongs to user 65534"},
 		"the link in another's folder":       {foreign, own, "the folder LINK belongs to user 65534"},
-		"another's folder with a sticky bit": {own, folder{0o777 | os.ModeSticky, other}, "belongs to user 65534"},
+		"another's folder with a sticky bit": {own, folder{0o777 | os.ModeSticky, other, me}, "belongs to user 65534"},
 	} {
 		t.Run(name, func(t *testing.T) {
-			if (row.link.user == other || row.target.user == other) && os.Geteuid() != 0 {
-				t.Skip("only root can give a folder to another user")
+			if (row.link.user == other || row.target.user == other || row.link.group == other) && os.Geteuid() != 0 {
+				t.Skip("only root can give a folder to another user or group")
 			}
 			base := t.TempDir()
 			link, target := filepath.Join(base, "link"), filepath.Join(base, "target")
@@ -71,7 +72,7 @@ func TestAFileThatOthersCanReplaceIsRefused(t *testing.T) {
 				} else {
 					try(t, os.Symlink(filepath.Join(target, "file"), filepath.Join(link, "file")))
 				}
-				try(t, os.Chown(dir, f.user, -1))
+				try(t, os.Chown(dir, f.user, f.group))
 				try(t, os.Chmod(dir, f.mode))
 			}
 			want := strings.NewReplacer("LINK", link, "TARGET", target).Replace(row.want)

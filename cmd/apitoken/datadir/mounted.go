@@ -87,3 +87,11 @@ func owner(info fs.FileInfo) int {
 	}
 	return -1
 }
+
+// group is the id of the group that a file belongs to.
+func group(info fs.FileInfo) int {
+	if s, ok := info.Sys().(*syscall.Stat_t); ok {
+		return int(s.Gid)
+	}
+	return -1
+}
