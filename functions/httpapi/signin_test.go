@@ -276,6 +276,40 @@ func TestTwoPeopleWithOneEMailStayTwo(t *testing.T) {
 	}
 }
 
+// TestTwoIssuersSignIn: each sends the browser back to an address of its own, and an answer
+// that comes to the other one's address signs nobody in.
+func TestTwoIssuersSignIn(t *testing.T) {
+	w := newScene(t)
+	var issuers []oidc.Issuer
+	providers := map[string]*oidctest.Provider{}
+	for _, alias := range []string{"work", "home"} {
+		p := oidctest.Start(t, w.clock)
+		id, text := p.Client()
+		providers[alias] = p
+		issuers = append(issuers, oidc.Issuer{Alias: alias, URL: p.URL(), ClientID: id, Secret: secret.New(text)})
+	}
+	w.identities = oidc.New(oidc.Config{Issuers: issuers, Now: w.clock})
+	b := w.browser()
+	for alias, p := range providers {
+		p.SignIn(claims{"sub": "ann"})
+		back := b.toProvider("issuer=" + alias)
+		if a := b.get(back); !strings.Contains(back, "issuer="+alias) || a.status != http.StatusSeeOther {
+			t.Fatalf("%s: the browser comes back to %s, got %d %s", alias, back, a.status, a.body)
+		}
+		self := decodeAs[httpapi.Entry](t, w.do("GET", "/v1/auth/access-tokens/self", b.cookies()[signin.SessionCookie], "").expect(t, http.StatusOK, ""))
+		if want := name.OwnerOf(alias, p.URL(), "ann"); self.User.AuthID != want {
+			t.Errorf("%s: signed in as %s, want %s", alias, self.User.AuthID, want)
+		}
+	}
+	for _, change := range []func(string) string{
+		func(back string) string { return strings.Replace(back, "issuer=work", "issuer=home", 1) },
+		func(back string) string { return strings.Replace(back, "issuer=work", "", 1) },
+		func(back string) string { return back + "&issuer=work" },
+	} {
+		b.get(change(b.toProvider("issuer=work"))).page(t, http.StatusBadRequest, identity.CodeRefused)
+	}
+}
+
 // TestAForgedCallbackSignsNobodyIn: a link to the callback must not sign a person in as
 // somebody else.
 func TestAForgedCallbackSignsNobodyIn(t *testing.T) {

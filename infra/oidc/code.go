@@ -21,8 +21,9 @@ import (
 
 // Begin starts a sign-in with a browser at the issuer with an alias: an authorization
 // code with PKCE (RFC 7636). It returns the address to send the browser to. redirect is
-// the address of this service that the browser comes back to. The error is a refusal of
-// the alias, or a fault.
+// the address of this service that the browser comes back to; with several issuers for
+// browsers, the alias is added as the parameter issuer. The error is a refusal of the alias,
+// or a fault.
 func (p *Providers) Begin(ctx context.Context, alias, redirect string) (identity.Attempt, string, error) {
 	i := p.forBrowsers(alias)
 	if i == nil {
@@ -35,7 +36,7 @@ func (p *Providers) Begin(ctx context.Context, alias, redirect string) (identity
 		return identity.Attempt{}, "", err
 	}
 	a := identity.Attempt{Alias: alias, State: rand.Text(), Nonce: rand.Text(), Verifier: oauth2.GenerateVerifier()}
-	c := i.webClient(found.metadata, redirect)
+	c := i.webClient(found.metadata, p.callback(i, redirect))
 	return a, c.AuthCodeURL(a.State, oidc.Nonce(a.Nonce), oauth2.S256ChallengeOption(a.Verifier)), nil
 }
 
@@ -49,17 +50,40 @@ func (p *Providers) forBrowsers(alias string) *issuer {
 }
 
 func (p *Providers) browserAliases() string {
-	var names []string
-	for _, i := range p.issuers {
-		if i.ClientID != "" {
-			names = append(names, i.Alias)
-		}
-	}
+	names := p.webAliases()
 	if names == nil {
 		return "none, because no issuer has a client for browsers"
 	}
 	return strings.Join(names, ", ")
 }
+
+// webAliases returns the aliases of the issuers for browsers.
+func (p *Providers) webAliases() (aliases []string) {
+	for _, i := range p.issuers {
+		if i.ClientID != "" {
+			aliases = append(aliases, i.Alias)
+		}
+	}
+	return aliases
+}
+
+// callbackIssuer is the parameter of the address that a browser comes back to which names
+// the issuer. No parameter of OpenID Connect has this name.
+const callbackIssuer = "issuer"
+
+// callback returns the address that a browser comes back to from an issuer. With several
+// issuers each has one of its own, because not all of them name themselves in their answers
+// (RFC 9700 section 4.4.2): one of them could lead the browser to another one, get that
+// one's code, and sign in as the person. An issuer sends browsers only to the addresses that
+// are registered there, so the address shows which issuer answers.
+func (p *Providers) callback(i *issuer, redirect string) string {
+	if !p.hasSeveral() {
+		return redirect
+	}
+	return redirect + "?" + url.Values{callbackIssuer: {i.Alias}}.Encode()
+}
+
+func (p *Providers) hasSeveral() bool { return len(p.webAliases()) > 1 }
 
 // webClient returns the configuration of the client for browsers.
 func (i *issuer) webClient(m metadata, redirect string) *oauth2.Config {
@@ -88,11 +112,11 @@ func (p *Providers) Finish(ctx context.Context, a identity.Attempt, redirect str
 	if err != nil {
 		return identity.Identity{}, err
 	}
-	code, err := i.checkAnswer(a, found.metadata, answer)
+	code, err := i.checkAnswer(a, found.metadata, answer, p.hasSeveral())
 	if err != nil {
 		return identity.Identity{}, err
 	}
-	jwt, err := i.exchange(ctx, found.metadata, a, redirect, code)
+	jwt, err := i.exchange(ctx, found.metadata, a, p.callback(i, redirect), code)
 	if err != nil {
 		return identity.Identity{}, err
 	}
@@ -100,9 +124,10 @@ func (p *Providers) Finish(ctx context.Context, a identity.Attempt, redirect str
 }
 
 // checkAnswer returns the code. It compares the state first: nothing of an answer to
-// another attempt is read. Then it compares the issuer (RFC 9207): a provider could
-// otherwise get the code of another provider.
-func (i *issuer) checkAnswer(a identity.Attempt, m metadata, answer url.Values) (secret.Secret, error) {
+// another attempt is read. Then it compares the issuer (RFC 9207), and, if there are
+// several, the address that the browser came back to: a provider could otherwise get the
+// code of another provider.
+func (i *issuer) checkAnswer(a identity.Attempt, m metadata, answer url.Values, several bool) (secret.Secret, error) {
 	var values [4]string
 	for n, name := range [...]string{"state", "iss", "error", "code"} {
 		if len(answer[name]) > 1 {
@@ -114,7 +139,7 @@ func (i *issuer) checkAnswer(a identity.Attempt, m metadata, answer url.Values) 
 	switch _, sent := answer["iss"]; {
 	case a.State == "" || !same(state, a.State):
 		return secret.Secret{}, refused("this answer belongs to another sign-in, or to one that has ended; sign in again")
-	case sent && iss != i.URL:
+	case sent && iss != i.URL, several && !slices.Equal(answer[callbackIssuer], []string{i.Alias}):
 		return secret.Secret{}, refused("the answer is not of the issuer %s that you chose; sign in again", i.URL)
 	case !sent && m.SendsIssuer:
 		return secret.Secret{}, refused("the answer does not name its issuer, as the issuer %s always does; sign in again", i.URL)

@@ -47,6 +47,7 @@ type Place struct {
 	Name    string // of the context
 	Context Context
 	dir     string
+	known   bool // the context was stored before, so its file is for its service
 }
 
 // Place chooses the service and the context. It refuses a context with a token of its
@@ -87,7 +88,7 @@ func (s *SignIn) Place(e *console.Env, given func(flag string) bool) (p Place, e
 	if url.Value == "" {
 		p.Context.InsecureHTTP, p.Context.CAFile = s.insecureHTTP || before.InsecureHTTP, cmp.Or(ca.Value, before.CAFile)
 	}
-	if exists {
+	if p.known = exists; exists {
 		if err := p.checkSame(before, url); err != nil {
 			return p, err
 		}
@@ -164,8 +165,20 @@ func (p Place) Transport() (http.RoundTripper, error) {
 	return transport, nil
 }
 
-// Session is the stored session, the zero Secret if there is none.
+// Session is the stored session of the context, the zero Secret if there is none. The file
+// of a context that was removed may have one of another service: only its own service may
+// get a session.
 func (p Place) Session() secret.Secret {
+	if !p.known {
+		return secret.Secret{}
+	}
+	return p.inFile()
+}
+
+// Orphan reports whether the file has a session of a context that was removed.
+func (p Place) Orphan() bool { return !p.known && p.inFile().Reveal() != "" }
+
+func (p Place) inFile() secret.Secret {
 	text, err := datadir.ReadSecret(p.Context.TokenFile)
 	if _, wrong := secret.Parse(text); err != nil || wrong != nil {
 		return secret.Secret{}
@@ -211,8 +224,7 @@ func SignedIn(e *console.Env, name string) (p Place, err error) {
 	if err := CheckName(p.Name); err != nil {
 		return p, err
 	}
-	known := false
-	if p.Context, known = stored.Contexts[p.Name]; !known {
+	if p.Context, p.known = stored.Contexts[p.Name]; !p.known {
 		return p, console.Usagef("there is no context %s; `apitoken context list` shows those that exist", p.Name)
 	}
 	if p.Context.TokenFile != sessionFile(p.dir, p.Name) {

@@ -191,7 +191,7 @@ func (o *login) finish(ctx context.Context, e *console.Env, place access.Place, 
 	if err != nil {
 		return err
 	}
-	before := place.Session()
+	before, orphan := place.Session(), place.Orphan()
 	if err := place.Store(context.WithoutCancel(ctx), e, session); err != nil {
 		last, cancel := context.WithTimeout(context.WithoutCancel(ctx), 10*time.Second)
 		defer cancel()
@@ -206,6 +206,9 @@ func (o *login) finish(ctx context.Context, e *console.Env, place access.Place, 
 	}
 	e.Messagef("signed in%s until %s at %s; the session is in %s", who, console.FormatTime(until), place.Context.URL, place.Context.TokenFile)
 	e.Messagef("the current context is %s", place.Name)
+	if orphan {
+		e.Messagef("the file had a session of a context that was removed; that session stays open until its own end, and its service can end it earlier")
+	}
 	o.endBefore(ctx, e, place, before)
 	for _, name := range []string{"APITOKEN_TOKEN", "APITOKEN_TOKEN_FILE", "APITOKEN_CONTEXT"} {
 		if value := e.Getenv(name); value != "" && value != place.Name {

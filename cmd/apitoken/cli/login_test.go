@@ -379,6 +379,30 @@ func TestLoginKeepsTheTokensOfOtherContexts(t *testing.T) {
 	}
 }
 
+// TestASessionOfARemovedContextGoesToNoOtherService: the file stays when a context is removed,
+// and a sign-in at another service may get the same name.
+func TestASessionOfARemovedContextGoesToNoOtherService(t *testing.T) {
+	s, other, p := newSignInService(t), newSignInService(t), newPerson(t)
+	p.must(0, "signed in as ann", "sesame", "login", "--user", "ann", "--url", s.url)
+	if strings.Contains(p.messages.String(), "was removed") {
+		t.Errorf("the first sign-in says %s", p.messages.String())
+	}
+	p.must(0, "is removed", "", "context", "remove", "login")
+	s.asked()
+	p.must(0, "had a session of a context that was removed; that session stays open", "sesame", "login", "--user", "ann", "--url", other.url)
+	want := []string{"POST /v1/session/login", "GET /v1/session/who-am-i"}
+	if got := other.asked(); !slices.Equal(got, want) {
+		t.Errorf("the other service got the calls %q, want %q", got, want)
+	}
+	if got := s.asked(); len(got) != 0 || s.sessions() != 1 || other.sessions() != 1 {
+		t.Errorf("the first service got the calls %q; %d and %d sessions are open, want 1 and 1", got, s.sessions(), other.sessions())
+	}
+	p.must(0, "signed in as ann", "sesame", "login", "--user", "ann")
+	if other.sessions() != 1 || strings.Contains(p.messages.String(), "was removed") {
+		t.Errorf("after one more: %d sessions, %s", other.sessions(), p.messages.String())
+	}
+}
+
 // TestARefusedExchangeSaysWhy: its problem has the form of OAuth.
 func TestARefusedExchangeSaysWhy(t *testing.T) {
 	s, p := newSignInService(t), newPerson(t)

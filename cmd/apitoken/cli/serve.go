@@ -56,9 +56,10 @@ With --oidc-issuers, people sign in at an identity provider, with a browser at
 is a JSON array with an object for each issuer:
   [{"alias": "work", "url": "https://login.example.com", "client_id": "apitoken"}]
 The alias is a part of the users' names, so never change it. The address for a
-client_id to register at the issuer is PUBLIC-URL/ui/callback. serve starts also if an
-issuer does not answer. The sessions of an issuer that is removed stay open: end them
-with apitoken sessions close ID.
+client_id to register at the issuer is PUBLIC-URL/ui/callback, and with client_ids of
+several issuers PUBLIC-URL/ui/callback?issuer=ALIAS, without a wildcard. serve starts
+also if an issuer does not answer. The sessions of an issuer that is removed stay open:
+end them with apitoken sessions close ID.
 
 The user and the group of the process may use a Unix socket (mode 0660). Its peers
 have no address: a token with source ranges is refused, unless --trusted-proxies has

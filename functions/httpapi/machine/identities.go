@@ -16,7 +16,8 @@ type Identities interface {
 	Verify(ctx context.Context, jwt secret.Secret, idToken bool) (identity.Identity, error)
 
 	// Begin starts a sign-in with a browser at the issuer with an alias, and returns the
-	// address to send the browser to. The browser comes back to the address redirect.
+	// address to send the browser to. The browser comes back to the address redirect,
+	// perhaps with a query that names the issuer.
 	Begin(ctx context.Context, alias, redirect string) (identity.Attempt, string, error)
 
 	// Finish ends the sign-in, with the query that the browser came back with.
