@@ -53,7 +53,7 @@ test: ## Run the tests
 
 .PHONY: race
 race: ## Run the tests, the longest ones shorter, under the race detector (needs a C compiler)
-	APITOKEN_SHORTER=1 GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 go test -vet=off -timeout 20m -p 4 -race ./... # make lint vets, many tests wait, and the tests start a thousand processes, which would wait a second each
+	APITOKEN_SHORTER=1 GORACE=atexit_sleep_ms=10 CGO_ENABLED=1 go test -vet=off -timeout 30m -p 4 -race ./... # make lint vets, many tests wait, and the tests start a thousand processes, which would wait a second each
 
 .PHONY: check
 check: lint vulnerabilities fresh race ## Run lint, vulnerabilities, fresh and race
