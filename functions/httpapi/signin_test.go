@@ -10,6 +10,7 @@ import (
 	"net/http/httptest"
 	"net/url"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -19,6 +20,7 @@ import (
 	"apitoken/events/identity"
 	"apitoken/events/name"
 	"apitoken/events/secret"
+	"apitoken/events/session"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
 	"apitoken/functions/httpapi/signin"
@@ -656,6 +658,34 @@ func TestASessionFromAToken(t *testing.T) {
 	if log := w.log.String(); strings.Contains(log, strings.SplitN(text, ".", 2)[1]) || !strings.Contains(log, `"operation":"exchange"`) {
 		t.Errorf("the log has the token, or no line:\n%s", log)
 	}
+}
+
+// TestTheThirtyFirstSignInOfAnHourIsA429 that says when to come back, for an exchange and in a
+// browser. Of the sessions before, twenty are left.
+func TestTheThirtyFirstSignInOfAnHourIsA429(t *testing.T) {
+	w := newScene(t)
+	p := w.withProvider()
+	b := w.browser()
+	for range session.MaxSignIns {
+		w.opened(w.exchange("id_token", p.JWT(claims{"sub": "ann"})))
+	}
+	a := w.exchange("id_token", p.JWT(claims{"sub": "ann"}))
+	a.refused(t, http.StatusTooManyRequests, "invalid_request", "sign_in_rate_exceeded")
+	wait, err := strconv.Atoi(a.header.Get("Retry-After"))
+	if err != nil || wait < 1 || wait > 3600 {
+		t.Errorf("Retry-After is %q", a.header.Get("Retry-After"))
+	}
+	p.SignIn(claims{"sub": "ann"})
+	b.signIn("issuer=work").page(t, http.StatusTooManyRequests, "sign_in_rate_exceeded")
+	if b.cookies()[signin.SessionCookie] != "" {
+		t.Error("the browser has a session")
+	}
+	live := decodeAs[httpapi.List](t, w.do("GET", collection+"?kind=session&state=active", w.admin, "").expect(t, http.StatusOK, "")).Entries
+	if len(live) != session.MaxSessions {
+		t.Errorf("%d sessions are live, want %d", len(live), session.MaxSessions)
+	}
+	w.sleep(time.Duration(wait) * time.Second)
+	w.opened(w.exchange("id_token", p.JWT(claims{"sub": "ann"})))
 }
 
 // TestASuspendedPersonCannotSignIn and too many sign-ins wait.
