@@ -33,7 +33,7 @@ func becomesHealthy(t *testing.T, c container, health []string) {
 	t.Helper()
 	var out string
 	var err error
-	for range 100 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		if out, err = run(c, health...); err == nil {
 			return
 		}
@@ -76,7 +76,7 @@ func useTheImage(t *testing.T, c container, r recipe) {
 		c.stop(t)
 	}
 	c.start(t, "APITOKEN_LISTEN=0.0.0.0:8090")
-	mustRun(t, c, "", "/apitoken", "health", "--url", "http://127.0.0.1:8090")
+	becomesHealthy(t, c, []string{"/apitoken", "health", "--url", "http://127.0.0.1:8090"})
 	if out, err := run(c, r.health...); err == nil {
 		t.Errorf("the health check passes, but nothing listens at its address: %s", out)
 	}
