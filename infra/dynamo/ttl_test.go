@@ -31,15 +31,15 @@ import (
 // still verifies.
 //
 // The worker of DynamoDB Local that collects may come late or, on a busy machine, not at
-// all for one table. So the test begins once more with a fresh table.
+// all for one table. So the test begins again with a fresh table.
 func TestDecisionsDoNotDependOnCollection(t *testing.T) {
 	c := client(t)
-	for range 2 {
+	for range 5 {
 		if decidesWithoutCollected(t, c) {
 			return
 		}
 	}
-	t.Error("the engine did not collect in two tables")
+	t.Error("the engine did not collect in any of five tables")
 }
 
 // decidesWithoutCollected is one try with a table of its own. It returns false if the
@@ -166,7 +166,7 @@ func pastRetention(t *testing.T, id string) []item.Item {
 
 // collectionTime is what DynamoDB Local may take for one table, also on a busy machine;
 // DynamoDB takes days. It is bounded, so that a worker that forgot the table ends the try.
-const collectionTime = 4 * time.Minute
+const collectionTime = time.Minute
 
 // awaitCollection waits until these items are gone. It returns false if they are not gone
 // in time.
