@@ -232,9 +232,12 @@ func TestNumbersOfNoOwnerAreRefused(t *testing.T) {
 // TestIdentityWrittenByHandIsTheSame as by encoding/json, or is left to it.
 func TestIdentityWrittenByHandIsTheSame(t *testing.T) {
 	numbers := rapid.Ptr(rapid.Uint64(), true)
-	texts := rapid.OneOf(rapid.StringMatching(`[ -~]*`), rapid.String())
 	plain := 0
 	rapid.Check(t, func(t *rapid.T) {
+		texts := rapid.StringMatching(`[a-z]*`) // all of them plain
+		if rapid.Bool().Draw(t, "any text") {
+			texts = rapid.OneOf(rapid.StringMatching(`[ -~]*`), rapid.String())
+		}
 		i := Identity{
 			Domain: texts.Draw(t, "domain"), AuthID: texts.Draw(t, "auth_id"), UID: numbers.Draw(t, "uid"), GID: numbers.Draw(t, "gid"),
 			SID: texts.Draw(t, "sid"), Name: texts.Draw(t, "name"),
