@@ -13,9 +13,12 @@ import (
 
 // TestWhoAmIWrittenByHandIsTheSame as by encoding/json, or is left to it.
 func TestWhoAmIWrittenByHandIsTheSame(t *testing.T) {
-	texts := rapid.OneOf(rapid.StringMatching(`[ -~]*`), rapid.StringMatching(`[a-z:]*`), rapid.String())
 	byHand := 0
 	rapid.Check(t, func(t *rapid.T) {
+		texts := rapid.StringMatching(`[a-z:]*`) // all of them plain
+		if rapid.Bool().Draw(t, "any text") {
+			texts = rapid.OneOf(rapid.StringMatching(`[ -~]*`), texts, rapid.String())
+		}
 		w := httpapi.WhoAmI{ID: texts.Draw(t, "id"), Name: texts.Draw(t, "name"), User: name.IdentityOf(texts.Draw(t, "user"))}
 		if rapid.Bool().Draw(t, "has permissions") {
 			w.Permissions = rapid.SliceOf(texts).Draw(t, "permissions")
