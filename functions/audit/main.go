@@ -10,10 +10,8 @@
 package main
 
 import (
-	"context"
 	"errors"
 	"log/slog"
-	"os"
 	"time"
 
 	"github.com/aws/aws-lambda-go/lambda"
@@ -24,15 +22,7 @@ import (
 	"apitoken/infra/dynamo/copies"
 )
 
-func main() {
-	log := telemetry.NewLogger(telemetry.Config{Out: os.Stdout, Function: os.Getenv("AWS_LAMBDA_FUNCTION_NAME"), LogGroup: os.Getenv("AWS_LAMBDA_LOG_GROUP_NAME")})
-	h, err := handler(os.Getenv, log)
-	if err != nil {
-		log.LogAttrs(context.Background(), slog.LevelError, "not started", slog.String("error", err.Error())) // there is no event yet
-		os.Exit(1)
-	}
-	lambda.Start(h)
-}
+func main() { telemetry.Start(handler) }
 
 // handler reads the environment: AUDIT_TABLE, and the variables of the client.
 func handler(getenv func(string) string, log *slog.Logger) (lambda.Handler, error) {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"net/netip"
 
-	"apitoken/events/guard"
 	"apitoken/events/name"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi/machine"
@@ -41,21 +40,10 @@ const loginDetail = "This service has no passwords. Use a token in place of a pa
 	"Without that option, qq reads ~/.config/qumulo/credentials/HOST_PORT."
 
 // login opens a session with a user name and a password, in the form of Qumulo's
-// clients. A service without passwords refuses every login, and does not read the body.
+// clients.
 func (x exchange) login() (machine.Answer, error) {
-	if x.Config.Passwords == nil {
-		return machine.Answer{}, machine.NewProblem(guard.CodePassword, loginDetail)
-	}
 	var in machine.SignIn
-	err := x.Decode(
-		machine.Value("username", "a string: the name of a user", &in.Username),
-		machine.Value("password", "a string: the password of the user", &in.Password),
-		machine.Value("ui", "true or false: whether the session is of the page", &in.UI),
-	)
-	if err != nil {
-		return machine.Answer{}, err
-	}
-	made, text, err := x.OpenSession(in)
+	made, text, err := x.LogIn(loginDetail, &in, machine.Value("ui", "true or false: whether the session is of the page", &in.UI))
 	if err != nil {
 		return machine.Answer{}, err
 	}

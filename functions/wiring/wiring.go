@@ -47,7 +47,7 @@ func handler(getenv func(string) string, out io.Writer, need Need, build func(Fu
 	log := telemetry.NewLogger(telemetry.Config{Out: out, Level: s.Level, Function: s.Function, LogGroup: s.LogGroup})
 	h, err := buildHandler(getenv, s, fault, log, build)
 	if err != nil {
-		log.LogAttrs(context.Background(), slog.LevelError, "not started", slog.String("error", err.Error())) // there is no event yet
+		telemetry.NotStarted(log, err)
 		return nil, err
 	}
 	return telemetry.Observe(h), nil

@@ -46,8 +46,9 @@ func (o *groupsCommand) run(ctx context.Context, e *console.Env, args []string, 
 		return console.Usagef("give the alias of the identity provider and the group, as two arguments")
 	case !given && len(args) > 0:
 		return console.Usagef("the command shows all groups and has no arguments; to set what a group gives, add --set")
-	case given && o.set == "": // an unset variable in a script
-		return console.Usagef("--set is empty; allowed: some of view, create, edit, delete with commas between them, or none")
+	}
+	if err := checkSet(given, o.set); err != nil {
+		return err
 	}
 	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err

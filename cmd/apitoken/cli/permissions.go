@@ -46,8 +46,8 @@ func (o *permissions) run(ctx context.Context, e *console.Env, args []string, gi
 	if err := console.CheckOutput(o.output, console.Formats...); err != nil {
 		return err
 	}
-	if given && o.set == "" { // an unset variable in a script
-		return console.Usagef("--set is empty; allowed: some of view, create, edit, delete with commas between them, or none")
+	if err := checkSet(given, o.set); err != nil {
+		return err
 	}
 	client, err := o.Client(ctx, e)
 	if err != nil {
@@ -63,6 +63,14 @@ func (o *permissions) run(ctx context.Context, e *console.Env, args []string, gi
 		return access.Explain(err)
 	}
 	return o.print(e, now)
+}
+
+// checkSet refuses an empty --set: a variable of a script may be unset.
+func checkSet(given bool, permissions string) error {
+	if given && permissions == "" {
+		return console.Usagef("--set is empty; allowed: some of view, create, edit, delete with commas between them, or none")
+	}
+	return nil
 }
 
 func (o *permissions) print(e *console.Env, p httpapi.Permissions) error {

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strings"
 	"sync"
+
+	"apitoken/functions/httpapi/machine"
 )
 
 // forwardedFor is the header in which proxies list the addresses that a request
@@ -93,11 +95,8 @@ func (ps proxies) warned(log *slog.Logger) func(*http.Request) netip.Addr {
 // --trusted-proxies says whether it is a proxy: every process that may use the socket
 // can be the peer, and could name any address.
 func peerOf(r *http.Request) (netip.Addr, bool) {
-	at, err := netip.ParseAddrPort(r.RemoteAddr)
-	if err != nil {
-		return netip.Addr{}, false
-	}
-	return at.Addr().Unmap(), true
+	at := machine.RemoteAddr(r)
+	return at, at.IsValid()
 }
 
 // client returns the last address in the lines of the header that is not a trusted

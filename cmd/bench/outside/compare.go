@@ -26,12 +26,9 @@ func (p Plan) Compare(value func(Slice) float64, ours, bare func() (Slice, error
 	for range p.Rounds {
 		var pair [2]float64
 		for i, measure := range []func() (Slice, error){ours, bare} {
-			s, err := p.quietest(measure)
+			s, err := p.slice(&c, measure)
 			if err != nil {
 				return Comparison{}, err
-			}
-			if s.Others > quiet {
-				c.Disturbed++
 			}
 			pair[i] = value(s)
 		}
@@ -57,12 +54,9 @@ func (p Plan) CompareByTurns(measure func() (Slice, error)) (Comparison, error) 
 	var a, b, ratios []float64
 	c := Comparison{Slices: p.Rounds}
 	for range p.Rounds {
-		s, err := p.quietest(measure)
+		s, err := p.slice(&c, measure)
 		if err != nil {
 			return Comparison{}, err
-		}
-		if s.Others > quiet {
-			c.Disturbed++
 		}
 		a, b, ratios = append(a, s.Value), append(b, s.Bare), append(ratios, s.Value/s.Bare)
 	}
@@ -75,17 +69,23 @@ func (p Plan) Repeat(measure func() (Slice, error)) (Comparison, error) {
 	var all []float64
 	c := Comparison{Slices: p.Rounds}
 	for range p.Rounds {
-		s, err := p.quietest(measure)
+		s, err := p.slice(&c, measure)
 		if err != nil {
 			return Comparison{}, err
-		}
-		if s.Others > quiet {
-			c.Disturbed++
 		}
 		all = append(all, s.Value)
 	}
 	c.Ratio = Median(all)
 	return c, nil
+}
+
+// slice measures one slice, and counts it if it was disturbed.
+func (p Plan) slice(c *Comparison, measure func() (Slice, error)) (Slice, error) {
+	s, err := p.quietest(measure)
+	if err == nil && s.Others > quiet {
+		c.Disturbed++
+	}
+	return s, err
 }
 
 // quietest drops slices until one is quiet.

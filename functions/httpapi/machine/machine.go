@@ -105,7 +105,7 @@ func New(c Config, faces ...Face) http.Handler {
 		c.Now = time.Now
 	}
 	if c.Source == nil {
-		c.Source = remoteAddr
+		c.Source = RemoteAddr
 	}
 	if c.Observe == nil {
 		c.Observe = func(string, string, time.Duration) {}
@@ -243,10 +243,12 @@ func isClean(path string) bool {
 	return true
 }
 
-func remoteAddr(r *http.Request) netip.Addr {
+// RemoteAddr returns the address of the peer of a request, or the zero Addr if it has
+// none, as on a Unix socket.
+func RemoteAddr(r *http.Request) netip.Addr {
 	at, err := netip.ParseAddrPort(r.RemoteAddr)
 	if err != nil {
-		return netip.Addr{} // for example a Unix socket, which has no address
+		return netip.Addr{}
 	}
 	return at.Addr().Unmap()
 }

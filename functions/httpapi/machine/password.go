@@ -52,8 +52,24 @@ type SignIn struct {
 	UI       bool // at the page
 }
 
-// OpenSession opens a session of the user with this password. Passwords must be there.
-func (x *Exchange) OpenSession(in SignIn) (issuer.Token, secret.Secret, error) {
+// LogIn reads a user name and a password, and the members more, and opens a session of the
+// user. A service without passwords refuses every login with this detail, and does not read
+// the body.
+func (x *Exchange) LogIn(withoutPasswords string, in *SignIn, more ...Member) (issuer.Token, secret.Secret, error) {
+	if x.Config.Passwords == nil {
+		return issuer.Token{}, secret.Secret{}, NewProblem(guard.CodePassword, withoutPasswords)
+	}
+	members := []Member{
+		Value("username", "a string: the name of a user", &in.Username),
+		Value("password", "a string: the password of the user", &in.Password),
+	}
+	if err := x.Decode(append(members, more...)...); err != nil {
+		return issuer.Token{}, secret.Secret{}, err
+	}
+	return x.openSession(*in)
+}
+
+func (x *Exchange) openSession(in SignIn) (issuer.Token, secret.Secret, error) {
 	if err := cmp.Or(x.fromOtherSite(), in.check()); err != nil {
 		return issuer.Token{}, secret.Secret{}, err
 	}

@@ -12,21 +12,9 @@ type Session struct {
 	Refresh string `json:"refresh"`
 }
 
-// login opens a session with a user name and a password. A service without passwords
-// refuses every login, and does not read the body.
+// login opens a session with a user name and a password.
 func (x exchange) login() (machine.Answer, error) {
-	if x.Config.Passwords == nil {
-		return machine.Answer{}, machine.NewProblem(guard.CodePassword, loginDetail)
-	}
-	var in machine.SignIn
-	err := x.Decode(
-		machine.Value("username", "a string: the name of a user", &in.Username),
-		machine.Value("password", "a string: the password of the user", &in.Password),
-	)
-	if err != nil {
-		return machine.Answer{}, err
-	}
-	_, text, err := x.OpenSession(in)
+	_, text, err := x.LogIn(loginDetail, new(machine.SignIn))
 	if err != nil {
 		return machine.Answer{}, err
 	}
