@@ -33,13 +33,13 @@ type Issuer struct {
 	Browser  bool   // people may sign in with a browser
 }
 
-// Attempt is a sign-in that a browser has begun. Only that browser may keep it, and
-// nobody else may read it.
+// Attempt is a sign-in that a browser has begun. Only that browser may keep the
+// attempt, and no other program may read it.
 type Attempt struct {
 	Alias    string `json:"a"`
 	State    string `json:"s"` // ties the answer of the provider to the browser (RFC 6749 section 10.12)
 	Nonce    string `json:"n"` // ties the ID token to the attempt (OpenID Connect Core 1.0 section 3.1.2.1)
-	Verifier string `json:"v"` // of PKCE (RFC 7636): whoever stole the code lacks it
+	Verifier string `json:"v"` // of PKCE (RFC 7636): a thief of the code does not have it
 }
 
 // The codes of refusals.

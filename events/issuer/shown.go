@@ -18,8 +18,8 @@ import (
 // secret at the same time.
 const shownTries = 5
 
-// RevokeShown ends what a token gives to everybody who has its text. Whoever has the
-// text may call it, from any address: it needs no permission and no scope, and works
+// RevokeShown ends what a token gives to each holder of its text. Each holder of
+// the text may call it, from any address: it needs no permission and no scope, and works
 // for a disabled token and for a suspended owner too. The current secret ends its
 // token. An outgoing secret ends only itself. A text that is no token, an unknown
 // token and a secret that gives nothing any more are no errors and change nothing.

@@ -106,7 +106,7 @@ func (i *Issuer) checkSuspension(ctx context.Context, owner string) error {
 func (i *Issuer) checkOpened(ctx context.Context, by guard.Principal, set settings.State, opened Token) error {
 	v, _, err := i.readView(ctx, by.TokenID)
 	if err != nil && !errors.Is(err, events.ErrNotFound) {
-		return err // the caller gets no secret, so nobody can use the session
+		return err // the caller gets no secret, so the session cannot be used
 	}
 	if err == nil && v.Owner == by.Owner && v.StateAt(i.now()) == events.StateActive && v.Rotated == by.Rotated && !token.Exceeds(opened.View, v) {
 		return nil

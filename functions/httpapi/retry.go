@@ -42,7 +42,7 @@ func mayRetry(err error) bool {
 	return !answered || p.Retryable && p.Status != http.StatusTooManyRequests
 }
 
-// notSent reports whether the request did not leave this machine: nobody listens, or the
+// notSent reports whether the request did not leave this machine: no service listens, or the
 // service has a certificate that the client does not trust.
 func notSent(err error) bool {
 	_, untrusted := errors.AsType[*tls.CertificateVerificationError](err)

@@ -131,7 +131,7 @@ func unknownSession(err error) error {
 	if access.ChangedNothing(err) {
 		return access.Explain(err)
 	}
-	return &console.UnknownOutcomeError{Err: access.Explain(err), Hint: "a session may have been opened; nobody has its secret, and it ends by itself"}
+	return &console.UnknownOutcomeError{Err: access.Explain(err), Hint: "a session may have been opened; its secret was not received, and the session ends by itself"}
 }
 
 // chooseIssuer asks the service for its issuers.
@@ -151,7 +151,7 @@ func (o *login) chooseIssuer(ctx context.Context, client *httpapi.Client) (found
 	case len(aliases) == 0 && ways.Password:
 		return found, console.Usagef("the service has no issuer; give --user NAME to sign in with a password")
 	case len(aliases) == 0:
-		return found, errors.New("nobody can sign in at this service: it has neither an issuer nor passwords; use a token")
+		return found, errors.New("sign-in is not possible at this service: it has neither an issuer nor passwords; use a token")
 	case o.issuer == "" && len(aliases) > 1:
 		return found, console.Usagef("the service has more than one issuer; give one with --issuer: %s", known)
 	case o.issuer == "":

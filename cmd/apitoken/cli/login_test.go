@@ -465,7 +465,7 @@ func TestAnInterruptedSignInSaysWhatMayBeOpen(t *testing.T) {
 	s.held = "GET /v1/session/issuers"
 	p.must(130, "apitoken: interrupted: nothing was changed at the service", "", "login", "--url", s.url)
 	s.held = "POST /v1/session/exchange"
-	p.must(130, "apitoken: interrupted: a session may have been opened; nobody has its secret, and it ends by itself", "", "login", "--url", s.url)
+	p.must(130, "apitoken: interrupted: a session may have been opened; its secret was not received, and the session ends by itself", "", "login", "--url", s.url)
 	s.held = "POST /v1/session/login"
 	p.must(130, "apitoken: interrupted: a session may have been opened", "sesame", "login", "--user", "ann", "--url", s.url)
 	if c := p.contexts(); len(c.Contexts) != 0 {

@@ -112,7 +112,7 @@ func TestAGuardedFileOfAnotherUserIsRefused(t *testing.T) {
 }
 
 // TestAGuardedFileOnAReadOnlyMountMayBelongToAnybody covers containers: the file has the
-// user of another machine, and nobody here can change it.
+// user of another machine, and no user here can change it.
 func TestAGuardedFileOnAReadOnlyMountMayBelongToAnybody(t *testing.T) {
 	if path := os.Getenv("READ_GUARDED_TEST"); path != "" {
 		text, err := ReadMounted(path, Mounted{Shared: true, Guarded: true})

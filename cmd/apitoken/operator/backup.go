@@ -32,9 +32,9 @@ uses the folder. The backup has the store at one moment, and the event file with
 its parts up to the same moment. The service goes on meanwhile.
 
 The backup does not have the peppers (DIR/peppers). A restore needs them: keep a
-copy of that file in another place, once. Nobody can use or forge a token with the
-backup alone. With the peppers, a writer of the store can forge tokens, so never keep
-the two together. The backup has neither the administrator's token nor the key and
+copy of that file in another place, once. The backup alone does not let its reader use
+or make a token. With the peppers, a writer of the store can make false tokens, so never
+keep the two together. The backup has neither the administrator's token nor the key and
 certificate of TLS.
 
 The file is a tar archive. Its last entry has a sum for each other entry; restore

@@ -272,7 +272,7 @@ func TestAnUnsafeIssuerIsNotAsked(t *testing.T) {
 				}
 			}
 			if said.String() != "" {
-				t.Errorf("the person was told %s", said)
+				t.Errorf("the command printed %s", said)
 			}
 		})
 	}
@@ -321,6 +321,6 @@ func TestAnInterruptEndsTheSignIn(t *testing.T) {
 		t.Error("the port is still open")
 	}
 	if !strings.Contains(said.String(), "open this address in a browser on this machine: "+i.Addr()) {
-		t.Errorf("the person was told %s", said)
+		t.Errorf("the command printed %s", said)
 	}
 }

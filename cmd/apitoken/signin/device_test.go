@@ -52,10 +52,10 @@ func TestADeviceWaitsForThePerson(t *testing.T) {
 					t.Errorf("got %v, want %q", err, c.want)
 				}
 				if strings.Contains(said.String(), "evil") || strings.Contains(said.String(), "device-code") {
-					t.Errorf("the person was told %s", said)
+					t.Errorf("the command printed %s", said)
 				}
 				if c.want == "" && !strings.Contains(said.String(), "open "+i.Addr()+"/enter on any device and enter the code WDJB-MJHT") {
-					t.Errorf("the person was told %s", said)
+					t.Errorf("the command printed %s", said)
 				}
 			})
 		})

@@ -9,7 +9,7 @@ import (
 )
 
 // Identities are the issuers of other identities than tokens. Their errors are refusals
-// (*events.Refusal), or faults: an issuer that does not answer refuses nobody.
+// (*events.Refusal), or faults: an issuer that does not answer is a fault, and no refusal.
 type Identities interface {
 	// Verify checks a JWT of one of the issuers. idToken says that the client sent it as
 	// an ID token.

@@ -112,8 +112,8 @@ func endAttempt() *http.Cookie {
 
 // Session returns the cookie of a session. It has no age, so it ends when the browser
 // ends, like the note of the page about its last use. A cookie that lives longer than
-// this note would look like one of a session that has just been opened, and whoever opens
-// the browser next would have the session.
+// this note would look like one of a session that has just been opened, and the
+// next user of the browser would have the session.
 func Session(text secret.Secret) *http.Cookie { return cookie(SessionCookie, text.Reveal()) }
 
 func cookie(name, value string) *http.Cookie {

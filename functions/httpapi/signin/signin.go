@@ -102,7 +102,7 @@ func finish(x *machine.Exchange) (machine.Answer, error) {
 // issuers.
 func redirectOf(x *machine.Exchange) (string, error) {
 	if x.Config.PublicURL == "" || x.Config.Identities == nil {
-		return "", machine.NewProblem("path_not_found", "Nobody can sign in with a browser here: the service has no issuers, or does not know its public address.")
+		return "", machine.NewProblem("path_not_found", "Sign-in with a browser is not possible here: the service has no issuers, or does not know its public address.")
 	}
 	return x.Config.PublicURL + CallbackPath, nil
 }
