@@ -151,12 +151,14 @@ func TestBlocksAreSentByTurns(t *testing.T) {
 	var results []Result
 	var order []string
 	for span := 100 * time.Millisecond; len(order) < len(want) && span < time.Minute; span *= 4 { // a busy machine sends few requests
+		mu.Lock()
 		asked = nil
+		mu.Unlock()
 		var err error
 		if results, err = RunBlocks(Blocks{Jobs: jobs, Size: 2, For: span}); err != nil {
 			t.Fatal(err)
 		}
-		mu.Lock() // a handler may still end
+		mu.Lock()
 		order = slices.Clone(asked)
 		mu.Unlock()
 	}
