@@ -36,7 +36,7 @@ func TestServerAndLoadHaveTheirOwnProcesses(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	b := &bench{dir: t.TempDir(), slice: 50 * time.Millisecond}
+	b := &bench{dir: t.TempDir(), slice: 500 * time.Millisecond}
 	path, err := b.fillBare(samples[:5], 100)
 	if err != nil {
 		t.Fatal(err)

@@ -115,6 +115,8 @@ func (c *bare) waitForProgram(t *testing.T) {
 		}
 		time.Sleep(50 * time.Millisecond)
 	}
+	c.process.Process.Kill()
+	c.process.Wait() // it writes to the log no more
 	t.Fatalf("the container does not start; its process is %q and wrote\n%s", line, c.log)
 }
 

@@ -19,8 +19,8 @@ import (
 	"apitoken/functions/httpapi"
 )
 
-// completionTime is how long a shell waits for ids and owners.
-const completionTime = 2 * time.Second
+// CompletionTime is how long a shell waits for ids and owners. Tests wait longer.
+var CompletionTime = 2 * time.Second
 
 // maxShown is the maximum number of characters of a name beside an id.
 const maxShown = 40
@@ -124,7 +124,7 @@ func listed(e *console.Env, c *cobra.Command, states []string) []httpapi.Entry {
 	if hasProfile(c) {
 		return nil
 	}
-	ctx, cancel := context.WithTimeout(c.Context(), completionTime)
+	ctx, cancel := context.WithTimeout(c.Context(), CompletionTime)
 	defer cancel()
 	answered := make(chan []httpapi.Entry, 1)
 	go func() { answered <- fetchQuietly(ctx, e, c, states) }()

@@ -165,13 +165,15 @@ func TestLinesWaitTogetherForATenthOfASecond(t *testing.T) {
 func TestAWarningDoesNotWait(t *testing.T) {
 	for _, level := range []slog.Level{slog.LevelWarn, slog.LevelError} {
 		for _, value := range []any{"plain", []int{1}} {
-			var out writes
-			log := New(&out).Logger()
-			log.Info("before")
-			log.Log(t.Context(), level, "a warning", "value", value)
-			if len(out.each) != 1 || strings.Count(out.each[0], "\n") != 2 {
-				t.Errorf("%v with %v: got the writes %q, want one with two lines", level, value, out.each)
-			}
+			synctest.Test(t, func(t *testing.T) {
+				var out writes
+				log := New(&out).Logger()
+				log.Info("before")
+				log.Log(t.Context(), level, "a warning", "value", value)
+				if len(out.each) != 1 || strings.Count(out.each[0], "\n") != 2 {
+					t.Errorf("%v with %v: got the writes %q, want one with two lines", level, value, out.each)
+				}
+			})
 		}
 	}
 }
@@ -227,17 +229,19 @@ func TestNoLineIsLostOrMixed(t *testing.T) {
 // TestLinesThatCannotBeWrittenAreDropped: a full disk must not fill the memory. Later
 // lines are written.
 func TestLinesThatCannotBeWrittenAreDropped(t *testing.T) {
-	out := writes{fault: errors.New("no space left on device")}
-	l := New(&out)
-	if _, err := io.WriteString(l, "lost\n"); err != nil {
-		t.Errorf("a line that waits: got %v", err)
-	}
-	if err := l.Flush(); !errors.Is(err, out.fault) {
-		t.Errorf("got the error %v, want %v", err, out.fault)
-	}
-	out.fault = nil
-	io.WriteString(l, "later\n")
-	if l.Flush(); len(out.each) != 1 || out.each[0] != "later\n" {
-		t.Errorf("got the writes %q, want only the later line", out.each)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		out := writes{fault: errors.New("no space left on device")}
+		l := New(&out)
+		if _, err := io.WriteString(l, "lost\n"); err != nil {
+			t.Errorf("a line that waits: got %v", err)
+		}
+		if err := l.Flush(); !errors.Is(err, out.fault) {
+			t.Errorf("got the error %v, want %v", err, out.fault)
+		}
+		out.fault = nil
+		io.WriteString(l, "later\n")
+		if l.Flush(); len(out.each) != 1 || out.each[0] != "later\n" {
+			t.Errorf("got the writes %q, want only the later line", out.each)
+		}
+	})
 }

@@ -169,7 +169,7 @@ func TestBlocksAreSentByTurns(t *testing.T) {
 		t.Errorf("got %d and %d times of %d requests", results[0].Count(), results[1].Count(), len(order))
 	}
 	jobs[1].Requests[2].Status = 403
-	if _, err := RunBlocks(Blocks{Jobs: jobs, Size: 2, For: time.Second}); err == nil || !strings.Contains(err.Error(), "200, want 403") {
+	if _, err := RunBlocks(Blocks{Jobs: jobs, Size: 2, For: time.Minute}); err == nil || !strings.Contains(err.Error(), "200, want 403") {
 		t.Errorf("got %v, want an error about the status", err)
 	}
 	if _, err := RunBlocks(Blocks{Jobs: jobs}); err == nil {
