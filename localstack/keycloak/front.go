@@ -11,6 +11,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
+
+	"apitoken/localstack/engines"
 )
 
 // Front is an address before Keycloak. It keeps the header Host, so that Keycloak names
@@ -52,12 +55,16 @@ func NewFront(t testing.TB, r Realm) *Front {
 	return f
 }
 
-func listen(t testing.TB, address string) net.Listener {
+// listen waits for a port that another program has for a moment.
+func listen(t testing.TB, address string) (l net.Listener) {
 	t.Helper()
-	l, err := net.Listen("tcp", address)
-	if err != nil {
-		t.Fatal(err)
-	}
+	engines.Eventually(t, time.Minute, "the address is free", func() string {
+		var err error
+		if l, err = net.Listen("tcp", address); err != nil {
+			return err.Error()
+		}
+		return ""
+	})
 	return l
 }
 
