@@ -7,6 +7,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -33,6 +34,13 @@ func serveTwice(s *scene) *remote {
 	for range 2 {
 		r.services = append(r.services, table.Serve(nil, "--trusted-proxies", "127.0.0.1"))
 	}
+	engines.Eventually(s, time.Minute, "a process sweeps", func() string {
+		logs := r.services[0].Log() + r.services[1].Log()
+		if !strings.Contains(logs, `"msg":"this process has the lease now","lease":"expire"`) {
+			return logs
+		}
+		return ""
+	})
 	time.Sleep(2 * time.Second) // the first sweep has nothing to do yet, and the next one comes after 5 minutes
 	return r
 }

@@ -108,7 +108,7 @@ func (c *bare) start(t *testing.T, variables ...string) {
 func (c *bare) waitForProgram(t *testing.T) {
 	t.Helper()
 	var line []byte
-	for range 200 {
+	for range 1200 {
 		line, _ = os.ReadFile(c.proc("cmdline")) // of an ended process: empty
 		if strings.HasPrefix(string(line), c.serve[0]+"\x00") {
 			return

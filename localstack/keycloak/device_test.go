@@ -31,7 +31,13 @@ func TestKeycloakAnswersDevicesAsRecorded(t *testing.T) {
 	waiting := r.NewDevice(t, keycloak.CLI)
 	got.note("began", waiting.Answer)
 	got.note("pending", waiting.Poll(t))
-	got.note("slow_down", waiting.Poll(t)) // within the interval of 5 seconds
+	for range 5 { // within the interval of 5 seconds, if the machine is not too slow
+		again := waiting.Poll(t)
+		got.note("slow_down", again)
+		if again.Text("error") == "slow_down" {
+			break
+		}
+	}
 
 	allowed := r.NewDevice(t, keycloak.CLI)
 	allowed.Decide(t, keycloak.Ann, "accept")

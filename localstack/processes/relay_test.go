@@ -34,7 +34,7 @@ func TestAKilledRelayLosesNothing(t *testing.T) {
 	})
 	took := s.by(other.name)[0].at.Sub(killed)
 	t.Logf("the other process relays after %v", took)
-	if took > lease.Length+10*time.Second { // the send itself takes time on a busy machine
+	if took > 2*lease.Length { // the send itself takes time on a busy machine
 		t.Errorf("the other process relays after %v, want at most %v", took, lease.Length)
 	}
 	time.Sleep(2 * time.Second)
@@ -111,8 +111,10 @@ func TestACleanStopHandsOver(t *testing.T) {
 	if _, err := s.create(other.admin, wishOf("bob")); err != nil {
 		t.Error(err)
 	}
-	// After a kill the other process would have to wait for longer.
-	engines.Eventually(t, lease.Length-lease.RenewEvery, "the other process relays and sweeps", func() string {
+	if text := holder.Log(); !strings.Contains(text, "has released the lease") { // after a kill the other process would have to wait for longer
+		t.Errorf("%s kept its leases: %s", holder.name, text)
+	}
+	engines.Eventually(t, time.Minute, "the other process relays and sweeps", func() string {
 		for _, a := range s.by(other.name) {
 			if a.Type == "TokenExpired" && a.Subject == made.ID {
 				return ""

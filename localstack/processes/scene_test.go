@@ -60,14 +60,33 @@ func (s *scene) client(p *drive.Service, token string) *httpapi.Client {
 
 // create makes a token. It sends the same request again as long as the answer asks for
 // that.
-func (s *scene) create(c *httpapi.Client, in httpapi.CreateRequest) (httpapi.Created, error) {
+func (s *scene) create(c *httpapi.Client, in httpapi.CreateRequest) (made httpapi.Created, err error) {
 	key := rand.Text()
+	err = untilAvailable(func() error {
+		made, err = c.CreateWithKey(s.Context(), key, in)
+		return err
+	})
+	return made, err
+}
+
+// revoke ends a token. After an answer that asks for the same request again the token may
+// have ended already.
+func (s *scene) revoke(c *httpapi.Client, id string) error {
+	tries := 0
+	err := untilAvailable(func() error { tries++; return c.Revoke(s.Context(), id) })
+	if p, is := errors.AsType[*httpapi.Problem](err); is && tries > 1 && p.Status == http.StatusNotFound {
+		return nil
+	}
+	return err
+}
+
+// untilAvailable calls call again as long as its answer asks for that.
+func untilAvailable(call func() error) error {
 	for {
-		made, err := c.CreateWithKey(s.Context(), key, in)
-		if p, is := errors.AsType[*httpapi.Problem](err); is && p.Retryable && p.Code == "unavailable" {
-			continue
+		err := call()
+		if p, is := errors.AsType[*httpapi.Problem](err); !is || !p.Retryable || p.Code != "unavailable" {
+			return err
 		}
-		return made, err
 	}
 }
 
@@ -131,7 +150,7 @@ func (s *scene) work(processes ...*process) (stop func(), without func(*process)
 				}
 				made, err := s.create(p.admin, wishOf(owner))
 				if err == nil {
-					err = p.admin.Revoke(s.Context(), made.ID)
+					err = s.revoke(p.admin, made.ID)
 				}
 				_, answered := errors.AsType[*httpapi.Problem](err)
 				if err != nil && (answered || p != gone.Load()) {

@@ -193,7 +193,7 @@ func (s *scene) dial() net.Conn {
 	if err != nil {
 		s.Fatal(err)
 	}
-	conn.SetDeadline(time.Now().Add(20 * time.Second))
+	conn.SetDeadline(time.Now().Add(time.Minute))
 	return conn
 }
 

@@ -47,20 +47,23 @@ func (s *stack) auditCopies(t *testing.T) {
 	}
 }
 
-// compareCopies checks that the copies of a stream end where the log ends.
+// compareCopies waits until the copies of a stream end where the log ends.
 func compareCopies(t *testing.T, log events.Log, table *copies.Table, of events.Stream) {
 	t.Helper()
-	head, err := log.Head(t.Context(), of)
-	if err != nil {
-		t.Fatal(err)
-	}
-	ms, err := table.Copy(t.Context(), of, 0, 10_000)
-	if err != nil {
-		t.Fatal(err)
-	}
-	if uint64(len(ms)) != head.Version || len(ms) > 0 && ms[len(ms)-1].Hash != head.Hash {
-		t.Errorf("stream %s: got %d copies, want %d that end where the log ends", of, len(ms), head.Version)
-	}
+	engines.Eventually(t, time.Minute, fmt.Sprint("the copies of ", of, " end where the log ends"), func() string {
+		head, err := log.Head(t.Context(), of)
+		if err != nil {
+			return err.Error()
+		}
+		ms, err := table.Copy(t.Context(), of, 0, 10_000)
+		if err != nil {
+			return err.Error()
+		}
+		if uint64(len(ms)) != head.Version || len(ms) > 0 && ms[len(ms)-1].Hash != head.Hash {
+			return fmt.Sprintf("there are %d copies of %d records", len(ms), head.Version)
+		}
+		return ""
+	})
 }
 
 // reappliedRevocation saves one user's items, revokes a token and puts the saved

@@ -304,7 +304,7 @@ func (s *stack) revokeSelfCall(t *testing.T) string {
 // the note if it takes too long, so on a busy machine there are several tries.
 func (s *stack) notedUse(use func(t *testing.T, bearer string) engines.Answer) exercise {
 	return func(t *testing.T) string {
-		for range 5 {
+		for range 10 {
 			c := s.createToken(t, httpapi.CreateRequest{User: newUser("used")})
 			if a := use(t, c.BearerToken.Reveal()); !a.OK() {
 				return a.String()
@@ -317,7 +317,7 @@ func (s *stack) notedUse(use func(t *testing.T, bearer string) engines.Answer) e
 				return ""
 			}
 		}
-		return "the call succeeds, but none of five uses was noted"
+		return "the call succeeds, but none of ten uses was noted"
 	}
 }
 

@@ -21,7 +21,7 @@ func (s *stack) notedReuse(status int, use func(t *testing.T, bearer string) eng
 			t.Fatal(err)
 		}
 		store := dynamo.New(s.root.DynamoDB(t), s.outputs["TokenTableName"])
-		for range 5 {
+		for range 10 {
 			c := s.createToken(t, httpapi.CreateRequest{User: newUser("rotated")})
 			tokentest.Rotate(t, store, keys, time.Now(), c.ID, 0)
 			v, _, err := store.Token(t.Context(), c.ID)
@@ -36,7 +36,7 @@ func (s *stack) notedReuse(status int, use func(t *testing.T, bearer string) eng
 				return ""
 			}
 		}
-		return "the secret is refused, but none of five uses was noted"
+		return "the secret is refused, but none of ten uses was noted"
 	}
 }
 

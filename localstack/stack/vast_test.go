@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"time"
 
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
@@ -98,18 +99,17 @@ func (s *stack) checkVASTLimit(t *testing.T, tokens, bearer string) {
 	if retry, set := a.Header["Retry-After"]; set {
 		t.Errorf("at the limit: got Retry-After %s; another try would be refused too", retry)
 	}
-	found := false
-	for _, line := range s.root.LogMessages(t, s.ids["FunctionLogs"]) {
-		if strings.Contains(line, `"code":"token_limit_reached"`) && strings.Contains(line, `"route":"/api/apitokens"`) {
-			found = true
-			if !strings.Contains(line, `"level":"INFO"`) || !strings.Contains(line, `"status":503`) || strings.Contains(line, "Faults") {
-				t.Errorf("the log line at the limit is %s", line)
+	engines.Eventually(t, time.Minute, "a log line is about the limit", func() string {
+		for _, line := range s.root.LogMessages(t, s.ids["FunctionLogs"]) {
+			if strings.Contains(line, `"code":"token_limit_reached"`) && strings.Contains(line, `"route":"/api/apitokens"`) {
+				if !strings.Contains(line, `"level":"INFO"`) || !strings.Contains(line, `"status":503`) || strings.Contains(line, "Faults") {
+					t.Errorf("the log line at the limit is %s", line)
+				}
+				return ""
 			}
 		}
-	}
-	if !found {
-		t.Error("no log line is about the limit")
-	}
+		return "none is"
+	})
 }
 
 // vastExercises are the exercises of the function vast.
