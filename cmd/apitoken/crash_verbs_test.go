@@ -47,9 +47,7 @@ func TestKilledServerKeepsItsPromises(t *testing.T) {
 			u.check()
 		}
 	}
-	if err := c.server.end(syscall.SIGTERM); err != nil {
-		t.Fatalf("ending the last server: %v\n%s", err, c.server.log)
-	}
+	c.endCleanly()
 	c.checkEvents(c.checkStore())
 	lost := map[string]int{}
 	answered, inEffect := 0, 0
@@ -73,7 +71,7 @@ const manyTokens = 50
 func (c *crash) commandUntilKilled(users []*crashUser) {
 	alive, kill := context.WithCancel(c.t.Context())
 	defer kill()
-	after, pause := c.rnd.Int64N(verbCalls), time.Duration(c.rnd.IntN(3000))*time.Microsecond
+	after, pause := 20+c.rnd.Int64N(verbCalls-20), time.Duration(c.rnd.IntN(3000))*time.Microsecond
 	var begun atomic.Int64
 	var clients sync.WaitGroup
 	killed := make(chan struct{})

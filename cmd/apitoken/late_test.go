@@ -30,8 +30,12 @@ func TestServeEndsCleanlyHoweverLateTheFileIs(t *testing.T) {
 	fillOutbox(t, dir, lateEvents)
 	written := 0
 	for start := 0; written < lateEvents && start < 2; start++ {
+		had := size(t, dir)
 		s := run(t, dir, "--events-part", "1000KB")
-		time.Sleep(300 * time.Millisecond)
+		for end := time.Now().Add(time.Minute); size(t, dir) == had && time.Now().Before(end); { // the server has begun to write
+			time.Sleep(10 * time.Millisecond)
+		}
+		time.Sleep(200 * time.Millisecond)
 		began := time.Now()
 		if err := s.end(syscall.SIGTERM); err != nil {
 			t.Fatalf("a server whose file is late ended with %v, want exit 0\n%s", err, s.log)
@@ -49,6 +53,21 @@ func TestServeEndsCleanlyHoweverLateTheFileIs(t *testing.T) {
 			t.Errorf("the log does not say that the file is late:\n%s", s.log)
 		}
 	}
+}
+
+// size is the number of bytes in all parts of the file.
+func size(t *testing.T, dir string) (bytes int64) {
+	t.Helper()
+	names, err := eventfile.Parts(filepath.Join(dir, "events.jsonl"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range names {
+		if info, err := os.Stat(name); err == nil { // it may get another name at this moment
+			bytes += info.Size()
+		}
+	}
+	return bytes
 }
 
 // fillOutbox commits records that no process has sent.

@@ -27,7 +27,7 @@ var update = flag.Bool("update", false, "renew the golden texts in testdata")
 func TestMain(m *testing.M) {
 	testscript.Main(m, map[string]func(){
 		"apitoken": func() {
-			cli.CompletionTime = time.Minute // a busy machine answers late
+			cli.CompletionTime, cli.AnnounceTime = time.Minute, time.Minute // a busy machine answers late
 			os.Exit(cli.Main())
 		},
 	})

@@ -50,9 +50,7 @@ func TestKilledServerEndsAnOffboardingTheSame(t *testing.T) {
 	if between == 0 {
 		t.Error("none was killed between its steps, so this test shows nothing")
 	}
-	if err := c.server.end(syscall.SIGTERM); err != nil {
-		t.Fatalf("ending the last server: %v\n%s", err, c.server.log)
-	}
+	c.endCleanly()
 	c.checkLeavers(users)
 }
 

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"bufio"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -221,7 +222,13 @@ func TestSIGHUPNeverEndsTheService(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	fmt.Fprintf(conn, "POST /v1/auth/access-tokens HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{", token)
+	fmt.Fprintf(conn, "POST /v1/auth/access-tokens HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\nExpect: 100-continue\r\n\r\n", token)
+	in := bufio.NewReader(conn)
+	if line, err := in.ReadString('\n'); !strings.Contains(line, "100 Continue") {
+		t.Fatalf("the handler does not ask for the body: %q, %v", line, err)
+	}
+	in.ReadString('\n')
+	fmt.Fprint(conn, "{")
 	awaitLog(s, "SIGHUP has no effect")
 	s.cmd.Process.Signal(syscall.SIGTERM)
 	for range 20 {
@@ -229,7 +236,7 @@ func TestSIGHUPNeverEndsTheService(t *testing.T) {
 		s.cmd.Process.Signal(syscall.SIGHUP)
 	}
 	fmt.Fprint(conn, "}")
-	answer, err := io.ReadAll(conn)
+	answer, err := io.ReadAll(in)
 	if err != nil || !strings.HasPrefix(string(answer), "HTTP/1.1 200 ") {
 		t.Errorf("the request in flight got %q, %v", answer, err)
 	}

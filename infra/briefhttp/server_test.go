@@ -384,7 +384,7 @@ func TestShutdownWaitsForAnswers(t *testing.T) {
 		}
 	}, io.Discard)
 	address := serve(t, s)
-	slow, waiting, fresh := dial(t, address), dial(t, address), dial(t, address)
+	slow, fresh, waiting := dial(t, address), dial(t, address), dial(t, address) // the answer of the last one shows that all are accepted
 	send(t, waiting, "GET / HTTP/1.1\r\nHost: a\r\n\r\n")
 	waits := bufio.NewReader(waiting)
 	receive(t, waits, "GET")

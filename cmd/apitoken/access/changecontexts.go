@@ -59,10 +59,10 @@ func writeContexts(path string, c Contexts) error {
 	return datadir.WritePrivate(path, string(text))
 }
 
-const (
-	lockPause = 20 * time.Millisecond
-	lockWait  = 10 * time.Second // more than many changes need
-)
+const lockPause = 20 * time.Millisecond
+
+// lockWait is more than many changes need. Tests wait longer.
+var lockWait = 10 * time.Second
 
 // waitFor holds the file at path, after other processes that hold it.
 func waitFor(ctx context.Context, path string) (*datadir.HeldFile, error) {

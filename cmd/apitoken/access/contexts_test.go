@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"apitoken/cmd/apitoken/console"
 )
@@ -32,6 +33,8 @@ func storedIn(t *testing.T, dir, text string) string {
 }
 
 func TestConcurrentChangesLoseNoContext(t *testing.T) {
+	defer func(before time.Duration) { lockWait = before }(lockWait)
+	lockWait = 5 * time.Minute // for a slow disk
 	e := envIn(t.TempDir())
 	const n = 20
 	var all sync.WaitGroup

@@ -48,13 +48,14 @@ func (o *create) finish(e *console.Env, file *datadir.TokenTarget, made httpapi.
 	return fmt.Errorf("token %s was created and is in %s, but this was not printed: %w", made.ID, o.out, err)
 }
 
-// announceTime is how long a command waits to learn whether the owner is new.
-const announceTime = 5 * time.Second
+// AnnounceTime is how long a command waits to learn whether the owner is new. Tests wait
+// longer.
+var AnnounceTime = 5 * time.Second
 
 // announceFirst says that the owner of a new token had none before: the user may have
 // mistyped the name. It says nothing if the caller may not see the owner's tokens.
 func announceFirst(ctx context.Context, e *console.Env, client *httpapi.Client, made httpapi.Created) {
-	ctx, cancel := context.WithTimeout(ctx, announceTime)
+	ctx, cancel := context.WithTimeout(ctx, AnnounceTime)
 	defer cancel()
 	owner := ownerOf(made.User)
 	page, err := client.List(ctx, httpapi.ListQuery{User: owner, States: allStates, Limit: 2})

@@ -46,9 +46,22 @@ func NewDrops(t testing.TB, contentType, body string) *Drops {
 	return d
 }
 
-// Cost calls call until the server has dropped 15 connections. It returns the
+// ExpectLittle checks that a call which meets a dropped connection takes less than
+// 50 ms in the median. A busy machine has five tries.
+func (d *Drops) ExpectLittle(t testing.TB, call func() error) {
+	t.Helper()
+	var cost time.Duration
+	for range 5 {
+		if cost = d.cost(t, call); cost < 50*time.Millisecond {
+			return
+		}
+	}
+	t.Errorf("a call on a closed connection takes %v in the median, want less than 50 ms", cost)
+}
+
+// cost calls call until the server has dropped 15 connections. It returns the
 // median time of those calls that met a dropped connection.
-func (d *Drops) Cost(t testing.TB, call func() error) time.Duration {
+func (d *Drops) cost(t testing.TB, call func() error) time.Duration {
 	t.Helper()
 	var times []time.Duration
 	for tries := 0; len(times) < 15; tries++ {
