@@ -5,7 +5,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
 	"reflect"
 	"slices"
 	"strings"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"apitoken/events"
+	"apitoken/events/longtest"
 )
 
 // changes returns copies of v, each with one change: in one byte of a string,
@@ -69,10 +69,10 @@ func flip(b []byte, at int) []byte {
 // TestChangingAnyStoredByteOfARecordIsFound: the chain finds each change without
 // peppers, except a change of the MAC. CheckMAC finds each change.
 //
-// With APITOKEN_SHORTER=1, as make race sets it, it tries one of eight changes.
+// With APITOKEN_SHORTER=1 it tries one of eight changes.
 func TestChangingAnyStoredByteOfARecordIsFound(t *testing.T) {
 	every := 1
-	if os.Getenv("APITOKEN_SHORTER") == "1" {
+	if longtest.Shorter() {
 		every = 8
 	}
 	k := keys(t, pepperA)

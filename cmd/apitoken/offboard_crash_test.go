@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
-	"os"
 	"path/filepath"
 	"sync"
 	"syscall"
@@ -13,6 +12,7 @@ import (
 
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
+	"apitoken/events/longtest"
 	"apitoken/events/name"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
@@ -20,7 +20,7 @@ import (
 
 const (
 	leavers      = 40 // at most
-	killed       = 4  // offboardings that shall be killed between two steps; with APITOKEN_SHORTER=1, as make race sets it, only 1
+	killed       = 4  // offboardings that shall be killed between two steps; with APITOKEN_SHORTER=1 only 1
 	leaverTokens = 50 // an offboarding has three steps: it suspends, ends 40, and ends 10
 )
 
@@ -37,7 +37,7 @@ func TestKilledServerEndsAnOffboardingTheSame(t *testing.T) {
 	}
 	took := c.offboardWhole("user000")
 	users, between, enough := 1, 0, killed
-	if os.Getenv("APITOKEN_SHORTER") == "1" {
+	if longtest.Shorter() {
 		enough = 1
 	}
 	for ; users < leavers && between < enough; users++ {

@@ -20,6 +20,7 @@ import (
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
 
+	"apitoken/events/longtest"
 	"pgregory.net/rapid"
 )
 
@@ -275,10 +276,10 @@ func TestRequestsOfTheDocumentGetItsAnswers(t *testing.T) {
 
 // TestFixedRequestsOfTheDocumentGetItsAnswers does the same with requests that are
 // the same in each run. Some request to each operation is accepted. With
-// APITOKEN_SHORTER=1, as make race sets it, they are a third.
+// APITOKEN_SHORTER=1 they are a third.
 func TestFixedRequestsOfTheDocumentGetItsAnswers(t *testing.T) {
 	f, seeds := newFuzzed(t), 600
-	if shorter() {
+	if longtest.Shorter() {
 		seeds = 200
 	}
 	for seed := range seeds {

@@ -5,11 +5,11 @@ import (
 	"fmt"
 	"maps"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
 
+	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
@@ -18,13 +18,12 @@ import (
 // TestPrivileges asks every question of the matrix: who (each set of actions) × how
 // (each kind of credential, with its scopes and addresses) × verb (each route, and
 // each power of a route) × whose token or which user. matrix_rules_test.go has the
-// answers. With APITOKEN_SHORTER=1, as make race sets it, it asks about none, each
-// single and all of the actions.
+// answers. With APITOKEN_SHORTER=1 it asks about none and all of the actions.
 func TestPrivileges(t *testing.T) {
 	sets, least := subsets(settings.Actions()), 30_000
-	if shorter() {
-		least = 10_000
-		sets = slices.DeleteFunc(sets, func(holds []string) bool { return len(holds) > 1 && len(holds) < len(settings.Actions()) })
+	if longtest.Shorter() {
+		least = 3_000
+		sets = slices.DeleteFunc(sets, func(holds []string) bool { return len(holds) > 0 && len(holds) < len(settings.Actions()) })
 	}
 	var found findings
 	t.Run("holding", func(t *testing.T) {
@@ -48,13 +47,10 @@ func TestPrivileges(t *testing.T) {
 	if found.cells < least {
 		t.Errorf("only %d cells were checked", found.cells)
 	}
-	if !shorter() { // with some sets left out, no set shows which action guards what
+	if !longtest.Shorter() { // with some sets left out, no set shows which action guards what
 		found.checkActions(t)
 	}
 }
-
-// shorter reports whether the longest tests do less, because make race runs them.
-func shorter() bool { return os.Getenv("APITOKEN_SHORTER") == "1" }
 
 // subsets are all sets of these actions, each in their order.
 func subsets(actions []string) (all [][]string) {

@@ -12,6 +12,7 @@ import (
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
 
+	"apitoken/events/longtest"
 	"github.com/getkin/kin-openapi/openapi3"
 )
 
@@ -152,7 +153,7 @@ func TestOpenAPICheckerNoticesAnIncompleteDocument(t *testing.T) {
 	parts := 0
 	without := func(key string, path ...string) {
 		t.Helper()
-		if parts++; shorter() && parts%4 != 0 {
+		if parts++; longtest.Shorter() && parts%4 != 0 {
 			return
 		}
 		d := parseDocument(t)

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strings"
 	"testing"
+
+	"apitoken/events/longtest"
 )
 
 // pasted are the ways in which a token gets into the wrong field: whole, cut, in
@@ -76,7 +78,7 @@ var holds = []struct{ method, path, body string }{
 func TestRefusalsRepeatNoPartOfASecret(t *testing.T) {
 	w := newScene(t)
 	refused, tokens := 0, []string{"JhxND7ci.AWrRmHXRtbcjUSCANl9KLrxRT61W6m2F", "L7k8ljIC.jm1P5Y0ONaJfUJhslJbAjRAyr93rz5Fj"}
-	if shorter() {
+	if longtest.Shorter() {
 		tokens = tokens[:1]
 	}
 	for _, token := range tokens {

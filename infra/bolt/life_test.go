@@ -7,6 +7,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/lifetest"
+	"apitoken/events/longtest"
 	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
 )
@@ -14,11 +15,10 @@ import (
 func openQuickly(t testing.TB) events.Store { return bolttest.Open(t) }
 
 // TestTokensKeepTheirRulesInEveryHistory draws 2,000 histories at most, which take
-// about two minutes, and 20 with APITOKEN_SHORTER=1, as make race sets it: the race
-// detector makes each ten times slower.
+// about two minutes, and 20 with APITOKEN_SHORTER=1.
 func TestTokensKeepTheirRulesInEveryHistory(t *testing.T) {
 	most := 2000
-	if os.Getenv("APITOKEN_SHORTER") == "1" {
+	if longtest.Shorter() {
 		most = 20
 	}
 	lifetest.Machine(t, most, openQuickly)
@@ -29,10 +29,10 @@ func TestSuspensionStopsEveryCallThatBeginsLater(t *testing.T) { lifetest.Suspen
 func TestAnInterruptedOffboardingEndsTheSame(t *testing.T) { lifetest.Offboarding(t, openQuickly) }
 
 // TestLostAnswersAreRepeated sends 1000 requests of each kind, and 250 with
-// APITOKEN_SHORTER=1, as make race sets it.
+// APITOKEN_SHORTER=1.
 func TestLostAnswersAreRepeated(t *testing.T) {
 	requests := 1000
-	if os.Getenv("APITOKEN_SHORTER") == "1" {
+	if longtest.Shorter() {
 		requests = 250
 	}
 	lifetest.LostAnswers(t, requests, func(t *testing.T) lifetest.Lossy { return lifetest.LosesCommits(openQuickly(t)) })

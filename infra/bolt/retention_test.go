@@ -12,6 +12,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
+	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/events/settings/settingstest"
 	"apitoken/events/storetest"
@@ -39,13 +40,12 @@ type retained struct {
 }
 
 // TestTheFileDoesNotGrowWithItsHistory creates and ends 2,000 tokens, or as many as
-// RETAINED says, in each of three rounds. With APITOKEN_SHORTER=1, as make race sets
-// it, they are 500. After each round the file has nothing past its retention, of no
-// kind, and after the third one it is not larger than after the second. Lists,
-// histories and chains stay right.
+// RETAINED says, in each of three rounds. With APITOKEN_SHORTER=1 they are 500. After
+// each round the file has nothing past its retention, of no kind, and after the third
+// one it is not larger than after the second. Lists, histories and chains stay right.
 func TestTheFileDoesNotGrowWithItsHistory(t *testing.T) {
 	n := 2000
-	if os.Getenv("APITOKEN_SHORTER") == "1" {
+	if longtest.Shorter() {
 		n = 500
 	}
 	if text := os.Getenv("RETAINED"); text != "" {

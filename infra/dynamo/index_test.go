@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"os"
 	"slices"
 	"strings"
 	"testing"
@@ -15,6 +14,7 @@ import (
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/item"
 
+	"apitoken/events/longtest"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 
@@ -138,11 +138,11 @@ func (x *indexes) walkPages(t *testing.T, q events.Query, own []events.View) (id
 }
 
 // TestEveryTokenOfManyMonthsIsListedOnce: 110 months are more than three calls read.
-// Most months have no token of a filter. With APITOKEN_SHORTER=1, as make race sets it,
-// all pages are of two tokens.
+// Most months have no token of a filter. With APITOKEN_SHORTER=1 all pages are of two
+// tokens.
 func TestEveryTokenOfManyMonthsIsListedOnce(t *testing.T) {
 	limits := []int{1, 2, 100}
-	if os.Getenv("APITOKEN_SHORTER") == "1" {
+	if longtest.Shorter() {
 		limits = limits[1:2]
 	}
 	for _, most := range []int{1, 3, 1000} {

@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/crypto/bcrypt"
+
+	"apitoken/events/longtest"
 )
 
 func anyUser(string) bool { return true }
@@ -22,6 +24,7 @@ func hashOf(t *testing.T, password string, cost int) string {
 // TestThePasswordOfAUserIsAccepted in each version of the hash, with comments and other
 // line ends around it.
 func TestThePasswordOfAUserIsAccepted(t *testing.T) {
+	longtest.SkipSequential(t)
 	hash := hashOf(t, "sesame", minCost)[4:]
 	text := "# users\r\n\r\n  \nann:$2a$" + hash + ":Ann's laptop\r\nben:$2b$" + hash + "\ncyd:$2y$" + hash + "\nbob:" + hashOf(t, "other", minCost)
 	f, err := Parse(text, anyUser)

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/binary"
 	"errors"
-	"os"
 	"path/filepath"
 	"strconv"
 	"testing"
@@ -13,6 +12,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/infra/bolt"
 
+	"apitoken/events/longtest"
 	"github.com/fxamacker/cbor/v2"
 	"go.etcd.io/bbolt"
 )
@@ -235,9 +235,9 @@ func numbered(value any) any {
 	return value
 }
 
-// share is 8 with APITOKEN_SHORTER=1, as make race sets it.
+// share is 8 with APITOKEN_SHORTER=1.
 func (*boltVictim) share() int {
-	if os.Getenv("APITOKEN_SHORTER") == "1" {
+	if longtest.Shorter() {
 		return 8
 	}
 	return 1

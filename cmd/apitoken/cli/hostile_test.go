@@ -16,6 +16,7 @@ import (
 
 	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
+	"apitoken/events/longtest"
 	"apitoken/events/secret"
 )
 
@@ -87,14 +88,14 @@ func raw(text string) http.HandlerFunc {
 
 // TestAHostileServiceSendsNothingToTheTerminal runs each command that asks the
 // service, in each format, with answers that have hostile text in every member. With
-// APITOKEN_SHORTER=1, as make race sets it, the formats are the default one and JSON.
+// APITOKEN_SHORTER=1 the formats are the default one and JSON.
 func TestAHostileServiceSendsNothingToTheTerminal(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "token")
 	if err := os.WriteFile(file, []byte(secret.Mint("").Text().Reveal()), 0o600); err != nil {
 		t.Fatal(err)
 	}
 	formats := []string{"", "json", "table", "text", "csv"}
-	if os.Getenv("APITOKEN_SHORTER") == "1" {
+	if longtest.Shorter() {
 		formats = formats[:2]
 	}
 	var all sync.WaitGroup // create waits before it sends its request again

@@ -17,16 +17,17 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
+	"apitoken/events/longtest"
 	"apitoken/events/storetest"
 	"apitoken/infra/dynamo/item"
 	"apitoken/infra/sam/template"
 )
 
-// skipIfShort skips a test of built programs with -short, and with APITOKEN_SHORTER=1, as
-// make race sets it: the programs have no race detector.
+// skipIfShort skips a test of built programs with -short, and with APITOKEN_SHORTER=1:
+// the programs have no race detector.
 func skipIfShort(t *testing.T) {
 	t.Helper()
-	if testing.Short() || os.Getenv("APITOKEN_SHORTER") == "1" {
+	if testing.Short() || longtest.Shorter() {
 		t.Skip("builds the functions")
 	}
 }

@@ -6,13 +6,14 @@ import (
 	"strings"
 	"testing"
 
-	"apitoken/infra/dynamo/item"
-	"apitoken/infra/sam/template"
-	"apitoken/infra/sam/template/roletest"
-
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
+
+	"apitoken/events/longtest"
+	"apitoken/infra/dynamo/item"
+	"apitoken/infra/sam/template"
+	"apitoken/infra/sam/template/roletest"
 )
 
 const log, audit = "T", "A"
@@ -30,6 +31,7 @@ type roleCall struct {
 // TestCallsOutsideOfTheRoleAreRefused: every role on DynamoDB has calls that it
 // allows and calls that it refuses.
 func TestCallsOutsideOfTheRoleAreRefused(t *testing.T) {
+	longtest.SkipSequential(t)
 	allowed, refused := map[string]bool{}, map[string]bool{}
 	for _, row := range slices.Concat(calls(), commandCalls()) {
 		err := roletest.Of(t, row.function, tables).Allow(row.in)
