@@ -10,6 +10,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/issuer"
 	"apitoken/events/issuer/listtest"
+	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
@@ -47,6 +48,7 @@ func (c *lookCounter) Head(ctx context.Context, s events.Stream) (events.Head, e
 // TestOneFilteredListLooksAtABoundedNumberOfTokens: a page may be empty and have a
 // next page. All pages together have the few tokens that match.
 func TestOneFilteredListLooksAtABoundedNumberOfTokens(t *testing.T) {
+	longtest.SkipSequential(t)
 	const owners, each = 250, 10
 	s := newScene(t)
 	s.limit(each)

@@ -9,6 +9,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
+	"apitoken/events/longtest"
 	"apitoken/events/token"
 )
 
@@ -126,6 +127,7 @@ func TestTokenHistoryReadsOnlyTheRangeOfTheToken(t *testing.T) {
 // TestOneCallReadsABoundedPartOfTheHistory: a user can put any number of records
 // between two records of one token. All pages together still have both.
 func TestOneCallReadsABoundedPartOfTheHistory(t *testing.T) {
+	longtest.SkipSequential(t)
 	s := newScene(t)
 	ann := person("ann")
 	s.changeRate(0)

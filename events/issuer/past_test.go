@@ -10,6 +10,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
+	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 )
@@ -238,6 +239,7 @@ func TestGetAtFindsTheOldestRecordOfMany(t *testing.T) {
 // between two of one token. The newest ones still answer, and what they do not say
 // is refused.
 func TestOneGetAtReadsABoundedNumberOfRecords(t *testing.T) {
+	longtest.SkipSequential(t)
 	s := newScene(t)
 	ann := person("ann")
 	s.changeRate(0)

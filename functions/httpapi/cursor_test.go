@@ -13,6 +13,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
+	"apitoken/events/longtest"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
 )
@@ -162,6 +163,7 @@ func (m monthly) Tokens(ctx context.Context, q events.Query) (events.Page, error
 // TestEveryTokenOfFortyMonthsIsListedOnce: on a store that lists everything, and on a
 // store whose pages end with each month. Every next is accepted.
 func TestEveryTokenOfFortyMonthsIsListedOnce(t *testing.T) {
+	longtest.SkipSequential(t)
 	w := newScene(t)
 	ids := map[string][]string{"": {w.admin[:8]}}
 	for n := range 40 {

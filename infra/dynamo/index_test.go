@@ -201,6 +201,7 @@ func TestAListOfAnOwnerReadsOnlyTheTokensOfTheOwner(t *testing.T) {
 
 // TestACallReadsABoundedNumberOfEntries: no entry of a large month matches.
 func TestACallReadsABoundedNumberOfEntries(t *testing.T) {
+	longtest.SkipSequential(t)
 	x := &indexes{most: 2000}
 	for n := range 21_000 {
 		x.add("ann", time.Date(2026, 11, 1, 0, 0, n, 0, time.UTC), false)

@@ -49,6 +49,7 @@ func TestThePasswordOfAUserIsAccepted(t *testing.T) {
 // TestAPasswordIsReadToItsEnd: bcrypt alone ignores what is after 72 bytes, and some
 // programs make a hash of an empty password.
 func TestAPasswordIsReadToItsEnd(t *testing.T) {
+	longtest.SkipSequential(t)
 	longest := strings.Repeat("x", MaxPassword)
 	f, err := Parse("ann:"+hashOf(t, longest, minCost)+"\nbob:"+hashOf(t, "", minCost), anyUser)
 	if err != nil {

@@ -18,6 +18,7 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"apitoken/events"
+	"apitoken/events/longtest"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi/machine"
 )
@@ -158,6 +159,7 @@ func TestFewPasswordsAreComparedAtOnce(t *testing.T) {
 // TestTheFileIsReadAgain: what is wrong leaves the users before, and a problem that stays
 // is logged once.
 func TestTheFileIsReadAgain(t *testing.T) {
+	longtest.SkipSequential(t)
 	p, path, log := opened(t)
 	passes := func(user, password string) bool {
 		return p.Check(t.Context(), user, secret.New(password), home) == nil

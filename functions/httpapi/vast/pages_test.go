@@ -15,6 +15,7 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
+	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/functions/httpapi/vast"
 )
@@ -178,6 +179,7 @@ func (m *many) Tokens(ctx context.Context, q events.Query) (events.Page, error) 
 // TestListHasAtMostTenThousandTokens: Lambda sends at most 6 MB. The refusal says what
 // to do.
 func TestListHasAtMostTenThousandTokens(t *testing.T) {
+	longtest.SkipSequential(t)
 	w := newScene(t)
 	w.make(w.admin, `{"owner":"ann","name":"x"}`)
 	ask := func(count int, query string) answer {
