@@ -12,7 +12,7 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/events/longtest"
+	"apitoken/localstack/longtest"
 )
 
 // changes returns copies of v, each with one change: in one byte of a string,

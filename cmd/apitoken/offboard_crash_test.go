@@ -12,10 +12,10 @@ import (
 
 	"apitoken/cmd/apitoken/datadir"
 	"apitoken/events"
-	"apitoken/events/longtest"
 	"apitoken/events/name"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi"
+	"apitoken/localstack/longtest"
 )
 
 const (

@@ -10,11 +10,11 @@ import (
 	"apitoken/events"
 	"apitoken/events/issuer"
 	"apitoken/events/issuer/listtest"
-	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
 	"apitoken/infra/bolt/bolttest"
+	"apitoken/localstack/longtest"
 )
 
 func TestFilteredListsEqualTheModel(t *testing.T) {

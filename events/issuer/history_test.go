@@ -9,8 +9,8 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
-	"apitoken/events/longtest"
 	"apitoken/events/token"
+	"apitoken/localstack/longtest"
 )
 
 // allEvents returns all events of a history, read page by page.

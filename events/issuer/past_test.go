@@ -10,9 +10,9 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
-	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/events/token"
+	"apitoken/localstack/longtest"
 )
 
 const days = 24 * time.Hour

@@ -13,9 +13,9 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
-	"apitoken/events/longtest"
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
+	"apitoken/localstack/longtest"
 )
 
 var (

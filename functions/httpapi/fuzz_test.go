@@ -20,7 +20,7 @@ import (
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
 
-	"apitoken/events/longtest"
+	"apitoken/localstack/longtest"
 	"pgregory.net/rapid"
 )
 

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"testing"
 
-	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/events/token"
 	"apitoken/functions/httpapi"
+	"apitoken/localstack/longtest"
 )
 
 // TestPrivileges asks every question of the matrix: who (each set of actions) × how

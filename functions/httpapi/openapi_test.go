@@ -12,7 +12,7 @@ import (
 	"apitoken/functions/httpapi"
 	"apitoken/functions/httpapi/machine"
 
-	"apitoken/events/longtest"
+	"apitoken/localstack/longtest"
 	"github.com/getkin/kin-openapi/openapi3"
 )
 

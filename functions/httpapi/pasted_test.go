@@ -10,7 +10,7 @@ import (
 	"strings"
 	"testing"
 
-	"apitoken/events/longtest"
+	"apitoken/localstack/longtest"
 )
 
 // pasted are the ways in which a token gets into the wrong field: whole, cut, in

@@ -7,9 +7,9 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/lifetest"
-	"apitoken/events/longtest"
 	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
+	"apitoken/localstack/longtest"
 )
 
 func openQuickly(t testing.TB) events.Store { return bolttest.Open(t) }

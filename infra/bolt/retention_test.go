@@ -12,13 +12,13 @@ import (
 	"apitoken/events"
 	"apitoken/events/guard"
 	"apitoken/events/issuer"
-	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/events/settings/settingstest"
 	"apitoken/events/storetest"
 	"apitoken/events/token"
 	"apitoken/infra/bolt"
 	"apitoken/infra/bolt/bolttest"
+	"apitoken/localstack/longtest"
 )
 
 const (

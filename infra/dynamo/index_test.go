@@ -14,7 +14,7 @@ import (
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/item"
 
-	"apitoken/events/longtest"
+	"apitoken/localstack/longtest"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 )
 

@@ -7,7 +7,7 @@ import (
 
 	"golang.org/x/crypto/bcrypt"
 
-	"apitoken/events/longtest"
+	"apitoken/localstack/longtest"
 )
 
 func anyUser(string) bool { return true }

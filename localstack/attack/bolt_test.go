@@ -12,7 +12,7 @@ import (
 	"apitoken/events/issuer"
 	"apitoken/infra/bolt"
 
-	"apitoken/events/longtest"
+	"apitoken/localstack/longtest"
 	"github.com/fxamacker/cbor/v2"
 	"go.etcd.io/bbolt"
 )

@@ -16,8 +16,8 @@ import (
 
 	"apitoken/cmd/apitoken/console"
 	"apitoken/events"
-	"apitoken/events/longtest"
 	"apitoken/events/secret"
+	"apitoken/localstack/longtest"
 )
 
 // hostile has control sequences of one and of two bytes, line ends, a mark of

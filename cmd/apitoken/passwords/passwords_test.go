@@ -18,9 +18,9 @@ import (
 	"golang.org/x/crypto/bcrypt"
 
 	"apitoken/events"
-	"apitoken/events/longtest"
 	"apitoken/events/secret"
 	"apitoken/functions/httpapi/machine"
+	"apitoken/localstack/longtest"
 )
 
 var home = netip.MustParseAddr("192.0.2.1")

@@ -15,9 +15,9 @@ import (
 
 	"apitoken/events"
 	"apitoken/events/issuer"
-	"apitoken/events/longtest"
 	"apitoken/events/settings"
 	"apitoken/functions/httpapi/vast"
+	"apitoken/localstack/longtest"
 )
 
 // TestFollowingNextVisitsEachTokenOnce: also after a proxy that ends TLS and adds a

@@ -17,10 +17,10 @@ import (
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"apitoken/events/longtest"
 	"apitoken/events/storetest"
 	"apitoken/infra/dynamo/item"
 	"apitoken/infra/sam/template"
+	"apitoken/localstack/longtest"
 )
 
 // skipIfShort skips a test of built programs with -short, and with APITOKEN_SHORTER=1:

@@ -10,10 +10,10 @@ import (
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
 
-	"apitoken/events/longtest"
 	"apitoken/infra/dynamo/item"
 	"apitoken/infra/sam/template"
 	"apitoken/infra/sam/template/roletest"
+	"apitoken/localstack/longtest"
 )
 
 const log, audit = "T", "A"
