@@ -15,13 +15,17 @@ func TestProgramsExchangeTheirTokens(t *testing.T) {
 	s := newScene(t)
 	s.mapGroup("storage-admins", "view")
 	jwt := s.front.ProgramToken(t, keycloak.Job, keycloak.JobSecret)
-	left := time.Until(time.Unix(int64(keycloak.Claims(t, jwt)["exp"].(float64)), 0)).Seconds()
+	left := func() float64 {
+		return time.Until(time.Unix(int64(keycloak.Claims(t, jwt)["exp"].(float64)), 0)).Seconds()
+	}
+	before := left()
 	code, out := s.exchange(jwt, "jwt")
+	after := left()
 	if code != http.StatusOK || out["token_type"] != "Bearer" || out["issued_token_type"] != "urn:ietf:params:oauth:token-type:access_token" {
 		t.Fatalf("got %d %v", code, out)
 	}
-	if in, _ := out["expires_in"].(float64); in < left-60 || in > left+1 {
-		t.Errorf("the session lives %v s, and the JWT %v s", in, left)
+	if in, _ := out["expires_in"].(float64); in < after-1 || in > before+1 { // whole seconds
+		t.Errorf("the session lives %v s, and the JWT %v s before the exchange and %v s after it", in, before, after)
 	}
 	session, _ := out["access_token"].(string)
 	job := signedIn{Client: s.client(session)}
