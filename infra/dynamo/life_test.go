@@ -8,7 +8,7 @@ import (
 	"apitoken/events"
 	"apitoken/events/lifetest"
 	"apitoken/infra/dynamo/dynamotest"
-	"apitoken/localstack/engines"
+	"apitoken/localstack/longtest"
 
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb"
 	"github.com/aws/aws-sdk-go-v2/service/dynamodb/types"
@@ -17,7 +17,7 @@ import (
 // TestTokensKeepTheirRulesInEveryHistory draws few histories, because each needs some
 // thousand requests.
 func TestTokensKeepTheirRulesInEveryHistory(t *testing.T) {
-	lifetest.Machine(t, engines.Amount(5, 50), opener(t))
+	lifetest.Machine(t, longtest.Amount(5, 50), opener(t))
 }
 
 func TestSuspensionStopsEveryCallThatBeginsLater(t *testing.T) { lifetest.Suspension(t, opener(t)) }

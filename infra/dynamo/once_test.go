@@ -12,7 +12,7 @@ import (
 	"apitoken/events/lifetest"
 	"apitoken/events/token"
 	"apitoken/infra/dynamo"
-	"apitoken/localstack/engines"
+	"apitoken/localstack/longtest"
 )
 
 // onceBy creates a token of the owner with the request key of that owner.
@@ -57,7 +57,7 @@ func TestFiftyCallsWithOneKeyMakeOneToken(t *testing.T) {
 // way. Each try has little time, so many end before their outcome is known. Later tries
 // have more, because an engine on a busy machine may need it.
 func TestLostAnswersAreRepeated(t *testing.T) {
-	lifetest.LostAnswers(t, engines.Amount(100, 1000), func(t *testing.T) lifetest.Lossy {
+	lifetest.LostAnswers(t, longtest.Amount(100, 1000), func(t *testing.T) lifetest.Lossy {
 		c, f := client(t), newFaulty(9)
 		table := newTable(t, c)
 		t.Cleanup(func() {

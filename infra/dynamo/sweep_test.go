@@ -6,7 +6,7 @@ import (
 
 	"apitoken/events/sweep/sweeptest"
 	"apitoken/infra/dynamo"
-	"apitoken/localstack/engines"
+	"apitoken/localstack/longtest"
 )
 
 func TestManyTokensFallDueInOneHour(t *testing.T) {
@@ -14,5 +14,5 @@ func TestManyTokensFallDueInOneHour(t *testing.T) {
 	// The engine answers one request at a time, and other tests may use it too. This
 	// client has no time-out.
 	patient := via(c, &http.Transport{MaxIdleConnsPerHost: 32})
-	sweeptest.Run(t, dynamo.New(patient, newTable(t, c)), engines.Amount(2000, 10_000))
+	sweeptest.Run(t, dynamo.New(patient, newTable(t, c)), longtest.Amount(2000, 10_000))
 }

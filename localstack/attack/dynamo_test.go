@@ -12,6 +12,7 @@ import (
 	"apitoken/infra/dynamo"
 	"apitoken/infra/dynamo/dynamotest"
 	"apitoken/localstack/engines"
+	"apitoken/localstack/longtest"
 
 	"github.com/aws/aws-sdk-go-v2/aws"
 	"github.com/aws/aws-sdk-go-v2/credentials"
@@ -170,7 +171,7 @@ func attribute(value any) types.AttributeValue {
 }
 
 // share: each change takes some fifty requests, one after the other.
-func (*dynamoVictim) share() int { return engines.Amount(8, 1) }
+func (*dynamoVictim) share() int { return longtest.Amount(8, 1) }
 
 func (*dynamoVictim) kind(p place) kind {
 	switch {

@@ -13,9 +13,10 @@ import (
 
 	"apitoken/localstack/drive"
 	"apitoken/localstack/engines"
+	"apitoken/localstack/longtest"
 )
 
-var processSteps = flag.Int("attack.processsteps", engines.Amount(1500, 5000), "steps of the random attacker beside processes")
+var processSteps = flag.Int("attack.processsteps", longtest.Amount(1500, 5000), "steps of the random attacker beside processes")
 
 // remote is the service in several processes. Each call goes to the next one.
 type remote struct {

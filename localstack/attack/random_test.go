@@ -12,11 +12,11 @@ import (
 	"time"
 
 	"apitoken/events"
-	"apitoken/localstack/engines"
+	"apitoken/localstack/longtest"
 )
 
 var (
-	steps = flag.Int("attack.steps", engines.Amount(2000, 10_000), "steps of the random attacker on DynamoDB Local")
+	steps = flag.Int("attack.steps", longtest.Amount(2000, 10_000), "steps of the random attacker on DynamoDB Local")
 	seed  = flag.Uint64("attack.seed", 0, "seed of the random attacker; 0: a new one")
 )
 

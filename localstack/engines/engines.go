@@ -82,15 +82,6 @@ func require(t testing.TB, name, missing string) string {
 	return value
 }
 
-// Amount returns how much a long test does: ci, or soak if APITOKEN_SOAK is 1, as
-// make soak sets it.
-func Amount(ci, soak int) int {
-	if os.Getenv("APITOKEN_SOAK") == "1" {
-		return soak
-	}
-	return ci
-}
-
 // Eventually calls missing until it returns "". After the limit it fails the
 // test with the last result of missing.
 func Eventually(t testing.TB, limit time.Duration, goal string, missing func() string) {

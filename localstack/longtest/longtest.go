@@ -1,4 +1,5 @@
-// Package longtest makes the longest tests shorter where they run a second time.
+// Package longtest says how much a long test does: less where it runs a second time, and
+// more in make soak.
 package longtest
 
 import (
@@ -11,11 +12,20 @@ import (
 // it runs make test for the second time.
 func Shorter() bool { return os.Getenv("APITOKEN_SHORTER") == "1" }
 
-// SkipSequential skips a long test if tests are Shorter. It is for tests without
-// goroutines, in which the race detector finds nothing.
+// SkipSequential skips a long test if tests are Shorter. It is for tests that do one
+// thing after the other, in which the race detector finds little.
 func SkipSequential(t testing.TB) {
 	t.Helper()
 	if Shorter() {
-		t.Skip("a long test without goroutines")
+		t.Skip("a long test that does one thing after the other")
 	}
+}
+
+// Amount returns how much a long test does: ci, or soak if APITOKEN_SOAK is 1, as
+// make soak sets it.
+func Amount(ci, soak int) int {
+	if os.Getenv("APITOKEN_SOAK") == "1" {
+		return soak
+	}
+	return ci
 }
